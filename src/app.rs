@@ -1,0 +1,56 @@
+//! What a program on this engine has to be.
+
+use crate::board::Board;
+use crate::conn::ConnId;
+use crate::framing::{Frame, Framing};
+use crate::reason::Reason;
+
+/// A policy: what to do with what peers say. It is called by the engine, one call at a time, and acts by
+/// leaving its wishes on the `Board`; nothing it does there calls it back. The smallest useful one is
+/// `modes::Echo`.
+pub trait App {
+    /// What other threads may post to it through the `Mailbox`.
+    type Message: Send + 'static;
+
+    /// How bytes become frames. Asked once, at the start.
+    fn framing(&self) -> Framing {
+        Framing::Lines
+    }
+
+    /// Who has to wait while a peer does not read what it is sent. Asked once, at the start.
+    fn brakes(&self) -> Brakes {
+        Brakes::Itself
+    }
+
+    /// Somebody connected, or a connection that was dialled came about.
+    fn opened(&mut self, _id: ConnId, _board: &mut Board) {}
+
+    /// A peer said something. The frame is borrowed: copy what must outlive the call.
+    fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board);
+
+    /// A peer has finished sending (its FIN was read); our direction may stay open for an answer.
+    fn ended(&mut self, id: ConnId, board: &mut Board) {
+        board.finish(id);
+    }
+
+    /// A connection has ended. Called once for each connection, also for a dialled one that never came
+    /// about. It still stands on the board, so `board.view(id)` tells what was sent.
+    fn closed(&mut self, _id: ConnId, _why: &Reason, _board: &mut Board) {}
+
+    /// Another thread posted something.
+    fn message(&mut self, message: Self::Message, board: &mut Board);
+
+    /// All that came in this turn was handed over. What is put on the board here goes out in this turn.
+    fn turn_ended(&mut self, _board: &mut Board) {}
+}
+
+/// Who is not read while a receiver is over its high water.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brakes {
+    /// Nobody: those who talk are not those who are answered.
+    Nobody,
+    /// The slow receiver itself: what it is sent are answers to what it says.
+    Itself,
+    /// Everybody, as long as the slow receiver is honest: everybody talks to everybody.
+    Everybody,
+}

@@ -1,0 +1,490 @@
+//! All connections, and what an App may ask of them. A wish is state here (bytes in outboxes, marks on
+//! connections), which the pump and the reactor carry out at fixed points of the turn.
+
+use slab::Slab;
+
+use crate::address::Address;
+use crate::clock::Moment;
+use crate::conn::{Conn, ConnId, Ending, Inbound, Outbound, Parting, Peer, Stage};
+use crate::deadlines::Deadlines;
+use crate::framing::Framing;
+use crate::limits::Limits;
+use crate::reason::Reason;
+use crate::roster::Roster;
+use crate::said::Said;
+use crate::slow::Slow;
+use crate::stats::Stats;
+
+/// What became of bytes given to `Board::send`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// They are queued.
+    Queued,
+    /// They are queued, but the peer is slow: this many bytes are queued now.
+    Slow(usize),
+    /// They were not taken: this many bytes are queued already, and there is a limit.
+    Full(usize),
+    /// They were not taken: our direction of this connection is finished.
+    Finished,
+    /// They were not taken: the connection has ended.
+    Gone,
+}
+
+/// What can be told of a connection.
+#[derive(Clone, Debug)]
+pub struct View<'a> {
+    /// Which one.
+    pub id: ConnId,
+    /// Who is at the other end.
+    pub peer: &'a Peer,
+    /// The peer's direction.
+    pub inbound: Inbound,
+    /// Our direction.
+    pub outbound: Outbound,
+    /// Whether it is being closed, or has ended, or is not yet connected.
+    pub is_open: bool,
+    /// Bytes read from it.
+    pub rx_bytes: u64,
+    /// Bytes written to it.
+    pub tx_bytes: u64,
+    /// Bytes queued for it.
+    pub queued_bytes: usize,
+    /// Whether it is slow: more was queued for it than the high water, and it has not yet caught up.
+    pub is_slow: bool,
+}
+
+/// Whether the server goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Running {
+    /// It serves.
+    On,
+    /// It takes nobody new and ends when the last connection has.
+    Draining,
+    /// All connections are being closed; whatever is left at this moment is dropped.
+    Stopping(Moment),
+}
+
+/// All connections. The App's only handle on the engine.
+#[derive(Debug)]
+pub struct Board {
+    pub(crate) conns: Slab<Conn>,
+    roster: Roster,
+    last_serial: u64,
+    pub(crate) said: Said,
+    /// Those that may have something to flush.
+    pub(crate) dirty: Vec<u32>,
+    /// Those that have ended and wait to be swept.
+    pub(crate) over: Vec<u32>,
+    pub(crate) deadlines: Deadlines,
+    /// Addresses to be dialled in this turn.
+    pub(crate) dials: Vec<(ConnId, Address)>,
+    /// What the App is and how it takes frames; see `App::framing`.
+    pub(crate) framing: Framing,
+    limits: Limits,
+    pub(crate) stats: Stats,
+    pub(crate) now: Moment,
+    pub(crate) running: Running,
+    /// How many may be sent something.
+    audience: usize,
+    /// How many slow readers others wait for.
+    braking: usize,
+    /// How many are behind in what was said, after their last flush.
+    pub(crate) lagging: usize,
+    pub(crate) reading_held: bool,
+    pub(crate) wants_turn: bool,
+}
+
+impl Board {
+    /// An empty board.
+    pub fn new(limits: Limits) -> Board {
+        Board {
+            conns: Slab::new(),
+            roster: Roster::default(),
+            last_serial: 0,
+            said: Said::default(),
+            dirty: Vec::new(),
+            over: Vec::new(),
+            deadlines: Deadlines::default(),
+            dials: Vec::new(),
+            framing: Framing::Lines,
+            limits,
+            stats: Stats::default(),
+            now: Moment::default(),
+            running: Running::On,
+            audience: 0,
+            braking: 0,
+            lagging: 0,
+            reading_held: false,
+            wants_turn: false,
+        }
+    }
+
+    /// Queues bytes for one connection. Never blocks.
+    pub fn send(&mut self, to: ConnId, bytes: &[u8]) -> Sent {
+        self.send_parts(to, &[bytes])
+    }
+
+    /// Queues bytes that lie in several places, all of them or none.
+    pub fn send_parts(&mut self, to: ConnId, parts: &[&[u8]]) -> Sent {
+        let Some(conn) = here_mut(&mut self.conns, to) else { return Sent::Gone };
+        if !conn.may_be_sent() {
+            return if matches!(conn.stage, Stage::Open) { Sent::Finished } else { Sent::Gone };
+        }
+        if self.said.is_behind(&conn.hearing) {
+            conn.catch_up(&self.said);
+        }
+        let queued = conn.outbox.len();
+        let more: usize = parts.iter().map(|part| part.len()).sum();
+        if queued + more > self.limits.outbox_bytes_max {
+            return Sent::Full(queued);
+        }
+        for part in parts {
+            conn.outbox.push(part);
+        }
+        mark_dirty(conn, &mut self.dirty);
+        if conn.is_over_high() { Sent::Slow(queued + more) } else { Sent::Queued }
+    }
+
+    /// Says something to everybody, in parts that are joined; `except` does not hear it. The bytes are
+    /// kept once, whoever has to hear them.
+    pub fn broadcast(&mut self, except: Option<ConnId>, parts: &[&[u8]]) {
+        let speaker = except.and_then(|id| here_mut(&mut self.conns, id));
+        self.said.say(parts, speaker.map(|conn| &mut conn.hearing));
+    }
+
+    /// How many connections a broadcast reaches.
+    pub fn audience(&self) -> usize {
+        self.audience
+    }
+
+    /// Sends our FIN once the outbox is empty. The peer is still heard.
+    pub fn finish(&mut self, id: ConnId) {
+        let Some(conn) = here_mut(&mut self.conns, id) else { return };
+        if conn.may_be_sent() {
+            conn.catch_up(&self.said);
+            conn.outbound = Outbound::Finishing;
+            self.audience -= 1;
+            mark_dirty(conn, &mut self.dirty);
+        }
+    }
+
+    /// Closes politely: what is queued is sent, then our FIN; what the peer still says is discarded,
+    /// for a while, so that no reset destroys what is under way to it.
+    pub fn close(&mut self, id: ConnId, why: Reason) {
+        let Some(conn) = here_mut(&mut self.conns, id) else { return };
+        match conn.stage {
+            Stage::Dialing => return self.hang_up(id, why),
+            Stage::Over(_) | Stage::Parting(_) | Stage::Broken(_) => return,
+            Stage::Open => {}
+        }
+        if conn.outbound == Outbound::Open {
+            conn.catch_up(&self.said);
+            conn.outbound = Outbound::Finishing;
+            self.audience -= 1;
+        }
+        let fin_at = (conn.outbound == Outbound::Closed).then_some(self.now);
+        conn.stage = Stage::Parting(Box::new(Parting { why, fin_at }));
+        conn.tail = Vec::new();
+        mark_dirty(conn, &mut self.dirty);
+        self.arm(id.key);
+    }
+
+    /// Ends a connection now. What is queued for it is lost, and counted.
+    pub fn hang_up(&mut self, id: ConnId, why: Reason) {
+        let Some(conn) = here_mut(&mut self.conns, id) else { return };
+        if conn.is_over() {
+            return;
+        }
+        let unsent_bytes = conn.queued_bytes(&self.said);
+        self.audience -= usize::from(conn.may_be_sent());
+        // Whatever stage it was in is left; the placeholder is overwritten below.
+        let why = match (std::mem::replace(&mut conn.stage, Stage::Dialing), why) {
+            // What brought a polite close about is the reason, however the closing went.
+            (Stage::Parting(parting), Reason::Finished | Reason::Lost(_)) => parting.why,
+            (Stage::Broken(broken), Reason::Finished | Reason::Lost(_)) => *broken,
+            (_, why) => why,
+        };
+        conn.stage = Stage::Over(Box::new(Ending { why, unsent_bytes }));
+        conn.tail = Vec::new();
+        self.stats.unsent_bytes += unsent_bytes as u64;
+        self.over.push(id.key);
+        self.drop_slow(id.key);
+    }
+
+    /// Begins a connection to an address. `App::opened` or `App::closed` will tell what became of it.
+    pub fn dial(&mut self, to: Address) -> ConnId {
+        let id = self.add(Peer::from(&to), Stage::Dialing);
+        self.dials.push((id, to));
+        id
+    }
+
+    /// Reads nobody while `held`. For an App that has no room for what it would be told.
+    pub fn hold_reading(&mut self, held: bool) {
+        self.reading_held = held;
+    }
+
+    /// Asks for another turn at once, without waiting for anything to happen.
+    pub fn call_again(&mut self) {
+        self.wants_turn = true;
+    }
+
+    /// Whether there is a slow reader that others wait for.
+    pub fn is_braked(&self) -> bool {
+        self.braking > 0
+    }
+
+    /// Closes all connections politely and ends the loop when they are gone, `Limits::drain_max` from
+    /// now at the latest.
+    pub fn stop(&mut self) {
+        if matches!(self.running, Running::Stopping(_)) {
+            return;
+        }
+        self.running = Running::Stopping(self.now + self.limits.drain_max);
+        for at in 0..self.roster.ids().len() {
+            self.close(self.roster.ids()[at], Reason::Stopping);
+        }
+    }
+
+    /// Takes nobody new, and ends the loop when the last connection has ended.
+    pub fn drain(&mut self) {
+        if self.running == Running::On {
+            self.running = Running::Draining;
+        }
+    }
+
+    /// The time, read once a turn.
+    pub fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// How many connections there are.
+    pub fn len(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// Whether there is no connection.
+    pub fn is_empty(&self) -> bool {
+        self.conns.is_empty()
+    }
+
+    /// Whether a connection has had this number, be it gone or not.
+    pub fn has_seen(&self, serial: u64) -> bool {
+        (1..=self.last_serial).contains(&serial)
+    }
+
+    /// The connection with this number, if it has not ended.
+    pub fn find(&self, serial: u64) -> Option<ConnId> {
+        let id = self.roster.find(serial)?;
+        self.conns.get(id.key as usize).filter(|conn| conn.id == id && !conn.is_over())?;
+        Some(id)
+    }
+
+    /// All connections, in the order they came.
+    pub fn views(&self) -> impl Iterator<Item = View<'_>> {
+        self.roster.ids().iter().filter_map(|id| self.view(*id))
+    }
+
+    /// What can be told of a connection; `None` once it was swept.
+    pub fn view(&self, id: ConnId) -> Option<View<'_>> {
+        let conn = self.conns.get(id.key as usize).filter(|conn| conn.id == id)?;
+        Some(View {
+            id,
+            peer: &conn.peer,
+            inbound: conn.inbound,
+            outbound: conn.outbound,
+            is_open: matches!(conn.stage, Stage::Open),
+            rx_bytes: conn.rx_bytes,
+            tx_bytes: conn.tx_bytes,
+            queued_bytes: conn.queued_bytes(&self.said),
+            is_slow: conn.is_over_high(),
+        })
+    }
+
+    // What follows is for the pump and the reactor.
+
+    /// Ends all connections now.
+    pub(crate) fn hang_up_all(&mut self, why: impl Fn() -> Reason) {
+        for at in 0..self.roster.ids().len() {
+            self.hang_up(self.roster.ids()[at], why());
+        }
+    }
+
+    /// A dialled connection came about.
+    pub(crate) fn connected(&mut self, key: u32) {
+        let conn = &mut self.conns[key as usize];
+        conn.stage = Stage::Open;
+        conn.writable = true;
+        conn.hearing = self.said.newcomer();
+        self.audience += 1;
+    }
+
+    /// Our FIN was sent.
+    pub(crate) fn fin_is_out(&mut self, key: u32) {
+        let conn = &mut self.conns[key as usize];
+        conn.outbound = Outbound::Closed;
+        if let Stage::Parting(parting) = &mut conn.stage {
+            parting.fin_at = Some(self.now);
+        }
+        if conn.inbound == Inbound::Ended {
+            let id = conn.id;
+            self.hang_up(id, Reason::Finished);
+        }
+    }
+
+    /// A write failed. What the peer had sent before may still wait to be read, reset or not.
+    pub(crate) fn writing_failed(&mut self, id: ConnId, error: std::io::Error) {
+        let Some(conn) = here_mut(&mut self.conns, id) else { return };
+        if conn.is_heard() {
+            self.audience -= usize::from(conn.may_be_sent());
+            conn.stage = Stage::Broken(Box::new(Reason::Lost(error)));
+            conn.readable = true;
+            conn.end_hinted = true;
+            self.drop_slow(id.key);
+        } else {
+            self.hang_up(id, Reason::Lost(error));
+        }
+    }
+
+    /// The key that the next connection will have.
+    pub(crate) fn next_key(&self) -> usize {
+        self.conns.vacant_key()
+    }
+
+    pub(crate) fn add(&mut self, peer: Peer, stage: Stage) -> ConnId {
+        self.last_serial += 1;
+        let key = u32::try_from(self.conns.vacant_key());
+        let key = key.expect("descriptors are ints, so there are fewer connections than 2^31");
+        let id = ConnId { serial: self.last_serial, key };
+        let hearing = self.said.newcomer();
+        let conn = Conn::new(id, peer, stage, hearing, self.now);
+        self.audience += usize::from(conn.may_be_sent());
+        self.conns.insert(conn);
+        self.roster.add(id);
+        self.stats.opened += 1;
+        self.arm(key);
+        id
+    }
+
+    /// Takes a connection that is over out of the slab; its key may be used again from now on.
+    pub(crate) fn remove(&mut self, key: u32) {
+        let conn = self.conns.remove(key as usize);
+        debug_assert!(conn.is_over(), "only what has ended is swept");
+        self.lagging -= usize::from(conn.lagging);
+        self.stats.closed += 1;
+        let conns = &self.conns;
+        self.roster.remove_one(|id| conns.get(id.key as usize).is_some_and(|conn| conn.id == id));
+    }
+
+    /// Whether what this connection says is to be handed to the App.
+    pub(crate) fn is_heard(&self, id: ConnId) -> bool {
+        self.conns.get(id.key as usize).is_some_and(|conn| conn.id == id && conn.is_heard())
+    }
+
+    /// Puts the connection's next deadline, if it has one, into the heap.
+    pub(crate) fn arm(&mut self, key: u32) {
+        let conn = &mut self.conns[key as usize];
+        let Some((when, _)) = conn.next_due(&self.limits, self.framing) else { return };
+        if conn.alarm.is_none_or(|alarm| when < alarm) {
+            conn.alarm = Some(when);
+            self.deadlines.push(when, conn.id);
+        }
+    }
+
+    /// Notes how a flush went: it took `taken_bytes`, and is `blocked` or not.
+    pub(crate) fn note_flush(&mut self, key: u32, taken_bytes: usize, blocked: bool) {
+        let conn = &mut self.conns[key as usize];
+        if taken_bytes > 0 {
+            conn.took_at = self.now;
+        }
+        let lagging = conn.may_be_sent() && self.said.is_behind(&conn.hearing);
+        if lagging != conn.lagging {
+            conn.lagging = lagging;
+            if lagging {
+                self.lagging += 1;
+            } else {
+                self.lagging -= 1;
+            }
+        }
+        if conn.slow.is_none() && !blocked {
+            return;
+        }
+        let queued_bytes = conn.queued_bytes(&self.said);
+        if queued_bytes == 0 {
+            self.drop_slow(key);
+            return;
+        }
+        let now = self.now;
+        let slow = conn.slow.get_or_insert_with(|| Box::new(Slow::new(now)));
+        let (braked, was_high) = (slow.brakes(), slow.is_over_high());
+        slow.note(taken_bytes, queued_bytes, now, &self.limits);
+        let (brakes, is_high) = (slow.brakes(), slow.is_over_high());
+        self.count_brake(braked, brakes);
+        self.wants_turn |= was_high && !is_high;
+        if queued_bytes > self.limits.outbox_bytes_max {
+            let id = self.conns[key as usize].id;
+            self.stats.dropped_slow += 1;
+            self.hang_up(id, Reason::QueueFull);
+        }
+    }
+
+    /// Judges a slow reader by the clock.
+    pub(crate) fn check_slow(&mut self, key: u32) {
+        let conn = &mut self.conns[key as usize];
+        let id = conn.id;
+        let Some(slow) = &mut conn.slow else { return };
+        let braked = slow.brakes();
+        let verdict = slow.check(self.now, &self.limits);
+        let brakes = slow.brakes();
+        self.count_brake(braked, brakes);
+        use crate::slow::Verdict;
+        let why = match verdict {
+            Verdict::Patience => return,
+            Verdict::OverSoftTooLong => Reason::ReadsTooSlowly(self.limits.outbox_soft_max),
+            Verdict::TookNothingTooLong => Reason::ReadsNothing(self.limits.write_stall_max),
+        };
+        self.stats.dropped_slow += 1;
+        self.hang_up(id, why);
+    }
+
+    fn drop_slow(&mut self, key: u32) {
+        let Some(slow) = self.conns[key as usize].slow.take() else { return };
+        self.count_brake(slow.brakes(), false);
+        self.wants_turn |= slow.is_over_high();
+    }
+
+    fn count_brake(&mut self, before: bool, after: bool) {
+        match (before, after) {
+            (false, true) => self.braking += 1,
+            (true, false) => {
+                self.braking -= 1;
+                // Whoever waited for it goes on.
+                self.wants_turn = true;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The connection with this id, unless it was swept. Free functions, so that a caller may hold it and
+/// still use the board's other fields.
+fn here_mut(conns: &mut Slab<Conn>, id: ConnId) -> Option<&mut Conn> {
+    conns.get_mut(id.key as usize).filter(|conn| conn.id == id)
+}
+
+fn mark_dirty(conn: &mut Conn, dirty: &mut Vec<u32>) {
+    // What is not writable will be flushed when an event says that it is again.
+    if conn.writable && !conn.on_dirty_list {
+        conn.on_dirty_list = true;
+        dirty.push(conn.id.key);
+    }
+}

@@ -1,0 +1,225 @@
+//! The command lines: what may be given, and how sizes, durations and addresses are written.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use ipnet::IpNet;
+
+use crate::address::Place;
+use crate::limits::Limits;
+
+/// The default address of server and client.
+pub const DEFAULT_ADDRESS: &str = "127.0.0.1:5000";
+
+/// A TCP console for many connections.
+#[derive(Debug, Parser)]
+#[command(name = "switchboard", version, max_term_width = 100)]
+#[command(
+    after_help = "While it runs: text goes to whoever spoke last, `@3 text` to #3, `@all text` to everybody; \
+`/help` lists the rest, `exit` ends.\nDurations take ms, s, m, h; sizes take K, M, G."
+)]
+pub struct ServerArgs {
+    /// Where to listen: host:port, :port or port (loopback), [v6]:port, unix:PATH; port 0 takes a free one
+    #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Place::parse)]
+    pub addresses: Vec<Place>,
+
+    /// Send every line of a connection to all others, too
+    #[arg(long, conflicts_with = "echo")]
+    pub chat: bool,
+
+    /// With --chat: relay bytes as they are, not made safe for a terminal
+    #[arg(long, requires = "chat")]
+    pub chat_raw: bool,
+
+    /// Return bytes exactly as they came
+    #[arg(long)]
+    pub echo: bool,
+
+    /// How messages look on stdout
+    #[arg(long, value_enum, default_value = "auto", value_name = "FORMAT")]
+    pub format: FormatArg,
+
+    /// What the end of stdin means [default: quit on a terminal, else keep]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub on_stdin_eof: Option<StdinEofArg>,
+
+    /// Most connections at a time [default: what the descriptor limit allows]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_conns: Option<u32>,
+
+    /// Longest line; a longer one is shown in parts
+    #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = line_size)]
+    pub max_line: usize,
+
+    /// Most that may be queued for one connection
+    #[arg(long, value_name = "SIZE", default_value = "8M", value_parser = some_size)]
+    pub queue_max: usize,
+
+    /// Close a connection on which nothing was said for this long [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = some_duration)]
+    pub idle: Option<Duration>,
+
+    /// How long a connection stays open for an answer once the peer has finished sending
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    pub half_open: Duration,
+
+    /// How long the end waits for what is still queued
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub drain: Duration,
+
+    /// Let in only these addresses
+    #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = net)]
+    pub allow: Vec<IpNet>,
+
+    /// Let in none of these addresses; wins over --allow
+    #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = net)]
+    pub deny: Vec<IpNet>,
+}
+
+/// A client for switchboard, and for any line-based TCP server.
+#[derive(Debug, Parser)]
+#[command(name = "switchboard-client", version, max_term_width = 100)]
+#[command(
+    after_help = "Each line typed is sent; what arrives is shown. `exit` leaves; the end of the input \
+half-closes,\nand the rest of the replies is still shown."
+)]
+pub struct ClientArgs {
+    /// Where to connect: host:port, :port or port (loopback), [v6]:port, unix:PATH
+    #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Place::parse)]
+    pub address: Place,
+
+    /// Send a line that says `exit` like any other
+    #[arg(long)]
+    pub no_exit: bool,
+}
+
+/// See `ServerArgs::format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// human when stdout is a terminal, else tsv
+    Auto,
+    /// 12:03:04.123 #3> hello, and events between the messages
+    Human,
+    /// 3<TAB>hello, messages alone, with backslash escapes
+    Tsv,
+    /// The bytes as they came
+    Raw,
+}
+
+/// See `ServerArgs::on_stdin_eof`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StdinEofArg {
+    /// Go on serving
+    Keep,
+    /// Take nobody new, end when the last connection has
+    Drain,
+    /// End, in order
+    Quit,
+}
+
+/// Reads a command line, or says on which stream and with which exit status to end instead: help and
+/// version are no errors, wrong usage is status 2.
+///
+/// # Errors
+/// Clap's error, to be printed with its `print` and ended with its `exit_code`.
+pub fn read<Args: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
+    Args::try_parse_from(arguments)
+}
+
+impl ServerArgs {
+    /// The limits that were asked for. The number of connections is bounded by descriptors, too: that
+    /// is for `main` to see to.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            line_bytes_max: self.max_line,
+            outbox_bytes_max: self.queue_max,
+            idle_max: self.idle,
+            half_open_max: self.half_open,
+            drain_max: self.drain,
+            conns_max: self.max_conns.map_or(usize::MAX, |conns| conns as usize),
+            ..Limits::default()
+        }
+    }
+}
+
+fn net(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
+    text.parse().or_else(|_| address()).map_err(|_| "not an address or CIDR such as 10.0.0.0/8".into())
+}
+
+/// `64K`: a number of bytes, with K, M or G for powers of 1024.
+fn size(text: &str) -> Result<usize, String> {
+    let (number, shift) = match text.char_indices().last() {
+        Some((at, 'K' | 'k')) => (&text[..at], 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 30),
+        _ => (text, 0),
+    };
+    let number: usize = number.parse().map_err(|_| "not a size such as 512, 64K, 8M, 1G".to_owned())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
+}
+
+fn some_size(text: &str) -> Result<usize, String> {
+    size(text).and_then(|size| if size == 0 { Err("has to be more than 0".into()) } else { Ok(size) })
+}
+
+/// A line has to have room for the longest character, or it could not be cut between characters.
+fn line_size(text: &str) -> Result<usize, String> {
+    size(text).and_then(|size| if size < 4 { Err("has to be at least 4".into()) } else { Ok(size) })
+}
+
+/// `200ms`, `10s`, `5m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit_at = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let wrong = || "not a duration such as 200ms, 10s, 5m, 1h".to_owned();
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let seconds =
+        |each: u64| number.checked_mul(each).map(Duration::from_secs).ok_or_else(|| "too long".to_owned());
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => seconds(1),
+        "m" => seconds(60),
+        "h" => seconds(3600),
+        _ => Err(wrong()),
+    }
+}
+
+fn some_duration(text: &str) -> Result<Duration, String> {
+    duration(text)
+        .and_then(|time| if time.is_zero() { Err("has to be more than 0".into()) } else { Ok(time) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_durations_are_read_as_documented() {
+        assert_eq!(size("512"), Ok(512));
+        assert_eq!(size("64K"), Ok(65_536));
+        assert_eq!(size("8M"), Ok(8 << 20));
+        assert_eq!(duration("200ms"), Ok(Duration::from_millis(200)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        for text in ["", "K", "1T", "-1", "1.5M", "99999999999999999999G", "18446744073709551615K"] {
+            assert!(size(text).is_err(), "{text:?}");
+        }
+        for text in ["", "10", "s", "10x", "-1s", "10 s", "99999999999999999999s", "18446744073709551615h"] {
+            assert!(duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_command_lines_are_consistent() {
+        use clap::CommandFactory;
+        ServerArgs::command().debug_assert();
+        ClientArgs::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_limits() {
+        let args: ServerArgs = read(["switchboard".into()]).unwrap();
+        assert_eq!(format!("{:?}", args.limits()), format!("{:?}", Limits::default()));
+    }
+}

@@ -1,0 +1,400 @@
+//! One connection: its read buffer (the unfinished tail), its write buffer (the outbox), what is known
+//! of its readiness, and how far each direction has come. It holds no socket and knows none.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+
+use crate::address::Address;
+use crate::clock::Moment;
+use crate::framing::{self, Framing};
+use crate::gather::Gather;
+use crate::limits::Limits;
+use crate::outbox::Outbox;
+use crate::reason::Reason;
+use crate::said::{Hearing, Said};
+use crate::slow::Slow;
+use crate::stream::Stream;
+
+/// Names a connection. Shown as `#serial`; serials count up from 1 and are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId {
+    pub(crate) serial: u64,
+    /// Its place in the slab, which does get reused.
+    pub(crate) key: u32,
+}
+
+impl ConnId {
+    /// The number that people and scripts call it by.
+    pub fn serial(self) -> u64 {
+        self.serial
+    }
+}
+
+impl fmt::Display for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.serial)
+    }
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// An IPv4 address and port.
+    V4(SocketAddrV4),
+    /// An IPv6 address and port; boxed, since most connections have none.
+    V6(Box<SocketAddrV6>),
+    /// Somebody on this machine, through a Unix socket; such a peer has no address.
+    Unix,
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Peer {
+        match address {
+            SocketAddr::V4(v4) => Peer::V4(v4),
+            SocketAddr::V6(v6) => Peer::V6(Box::new(v6)),
+        }
+    }
+}
+
+impl From<&Address> for Peer {
+    fn from(address: &Address) -> Peer {
+        match address {
+            Address::Tcp(address) => Peer::from(*address),
+            Address::Unix(_) => Peer::Unix,
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Peer::V4(address) => address.fmt(f),
+            Peer::V6(address) => address.fmt(f),
+            Peer::Unix => f.write_str("unix"),
+        }
+    }
+}
+
+/// The peer's direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inbound {
+    /// The peer may still send.
+    Open,
+    /// Its FIN was read.
+    Ended,
+}
+
+/// Our direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outbound {
+    /// We may still send.
+    Open,
+    /// Our FIN follows what is queued; nothing more is taken.
+    Finishing,
+    /// Our FIN is out.
+    Closed,
+}
+
+/// Where a connection stands in its life.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// Dialled, not yet connected.
+    Dialing,
+    Open,
+    /// Writing failed. What was received before is still read, then it is over.
+    Broken(Box<Reason>),
+    /// A polite close: what is queued is sent, then our FIN, and what still comes in is discarded.
+    Parting(Box<Parting>),
+    /// It has ended and waits to be swept.
+    Over(Box<Ending>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub why: Reason,
+    /// What was queued for it and is lost.
+    pub unsent_bytes: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Parting {
+    pub why: Reason,
+    /// When our FIN went out; the lingering is counted from here.
+    pub fin_at: Option<Moment>,
+}
+
+/// What reading brought.
+#[derive(Debug)]
+pub(crate) struct Fill {
+    pub bytes: usize,
+    pub then: FillEnd,
+}
+
+#[derive(Debug)]
+pub(crate) enum FillEnd {
+    /// Nothing is left for now.
+    Drained,
+    /// The budget is used up, or may be.
+    More,
+    /// The peer's FIN.
+    Ended,
+    Failed(io::Error),
+}
+
+/// How far writing got.
+#[derive(Debug)]
+pub(crate) struct Flush {
+    pub bytes: usize,
+    pub then: FlushEnd,
+}
+
+#[derive(Debug)]
+pub(crate) enum FlushEnd {
+    /// All that was queued is out.
+    Done,
+    /// The stream takes no more for now.
+    Blocked,
+    /// The budget is used up.
+    More,
+    Failed(io::Error),
+}
+
+/// Something that time alone brings about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    ShowPart,
+    HalfOpenOver,
+    IdleOver,
+    LingerOver,
+    CheckSlow,
+}
+
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub id: ConnId,
+    pub peer: Peer,
+    pub stage: Stage,
+    pub inbound: Inbound,
+    pub outbound: Outbound,
+    /// The beginning of a line whose ending has not come yet.
+    pub tail: Vec<u8>,
+    pub outbox: Outbox,
+    pub hearing: Hearing,
+    pub slow: Option<Box<Slow>>,
+    /// When it last said something; at first, when it came.
+    pub heard_at: Moment,
+    /// When it last took something; at first, when it came.
+    pub took_at: Moment,
+    pub rx_bytes: u64,
+    pub tx_bytes: u64,
+    /// The earliest deadline in the heap that is this connection's.
+    pub alarm: Option<Moment>,
+    /// The stream may have something to read: no read has said otherwise since the last event.
+    pub readable: bool,
+    /// The stream may take something: no write has said otherwise since the last event.
+    pub writable: bool,
+    /// An event hinted at an end, so a short read does not prove that nothing is left.
+    pub end_hinted: bool,
+    /// It stands on the ready list.
+    pub on_ready_list: bool,
+    /// It stands on the dirty list.
+    pub on_dirty_list: bool,
+    /// It is behind in what was said to many, after its last flush.
+    pub lagging: bool,
+}
+
+impl Conn {
+    pub fn new(id: ConnId, peer: Peer, stage: Stage, hearing: Hearing, now: Moment) -> Conn {
+        Conn {
+            id,
+            peer,
+            stage,
+            inbound: Inbound::Open,
+            outbound: Outbound::Open,
+            tail: Vec::new(),
+            outbox: Outbox::default(),
+            hearing,
+            slow: None,
+            heard_at: now,
+            took_at: now,
+            rx_bytes: 0,
+            tx_bytes: 0,
+            alarm: None,
+            readable: false,
+            writable: false,
+            end_hinted: false,
+            on_ready_list: false,
+            on_dirty_list: false,
+            lagging: false,
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over(_))
+    }
+
+    /// Whether what it says is heard: not while it is being dialled, closed or swept.
+    pub fn is_heard(&self) -> bool {
+        matches!(self.stage, Stage::Open | Stage::Broken(_)) && self.inbound == Inbound::Open
+    }
+
+    /// Whether anything more may be sent to it.
+    pub fn may_be_sent(&self) -> bool {
+        matches!(self.stage, Stage::Open) && self.outbound == Outbound::Open
+    }
+
+    /// Whether it is a slow reader that has not caught up.
+    pub fn is_over_high(&self) -> bool {
+        self.slow.as_ref().is_some_and(|slow| slow.is_over_high())
+    }
+
+    /// Whether there is something to do for a flush: bytes to send, or a FIN.
+    pub fn has_something_to_flush(&self, said: &Said) -> bool {
+        match self.outbound {
+            Outbound::Open => !self.outbox.is_empty() || said.is_behind(&self.hearing),
+            Outbound::Finishing => true,
+            Outbound::Closed => false,
+        }
+    }
+
+    /// All that is queued for it, what was said to many included; once it is over, all that was.
+    pub fn queued_bytes(&self, said: &Said) -> usize {
+        if let Stage::Over(ending) = &self.stage {
+            return ending.unsent_bytes;
+        }
+        // Once our direction is finishing, what it had not heard has been moved to the outbox.
+        let hears = self.outbound == Outbound::Open && !matches!(self.stage, Stage::Dialing);
+        self.outbox.len() + if hears { said.unheard_bytes(&self.hearing) } else { 0 }
+    }
+
+    /// Moves what it has not heard yet of what was said to many into its own outbox, so that whatever
+    /// is queued next comes after it.
+    pub fn catch_up(&mut self, said: &Said) {
+        let Conn { hearing, outbox, .. } = self;
+        said.take_unheard(hearing, |bytes| outbox.push(bytes));
+    }
+
+    /// Reads until nothing is left, the budget (the size of `scratch`) is used up, or it ended.
+    pub fn fill(&mut self, from: &mut impl Stream, scratch: &mut [u8]) -> Fill {
+        let mut bytes = 0;
+        let then = loop {
+            let room = &mut scratch[bytes..];
+            if room.is_empty() {
+                break FillEnd::More;
+            }
+            let asked = room.len();
+            match from.read(room) {
+                Ok(0) => break FillEnd::Ended,
+                Ok(count) => {
+                    bytes += count;
+                    if count < asked && from.short_read_drains() && !self.end_hinted {
+                        break FillEnd::Drained;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break FillEnd::Drained,
+                Err(error) => break FillEnd::Failed(error),
+            }
+        };
+        self.rx_bytes += bytes as u64;
+        if !matches!(then, FillEnd::More) {
+            self.readable = false;
+        }
+        Fill { bytes, then }
+    }
+
+    /// Writes what is queued: first its own, then what was said to many, `budget_bytes` at most.
+    pub fn flush(&mut self, to: &mut impl Stream, said: &Said, budget_bytes: usize) -> Flush {
+        let mut bytes = 0;
+        let then = loop {
+            if self.may_be_sent() {
+                said.skip_own(&mut self.hearing);
+            }
+            let behind = self.may_be_sent() && said.is_behind(&self.hearing);
+            if self.outbox.is_empty() && !behind {
+                break FlushEnd::Done;
+            }
+            if bytes >= budget_bytes {
+                break FlushEnd::More;
+            }
+            match self.write_once(to, said, behind, budget_bytes - bytes) {
+                Ok(0) => break FlushEnd::Failed(ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    bytes += count;
+                    let from_log = count - self.outbox.sent(count);
+                    if from_log > 0 {
+                        said.heard(&mut self.hearing, from_log as u64);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.writable = false;
+                    break FlushEnd::Blocked;
+                }
+                Err(error) => break FlushEnd::Failed(error),
+            }
+        };
+        self.tx_bytes += bytes as u64;
+        Flush { bytes, then }
+    }
+
+    fn write_once(
+        &self,
+        to: &mut impl Stream,
+        said: &Said,
+        behind: bool,
+        bytes_max: usize,
+    ) -> io::Result<usize> {
+        let (front, back) = self.outbox.slices();
+        if !behind && back.is_empty() {
+            return to.write(&front[..front.len().min(bytes_max)]);
+        }
+        let mut gather = Gather::new(bytes_max);
+        if gather.push(front) && gather.push(back) && behind {
+            said.gather(&self.hearing, &mut gather);
+        }
+        to.write_vectored(gather.slices())
+    }
+
+    /// What time will bring next for it, and when.
+    pub fn next_due(&self, limits: &Limits, framing: Framing) -> Option<(Moment, Due)> {
+        let mut next: Option<(Moment, Due)> = None;
+        let mut at = |when: Moment, due: Due| {
+            if next.is_none_or(|(earliest, _)| when < earliest) {
+                next = Some((when, due));
+            }
+        };
+        match &self.stage {
+            Stage::Over(_) | Stage::Dialing | Stage::Broken(_) => return None,
+            Stage::Parting(parting) => {
+                if let Some(fin_at) = parting.fin_at {
+                    // A peer that has been silent for long enough already is not waited for.
+                    let quiet_at = self.heard_at + limits.linger_silence;
+                    at(quiet_at.max(fin_at).min(fin_at + limits.linger_max), Due::LingerOver);
+                }
+            }
+            Stage::Open => {
+                if !self.tail.is_empty() && framing == Framing::Lines && self.inbound == Inbound::Open {
+                    let whole = framing::whole_chars(&self.tail) > 0;
+                    let after = if whole { limits.partial_after } else { limits.split_char_after };
+                    at(self.heard_at + after, Due::ShowPart);
+                }
+                let said_at = self.heard_at.max(self.took_at);
+                if self.inbound == Inbound::Ended && self.outbound == Outbound::Open {
+                    at(said_at + limits.half_open_max, Due::HalfOpenOver);
+                }
+                if let Some(idle_max) = limits.idle_max {
+                    at(said_at + idle_max, Due::IdleOver);
+                }
+            }
+        }
+        if let Some(slow) = &self.slow {
+            at(slow.next_check(limits), Due::CheckSlow);
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests;

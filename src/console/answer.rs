@@ -1,0 +1,84 @@
+//! What an operator is told: events of the connections, and answers to commands. Typed; how they look
+//! is the renderer's affair.
+
+use crate::{ConnId, Frame, Peer, Reason, Stats, View};
+
+use super::command::{Help, Mistake};
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Somebody connected.
+    Opened(ConnId, &'a Peer),
+    /// A peer said something.
+    Message(ConnId, Frame<'a>),
+    /// A peer has finished sending.
+    Ended(ConnId),
+    /// A connection has ended.
+    Closed {
+        /// Which.
+        id: ConnId,
+        /// Why.
+        why: &'a Reason,
+        /// Bytes it sent.
+        rx_bytes: u64,
+        /// Bytes it was sent.
+        tx_bytes: u64,
+        /// Bytes that were queued for it and are lost.
+        unsent_bytes: usize,
+    },
+    /// Lines that were not shown, because the screen was full.
+    Skipped(u64),
+    /// The answer to a command.
+    Answer(Answer<'a>),
+}
+
+/// What became of a command.
+#[derive(Debug)]
+pub enum Answer<'a> {
+    /// A text of this many bytes goes to a connection.
+    Sent(ConnId, usize),
+    /// A text goes to everybody: to so many connections, with so many bytes.
+    SentToAll(usize, usize),
+    /// A text goes to a connection, behind much that it has not read.
+    NotReading(ConnId, usize),
+    /// A text was refused: so much is queued for the connection already.
+    Full(ConnId, usize),
+    /// We have finished sending to this connection.
+    Finished(ConnId),
+    /// There was a connection of this number.
+    Gone(u64),
+    /// There never was a connection of this number.
+    NoSuch(u64),
+    /// The command is about nobody: nobody is connected.
+    Nobody,
+    /// There is no current target: nobody has spoken yet.
+    NoTarget,
+    /// In this mode the operator does not speak.
+    Mute,
+    /// The current target is one now, several, all, or whoever spoke last.
+    Aimed(&'a str),
+    /// A connection will be closed, finished or reset.
+    Closing(ConnId, &'static str),
+    /// A connection, as `/who` shows it.
+    Row(View<'a>),
+    /// The counters.
+    Stats {
+        /// What was counted.
+        stats: &'a Stats,
+        /// How many connections there are.
+        conns: usize,
+        /// Since the start.
+        uptime: std::time::Duration,
+    },
+    /// A line of help.
+    Help(&'a Help),
+    /// What was typed makes no sense.
+    Mistake(&'a Mistake),
+    /// A line was longer than a typed line may be.
+    TooLong,
+    /// The program ends as soon as what is queued for so many connections was sent.
+    Stopping(usize),
+    /// Stdin cannot be read.
+    NoInput(&'a str),
+}

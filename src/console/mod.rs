@@ -1,0 +1,41 @@
+//! The operator's side: stdin and the screens, each with a thread of its own, and the two pure pieces
+//! between them and the modes: the grammar of commands, and the rendering of events.
+//!
+//! Nothing here knows a socket or the loop.
+
+mod answer;
+mod command;
+mod desk;
+mod input;
+mod render;
+mod safe;
+mod screen;
+mod signals;
+mod stamp;
+mod stdin;
+
+use std::io;
+
+pub use answer::{Answer, Event};
+pub use command::{Command, HELP, Mistake, To, help, parse};
+pub use desk::{Desk, Format};
+pub use input::{Input, Typed};
+pub use render::{Renderer, push_id, without_cr};
+pub use safe::{push_human, push_tsv};
+pub use screen::{LogWriter, Notice, Screen, WhenFull};
+pub use signals::on_signal;
+pub use stamp::Stamp;
+pub use stdin::{Chunk, Source, read_in_background};
+
+/// What reaches an App of ours from outside the loop.
+#[derive(Debug)]
+pub enum Mail {
+    /// Stdin brought something.
+    Stdin(Chunk),
+    /// A screen that was full has room again.
+    ScreenHasRoom,
+    /// A screen can't be written to any more.
+    ScreenFailed(io::Error),
+    /// A signal that asks for an orderly end.
+    Terminate,
+}

@@ -1,0 +1,279 @@
+//! Peers' bytes made fit to be shown. What comes out has no control character (C0, DEL, C1), no
+//! invisible or direction-changing one, no line separator, and is valid UTF-8, whatever went in: it
+//! cannot move the cursor, talk to the terminal or forge a line.
+//!
+//! Two spellings of what is not shown as it is:
+//!
+//! - `human`: `\xNN` for a byte, `\u{NNNN}` for a character. A backslash stays as it is, except where
+//!   it could be mistaken for the beginning of one of these: there it is doubled.
+//! - `tsv`: `\\`, `\t`, `\n`, `\r`, and `\xNN` for each other byte. It parses back exactly.
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// Appends `bytes` as a person reads them.
+pub fn push_human(out: &mut Vec<u8>, bytes: &[u8]) {
+    walk(out, bytes, escape_human);
+}
+
+/// Appends `bytes` as the second field of a `tsv` line.
+pub fn push_tsv(out: &mut Vec<u8>, bytes: &[u8]) {
+    walk(out, bytes, escape_tsv);
+}
+
+/// What is not copied as it is.
+enum Odd<'a> {
+    /// A run of backslashes, and what follows it.
+    Backslashes(usize, &'a [u8]),
+    /// A character that is not to be shown.
+    Hidden(char),
+    /// Bytes that are no UTF-8.
+    Wrong(&'a [u8]),
+}
+
+fn walk(out: &mut Vec<u8>, mut bytes: &[u8], escape: impl Fn(&mut Vec<u8>, Odd<'_>)) {
+    loop {
+        let plain = plain_ascii(bytes);
+        out.extend_from_slice(&bytes[..plain]);
+        bytes = &bytes[plain..];
+        let Some(&first) = bytes.first() else { return };
+        let length = if first == b'\\' {
+            let count = bytes.iter().take_while(|byte| **byte == b'\\').count();
+            escape(out, Odd::Backslashes(count, &bytes[count..]));
+            count
+        } else {
+            match first_char(bytes) {
+                Ok(char) if is_shown(char) => {
+                    out.extend_from_slice(&bytes[..char.len_utf8()]);
+                    char.len_utf8()
+                }
+                Ok(char) => {
+                    escape(out, Odd::Hidden(char));
+                    char.len_utf8()
+                }
+                Err(wrong) => {
+                    escape(out, Odd::Wrong(wrong));
+                    wrong.len()
+                }
+            }
+        };
+        bytes = &bytes[length..];
+    }
+}
+
+fn escape_human(out: &mut Vec<u8>, odd: Odd<'_>) {
+    match odd {
+        Odd::Backslashes(count, rest) => {
+            let times = if begins_like_escape(rest) { 2 } else { 1 };
+            out.resize(out.len() + times * count, b'\\');
+        }
+        Odd::Hidden(char) if char.is_ascii() => push_hex(out, char as u8),
+        Odd::Hidden(char) => out.extend(char.escape_unicode().map(|char| char as u8)),
+        Odd::Wrong(bytes) => bytes.iter().for_each(|byte| push_hex(out, *byte)),
+    }
+}
+
+fn escape_tsv(out: &mut Vec<u8>, odd: Odd<'_>) {
+    match odd {
+        Odd::Backslashes(count, _) => out.resize(out.len() + 2 * count, b'\\'),
+        Odd::Hidden('\t') => out.extend_from_slice(b"\\t"),
+        Odd::Hidden('\n') => out.extend_from_slice(b"\\n"),
+        Odd::Hidden('\r') => out.extend_from_slice(b"\\r"),
+        Odd::Hidden(char) => {
+            char.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_hex(out, byte));
+        }
+        Odd::Wrong(bytes) => bytes.iter().for_each(|byte| push_hex(out, *byte)),
+    }
+}
+
+/// Whether a backslash before this would read, once all is escaped, as the beginning of an escape.
+fn begins_like_escape(rest: &[u8]) -> bool {
+    match rest {
+        [b'x', high, low, ..] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
+        [b'u', b'{', ..] => true,
+        [] => false,
+        _ => !first_char(rest).is_ok_and(is_shown),
+    }
+}
+
+/// How many bytes at the start are printable ASCII other than the backslash.
+fn plain_ascii(bytes: &[u8]) -> usize {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+    // By the block: the inner test has no way out of it, so the compiler makes it wide.
+    const BLOCK: usize = 32;
+    let blocks = bytes
+        .chunks_exact(BLOCK)
+        .take_while(|block| block.iter().fold(true, |all, byte| all & is_plain(byte)));
+    let at = BLOCK * blocks.count();
+    at + bytes[at..].iter().take_while(|byte| is_plain(byte)).count()
+}
+
+/// The character that `bytes` (not empty) begin with, or the wrong bytes.
+fn first_char(bytes: &[u8]) -> Result<char, &[u8]> {
+    let window = &bytes[..bytes.len().min(4)];
+    match window.utf8_chunks().next() {
+        Some(chunk) => match chunk.valid().chars().next() {
+            Some(char) => Ok(char),
+            None => Err(&bytes[..chunk.invalid().len().max(1)]),
+        },
+        None => Err(bytes),
+    }
+}
+
+fn is_shown(char: char) -> bool {
+    use GeneralCategory as Category;
+    match char {
+        ' '..='~' => true,
+        // CJK and Hangul, without a look into the table.
+        '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => true,
+        _ => !matches!(
+            char.general_category(),
+            Category::Control
+                | Category::Format
+                | Category::LineSeparator
+                | Category::ParagraphSeparator
+                | Category::Surrogate
+                | Category::Unassigned
+        ),
+    }
+}
+
+fn push_hex(out: &mut Vec<u8>, byte: u8) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.extend_from_slice(&[b'\\', b'x', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn human(bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        push_human(&mut out, bytes);
+        String::from_utf8(out).expect("what is shown is UTF-8")
+    }
+
+    fn tsv(bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        push_tsv(&mut out, bytes);
+        String::from_utf8(out).expect("what is shown is UTF-8")
+    }
+
+    /// What a script does with a tsv field.
+    fn parse_tsv(field: &str) -> Vec<u8> {
+        let mut bytes = field.bytes();
+        let mut out = Vec::new();
+        while let Some(byte) = bytes.next() {
+            out.push(match byte {
+                b'\\' => match bytes.next() {
+                    Some(b't') => b'\t',
+                    Some(b'n') => b'\n',
+                    Some(b'r') => b'\r',
+                    Some(b'x') => {
+                        let digits = [bytes.next().unwrap(), bytes.next().unwrap()];
+                        u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+                    }
+                    other => other.unwrap(),
+                },
+                byte => byte,
+            });
+        }
+        out
+    }
+
+    /// The human spelling read back: of a run of backslashes before an escape, two stand for one.
+    fn parse_human(text: &str) -> Vec<u8> {
+        let mut rest = text.as_bytes();
+        let mut out = Vec::new();
+        while let Some(&byte) = rest.first() {
+            let count = rest.iter().take_while(|byte| **byte == b'\\').count();
+            let after = &rest[count..];
+            let is_hex = matches!(after, [b'x', a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
+            let is_char = after.starts_with(b"u{");
+            if count == 0 {
+                out.push(byte);
+                rest = &rest[1..];
+            } else if !is_hex && !is_char {
+                out.resize(out.len() + count, b'\\');
+                rest = after;
+            } else {
+                out.resize(out.len() + count / 2, b'\\');
+                rest = after;
+                if count % 2 == 1 && is_hex {
+                    out.push(u8::from_str_radix(std::str::from_utf8(&after[1..3]).unwrap(), 16).unwrap());
+                    rest = &after[3..];
+                } else if count % 2 == 1 {
+                    let end = after.iter().position(|byte| *byte == b'}').unwrap();
+                    let code = u32::from_str_radix(std::str::from_utf8(&after[2..end]).unwrap(), 16).unwrap();
+                    out.extend(char::from_u32(code).unwrap().encode_utf8(&mut [0; 4]).bytes());
+                    rest = &after[end + 1..];
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn text_is_shown_as_it_is() {
+        for text in
+            ["hello", "C:\\temp\\new", "你好，世界", "naïve — “quoted” ☕", "e\u{301}", "{\"a\":\"\\u0041\"}"]
+        {
+            assert_eq!(human(text.as_bytes()), text);
+        }
+    }
+
+    #[test]
+    fn what_would_reach_the_terminal_is_spelt_out() {
+        for (bytes, shown) in [
+            (&b"\x1b]0;title\x07"[..], "\\x1b]0;title\\x07"),
+            (b"a\tb\r", "a\\x09b\\x0d"),
+            (b"\x9b31m", "\\x9b31m"),
+            ("\u{9b}31m".as_bytes(), "\\u{9b}31m"),
+            ("\u{202e}evil".as_bytes(), "\\u{202e}evil"),
+            ("a\u{200b}b\u{2028}".as_bytes(), "a\\u{200b}b\\u{2028}"),
+            (b"\xe4\xbd", "\\xe4\\xbd"),
+            (b"\\x1b and \\\x1b", "\\\\x1b and \\\\\\x1b"),
+        ] {
+            assert_eq!(human(bytes), shown);
+        }
+    }
+
+    #[test]
+    fn tsv_has_the_escapes_that_scripts_know() {
+        assert_eq!(tsv(b"a\tb\\c\r\n\x00\xff"), "a\\tb\\\\c\\r\\n\\x00\\xff");
+        assert_eq!(tsv("你好".as_bytes()), "你好");
+    }
+
+    fn is_safe(text: &str) -> bool {
+        text.chars().all(|char| !char.is_control() && is_shown(char))
+    }
+
+    #[test]
+    fn every_sequence_of_up_to_three_special_bytes_is_safe() {
+        // The bytes at which the classes of UTF-8 change; all others behave like a neighbour.
+        let bytes: &[u8] = b"\x00\x0a\x1b\x20\x5c\x7e\x7f\x80\x8f\x90\x9b\x9f\xa0\xbf\xc0\xc2\xdf\xe0\xe2\xed\xef\xf0\xf4\xf5\xff";
+        for a in bytes {
+            for b in bytes {
+                for c in bytes {
+                    let input = [*a, *b, *c];
+                    assert!(is_safe(&human(&input)) && is_safe(&tsv(&input)), "{input:x?}");
+                    assert_eq!(parse_human(&human(&input)), input, "{input:x?}");
+                    assert_eq!(parse_tsv(&tsv(&input)), input, "{input:x?}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_safe_and_parses_back(bytes in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..80),
+            "[\\\\xu{}0-9a-f\u{1b}\u{202e}你]{0,40}".prop_map(String::into_bytes),
+            ".{0,40}".prop_map(String::into_bytes),
+        ]) {
+            prop_assert!(is_safe(&human(&bytes)) && is_safe(&tsv(&bytes)));
+            prop_assert_eq!(parse_tsv(&tsv(&bytes)), bytes.clone());
+            prop_assert_eq!(parse_human(&human(&bytes)), bytes);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Stdout or stderr behind a thread of its own. The loop fills a buffer and swaps it with the one that
+//! waits to be written; it never writes, so a terminal that was stopped or a pipe that nobody reads
+//! cannot stop it.
+//!
+//! At any time one buffer is being filled, one waits and one is being written, and each is bounded.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::mem;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+/// A buffer that is this full is full, where the one who fills it can wait.
+const WAIT_MARK_BYTES: usize = 256 << 10;
+/// The same where lines are skipped: so much has to fit at once, such as a long list of connections.
+const SKIP_MARK_BYTES: usize = 4 << 20;
+
+/// What to do with a line when the screen is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Keep it. Whoever fills the screen watches `is_full` and stops what makes the lines.
+    Wait,
+    /// Skip it, and count.
+    Skip,
+}
+
+/// What the thread has to tell.
+#[derive(Debug)]
+pub enum Notice {
+    /// There is room again. Told only after `is_full` was found.
+    HasRoom,
+    /// It can't be written to; whatever is put on it from now on is thrown away.
+    Failed(io::Error),
+}
+
+/// One output, as the loop sees it.
+#[derive(Debug)]
+pub struct Screen {
+    shared: Arc<Shared>,
+    filling: Vec<u8>,
+    skipped: u64,
+    when_full: WhenFull,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    slot: Mutex<Slot>,
+    /// Rung when something was put into the slot, and when the thread has written all there was.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    waiting: Vec<u8>,
+    /// Bytes taken out of the slot and not yet written.
+    being_written: usize,
+    /// The filler found no room and wants to know when there is some.
+    wants_room: bool,
+    broken: bool,
+}
+
+impl Screen {
+    /// A screen on `file`, whose thread tells its notices to `tell`.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn open(
+        file: File,
+        when_full: WhenFull,
+        tell: impl Fn(Notice) + Send + 'static,
+    ) -> io::Result<Screen> {
+        let shared = Arc::new(Shared::default());
+        let for_thread = shared.clone();
+        thread::Builder::new().name("screen".into()).spawn(move || write_all(file, &for_thread, tell))?;
+        Ok(Screen { shared, filling: Vec::new(), skipped: 0, when_full })
+    }
+
+    /// A screen on this process's stdout.
+    ///
+    /// # Errors
+    /// When the system gives no descriptor or no thread.
+    pub fn stdout(when_full: WhenFull, tell: impl Fn(Notice) + Send + 'static) -> io::Result<Screen> {
+        // A duplicate of the descriptor: std's own stdout would cut what is written at line endings.
+        Screen::open(File::from(io::stdout().as_fd().try_clone_to_owned()?), when_full, tell)
+    }
+
+    /// A screen on this process's stderr.
+    ///
+    /// # Errors
+    /// When the system gives no descriptor or no thread.
+    pub fn stderr(tell: impl Fn(Notice) + Send + 'static) -> io::Result<Screen> {
+        Screen::open(File::from(io::stderr().as_fd().try_clone_to_owned()?), WhenFull::Skip, tell)
+    }
+
+    /// Puts something on the screen: `render` appends it, line ending included. It is not rendered
+    /// where it would be skipped.
+    pub fn put(&mut self, render: impl FnOnce(&mut Vec<u8>)) {
+        if self.filling.len() >= self.mark() {
+            self.hand_over();
+        }
+        if self.when_full == WhenFull::Skip && self.is_full() {
+            self.skipped += 1;
+        } else {
+            render(&mut self.filling);
+        }
+    }
+
+    /// Whether what was put here waits for what was put here before. Found out by `put` and
+    /// `hand_over`; the thread will tell when there is room.
+    pub fn is_full(&self) -> bool {
+        self.filling.len() >= self.mark()
+    }
+
+    /// How many lines were skipped since this was last asked; none as long as it is full.
+    pub fn take_skipped(&mut self) -> u64 {
+        if self.is_full() { 0 } else { mem::take(&mut self.skipped) }
+    }
+
+    /// Hands what was put here to the thread, if that has room.
+    pub fn hand_over(&mut self) {
+        if self.filling.is_empty() {
+            return;
+        }
+        let mark = self.mark();
+        let mut slot = self.shared.lock();
+        if slot.broken {
+            self.filling.clear();
+        } else if slot.waiting.is_empty() {
+            mem::swap(&mut slot.waiting, &mut self.filling);
+            self.shared.changed.notify_all();
+        } else if slot.waiting.len() + self.filling.len() <= mark {
+            slot.waiting.append(&mut self.filling);
+        } else {
+            slot.wants_room = true;
+        }
+    }
+
+    /// Waits until all is written, for `patience` at most. Returns how many bytes are not.
+    pub fn close(mut self, patience: Duration) -> usize {
+        let give_up_at = Instant::now() + patience;
+        let shared = self.shared.clone();
+        loop {
+            self.hand_over();
+            let slot = shared.lock();
+            let left = slot.waiting.len() + slot.being_written + self.filling.len();
+            let time_left = give_up_at.saturating_duration_since(Instant::now());
+            if slot.broken || left == 0 {
+                return 0;
+            }
+            if time_left.is_zero() {
+                return left;
+            }
+            let _ = shared.changed.wait_timeout(slot, time_left);
+        }
+    }
+
+    /// A writer that other code may log through without ever waiting.
+    pub fn log_writer(&self) -> LogWriter {
+        LogWriter { shared: self.shared.clone() }
+    }
+
+    fn mark(&self) -> usize {
+        match self.when_full {
+            WhenFull::Wait => WAIT_MARK_BYTES,
+            WhenFull::Skip => SKIP_MARK_BYTES,
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Slot> {
+        // Nothing that holds the lock can panic half-way through a change.
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Appends whole log lines to what waits to be written; throws them away where too much waits.
+#[derive(Debug)]
+pub struct LogWriter {
+    shared: Arc<Shared>,
+}
+
+impl Write for LogWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut slot = self.shared.lock();
+        if !slot.broken && slot.waiting.len() < SKIP_MARK_BYTES {
+            slot.waiting.extend_from_slice(line);
+            self.shared.changed.notify_all();
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_all(mut file: File, shared: &Shared, tell: impl Fn(Notice)) {
+    let mut writing = Vec::new();
+    loop {
+        let mut slot = shared.lock();
+        slot.being_written = 0;
+        if slot.waiting.is_empty() {
+            shared.changed.notify_all();
+        }
+        while slot.waiting.is_empty() {
+            slot = shared.changed.wait(slot).unwrap_or_else(PoisonError::into_inner);
+        }
+        mem::swap(&mut slot.waiting, &mut writing);
+        slot.being_written = writing.len();
+        let wants_room = mem::take(&mut slot.wants_room);
+        drop(slot);
+        if wants_room {
+            tell(Notice::HasRoom);
+        }
+        if let Err(error) = write_whole(&mut file, &writing) {
+            let mut slot = shared.lock();
+            slot.broken = true;
+            slot.waiting = Vec::new();
+            shared.changed.notify_all();
+            drop(slot);
+            return tell(Notice::Failed(error));
+        }
+        writing.clear();
+        writing.shrink_to(WAIT_MARK_BYTES);
+    }
+}
+
+fn write_whole(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // Somebody who shares it has made it non-blocking.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                poll(&mut [PollFd::new(file, PollFlags::OUT)], None)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

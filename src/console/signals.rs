@@ -1,0 +1,25 @@
+//! Signals that ask for an end.
+
+use std::io;
+use std::thread;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// Calls `terminate` at the first SIGINT or SIGTERM, from a thread. A second one ends the process at
+/// once, with status 1, whatever it is doing.
+///
+/// # Errors
+/// When the system refuses the handlers or the thread.
+pub fn on_signal(terminate: impl Fn() + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for (count, _) in signals.forever().enumerate() {
+            if count > 0 {
+                std::process::exit(1);
+            }
+            terminate();
+        }
+    })?;
+    Ok(())
+}

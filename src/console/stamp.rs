@@ -1,0 +1,33 @@
+//! The time of day in front of a message.
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+/// `12:03:04.123` in local time. The zone is looked up at the start, the digits are made at most once
+/// a turn.
+#[derive(Debug)]
+pub struct Stamp {
+    zone: TimeZone,
+    text: String,
+}
+
+impl Stamp {
+    /// A stamp for this machine's time zone.
+    pub fn local() -> Stamp {
+        Stamp { zone: TimeZone::system(), text: String::new() }
+    }
+
+    /// Forgets the time: the next `text` will look at the clock.
+    pub fn expire(&mut self) {
+        self.text.clear();
+    }
+
+    /// The time of day.
+    pub fn text(&mut self) -> &str {
+        if self.text.is_empty() {
+            let now: Zoned = Timestamp::now().to_zoned(self.zone.clone());
+            self.text = now.strftime("%H:%M:%S.%3f").to_string();
+        }
+        &self.text
+    }
+}

@@ -1,0 +1,39 @@
+//! When something is due next. Entries are never removed early: one that comes up is checked against
+//! what its owner wants by then, which makes putting a deadline off free.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::clock::Moment;
+use crate::conn::ConnId;
+
+/// A min-heap of (when, whose).
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    heap: BinaryHeap<Reverse<(Moment, ConnId)>>,
+}
+
+impl Deadlines {
+    pub fn push(&mut self, when: Moment, whose: ConnId) {
+        self.heap.push(Reverse((when, whose)));
+    }
+
+    /// The earliest, whether or not it has come.
+    pub fn next(&self) -> Option<Moment> {
+        self.heap.peek().map(|Reverse((when, _))| *when)
+    }
+
+    /// Takes out one that has come by `now`.
+    pub fn pop_due(&mut self, now: Moment) -> Option<(Moment, ConnId)> {
+        let Reverse((when, _)) = self.heap.peek()?;
+        if *when > now {
+            return None;
+        }
+        let due = self.heap.pop().map(|Reverse(entry)| entry);
+        if self.heap.is_empty() {
+            // A burst of deadlines should not be paid for by an idle server.
+            self.heap = BinaryHeap::new();
+        }
+        due
+    }
+}

@@ -1,0 +1,208 @@
+//! Bytes to frames. Knows nothing of connections: it is given the unfinished tail of what came before
+//! and the fresh bytes, and leaves the new tail.
+//!
+//! A byte is looked at once, however a line is cut up on its way here, and a frame that lies whole
+//! within the fresh bytes is not copied.
+
+use memchr::memchr;
+
+/// How the bytes of a connection become frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// A frame is a line, without its `\n`. A `\r` before it belongs to the line.
+    Lines,
+    /// A frame is what one read brought.
+    Raw,
+}
+
+/// What ended a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// A `\n`, which is not part of the frame's bytes.
+    Newline,
+    /// The line is longer than a line may be; it goes on in the next frame.
+    Limit,
+    /// No line ending came, and nothing else for a while.
+    Silence,
+    /// No line ending came before the peer finished or the connection broke.
+    Gone,
+    /// The framing is raw: this is what one read brought.
+    Read,
+}
+
+/// A piece of what a peer said. Its bytes are borrowed: copy what must outlive the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// The bytes, without the line ending.
+    pub bytes: &'a [u8],
+    /// Why the frame ends here.
+    pub end: End,
+}
+
+impl Frame<'_> {
+    /// Whether this is a part of a line only, or bytes without lines.
+    pub fn is_part(&self) -> bool {
+        self.end != End::Newline
+    }
+}
+
+/// Cuts `tail` followed by `fresh` into lines for `emit` and leaves the unfinished rest in `tail`.
+///
+/// No line handed out and no tail left behind is longer than `line_bytes_max`; where a longer line is
+/// cut, it is cut between characters.
+pub fn cut_lines(
+    tail: &mut Vec<u8>,
+    mut fresh: &[u8],
+    line_bytes_max: usize,
+    mut emit: impl FnMut(Frame<'_>),
+) {
+    if !tail.is_empty() {
+        let line_end = memchr(b'\n', fresh);
+        let rest_of_line = &fresh[..line_end.unwrap_or(fresh.len())];
+        extend_within(tail, rest_of_line, line_bytes_max, &mut emit);
+        let Some(line_end) = line_end else { return };
+        emit(Frame { bytes: tail, end: End::Newline });
+        tail.clear();
+        fresh = &fresh[line_end + 1..];
+    }
+    while let Some(line_end) = memchr(b'\n', fresh) {
+        let last = cut_long(&fresh[..line_end], line_bytes_max, &mut emit);
+        emit(Frame { bytes: last, end: End::Newline });
+        fresh = &fresh[line_end + 1..];
+    }
+    tail.extend_from_slice(cut_long(fresh, line_bytes_max, &mut emit));
+}
+
+/// Appends to a tail, handing out whatever would make it too long.
+fn extend_within(
+    tail: &mut Vec<u8>,
+    mut more: &[u8],
+    line_bytes_max: usize,
+    emit: &mut impl FnMut(Frame<'_>),
+) {
+    while tail.len() + more.len() > line_bytes_max {
+        let (now, later) = more.split_at(line_bytes_max.saturating_sub(tail.len()));
+        tail.extend_from_slice(now);
+        let cut = place_to_cut(tail);
+        emit(Frame { bytes: &tail[..cut], end: End::Limit });
+        tail.drain(..cut);
+        more = later;
+    }
+    tail.extend_from_slice(more);
+}
+
+/// Hands out what of `line` is over the limit; returns the rest.
+fn cut_long<'a>(mut line: &'a [u8], line_bytes_max: usize, emit: &mut impl FnMut(Frame<'_>)) -> &'a [u8] {
+    while line.len() > line_bytes_max {
+        let cut = place_to_cut(&line[..line_bytes_max]);
+        emit(Frame { bytes: &line[..cut], end: End::Limit });
+        line = &line[cut..];
+    }
+    line
+}
+
+/// Where to cut bytes that must be cut: before an unfinished character, if something is left then.
+fn place_to_cut(bytes: &[u8]) -> usize {
+    match whole_chars(bytes) {
+        0 => bytes.len(),
+        whole => whole,
+    }
+}
+
+/// The length of `bytes` without a UTF-8 character at its end that has begun and may still be
+/// completed by what follows. Bytes that are no UTF-8 anyway count as whole.
+pub fn whole_chars(bytes: &[u8]) -> usize {
+    let last_three = bytes.iter().enumerate().rev().take(3);
+    for (at, &byte) in last_three {
+        let length = match byte {
+            0x80..=0xbf => continue,
+            0xc2..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf4 => 4,
+            _ => break,
+        };
+        let unfinished = bytes.len() - at < length
+            // A prefix that no byte could complete (such as e0 80) is not unfinished but wrong.
+            && std::str::from_utf8(&bytes[at..]).is_err_and(|error| error.error_len().is_none());
+        return if unfinished { at } else { bytes.len() };
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Feeds the pieces one after another; returns the frames and the tail.
+    fn frames(pieces: &[&[u8]], line_bytes_max: usize) -> (Vec<(Vec<u8>, End)>, Vec<u8>) {
+        let (mut tail, mut out) = (Vec::new(), Vec::new());
+        for piece in pieces {
+            cut_lines(&mut tail, piece, line_bytes_max, |frame| out.push((frame.bytes.to_vec(), frame.end)));
+            assert!(tail.len() <= line_bytes_max);
+        }
+        (out, tail)
+    }
+
+    #[test]
+    fn lines_are_found_wherever_the_reads_were_cut() {
+        let (out, tail) = frames(&[b"he", b"llo\nwor", b"ld\n\n", b"rest"], 100);
+        let lines: Vec<_> = out.iter().map(|(bytes, _)| bytes.as_slice()).collect();
+        assert_eq!(lines, [&b"hello"[..], b"world", b""]);
+        assert_eq!(tail, b"rest");
+    }
+
+    #[test]
+    fn a_long_line_comes_in_parts_cut_between_characters() {
+        let (out, tail) = frames(&["12你4567\nx".as_bytes()], 4);
+        assert_eq!(
+            out,
+            [(b"12".to_vec(), End::Limit), ("你4".into(), End::Limit), (b"567".to_vec(), End::Newline),]
+        );
+        assert_eq!(tail, b"x");
+    }
+
+    #[test]
+    fn whole_chars_holds_back_only_what_can_become_a_character() {
+        for (bytes, whole) in [
+            (&b"abc"[..], 3),
+            ("你".as_bytes(), 3),
+            (b"a\xe4\xbd", 1),
+            (b"a\xe4", 1),
+            (b"a\xf0\x9f\x98", 1),
+            (b"a\xe0\x80", 3),
+            (b"a\xff", 2),
+            (b"\x80\x80\x80\x80", 4),
+            (b"\xed\xa0", 2),
+            (b"", 0),
+        ] {
+            assert_eq!(whole_chars(bytes), whole, "{bytes:x?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_and_cuts_do_not_matter(
+            bytes in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'a'), Just(0xe4), Just(0xbd), Just(0xa0)], 0..200),
+            cuts in proptest::collection::vec(0usize..200, 0..8),
+            line_bytes_max in 4usize..40,
+        ) {
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|at| at.min(bytes.len())).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let pieces: Vec<&[u8]> = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
+            let (out, tail) = frames(&pieces, line_bytes_max);
+            let mut back = Vec::new();
+            for (frame, end) in &out {
+                prop_assert!(frame.len() <= line_bytes_max);
+                back.extend_from_slice(frame);
+                if *end == End::Newline {
+                    back.push(b'\n');
+                }
+            }
+            back.extend_from_slice(&tail);
+            prop_assert_eq!(&back, &bytes);
+            prop_assert_eq!(out, frames(&[&bytes], line_bytes_max).0);
+        }
+    }
+}

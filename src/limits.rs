@@ -1,0 +1,94 @@
+//! Every limit of the server in one place. A size has its unit in its name; a time is a `Duration`.
+
+use std::time::Duration;
+
+/// How long a line may be before it is cut, 64 KiB.
+pub const LINE_BYTES_MAX: usize = 64 << 10;
+
+/// The bounds within which the server works. `Limits::default()` is what the manual promises.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Most bytes read from one connection in one turn. It is also the size of the buffer that all
+    /// connections are read into, so it bounds what one read can bring.
+    pub read_budget_bytes: usize,
+    /// Most bytes written to one connection in one turn.
+    pub write_budget_bytes: usize,
+    /// Most bytes of a broadcast delivered in one turn, over all receivers; the walk over them goes on
+    /// in the next turn.
+    pub deliver_budget_bytes: usize,
+    /// Most connections accepted from one listener in one turn.
+    pub accept_budget: usize,
+    /// Most messages taken from the mailbox in one turn.
+    pub mail_budget: usize,
+    /// A line longer than this is handed over in parts.
+    pub line_bytes_max: usize,
+    /// A peer whose outbox holds more than this is slow: whoever feeds it has to wait.
+    pub outbox_high_bytes: usize,
+    /// A slow peer is slow no longer when its outbox is down to this.
+    pub outbox_low_bytes: usize,
+    /// A peer that stays over this for `outbox_soft_max` is dropped.
+    pub outbox_soft_bytes: usize,
+    /// How long a peer may stay over `outbox_soft_bytes`.
+    pub outbox_soft_max: Duration,
+    /// An outbox never holds more than this (`--queue-max`).
+    pub outbox_bytes_max: usize,
+    /// What a slow peer has to take within `honest_window` to be waited for.
+    pub honest_bytes_min: usize,
+    /// See `honest_bytes_min`.
+    pub honest_window: Duration,
+    /// A peer that takes nothing for this long while something is queued for it is dropped.
+    pub write_stall_max: Duration,
+    /// Most connections at a time (`--max-conns`).
+    pub conns_max: usize,
+    /// A message without a line ending is shown after this much silence.
+    pub partial_after: Duration,
+    /// A message that ends inside a UTF-8 character keeps the piece of the character back for this
+    /// much silence, so that it can be shown whole.
+    pub split_char_after: Duration,
+    /// How long our side stays open once the peer has finished sending, counted from the last byte
+    /// either way (`--half-open`).
+    pub half_open_max: Duration,
+    /// A connection on which nothing was said for this long, either way, is closed (`--idle`).
+    pub idle_max: Option<Duration>,
+    /// A closed connection is read (and what comes is discarded) until the peer has been silent for
+    /// this long: closing with unread input would reset it, and the peer could lose our last bytes
+    /// (RFC 2525, 2.17).
+    pub linger_silence: Duration,
+    /// The most that such a lingering close may last in all.
+    pub linger_max: Duration,
+    /// How long a stop waits for what is still queued (`--drain`).
+    pub drain_max: Duration,
+    /// How long to wait before accepting again after an error that only time can mend, such as
+    /// having no descriptors left (libev and HAProxy wait 100 ms, too).
+    pub accept_retry: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            read_budget_bytes: 64 << 10,
+            write_budget_bytes: 256 << 10,
+            deliver_budget_bytes: 8 << 20,
+            accept_budget: 32,
+            mail_budget: 64,
+            line_bytes_max: LINE_BYTES_MAX,
+            outbox_high_bytes: 64 << 10,
+            outbox_low_bytes: 16 << 10,
+            outbox_soft_bytes: 1 << 20,
+            outbox_soft_max: Duration::from_secs(10),
+            outbox_bytes_max: 8 << 20,
+            honest_bytes_min: 64 << 10,
+            honest_window: Duration::from_secs(1),
+            write_stall_max: Duration::from_secs(30),
+            conns_max: usize::MAX,
+            partial_after: Duration::from_millis(200),
+            split_char_after: Duration::from_secs(3),
+            half_open_max: Duration::from_secs(60),
+            idle_max: None,
+            linger_silence: Duration::from_secs(2),
+            linger_max: Duration::from_secs(10),
+            drain_max: Duration::from_secs(10),
+            accept_retry: Duration::from_millis(100),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The one way into the loop from outside: stdin, signals and other threads post here. Posting and
+//! waking are one method, so nobody can forget to wake.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+/// How many messages wait at most; who posts one more waits. What a message may hold is bounded by who
+/// makes it.
+const WAITING_MAX: usize = 64;
+
+/// A handle for posting; clone it for each thread.
+#[derive(Debug)]
+pub struct Mailbox<M> {
+    sender: SyncSender<M>,
+    bell: Arc<Bell>,
+}
+
+// Not derived: that would ask for `M: Clone`.
+impl<M> Clone for Mailbox<M> {
+    fn clone(&self) -> Self {
+        Mailbox { sender: self.sender.clone(), bell: self.bell.clone() }
+    }
+}
+
+/// The loop has ended; the message was not delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed;
+
+/// Wakes the loop, but only once until it has looked.
+#[derive(Debug)]
+struct Bell {
+    waker: mio::Waker,
+    rung: AtomicBool,
+}
+
+/// The loop's end.
+#[derive(Debug)]
+pub(crate) struct Letters<M> {
+    receiver: Receiver<M>,
+    bell: Arc<Bell>,
+}
+
+pub(crate) fn mailbox<M>(waker: mio::Waker) -> (Mailbox<M>, Letters<M>) {
+    let (sender, receiver) = sync_channel(WAITING_MAX);
+    let bell = Arc::new(Bell { waker, rung: AtomicBool::new(false) });
+    (Mailbox { sender, bell: bell.clone() }, Letters { receiver, bell })
+}
+
+impl<M> Mailbox<M> {
+    /// Posts a message and wakes the loop. Waits while too many are waiting.
+    ///
+    /// # Errors
+    /// `Closed` when the loop has ended.
+    pub fn post(&self, message: M) -> Result<(), Closed> {
+        self.sender.send(message).map_err(|_| Closed)?;
+        // Sent first, rung after: the loop lowers the flag before it looks, so either it finds this
+        // message or it finds the flag raised again.
+        if !self.bell.rung.swap(true, Ordering::SeqCst) {
+            self.bell.ring().map_err(|_| Closed)?;
+        }
+        Ok(())
+    }
+}
+
+impl Bell {
+    fn ring(&self) -> io::Result<()> {
+        self.waker.wake()
+    }
+}
+
+impl<M> Letters<M> {
+    /// Lowers the flag. To be called before the letters are taken.
+    pub fn open(&self) {
+        self.bell.rung.store(false, Ordering::SeqCst);
+    }
+
+    /// The next one, if there is one.
+    pub fn next(&self) -> Option<M> {
+        self.receiver.try_recv().ok()
+    }
+}

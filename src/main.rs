@@ -1,0 +1,152 @@
+//! The server: parses, builds, runs, and turns what went wrong into one line and an exit status.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use switchboard::cli::{self, FormatArg, ServerArgs, StdinEofArg};
+use switchboard::console::{Chunk, Desk, Format, Mail, Notice, on_signal, read_in_background};
+use switchboard::modes::{Attended, Chat, Console, Echo, Farewell, Manners, OnStdinEof, Operator, Voice};
+use switchboard::{App, Mailbox, Reactor, in_words};
+
+/// Descriptors that are no connections: stdin, stdout and stderr twice, the poller, the waker, the
+/// signals, the listeners; and one, at least, by which a newcomer can be told that it is full. Redis
+/// keeps as many (`CONFIG_MIN_RESERVED_FDS`).
+const RESERVED_DESCRIPTORS: usize = 32;
+
+fn main() -> ExitCode {
+    let args: ServerArgs = match cli::read(std::env::args_os()) {
+        Ok(args) => args,
+        Err(error) => {
+            // Nowhere is left to say that this failed.
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            tell(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &ServerArgs) -> Result<(), String> {
+    let mut limits = args.limits();
+    limits.conns_max = limits.conns_max.min(connections_possible(args.max_conns));
+    let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
+    reactor.admit(args.allow.clone(), args.deny.clone());
+    let mut bound = Vec::new();
+    for place in &args.addresses {
+        let cannot_listen = cannot(format!("listen on {place}"));
+        let found = place.resolve().map_err(&cannot_listen)?;
+        bound.push(reactor.listen(&found[0]).map_err(&cannot_listen)?);
+    }
+
+    let format = format(args.format);
+    let lossless = !args.chat && !args.echo;
+    let desk = Desk::open(format, lossless, tell_app(mailbox.clone())).map_err(cannot("use stdout"))?;
+    start_log(&desk);
+    on_signal(terminate(mailbox.clone())).map_err(cannot("watch for signals"))?;
+    for address in bound {
+        tell(&format!("listening on {address}"));
+    }
+    let stdin = move |chunk: Chunk| mailbox.post(Mail::Stdin(chunk)).is_ok();
+    let source = read_in_background(stdin).map_err(cannot("read stdin"))?;
+    let operator = Operator::new(desk, Some(source), manners(args));
+
+    let operator = if args.echo {
+        serve(reactor, Attended::new(Echo, operator))?.into_operator()
+    } else if args.chat {
+        serve(reactor, Chat::new(operator, args.chat_raw))?.into_operator()
+    } else {
+        serve(reactor, Console::new(operator, format))?.into_operator()
+    };
+    let Farewell { unsent_conns, unsent_bytes } = operator.finish(&limits)?;
+    if unsent_bytes > 0 {
+        tell(&format!("{unsent_bytes} bytes could not be sent, to {unsent_conns} connection(s)"));
+    }
+    Ok(())
+}
+
+fn serve<A: App<Message = Mail>>(reactor: Reactor<Mail>, app: A) -> Result<A, String> {
+    reactor.run(app).map_err(cannot("wait for events"))
+}
+
+fn format(asked: FormatArg) -> Format {
+    match asked {
+        FormatArg::Human => Format::Human,
+        FormatArg::Tsv => Format::Tsv,
+        FormatArg::Raw => Format::Raw,
+        FormatArg::Auto if io::stdout().is_terminal() => Format::Human,
+        FormatArg::Auto => Format::Tsv,
+    }
+}
+
+fn manners(args: &ServerArgs) -> Manners {
+    let on_terminal = io::stdin().is_terminal();
+    let voice = match (args.chat, args.echo) {
+        (true, _) => Voice::Participant,
+        (_, true) => Voice::Mute,
+        _ => Voice::Plain,
+    };
+    let on_stdin_eof = match args.on_stdin_eof {
+        Some(StdinEofArg::Keep) => OnStdinEof::Keep,
+        Some(StdinEofArg::Drain) => OnStdinEof::Drain,
+        Some(StdinEofArg::Quit) => OnStdinEof::Quit,
+        None if on_terminal => OnStdinEof::Quit,
+        None => OnStdinEof::Keep,
+    };
+    Manners { voice, on_stdin_eof, waits_for_slow: !on_terminal }
+}
+
+/// How many connections the descriptor limit allows, once it is raised as far as it goes. The limit
+/// may be a thousand million, so nothing is ever allocated by it.
+fn connections_possible(asked: Option<u32>) -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    // Where it cannot be raised, what it is counts.
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
+    let descriptors = if raised { maximum } else { current };
+    let descriptors = descriptors.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let possible = descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(1);
+    if let Some(asked) = asked
+        && asked as usize > possible
+    {
+        tell(&format!("at most {possible} connections, not {asked}: the descriptor limit is {descriptors}"));
+    }
+    possible
+}
+
+fn tell_app(mailbox: Mailbox<Mail>) -> impl Fn(Notice) + Send + 'static {
+    move |notice| {
+        // When the loop has ended there is nobody who wants to know.
+        let _ = mailbox.post(match notice {
+            Notice::HasRoom => Mail::ScreenHasRoom,
+            Notice::Failed(error) => Mail::ScreenFailed(error),
+        });
+    }
+}
+
+fn terminate(mailbox: Mailbox<Mail>) -> impl Fn() + Send + 'static {
+    move || {
+        let _ = mailbox.post(Mail::Terminate);
+    }
+}
+
+/// The log goes through the screen, so that it cannot stop the loop either.
+fn start_log(desk: &Desk) {
+    let env = env_logger::Env::default().default_filter_or("warn");
+    let target = env_logger::Target::Pipe(Box::new(desk.log_writer()));
+    env_logger::Builder::from_env(env).target(target).init();
+}
+
+fn cannot(what: impl Display) -> impl Fn(io::Error) -> String {
+    move |error| format!("cannot {what}: {}", in_words(&error))
+}
+
+/// One line on stderr. A closed stderr is nobody's error.
+fn tell(what: &str) {
+    let _ = writeln!(io::stderr(), "switchboard: {what}");
+}

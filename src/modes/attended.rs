@@ -1,0 +1,66 @@
+//! An App that knows no operator, with one beside it: who comes and goes is shown, and the commands
+//! work, but what peers say is the App's affair alone.
+
+use std::convert::Infallible;
+
+use crate::console::Mail;
+use crate::modes::Operator;
+use crate::{App, Board, Brakes, ConnId, Frame, Framing, Reason};
+
+/// The App and its operator.
+#[derive(Debug)]
+pub struct Attended<A> {
+    app: A,
+    operator: Operator,
+}
+
+impl<A> Attended<A> {
+    /// Puts an operator beside an App.
+    pub fn new(app: A, operator: Operator) -> Attended<A> {
+        Attended { app, operator }
+    }
+
+    /// Gives the operator back.
+    pub fn into_operator(self) -> Operator {
+        self.operator
+    }
+}
+
+impl<A: App<Message = Infallible>> App for Attended<A> {
+    type Message = Mail;
+
+    fn framing(&self) -> Framing {
+        self.app.framing()
+    }
+
+    fn brakes(&self) -> Brakes {
+        self.app.brakes()
+    }
+
+    fn opened(&mut self, id: ConnId, board: &mut Board) {
+        self.operator.opened(id, board);
+        self.app.opened(id, board);
+    }
+
+    fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
+        self.app.received(id, frame, board);
+    }
+
+    fn ended(&mut self, id: ConnId, board: &mut Board) {
+        self.app.ended(id, board);
+    }
+
+    fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
+        self.app.closed(id, why, board);
+        self.operator.closed(id, why, board);
+    }
+
+    fn message(&mut self, mail: Mail, board: &mut Board) {
+        self.operator.message(mail, board);
+    }
+
+    fn turn_ended(&mut self, board: &mut Board) {
+        self.app.turn_ended(board);
+        self.operator.turn_ended(board);
+    }
+}

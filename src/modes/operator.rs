@@ -1,0 +1,345 @@
+//! What all modes have in common: an operator, who sees what happens and gives commands. A mode owns
+//! one and adds what its peers' words are for.
+
+use std::io::{self, ErrorKind};
+use std::mem;
+
+use crate::console::{Answer, Chunk, Command, Desk, Event, HELP, Input, Mail, Source, To, Typed, parse};
+use crate::{Board, ConnId, Frame, Inbound, Moment, Outbound, Reason, Sent};
+
+/// Typed lines taken in one turn; more wait for the next.
+const LINES_MAX: usize = 4096;
+
+/// How the operator's texts reach the peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// As they were typed, to whoever is addressed; mostly whoever spoke last.
+    Plain,
+    /// As a participant's among others: with a name in front, and mostly to all.
+    Participant,
+    /// Not at all.
+    Mute,
+}
+
+/// What the end of stdin means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnStdinEof {
+    /// The server goes on without an operator.
+    Keep,
+    /// It takes nobody new and ends when the last connection has.
+    Drain,
+    /// It ends, in order.
+    Quit,
+}
+
+/// What an operator's surroundings are.
+#[derive(Clone, Copy, Debug)]
+pub struct Manners {
+    /// How texts reach the peers.
+    pub voice: Voice,
+    /// What the end of stdin means.
+    pub on_stdin_eof: OnStdinEof,
+    /// Whether the operator's texts wait while a peer reads slowly. A program behind a pipe can wait;
+    /// a person at a terminal is told instead.
+    pub waits_for_slow: bool,
+}
+
+/// The operator.
+#[derive(Debug)]
+pub struct Operator {
+    desk: Desk,
+    input: Input,
+    manners: Manners,
+    /// The current target.
+    aim: To,
+    spoke_last: Option<ConnId>,
+    is_here: bool,
+    is_stopping: bool,
+    /// Why stdout cannot be written to.
+    screen_error: Option<io::Error>,
+    /// What the stop could not send: connections and bytes.
+    unsent: (usize, usize),
+    since: Moment,
+}
+
+impl Operator {
+    /// An operator at this desk, whose lines come from `source`.
+    pub fn new(desk: Desk, source: Option<Source>, manners: Manners) -> Operator {
+        Operator {
+            desk,
+            input: Input::new(source),
+            manners,
+            aim: if manners.voice == Voice::Participant { To::All } else { To::Last },
+            spoke_last: None,
+            is_here: true,
+            is_stopping: false,
+            screen_error: None,
+            unsent: (0, 0),
+            since: Moment::default(),
+        }
+    }
+
+    /// Shows that somebody connected.
+    pub fn opened(&mut self, id: ConnId, board: &Board) {
+        if let Some(view) = board.view(id) {
+            self.desk.show(&Event::Opened(id, view.peer));
+        }
+    }
+
+    /// Shows what a peer said.
+    pub fn heard(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
+        self.spoke_last = Some(id);
+        self.desk.show(&Event::Message(id, frame));
+        if self.desk.is_full() {
+            board.hold_reading(true);
+        }
+    }
+
+    /// Shows that a peer has finished sending. Our side stays open for the operator's answer.
+    pub fn ended(&mut self, id: ConnId, board: &mut Board) {
+        self.desk.show(&Event::Ended(id));
+        if !self.is_here {
+            board.finish(id);
+        }
+    }
+
+    /// Shows that a connection has ended.
+    pub fn closed(&mut self, id: ConnId, why: &Reason, board: &Board) {
+        let Some(view) = board.view(id) else { return };
+        if self.is_stopping && view.queued_bytes > 0 {
+            self.unsent.0 += 1;
+            self.unsent.1 += view.queued_bytes;
+        }
+        let (rx_bytes, tx_bytes, unsent_bytes) = (view.rx_bytes, view.tx_bytes, view.queued_bytes);
+        self.desk.show(&Event::Closed { id, why, rx_bytes, tx_bytes, unsent_bytes });
+    }
+
+    /// Takes what came from outside the loop.
+    pub fn message(&mut self, mail: Mail, board: &mut Board) {
+        match mail {
+            Mail::Stdin(Chunk::Bytes(bytes)) => self.input.push(bytes),
+            Mail::Stdin(Chunk::Ended(error)) => {
+                if let Some(error) = error {
+                    self.answer(Answer::NoInput(&crate::in_words(&error)));
+                }
+                self.input.end();
+            }
+            // `turn_ended` will find the room.
+            Mail::ScreenHasRoom => {}
+            Mail::ScreenFailed(error) => {
+                // Whoever read our output has gone: a quiet end. Anything else has to be told.
+                if error.kind() != ErrorKind::BrokenPipe {
+                    self.screen_error = Some(error);
+                }
+                self.stop(board);
+            }
+            Mail::Terminate => self.stop(board),
+        }
+    }
+
+    /// Obeys what was typed, and hands what was shown to the screens.
+    pub fn turn_ended(&mut self, board: &mut Board) {
+        self.obey_input(board);
+        self.desk.hand_over();
+        board.hold_reading(self.desk.is_full());
+    }
+
+    /// Ends: waits until all was shown. To be called after the loop.
+    ///
+    /// # Errors
+    /// When something could not be shown.
+    pub fn finish(self, board_limits: &crate::Limits) -> Result<Farewell, String> {
+        let unwritten = self.desk.close(board_limits.drain_max);
+        if let Some(error) = self.screen_error {
+            return Err(format!("cannot write to stdout: {}", crate::in_words(&error)));
+        }
+        if unwritten > 0 {
+            return Err(format!("cannot write to stdout: nobody took the last {unwritten} bytes"));
+        }
+        Ok(Farewell { unsent_conns: self.unsent.0, unsent_bytes: self.unsent.1 })
+    }
+
+    fn obey_input(&mut self, board: &mut Board) {
+        // Taken out, so that a line may be borrowed from it while it is obeyed.
+        let mut input = mem::take(&mut self.input);
+        let mut lines = 0;
+        while !self.is_stopping {
+            if self.manners.waits_for_slow && board.is_braked() {
+                break;
+            }
+            if lines == LINES_MAX {
+                board.call_again();
+                break;
+            }
+            lines += 1;
+            match input.next_line() {
+                None => break,
+                Some(Typed::Line(line)) => match parse(line) {
+                    Ok(command) => self.obey(command, board),
+                    Err(mistake) => self.answer(Answer::Mistake(&mistake)),
+                },
+                Some(Typed::TooLong) => self.answer(Answer::TooLong),
+                Some(Typed::End) => self.leave(board),
+            }
+        }
+        self.input = input;
+    }
+
+    fn obey(&mut self, command: Command<'_>, board: &mut Board) {
+        match command {
+            Command::Say(to, text) => self.say(to, text, board),
+            Command::Aim(to) => self.aim_at(to, board),
+            Command::Who => self.list(board),
+            Command::Stats => {
+                let uptime = board.now().since(self.since);
+                self.answer(Answer::Stats { stats: board.stats(), conns: board.len(), uptime });
+            }
+            Command::Help(None) => HELP.iter().for_each(|help| self.answer(Answer::Help(help))),
+            Command::Help(Some(help)) => self.answer(Answer::Help(help)),
+            Command::Quit => self.stop(board),
+            Command::Eof(to) => self.each(&to, board, |this, id, board| {
+                board.finish(id);
+                this.answer(Answer::Closing(id, "finishes after what is queued"));
+            }),
+            Command::Reset(to) => self.each(&to, board, |this, id, board| {
+                board.hang_up(id, Reason::WeReset);
+                this.answer(Answer::Closing(id, "is reset"));
+            }),
+            Command::Kick(to, reason) => self.each(&to, board, |this, id, board| {
+                if !reason.is_empty() {
+                    board.send_parts(id, &[reason, b"\n"]);
+                }
+                board.close(id, Reason::Kicked(String::from_utf8_lossy(reason).into_owned()));
+                this.answer(Answer::Closing(id, "closes after what is queued"));
+            }),
+        }
+    }
+
+    fn say(&mut self, to: To, text: &[u8], board: &mut Board) {
+        let label: &[u8] = match self.manners.voice {
+            Voice::Plain => b"",
+            Voice::Participant => b"<operator> ",
+            Voice::Mute => return self.answer(Answer::Mute),
+        };
+        let to = if to == To::Current { self.aim.clone() } else { to };
+        let parts = [label, text, b"\n"];
+        let bytes = label.len() + text.len() + 1;
+        if to == To::All {
+            if board.audience() == 0 {
+                return self.answer(Answer::Nobody);
+            }
+            board.broadcast(None, &parts);
+            return self.answer(Answer::SentToAll(board.audience(), bytes));
+        }
+        self.each(&to, board, |this, id, board| {
+            this.answer(match board.send_parts(id, &parts) {
+                Sent::Queued => Answer::Sent(id, bytes),
+                Sent::Slow(queued) => Answer::NotReading(id, queued),
+                Sent::Full(queued) => Answer::Full(id, queued),
+                Sent::Finished => Answer::Finished(id),
+                Sent::Gone => Answer::Gone(id.serial()),
+            });
+        });
+    }
+
+    fn aim_at(&mut self, to: To, board: &mut Board) {
+        let mut names = Vec::new();
+        match &to {
+            To::All => names.push("everybody".to_owned()),
+            To::Last | To::Current => names.push("whoever spoke last".to_owned()),
+            one_or_several => {
+                self.each(one_or_several, board, |_, id, _| names.push(id.to_string()));
+                if names.is_empty() {
+                    return;
+                }
+            }
+        }
+        self.aim = to;
+        self.answer(Answer::Aimed(&names.join(", ")));
+    }
+
+    fn list(&mut self, board: &Board) {
+        if board.is_empty() {
+            return self.answer(Answer::Nobody);
+        }
+        board.views().for_each(|view| self.answer(Answer::Row(view)));
+    }
+
+    /// Does something to each connection that is meant, and answers for those that are not there. A
+    /// number that nobody ever had is a mistake, and then nothing is done to anybody.
+    fn each(&mut self, to: &To, board: &mut Board, mut what: impl FnMut(&mut Self, ConnId, &mut Board)) {
+        match to {
+            To::One(serial) => self.each_of(&[*serial], board, what),
+            To::Several(serials) => self.each_of(serials, board, what),
+            To::Last | To::Current => match self.spoke_last {
+                Some(id) => self.each_of(&[id.serial()], board, what),
+                None => self.answer(Answer::NoTarget),
+            },
+            To::All => {
+                let ids: Vec<ConnId> =
+                    board.views().filter(|view| view.is_open).map(|view| view.id).collect();
+                if ids.is_empty() {
+                    self.answer(Answer::Nobody);
+                }
+                ids.into_iter().for_each(|id| what(self, id, board));
+            }
+        }
+    }
+
+    fn each_of(
+        &mut self,
+        serials: &[u64],
+        board: &mut Board,
+        mut what: impl FnMut(&mut Self, ConnId, &mut Board),
+    ) {
+        if let Some(serial) = serials.iter().find(|serial| !board.has_seen(**serial)) {
+            return self.answer(Answer::NoSuch(*serial));
+        }
+        for &serial in serials {
+            match board.find(serial) {
+                Some(id) => what(self, id, board),
+                None => self.answer(Answer::Gone(serial)),
+            }
+        }
+    }
+
+    /// Stdin has ended.
+    fn leave(&mut self, board: &mut Board) {
+        self.is_here = false;
+        match self.manners.on_stdin_eof {
+            OnStdinEof::Keep => {}
+            OnStdinEof::Drain => board.drain(),
+            OnStdinEof::Quit => return self.stop(board),
+        }
+        // Nobody is left to answer those who have finished.
+        let is_waiting = |inbound, outbound| (inbound, outbound) == (Inbound::Ended, Outbound::Open);
+        let waiting: Vec<ConnId> = board
+            .views()
+            .filter(|view| is_waiting(view.inbound, view.outbound))
+            .map(|view| view.id)
+            .collect();
+        waiting.into_iter().for_each(|id| board.finish(id));
+    }
+
+    fn stop(&mut self, board: &mut Board) {
+        if mem::replace(&mut self.is_stopping, true) {
+            return;
+        }
+        let waiting = board.views().filter(|view| view.queued_bytes > 0).count();
+        self.answer(Answer::Stopping(waiting));
+        board.stop();
+    }
+
+    fn answer(&mut self, answer: Answer<'_>) {
+        self.desk.show(&Event::Answer(answer));
+    }
+}
+
+/// What there is to say at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Farewell {
+    /// Connections that did not get all that was queued for them when the stop began.
+    pub unsent_conns: usize,
+    /// How many bytes those were.
+    pub unsent_bytes: usize,
+}

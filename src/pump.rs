@@ -1,0 +1,478 @@
+//! One turn over the connections: read, hand over, keep the deadlines, write, sweep. Generic over
+//! `Stream`, so that a simulator drives the same code as the reactor, in the same order.
+//!
+//! It knows no poller. Whoever drives it notes readiness (`note`), calls `turn`, and asks `is_idle`
+//! and `Board::deadlines` how long it may sleep.
+
+use std::mem;
+
+use crate::app::{App, Brakes};
+use crate::board::{Board, Running};
+use crate::conn::{ConnId, Due, FillEnd, FlushEnd, Inbound, Outbound, Peer, Stage};
+use crate::framing::{self, End, Frame, Framing};
+use crate::reason::Reason;
+use crate::stream::Stream;
+
+/// What an event said of a connection. All of it are hints; reading and writing decide.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Readiness {
+    /// There may be something to read, an end or an error included.
+    pub readable: bool,
+    /// There may be room to write.
+    pub writable: bool,
+    /// The peer may have finished or gone.
+    pub end_hinted: bool,
+}
+
+/// The streams, and the lists of what there is to do.
+#[derive(Debug)]
+pub struct Pump<S> {
+    /// By slab key.
+    streams: Vec<Option<S>>,
+    /// Those that may be read.
+    ready: Vec<u32>,
+    /// The one buffer that all are read into.
+    scratch: Box<[u8]>,
+    /// The walk over those who have to hear what was said.
+    walk: Walk,
+    /// How far the log reached when the last whole walk began.
+    walked_to: u64,
+    brakes: Brakes,
+}
+
+/// A walk over all receivers. It may span turns.
+#[derive(Debug)]
+enum Walk {
+    Resting,
+    /// The next slab key, how far the log reached when the walk began, and the least that anybody
+    /// visited has heard.
+    Under {
+        next: usize,
+        began_at: u64,
+        heard_by_all: u64,
+    },
+}
+
+impl<S: Stream> Pump<S> {
+    /// A pump for this App, with a buffer as large as the read budget.
+    pub fn new(board: &mut Board, app: &impl App) -> Pump<S> {
+        board.framing = app.framing();
+        Pump {
+            streams: Vec::new(),
+            ready: Vec::new(),
+            scratch: vec![0; board.limits().read_budget_bytes].into_boxed_slice(),
+            walk: Walk::Resting,
+            walked_to: 0,
+            brakes: app.brakes(),
+        }
+    }
+
+    /// Takes in an accepted connection. Its key will be `board.next_key()`.
+    pub fn adopt<A: App>(&mut self, stream: S, peer: Peer, board: &mut Board, app: &mut A) {
+        let id = board.add(peer, Stage::Open);
+        self.attach(id.key, stream);
+        // A new socket has room. Its first event may be awaited, but need not.
+        board.conns[id.key as usize].writable = true;
+        app.opened(id, board);
+    }
+
+    /// Gives a dialled connection its stream.
+    pub fn attach(&mut self, key: u32, stream: S) {
+        let at = key as usize;
+        if at >= self.streams.len() {
+            self.streams.resize_with(at + 1, || None);
+        }
+        debug_assert!(self.streams[at].is_none(), "a key is freed before it is used again");
+        self.streams[at] = Some(stream);
+    }
+
+    /// Notes an event. Nothing else happens before `turn`.
+    pub fn note(&mut self, key: usize, readiness: Readiness, board: &mut Board) {
+        // An event may be stale: its connection was swept in an earlier turn.
+        let Some(conn) = board.conns.get_mut(key) else { return };
+        conn.end_hinted |= readiness.end_hinted;
+        if readiness.writable && !conn.writable {
+            conn.writable = true;
+            if !conn.on_dirty_list && conn.has_something_to_flush(&board.said) {
+                conn.on_dirty_list = true;
+                board.dirty.push(key as u32);
+            }
+        }
+        let dialling = matches!(conn.stage, Stage::Dialing);
+        if readiness.readable || readiness.end_hinted || dialling {
+            conn.readable = true;
+            if !conn.on_ready_list {
+                conn.on_ready_list = true;
+                self.ready.push(key as u32);
+            }
+        }
+    }
+
+    /// Whether nothing is left to do until an event, a message or a deadline comes.
+    pub fn is_idle(&self, board: &Board) -> bool {
+        let can_read = !self.ready.is_empty() && !self.is_held(board);
+        let can_write = !board.dirty.is_empty() || self.walked_to != board.said.end();
+        !can_read && !can_write && board.over.is_empty() && board.dials.is_empty() && !board.wants_turn
+    }
+
+    /// Does what there is to do, within the budgets. `board.now` was set before.
+    pub fn turn<A: App>(&mut self, board: &mut Board, app: &mut A) {
+        board.stats.turns += 1;
+        board.wants_turn = false;
+        self.read_ready(board, app);
+        self.keep_deadlines(board, app);
+        app.turn_ended(board);
+        self.flush_dirty(board);
+        self.deliver_said(board);
+        self.stop_if_due(board);
+        self.sweep(board, app);
+    }
+
+    fn is_held(&self, board: &Board) -> bool {
+        board.reading_held || (self.brakes == Brakes::Everybody && board.is_braked())
+    }
+
+    fn read_ready<A: App>(&mut self, board: &mut Board, app: &mut A) {
+        let mut list = mem::take(&mut self.ready);
+        let mut kept = 0;
+        for at in 0..list.len() {
+            let key = list[at];
+            // Whether reading is held may change with every frame handed over.
+            let stays = if self.is_held(board) && !is_parting(key, board) {
+                true
+            } else {
+                self.read_one(key, board, app)
+            };
+            if stays {
+                list[kept] = key;
+                kept += 1;
+            }
+        }
+        list.truncate(kept);
+        // What a flush has put on the list meanwhile comes after those who were there before.
+        list.append(&mut self.ready);
+        self.ready = list;
+    }
+
+    /// Reads one connection and hands over what it said. Returns whether it stays on the ready list.
+    fn read_one<A: App>(&mut self, key: u32, board: &mut Board, app: &mut A) -> bool {
+        // The key may be free by now, or another's; then the flags of that other one decide.
+        let Some(conn) = board.conns.get_mut(key as usize) else { return false };
+        let Some(stream) = self.streams[key as usize].as_mut() else { return false };
+        conn.on_ready_list = false;
+        let id = conn.id;
+        match conn.stage {
+            Stage::Over(_) => return false,
+            Stage::Dialing => match stream.connected() {
+                Ok(true) => {
+                    board.connected(key);
+                    app.opened(id, board);
+                    board.arm(key);
+                    // Bytes may have come with the same event: read on.
+                    return self.read_one(key, board, app);
+                }
+                Ok(false) => return false,
+                Err(error) => {
+                    board.hang_up(id, Reason::CannotConnect(error));
+                    return false;
+                }
+            },
+            Stage::Open | Stage::Parting(_) | Stage::Broken(_) => {}
+        }
+        if !conn.readable || conn.inbound == Inbound::Ended {
+            return false;
+        }
+        if self.brakes == Brakes::Itself && conn.is_over_high() {
+            // `flush` puts it back on the list when it has caught up.
+            return false;
+        }
+
+        let fill = conn.fill(stream, &mut self.scratch);
+        if fill.bytes > 0 {
+            conn.heard_at = board.now;
+            board.stats.rx_bytes += fill.bytes as u64;
+            hand_over(key, &self.scratch[..fill.bytes], board, app);
+        }
+        let more = match fill.then {
+            FillEnd::More => true,
+            FillEnd::Drained => {
+                hang_up_if_broken(key, board, app);
+                false
+            }
+            FillEnd::Ended => {
+                inbound_ended(key, board, app);
+                false
+            }
+            FillEnd::Failed(error) => {
+                hand_over_tail(key, usize::MAX, End::Gone, board, app);
+                board.hang_up(id, Reason::Lost(error));
+                false
+            }
+        };
+        // Flushed at once: had all the answers of a turn to wait for its end, many large buffers would
+        // live at the same time, which costs bulk traffic more than half its speed.
+        if board.conns[key as usize].on_dirty_list {
+            self.flush(key, board);
+        }
+        board.arm(key);
+        let conn = &mut board.conns[key as usize];
+        // The flush may have put it on the new list already.
+        let stays = more && !conn.on_ready_list;
+        conn.on_ready_list |= more;
+        stays
+    }
+
+    fn keep_deadlines<A: App>(&mut self, board: &mut Board, app: &mut A) {
+        while let Some((when, id)) = board.deadlines.pop_due(board.now) {
+            let Some(conn) = board.conns.get_mut(id.key as usize) else { continue };
+            // An earlier deadline has superseded this one, or its owner has gone.
+            if conn.id != id || conn.alarm != Some(when) {
+                continue;
+            }
+            conn.alarm = None;
+            let due = board.conns[id.key as usize].next_due(board.limits(), board.framing);
+            if let Some((when, due)) = due
+                && when <= board.now
+            {
+                self.act(due, id.key, board, app);
+            }
+            board.arm(id.key);
+        }
+    }
+
+    fn act<A: App>(&mut self, due: Due, key: u32, board: &mut Board, app: &mut A) {
+        let held = self.is_held(board);
+        let conn = &mut board.conns[key as usize];
+        let id = conn.id;
+        // While reading is held, silence proves nothing: what the peer said, and even its FIN, may
+        // wait in the kernel.
+        let unread = conn.readable || held;
+        match due {
+            Due::ShowPart | Due::IdleOver if unread => conn.heard_at = board.now,
+            Due::ShowPart => {
+                let whole = match framing::whole_chars(&conn.tail) {
+                    0 => usize::MAX,
+                    whole => whole,
+                };
+                hand_over_tail(key, whole, End::Silence, board, app);
+            }
+            Due::HalfOpenOver => {
+                let limit = board.limits().half_open_max;
+                board.close(id, Reason::HalfOpen(limit));
+            }
+            Due::IdleOver => {
+                let limit = board.limits().idle_max.unwrap_or_default();
+                board.close(id, Reason::Idle(limit));
+            }
+            Due::LingerOver => board.hang_up(id, Reason::Finished),
+            Due::CheckSlow => board.check_slow(key),
+        }
+    }
+
+    fn flush_dirty(&mut self, board: &mut Board) {
+        let mut list = mem::take(&mut board.dirty);
+        for &key in &list {
+            // Its flag is down where it was flushed right after it was read.
+            if board.conns.get(key as usize).is_some_and(|conn| conn.on_dirty_list) {
+                self.flush(key, board);
+            }
+        }
+        list.clear();
+        // A flush that used up its budget has put its connection on the new list.
+        list.append(&mut board.dirty);
+        board.dirty = list;
+    }
+
+    /// Writes to one connection what is queued for it, then our FIN if that is due. Returns how many
+    /// bytes it took.
+    fn flush(&mut self, key: u32, board: &mut Board) -> usize {
+        let budget_bytes = board.limits().write_budget_bytes;
+        let conn = &mut board.conns[key as usize];
+        conn.on_dirty_list = false;
+        let id = conn.id;
+        if !matches!(conn.stage, Stage::Open | Stage::Parting(_)) {
+            return 0;
+        }
+        let Some(stream) = self.streams[key as usize].as_mut() else { return 0 };
+        let was_over_high = conn.is_over_high();
+        let flush = conn.flush(stream, &board.said, budget_bytes);
+        board.stats.tx_bytes += flush.bytes as u64;
+        let blocked = matches!(flush.then, FlushEnd::Blocked);
+        match flush.then {
+            FlushEnd::Done if conn.outbound == Outbound::Finishing => match stream.finish() {
+                Ok(()) => board.fin_is_out(key),
+                Err(error) => board.hang_up(id, Reason::Lost(error)),
+            },
+            FlushEnd::Done | FlushEnd::Blocked => {}
+            FlushEnd::More => {
+                conn.on_dirty_list = true;
+                board.dirty.push(key);
+            }
+            FlushEnd::Failed(error) => board.writing_failed(id, error),
+        }
+        board.note_flush(key, flush.bytes, blocked);
+        board.arm(key);
+        let conn = &mut board.conns[key as usize];
+        let reads_again = matches!(conn.stage, Stage::Broken(_)) || (was_over_high && !conn.is_over_high());
+        if reads_again && conn.readable && !conn.on_ready_list {
+            conn.on_ready_list = true;
+            self.ready.push(key);
+        }
+        flush.bytes
+    }
+
+    /// Tells each connection what was said to many, as far as the budget goes.
+    fn deliver_said(&mut self, board: &mut Board) {
+        let end = board.said.end();
+        if matches!(self.walk, Walk::Resting) {
+            if self.walked_to == end {
+                if board.said.kept_bytes() > 0 && board.lagging == 0 {
+                    board.said.forget_before(end);
+                }
+                return;
+            }
+            self.walk = Walk::Under { next: 0, began_at: end, heard_by_all: end };
+        }
+        let Walk::Under { next, began_at, mut heard_by_all } = self.walk else { return };
+        // The log may grow by what a stuck peer itself says, which does not count as queued for it.
+        // Beyond this it gets a copy of its own, and the log can be trimmed.
+        let behind_max = 2 * board.limits().outbox_bytes_max as u64;
+        let budget_bytes = board.limits().deliver_budget_bytes;
+        let mut delivered = 0;
+        for key in next..self.streams.len() {
+            if delivered >= budget_bytes {
+                self.walk = Walk::Under { next: key, began_at, heard_by_all };
+                return;
+            }
+            let Some(conn) = board.conns.get_mut(key).filter(|conn| conn.may_be_sent()) else { continue };
+            if !board.said.is_behind(&conn.hearing) {
+                continue;
+            }
+            if conn.writable {
+                delivered += self.flush(key as u32, board);
+            } else {
+                board.note_flush(key as u32, 0, true);
+                board.arm(key as u32);
+            }
+            let conn = &mut board.conns[key];
+            if !conn.may_be_sent() {
+                continue;
+            }
+            if end - board.said.position(&conn.hearing) > behind_max {
+                conn.catch_up(&board.said);
+            }
+            heard_by_all = heard_by_all.min(board.said.position(&conn.hearing));
+        }
+        board.said.forget_before(heard_by_all);
+        self.walked_to = began_at;
+        self.walk = Walk::Resting;
+    }
+
+    fn stop_if_due(&mut self, board: &mut Board) {
+        if let Running::Stopping(at) = board.running
+            && at <= board.now
+        {
+            board.hang_up_all(|| Reason::Stopping);
+        }
+    }
+
+    /// Takes out what has ended. Keys are freed here alone, so within a turn a key means one connection.
+    fn sweep<A: App>(&mut self, board: &mut Board, app: &mut A) {
+        for key in mem::take(&mut board.over) {
+            let conn = &mut board.conns[key as usize];
+            let id = conn.id;
+            let Stage::Over(ending) = &mut conn.stage else { continue };
+            let why = mem::replace(&mut ending.why, Reason::Finished);
+            app.closed(id, &why, board);
+            if let Some(mut stream) = self.streams[key as usize].take()
+                && matches!(why, Reason::WeReset)
+                && let Err(error) = stream.abort()
+            {
+                log::debug!("cannot make the close of {id} a reset: {error}");
+            }
+            board.remove(key);
+        }
+    }
+}
+
+/// What a closing connection says is thrown away, so there is always room for it.
+fn is_parting(key: u32, board: &Board) -> bool {
+    board.conns.get(key as usize).is_some_and(|conn| matches!(conn.stage, Stage::Parting(_)))
+}
+
+/// Hands fresh bytes to the App, cut into frames.
+fn hand_over<A: App>(key: u32, fresh: &[u8], board: &mut Board, app: &mut A) {
+    let conn = &mut board.conns[key as usize];
+    let id = conn.id;
+    let mut tail = mem::take(&mut conn.tail);
+    match board.framing {
+        Framing::Raw => hand_over_frame(id, Frame { bytes: fresh, end: End::Read }, board, app),
+        Framing::Lines => {
+            let line_bytes_max = board.limits().line_bytes_max;
+            framing::cut_lines(&mut tail, fresh, line_bytes_max, |frame| {
+                hand_over_frame(id, frame, board, app);
+            });
+        }
+    }
+    if !tail.is_empty() {
+        // Nothing frees a key within the turn, so it is still the same connection.
+        let conn = &mut board.conns[key as usize];
+        if conn.is_heard() {
+            conn.tail = tail;
+        } else {
+            board.stats.discarded_bytes += tail.len() as u64;
+        }
+    }
+}
+
+/// Hands over the unfinished tail, or its first `bytes_max` bytes.
+fn hand_over_tail<A: App>(key: u32, bytes_max: usize, end: End, board: &mut Board, app: &mut A) {
+    let conn = &mut board.conns[key as usize];
+    let id = conn.id;
+    let mut part = mem::take(&mut conn.tail);
+    if part.is_empty() {
+        return;
+    }
+    conn.tail = part.split_off(bytes_max.min(part.len()));
+    hand_over_frame(id, Frame { bytes: &part, end }, board, app);
+}
+
+fn hand_over_frame<A: App>(id: ConnId, frame: Frame<'_>, board: &mut Board, app: &mut A) {
+    // It may have been closed by what the App did on the frame before.
+    if board.is_heard(id) {
+        board.stats.frames += 1;
+        app.received(id, frame, board);
+    } else {
+        board.stats.discarded_bytes += frame.bytes.len() as u64;
+    }
+}
+
+fn inbound_ended<A: App>(key: u32, board: &mut Board, app: &mut A) {
+    hand_over_tail(key, usize::MAX, End::Gone, board, app);
+    if hang_up_if_broken(key, board, app) {
+        return;
+    }
+    let conn = &mut board.conns[key as usize];
+    let id = conn.id;
+    conn.inbound = Inbound::Ended;
+    match (&conn.stage, conn.outbound) {
+        (Stage::Over(_), _) => {}
+        (_, Outbound::Closed) => board.hang_up(id, Reason::Finished),
+        (Stage::Open, _) => app.ended(id, board),
+        _ => {}
+    }
+}
+
+/// All that came before the break has been read: now it is over.
+fn hang_up_if_broken<A: App>(key: u32, board: &mut Board, app: &mut A) -> bool {
+    if !matches!(board.conns[key as usize].stage, Stage::Broken(_)) {
+        return false;
+    }
+    hand_over_tail(key, usize::MAX, End::Gone, board, app);
+    let id = board.conns[key as usize].id;
+    board.hang_up(id, Reason::Finished);
+    true
+}
+
+#[cfg(test)]
+mod tests;

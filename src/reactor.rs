@@ -1,0 +1,282 @@
+//! The loop. One turn:
+//!
+//! 1. Poll: not at all if something can be done now, else until the next deadline, else for ever.
+//! 2. Read the clock, once.
+//! 3. Note each event on its connection, as a hint. Nothing else happens yet.
+//! 4. Accept, within a budget. What stopped it short of `WouldBlock` is remembered, since an
+//!    edge-triggered listener is not announced twice.
+//! 5. Take from the mailbox, within a budget; dial what is to be dialled.
+//! 6. Read those that are ready, within a budget each; hand the frames to the App; flush the answers.
+//! 7. Keep the deadlines; tell the App that the turn has ended.
+//! 8. Flush whoever else has something to be sent; deliver what was said to many; FIN where it is due.
+//! 9. Sweep what has ended. Keys are freed here alone, so a key is enough of a token.
+//!
+//! Steps 6 to 9 are the pump's, where a simulator can drive them too.
+
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use crate::address::Address;
+use crate::app::App;
+use crate::board::{Board, Running};
+use crate::clock::{Clock, Moment};
+use crate::conn::Peer;
+use crate::limits::Limits;
+use crate::mailbox::{Letters, Mailbox, mailbox};
+use crate::pump::{Pump, Readiness};
+use crate::reason::Reason;
+use crate::socket::{Listener, Socket};
+
+/// Events taken from the poller in one turn; more wait for the next.
+const EVENTS_MAX: usize = 1024;
+
+const MAILBOX: Token = Token(usize::MAX);
+/// Listeners count down from here; connections have their slab keys, which count up from 0.
+const FIRST_LISTENER: usize = usize::MAX - 1;
+
+/// A poller with its listeners, its connections and its mailbox. `M` is what other threads post.
+#[derive(Debug)]
+pub struct Reactor<M> {
+    poll: Poll,
+    clock: Clock,
+    door: Door,
+    letters: Letters<M>,
+    mail_is_waiting: bool,
+    board: Board,
+}
+
+/// Where newcomers come in.
+#[derive(Debug, Default)]
+struct Door {
+    listeners: Vec<(Listener, Accepting)>,
+    allow: Vec<IpNet>,
+    deny: Vec<IpNet>,
+}
+
+/// How a listener stands. It is announced once; whatever keeps us from accepting all that wait has to
+/// be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Accepting {
+    /// `WouldBlock` was seen: the poller will say when somebody comes.
+    Idle,
+    /// More may be waiting.
+    Pending,
+    /// An accept failed in a way that only time, or a close, can mend.
+    Retry(Moment),
+}
+
+impl<M: Send + 'static> Reactor<M> {
+    /// A reactor, and the handle by which other threads reach the App that it will run.
+    ///
+    /// # Errors
+    /// When the system gives no poller.
+    pub fn new(limits: Limits) -> io::Result<(Reactor<M>, Mailbox<M>)> {
+        let poll = Poll::new()?;
+        let (mailbox, letters) = mailbox(Waker::new(poll.registry(), MAILBOX)?);
+        let reactor = Reactor {
+            poll,
+            clock: Clock::start(),
+            door: Door::default(),
+            letters,
+            mail_is_waiting: false,
+            board: Board::new(limits),
+        };
+        Ok((reactor, mailbox))
+    }
+
+    /// Listens at an address; returns it with the port that it really got. Nobody is accepted before
+    /// `run`.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn listen(&mut self, at: &Address) -> io::Result<Address> {
+        let (mut listener, address) = Listener::bind(at)?;
+        let token = Token(FIRST_LISTENER - self.door.listeners.len());
+        self.poll.registry().register(listener.source(), token, Interest::READABLE)?;
+        self.door.listeners.push((listener, Accepting::Idle));
+        Ok(address)
+    }
+
+    /// Lets in only addresses of `allow`, if there are any, and none of `deny`.
+    pub fn admit(&mut self, allow: Vec<IpNet>, deny: Vec<IpNet>) {
+        self.door.allow = allow;
+        self.door.deny = deny;
+    }
+
+    /// The board, to dial before the loop starts.
+    pub fn board(&mut self) -> &mut Board {
+        &mut self.board
+    }
+
+    /// Runs until the App has called `Board::stop` and all connections have ended. Gives the App back.
+    ///
+    /// # Errors
+    /// When the poller fails; no connection's error ends the loop.
+    pub fn run<A: App<Message = M>>(mut self, mut app: A) -> io::Result<A> {
+        let mut pump = Pump::new(&mut self.board, &app);
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        while !self.has_ended() {
+            let timeout = if self.is_idle(&pump) { self.next_deadline() } else { Some(self.board.now) };
+            let timeout = timeout.map(|when| when.since(self.clock.now()));
+            match self.poll.poll(&mut events, timeout) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            self.board.now = self.clock.now();
+            for event in &events {
+                match event.token() {
+                    MAILBOX => self.mail_is_waiting = true,
+                    Token(token) => match self.door.listeners.get_mut(FIRST_LISTENER.wrapping_sub(token)) {
+                        Some((_, accepting)) => *accepting = Accepting::Pending,
+                        None => pump.note(token, readiness(event), &mut self.board),
+                    },
+                }
+            }
+            self.accept(&mut pump, &mut app);
+            self.take_mail(&mut app);
+            self.dial(&mut pump);
+            let closed_before = self.board.stats.closed;
+            pump.turn(&mut self.board, &mut app);
+            if self.board.stats.closed > closed_before {
+                self.door.try_again();
+            }
+            if self.board.running != Running::On {
+                self.door.listeners.clear();
+            }
+        }
+        Ok(app)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.board.running != Running::On && self.board.is_empty()
+    }
+
+    fn is_idle(&self, pump: &Pump<Socket>) -> bool {
+        !self.mail_is_waiting && !self.door.is_pending() && pump.is_idle(&self.board)
+    }
+
+    fn next_deadline(&self) -> Option<Moment> {
+        let stop = match self.board.running {
+            Running::Stopping(at) => Some(at),
+            Running::On | Running::Draining => None,
+        };
+        let retry = self.door.listeners.iter().filter_map(|(_, accepting)| match accepting {
+            Accepting::Retry(at) => Some(*at),
+            Accepting::Idle | Accepting::Pending => None,
+        });
+        retry.chain(stop).chain(self.board.deadlines.next()).min()
+    }
+
+    fn accept<A: App<Message = M>>(&mut self, pump: &mut Pump<Socket>, app: &mut A) {
+        for at in 0..self.door.listeners.len() {
+            if let Accepting::Retry(when) = self.door.listeners[at].1
+                && when > self.board.now
+            {
+                continue;
+            }
+            for _ in 0..self.board.limits().accept_budget {
+                let (listener, accepting) = &mut self.door.listeners[at];
+                if *accepting == Accepting::Idle {
+                    break;
+                }
+                match listener.accept() {
+                    Ok((socket, peer)) => self.welcome(socket, peer, pump, app),
+                    Err(error) => match error.kind() {
+                        ErrorKind::WouldBlock => *accepting = Accepting::Idle,
+                        // The newcomer has gone again, or a signal came: try the next.
+                        ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                        _ => {
+                            if matches!(accepting, Accepting::Pending) {
+                                log::warn!("cannot accept: {error}; trying again when somebody leaves");
+                            }
+                            self.board.stats.accept_errors += 1;
+                            *accepting = Accepting::Retry(self.board.now + self.board.limits().accept_retry);
+                            break;
+                        }
+                    },
+                }
+            }
+        }
+    }
+
+    fn welcome<A: App>(&mut self, mut socket: Socket, peer: Peer, pump: &mut Pump<Socket>, app: &mut A) {
+        let conns_max = self.board.limits().conns_max;
+        if !self.door.lets_in(&peer) {
+            self.board.stats.refused_address += 1;
+            log::info!("turned away {peer}: its address is not allowed in");
+            return;
+        }
+        if self.board.len() >= conns_max {
+            self.board.stats.refused_full += 1;
+            log::info!("turned away {peer}: full");
+            return socket.turn_away(&format!("switchboard: full ({conns_max} connections)\n"));
+        }
+        if let Err(error) = socket.register(self.poll.registry(), Token(self.board.next_key())) {
+            self.board.stats.accept_errors += 1;
+            log::warn!("cannot watch the connection of {peer}: {error}");
+            return;
+        }
+        pump.adopt(socket, peer, &mut self.board, app);
+    }
+
+    fn take_mail<A: App<Message = M>>(&mut self, app: &mut A) {
+        if !self.mail_is_waiting {
+            return;
+        }
+        self.letters.open();
+        for _ in 0..self.board.limits().mail_budget {
+            let Some(message) = self.letters.next() else {
+                self.mail_is_waiting = false;
+                return;
+            };
+            app.message(message, &mut self.board);
+        }
+    }
+
+    fn dial(&mut self, pump: &mut Pump<Socket>) {
+        for (id, to) in std::mem::take(&mut self.board.dials) {
+            let socket = Socket::connect(&to).and_then(|mut socket| {
+                socket.register(self.poll.registry(), Token(id.key as usize))?;
+                Ok(socket)
+            });
+            match socket {
+                Ok(socket) => pump.attach(id.key, socket),
+                Err(error) => self.board.hang_up(id, Reason::CannotConnect(error)),
+            }
+        }
+    }
+}
+
+impl Door {
+    fn is_pending(&self) -> bool {
+        self.listeners.iter().any(|(_, accepting)| *accepting == Accepting::Pending)
+    }
+
+    /// Somebody has left, so there may be a descriptor for a newcomer again.
+    fn try_again(&mut self) {
+        for (_, accepting) in &mut self.listeners {
+            if matches!(accepting, Accepting::Retry(_)) {
+                *accepting = Accepting::Pending;
+            }
+        }
+    }
+
+    fn lets_in(&self, peer: &Peer) -> bool {
+        let address = match peer {
+            Peer::V4(v4) => IpAddr::V4(*v4.ip()),
+            Peer::V6(v6) => IpAddr::V6(*v6.ip()).to_canonical(),
+            Peer::Unix => return true,
+        };
+        let is_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
+        !is_in(&self.deny) && (self.allow.is_empty() || is_in(&self.allow))
+    }
+}
+
+fn readiness(event: &mio::event::Event) -> Readiness {
+    let end_hinted = event.is_read_closed() || event.is_write_closed() || event.is_error();
+    Readiness { readable: event.is_readable(), writable: event.is_writable(), end_hinted }
+}

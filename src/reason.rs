@@ -1,0 +1,82 @@
+//! Why a connection ended.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+/// Why a connection ended. Each connection ends once, with one of these.
+#[derive(Debug)]
+pub enum Reason {
+    /// Both sides had finished sending.
+    Finished,
+    /// The connection broke: reset by the peer, timed out, unreachable.
+    Lost(io::Error),
+    /// A dialled connection never came about.
+    CannotConnect(io::Error),
+    /// The operator closed it politely, perhaps saying why.
+    Kicked(String),
+    /// The operator reset it.
+    WeReset,
+    /// The peer had finished sending and nothing was said any more.
+    HalfOpen(Duration),
+    /// Nothing was said for the longest time allowed.
+    Idle(Duration),
+    /// More was queued for it than an outbox may hold.
+    QueueFull,
+    /// It stayed over the soft limit of its outbox for too long.
+    ReadsTooSlowly(Duration),
+    /// It took nothing of what was queued for it.
+    ReadsNothing(Duration),
+    /// The server stops.
+    Stopping,
+}
+
+impl Reason {
+    /// One word for programs. Words may be added and never change meaning.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Reason::Finished => "finished",
+            Reason::Lost(error) => match error.kind() {
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "reset",
+                io::ErrorKind::TimedOut => "timed-out",
+                _ => "lost",
+            },
+            Reason::CannotConnect(_) => "cannot-connect",
+            Reason::Kicked(_) => "kicked",
+            Reason::WeReset => "we-reset",
+            Reason::HalfOpen(_) => "half-open",
+            Reason::Idle(_) => "idle",
+            Reason::QueueFull => "queue-full",
+            Reason::ReadsTooSlowly(_) => "reads-too-slowly",
+            Reason::ReadsNothing(_) => "reads-nothing",
+            Reason::Stopping => "stopping",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Finished => f.write_str("both sides finished"),
+            Reason::Lost(error) | Reason::CannotConnect(error) => f.write_str(&in_words(error)),
+            Reason::Kicked(why) if why.is_empty() => f.write_str("kicked"),
+            Reason::Kicked(why) => write!(f, "kicked: {why}"),
+            Reason::WeReset => f.write_str("reset by the operator"),
+            Reason::HalfOpen(limit) => write!(f, "it had finished, and nothing was said for {limit:?}"),
+            Reason::Idle(limit) => write!(f, "idle for {limit:?}"),
+            Reason::QueueFull => f.write_str("not reading, its queue is full"),
+            Reason::ReadsTooSlowly(limit) => write!(f, "reading too slowly for {limit:?}"),
+            Reason::ReadsNothing(limit) => write!(f, "read nothing for {limit:?}"),
+            Reason::Stopping => f.write_str("the server stops"),
+        }
+    }
+}
+
+/// An error in the system's words alone: `Connection refused`, without the number behind it.
+pub fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    match (error.raw_os_error(), text.find(" (os error ")) {
+        (Some(_), Some(at)) => text[..at].to_owned(),
+        _ => text,
+    }
+}

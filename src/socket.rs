@@ -1,0 +1,234 @@
+//! TCP and Unix sockets as mio has them: made, listened on, accepted, and used as a `Stream`.
+
+use std::fs;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mio::event::Source;
+use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, SockRef, Socket as RawSocket, TcpKeepalive, Type};
+
+use crate::address::Address;
+use crate::conn::Peer;
+use crate::stream::Stream;
+
+/// How many connections may wait to be accepted. The kernel lowers it to its own limit
+/// (`net.core.somaxconn`); mio's own `bind` would ask for 128, and a storm of newcomers would be told
+/// to try again in a second.
+const BACKLOG: i32 = 4096;
+
+/// A silent peer is asked after 60 s, then every 20 s, and given up after 3 unanswered questions.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
+const KEEPALIVE_RETRIES: u32 = 3;
+
+/// Bytes that nobody acknowledges for this long end the connection (RFC 5482).
+#[cfg(target_os = "linux")]
+const USER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The mode of a Unix socket: its owner's alone.
+const UNIX_MODE: u32 = 0o177;
+
+/// A listening socket. A Unix socket's path is removed when it is dropped.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
+impl Listener {
+    /// Binds and listens. Returns the address with the port that it really got.
+    pub fn bind(at: &Address) -> io::Result<(Listener, Address)> {
+        match at {
+            Address::Tcp(address) => {
+                let listener = bind_tcp(*address)?;
+                let address = listener.local_addr()?;
+                Ok((Listener::Tcp(listener), Address::Tcp(address)))
+            }
+            Address::Unix(path) => Ok((Listener::Unix(bind_unix(path)?, path.clone()), at.clone())),
+        }
+    }
+
+    pub fn accept(&self) -> io::Result<(Socket, Peer)> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (stream, peer) = listener.accept()?;
+                // On Linux an accepted socket has the options of its listener.
+                #[cfg(not(target_os = "linux"))]
+                set_options(&SockRef::from(&stream))?;
+                Ok((Socket::Tcp(stream), peer.into()))
+            }
+            Listener::Unix(listener, _) => {
+                let (stream, _) = listener.accept()?;
+                Ok((Socket::Unix(stream), Peer::Unix))
+            }
+        }
+    }
+
+    pub fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Listener::Tcp(listener) => listener,
+            Listener::Unix(listener, _) => listener,
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Listener::Unix(_, path) = self
+            && let Err(error) = fs::remove_file(&*path)
+        {
+            log::debug!("cannot remove the socket {}: {error}", path.display());
+        }
+    }
+}
+
+/// A connection's socket.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    /// Begins a connection.
+    pub fn connect(to: &Address) -> io::Result<Socket> {
+        match to {
+            Address::Tcp(address) => {
+                let stream = TcpStream::connect(*address)?;
+                set_options(&SockRef::from(&stream))?;
+                Ok(Socket::Tcp(stream))
+            }
+            Address::Unix(path) => UnixStream::connect(path).map(Socket::Unix),
+        }
+    }
+
+    /// Registers for all that can happen to it, once and for good: edge-triggered.
+    pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        let all = Interest::READABLE | Interest::WRITABLE;
+        match self {
+            Socket::Tcp(stream) => registry.register(stream, token, all),
+            Socket::Unix(stream) => registry.register(stream, token, all),
+        }
+    }
+
+    /// Tells a newcomer why it cannot stay. Its first words, if they are here already, are read and
+    /// thrown away: closing with unread input would reset the connection and could cost it the line.
+    pub fn turn_away(mut self, why: &str) {
+        let mut unread = [0; 4096];
+        // Whatever fails here, the newcomer is let go all the same.
+        let _ = self.write(why.as_bytes());
+        let _ = self.finish();
+        let _ = self.read(&mut unread);
+    }
+}
+
+impl Stream for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(stream) => stream.read(buffer),
+            Socket::Unix(stream) => stream.read(buffer),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(stream) => stream.write(bytes),
+            Socket::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(stream) => stream.write_vectored(slices),
+            Socket::Unix(stream) => stream.write_vectored(slices),
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        match self {
+            Socket::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Socket::Unix(stream) => stream.shutdown(Shutdown::Write),
+        }
+    }
+
+    fn abort(&mut self) -> io::Result<()> {
+        match self {
+            Socket::Tcp(stream) => SockRef::from(&*stream).set_linger(Some(Duration::ZERO)),
+            // A Unix socket has no reset; its close is seen at once.
+            Socket::Unix(_) => Ok(()),
+        }
+    }
+
+    fn connected(&mut self) -> io::Result<bool> {
+        let Socket::Tcp(stream) = self else { return Ok(true) };
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+        match stream.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn short_read_drains(&self) -> bool {
+        true
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if address.is_ipv6() {
+        // Whatever the system's default: `[::]` means IPv6, and IPv4 is given as an address of its own.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    set_options(&SockRef::from(&socket))?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+fn set_options(socket: &SockRef<'_>) -> io::Result<()> {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EVERY)
+        .with_retries(KEEPALIVE_RETRIES);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_nodelay(true)
+}
+
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    remove_stale(path)?;
+    // The mode is set by the mask at the bind itself: set afterwards, the socket would be open to
+    // everybody for a moment.
+    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(UNIX_MODE));
+    let listener = std::os::unix::net::UnixListener::bind(path);
+    rustix::process::umask(before);
+    let listener = listener?;
+    listener.set_nonblocking(true)?;
+    Ok(UnixListener::from_std(listener))
+}
+
+/// Removes a socket that a server left behind when it was killed. Neither one that a server is
+/// listening on nor anything that is no socket is touched.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => {}
+        // Whatever it is, the bind will say that it is in the way.
+        Ok(_) => return Ok(()),
+        Err(_) => return Ok(()),
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        _ => Ok(()),
+    }
+}

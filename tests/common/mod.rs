@@ -1,0 +1,376 @@
+//! Drives the built programs as a person or a script would: over their stdin, stdout and stderr, and
+//! over plain `std::net` sockets. Nothing here sleeps: every wait is for a condition, with a deadline.
+
+// Each test file uses what it needs.
+#![allow(dead_code)]
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long anything that should happen at once may take on a busy machine.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// What a program wrote to one of its outputs, growing while it runs.
+#[derive(Clone)]
+pub struct Output {
+    shared: Arc<(Mutex<Written>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Written {
+    bytes: Vec<u8>,
+    ended: bool,
+}
+
+impl Output {
+    pub fn of(mut pipe: impl Read + Send + 'static) -> Output {
+        let output = Output { shared: Arc::default() };
+        let shared = output.shared.clone();
+        thread::spawn(move || {
+            let mut buffer = vec![0; 64 << 10];
+            loop {
+                let count = pipe.read(&mut buffer).unwrap_or(0);
+                let mut written = shared.0.lock().unwrap();
+                written.bytes.extend_from_slice(&buffer[..count]);
+                written.ended = count == 0;
+                shared.1.notify_all();
+                if count == 0 {
+                    return;
+                }
+            }
+        });
+        output
+    }
+
+    /// Waits until `found` gives something for all that was written so far.
+    #[track_caller]
+    pub fn wait_for<T>(&self, what: &str, mut found: impl FnMut(&[u8]) -> Option<T>) -> T {
+        let give_up_at = Instant::now() + DEADLINE;
+        let mut written = self.shared.0.lock().unwrap();
+        loop {
+            if let Some(found) = found(&written.bytes) {
+                return found;
+            }
+            let left = give_up_at.saturating_duration_since(Instant::now());
+            assert!(
+                !written.ended && !left.is_zero(),
+                "waited for {what} in vain; what was written:\n{}",
+                String::from_utf8_lossy(&written.bytes)
+            );
+            written = self.shared.1.wait_timeout(written, left).unwrap().0;
+        }
+    }
+
+    /// Waits for a whole line that contains `part`; returns the line.
+    #[track_caller]
+    pub fn line_with(&self, part: &str) -> String {
+        self.wait_for(&format!("a line with {part:?}"), |bytes| {
+            whole_lines(bytes).find(|line| line.contains(part))
+        })
+    }
+
+    /// Waits for so many whole lines that contain `part`; returns them.
+    #[track_caller]
+    pub fn lines_with(&self, part: &str, count: usize) -> Vec<String> {
+        self.wait_for(&format!("{count} lines with {part:?}"), |bytes| {
+            let lines: Vec<String> = whole_lines(bytes).filter(|line| line.contains(part)).collect();
+            (lines.len() >= count).then_some(lines)
+        })
+    }
+
+    /// All that was written up to its end, which is waited for.
+    #[track_caller]
+    pub fn to_end(&self) -> Vec<u8> {
+        let give_up_at = Instant::now() + DEADLINE;
+        let mut written = self.shared.0.lock().unwrap();
+        while !written.ended {
+            let left = give_up_at.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "the output did not end");
+            written = self.shared.1.wait_timeout(written, left).unwrap().0;
+        }
+        written.bytes.clone()
+    }
+
+    /// All that was written so far.
+    pub fn so_far(&self) -> Vec<u8> {
+        self.shared.0.lock().unwrap().bytes.clone()
+    }
+}
+
+fn whole_lines(bytes: &[u8]) -> impl Iterator<Item = String> {
+    bytes
+        .split_inclusive(|byte| *byte == b'\n')
+        .filter(|line| line.ends_with(b"\n"))
+        .map(|line| String::from_utf8_lossy(line).trim_end_matches('\n').to_owned())
+}
+
+/// A running program with its three streams in our hands. It is killed when the test is over.
+pub struct Program {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    pub out: Output,
+    pub err: Output,
+}
+
+impl Program {
+    pub fn start(mut command: Command) -> Program {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let out = Output::of(child.stdout.take().unwrap());
+        let err = Output::of(child.stderr.take().unwrap());
+        Program { stdin: child.stdin.take(), child, out, err }
+    }
+
+    /// The bundled client, with these arguments.
+    pub fn client(arguments: &[&str]) -> Program {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard-client"));
+        command.args(arguments);
+        Program::start(command)
+    }
+
+    /// Types a line.
+    #[track_caller]
+    pub fn type_line(&mut self, line: &str) {
+        self.write_stdin(format!("{line}\n").as_bytes());
+    }
+
+    #[track_caller]
+    pub fn write_stdin(&mut self, bytes: &[u8]) {
+        let stdin = self.stdin.as_mut().expect("stdin was closed by the test");
+        stdin.write_all(bytes).and_then(|()| stdin.flush()).expect("the program reads its stdin");
+    }
+
+    /// Ends its stdin.
+    pub fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Takes its stdin out, to be written from another thread.
+    pub fn take_stdin(&mut self) -> ChildStdin {
+        self.stdin.take().expect("stdin was closed by the test")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by name, such as `TERM`.
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(status.expect("kill is everywhere").success(), "cannot send SIG{name}");
+    }
+
+    /// Waits until it has ended.
+    #[track_caller]
+    pub fn exit_status(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        wait_until("the program to end", || child.try_wait().expect("it is our child"))
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_none()
+    }
+
+    /// Processor time used so far, in clock ticks (1/100 s), user and system together.
+    pub fn cpu_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("it runs");
+        // The name in brackets may contain anything; the fields are counted from behind it.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// Resident memory in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// Its open descriptors.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it runs").count()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A running server.
+pub struct Server {
+    pub program: Program,
+    pub address: SocketAddr,
+}
+
+impl std::ops::Deref for Server {
+    type Target = Program;
+
+    fn deref(&self) -> &Program {
+        &self.program
+    }
+}
+
+impl std::ops::DerefMut for Server {
+    fn deref_mut(&mut self) -> &mut Program {
+        &mut self.program
+    }
+}
+
+impl Server {
+    /// Starts the server on a free port, with these arguments, and waits until it listens.
+    #[track_caller]
+    pub fn start(arguments: &[&str]) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        command.args(arguments).arg("0");
+        Server::of(command)
+    }
+
+    /// Starts a command that ends up as a server.
+    #[track_caller]
+    pub fn of(command: Command) -> Server {
+        let program = Program::start(command);
+        let line = program.err.line_with("switchboard: listening on ");
+        let address = line.rsplit(' ').next().unwrap().parse().expect("an address");
+        Server { program, address }
+    }
+
+    pub fn port(&self) -> String {
+        self.address.port().to_string()
+    }
+
+    /// Connects a peer.
+    #[track_caller]
+    pub fn connect(&self) -> Peer {
+        Peer::connect(self.address)
+    }
+
+    /// Connects a peer and waits until the server has shown it; the server must not be made to show
+    /// others at the same time. Returns it with its number.
+    #[track_caller]
+    pub fn connect_numbered(&self) -> (Peer, u64) {
+        let peer = self.connect();
+        let from = format!("connected from {}", peer.stream.local_addr().unwrap());
+        let line = self.wait_for_status(&from);
+        let number = line.trim_start_matches("* #").split(' ').next().unwrap().parse().unwrap();
+        (peer, number)
+    }
+
+    /// Waits for a status line, which is on stdout in `--format human`, else on stderr.
+    #[track_caller]
+    pub fn wait_for_status(&self, part: &str) -> String {
+        let (out, err) = (self.out.clone(), self.err.clone());
+        wait_until(&format!("a status line with {part:?}"), || {
+            [out.so_far(), err.so_far()]
+                .iter()
+                .find_map(|bytes| whole_lines(bytes).find(|line| line.contains(part)))
+        })
+    }
+}
+
+/// A peer: a plain socket, with deadlines.
+pub struct Peer {
+    pub stream: TcpStream,
+    reader: BufReader<TcpStream>,
+}
+
+impl Peer {
+    #[track_caller]
+    pub fn connect(to: SocketAddr) -> Peer {
+        let stream = TcpStream::connect_timeout(&to, DEADLINE).expect("the server listens");
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let reader = BufReader::new(stream.try_clone().unwrap());
+        Peer { stream, reader }
+    }
+
+    #[track_caller]
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).expect("the server reads");
+    }
+
+    /// Reads a line; returns it without its line ending.
+    #[track_caller]
+    pub fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        self.reader.read_until(b'\n', &mut line).expect("a line comes in time");
+        assert_eq!(line.pop(), Some(b'\n'), "the connection ended inside a line: {line:?}");
+        String::from_utf8_lossy(&line).into_owned()
+    }
+
+    /// Reads exactly so many bytes.
+    #[track_caller]
+    pub fn exactly(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.reader.read_exact(&mut bytes).expect("the bytes come in time");
+        bytes
+    }
+
+    /// Reads up to the server's FIN; returns what came before.
+    #[track_caller]
+    pub fn to_end(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.reader.read_to_end(&mut bytes).expect("the server finishes in time");
+        bytes
+    }
+
+    /// Reads up to the end of the connection, be it a FIN or a reset.
+    pub fn to_any_end(&mut self) -> (Vec<u8>, Option<io::ErrorKind>) {
+        let mut bytes = Vec::new();
+        let error = self.reader.read_to_end(&mut bytes).err().map(|error| error.kind());
+        (bytes, error)
+    }
+
+    /// Whether nothing has arrived. Only meaningful once something that was sent later has arrived
+    /// elsewhere.
+    pub fn is_quiet(&mut self) -> bool {
+        if !self.reader.buffer().is_empty() {
+            return false;
+        }
+        self.stream.set_nonblocking(true).unwrap();
+        let quiet = matches!(self.stream.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        self.stream.set_nonblocking(false).unwrap();
+        quiet
+    }
+
+    /// Sends our FIN.
+    pub fn finish(&self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+}
+
+/// Waits until `found` gives something; looks again every few milliseconds, since there is nothing
+/// that would say when.
+#[track_caller]
+pub fn wait_until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let give_up_at = Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < give_up_at, "waited for {what} in vain");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// Whether a tool is here. A test that needs one returns where it is not, and says so; in CI, where
+/// everything is installed, that is a failure.
+#[track_caller]
+pub fn has_tool(name: &str) -> bool {
+    let found = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join(name).is_file()));
+    if !found {
+        assert!(std::env::var_os("CI").is_none(), "{name} is missing, and in CI nothing is skipped");
+        let _ = writeln!(io::stderr(), "skipped: {name} is not installed");
+    }
+    found
+}
