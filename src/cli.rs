@@ -1,6 +1,7 @@
 //! The command lines: what may be given, and how sizes, durations and addresses are written.
 
-use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
@@ -118,13 +119,29 @@ pub enum StdinEofArg {
     Quit,
 }
 
-/// Reads a command line, or says on which stream and with which exit status to end instead: help and
-/// version are no errors, wrong usage is status 2.
-///
-/// # Errors
-/// Clap's error, to be printed with its `print` and ended with its `exit_code`.
-pub fn read<Args: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
-    Args::try_parse_from(arguments)
+/// A whole program: reads the command line, runs, prints what went wrong as one line, and gives the
+/// exit status: 0 for an orderly end, 1 for an error, 2 for wrong usage.
+pub fn main<Args: Parser>(run: impl FnOnce(&Args) -> Result<(), String>) -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version come this way, too. Where even printing fails, nobody is left to tell.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            tell::<Args>(&why);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints one line on stderr, behind the program's name. A closed stderr is nobody's error.
+pub fn tell<Args: Parser>(what: &str) {
+    let _ = writeln!(io::stderr(), "{}: {what}", Args::command().get_name());
 }
 
 impl ServerArgs {
@@ -219,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_limits() {
-        let args: ServerArgs = read(["switchboard".into()]).unwrap();
+        let args = ServerArgs::try_parse_from(["switchboard"]).unwrap();
         assert_eq!(format!("{:?}", args.limits()), format!("{:?}", Limits::default()));
     }
 }

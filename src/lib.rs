@@ -47,7 +47,7 @@ pub use mailbox::{Closed, Mailbox};
 pub use outbox::Outbox;
 pub use pump::{Pump, Readiness};
 pub use reactor::Reactor;
-pub use reason::{Reason, in_words};
+pub use reason::{Reason, cannot, in_words};
 pub use said::{Hearing, Said};
 pub use stats::Stats;
 pub use stream::Stream;

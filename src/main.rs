@@ -1,14 +1,13 @@
 //! The server: parses, builds, runs, and turns what went wrong into one line and an exit status.
 
-use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use switchboard::cli::{self, FormatArg, ServerArgs, StdinEofArg};
-use switchboard::console::{Chunk, Desk, Format, Mail, Notice, on_signal, read_in_background};
+use switchboard::console::{Desk, Format, Mail, on_signal, read_in_background};
 use switchboard::modes::{Attended, Chat, Console, Echo, Farewell, Manners, OnStdinEof, Operator, Voice};
-use switchboard::{App, Mailbox, Reactor, in_words};
+use switchboard::{App, Reactor, cannot};
 
 /// Descriptors that are no connections: stdin, stdout and stderr twice, the poller, the waker, the
 /// signals, the listeners; and one, at least, by which a newcomer can be told that it is full. Redis
@@ -16,21 +15,7 @@ use switchboard::{App, Mailbox, Reactor, in_words};
 const RESERVED_DESCRIPTORS: usize = 32;
 
 fn main() -> ExitCode {
-    let args: ServerArgs = match cli::read(std::env::args_os()) {
-        Ok(args) => args,
-        Err(error) => {
-            // Nowhere is left to say that this failed.
-            let _ = error.print();
-            return ExitCode::from(error.exit_code() as u8);
-        }
-    };
-    match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            tell(&why);
-            ExitCode::FAILURE
-        }
-    }
+    cli::main(run)
 }
 
 fn run(args: &ServerArgs) -> Result<(), String> {
@@ -47,14 +32,13 @@ fn run(args: &ServerArgs) -> Result<(), String> {
 
     let format = format(args.format);
     let lossless = !args.chat && !args.echo;
-    let desk = Desk::open(format, lossless, tell_app(mailbox.clone())).map_err(cannot("use stdout"))?;
+    let desk = Desk::open(format, lossless, mailbox.clone()).map_err(cannot("use stdout"))?;
     start_log(&desk);
-    on_signal(terminate(mailbox.clone())).map_err(cannot("watch for signals"))?;
+    on_signal(mailbox.clone()).map_err(cannot("watch for signals"))?;
     for address in bound {
-        tell(&format!("listening on {address}"));
+        cli::tell::<ServerArgs>(&format!("listening on {address}"));
     }
-    let stdin = move |chunk: Chunk| mailbox.post(Mail::Stdin(chunk)).is_ok();
-    let source = read_in_background(stdin).map_err(cannot("read stdin"))?;
+    let source = read_in_background(mailbox).map_err(cannot("read stdin"))?;
     let operator = Operator::new(desk, Some(source), manners(args));
 
     let operator = if args.echo {
@@ -66,7 +50,9 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     };
     let Farewell { unsent_conns, unsent_bytes } = operator.finish(&limits)?;
     if unsent_bytes > 0 {
-        tell(&format!("{unsent_bytes} bytes could not be sent, to {unsent_conns} connection(s)"));
+        cli::tell::<ServerArgs>(&format!(
+            "{unsent_bytes} bytes could not be sent, to {unsent_conns} connection(s)"
+        ));
     }
     Ok(())
 }
@@ -114,25 +100,11 @@ fn connections_possible(asked: Option<u32>) -> usize {
     if let Some(asked) = asked
         && asked as usize > possible
     {
-        tell(&format!("at most {possible} connections, not {asked}: the descriptor limit is {descriptors}"));
+        cli::tell::<ServerArgs>(&format!(
+            "at most {possible} connections, not {asked}: the descriptor limit is {descriptors}"
+        ));
     }
     possible
-}
-
-fn tell_app(mailbox: Mailbox<Mail>) -> impl Fn(Notice) + Send + 'static {
-    move |notice| {
-        // When the loop has ended there is nobody who wants to know.
-        let _ = mailbox.post(match notice {
-            Notice::HasRoom => Mail::ScreenHasRoom,
-            Notice::Failed(error) => Mail::ScreenFailed(error),
-        });
-    }
-}
-
-fn terminate(mailbox: Mailbox<Mail>) -> impl Fn() + Send + 'static {
-    move || {
-        let _ = mailbox.post(Mail::Terminate);
-    }
 }
 
 /// The log goes through the screen, so that it cannot stop the loop either.
@@ -140,13 +112,4 @@ fn start_log(desk: &Desk) {
     let env = env_logger::Env::default().default_filter_or("warn");
     let target = env_logger::Target::Pipe(Box::new(desk.log_writer()));
     env_logger::Builder::from_env(env).target(target).init();
-}
-
-fn cannot(what: impl Display) -> impl Fn(io::Error) -> String {
-    move |error| format!("cannot {what}: {}", in_words(&error))
-}
-
-/// One line on stderr. A closed stderr is nobody's error.
-fn tell(what: &str) {
-    let _ = writeln!(io::stderr(), "switchboard: {what}");
 }

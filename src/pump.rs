@@ -22,6 +22,8 @@ pub struct Readiness {
     pub writable: bool,
     /// The peer may have finished or gone.
     pub end_hinted: bool,
+    /// The connection may have broken.
+    pub error_hinted: bool,
 }
 
 /// The streams, and the lists of what there is to do.
@@ -98,8 +100,13 @@ impl<S: Stream> Pump<S> {
                 board.dirty.push(key as u32);
             }
         }
-        let dialling = matches!(conn.stage, Stage::Dialing);
-        if readiness.readable || readiness.end_hinted || dialling {
+        let dialing = matches!(conn.stage, Stage::Dialing);
+        // Once the peer has finished, every event says "readable"; only an error is news.
+        let has_news = match conn.inbound {
+            Inbound::Open => readiness.readable || readiness.end_hinted || dialing,
+            Inbound::Ended => readiness.error_hinted,
+        };
+        if has_news {
             conn.readable = true;
             if !conn.on_ready_list {
                 conn.on_ready_list = true;
@@ -179,7 +186,15 @@ impl<S: Stream> Pump<S> {
             },
             Stage::Open | Stage::Parting(_) | Stage::Broken(_) => {}
         }
-        if !conn.readable || conn.inbound == Inbound::Ended {
+        if !conn.readable {
+            return false;
+        }
+        if conn.inbound == Inbound::Ended {
+            conn.readable = false;
+            // The peer may have vanished behind its FIN, which reading would not tell.
+            if let Ok(Some(error)) = stream.take_error() {
+                board.hang_up(id, Reason::Lost(error));
+            }
             return false;
         }
         if self.brakes == Brakes::Itself && conn.is_over_high() {

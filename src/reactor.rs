@@ -277,6 +277,11 @@ impl Door {
 }
 
 fn readiness(event: &mio::event::Event) -> Readiness {
-    let end_hinted = event.is_read_closed() || event.is_write_closed() || event.is_error();
-    Readiness { readable: event.is_readable(), writable: event.is_writable(), end_hinted }
+    let error_hinted = event.is_error() || event.is_write_closed();
+    Readiness {
+        readable: event.is_readable(),
+        writable: event.is_writable(),
+        end_hinted: event.is_read_closed() || error_hinted,
+        error_hinted,
+    }
 }

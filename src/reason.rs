@@ -58,7 +58,14 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::Finished => f.write_str("both sides finished"),
-            Reason::Lost(error) | Reason::CannotConnect(error) => f.write_str(&in_words(error)),
+            Reason::Lost(error) => match error.kind() {
+                // What writing calls a broken pipe is the same reset.
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                    f.write_str("reset by the peer")
+                }
+                _ => f.write_str(&in_words(error)),
+            },
+            Reason::CannotConnect(error) => f.write_str(&in_words(error)),
             Reason::Kicked(why) if why.is_empty() => f.write_str("kicked"),
             Reason::Kicked(why) => write!(f, "kicked: {why}"),
             Reason::WeReset => f.write_str("reset by the operator"),
@@ -79,4 +86,9 @@ pub fn in_words(error: &io::Error) -> String {
         (Some(_), Some(at)) => text[..at].to_owned(),
         _ => text,
     }
+}
+
+/// Turns an error into the line that a user reads: what was being done, to what, and why it failed.
+pub fn cannot(what: impl fmt::Display) -> impl Fn(io::Error) -> String {
+    move |error| format!("cannot {what}: {}", in_words(&error))
 }

@@ -165,14 +165,21 @@ impl Stream for Socket {
     }
 
     fn connected(&mut self) -> io::Result<bool> {
-        let Socket::Tcp(stream) = self else { return Ok(true) };
-        if let Some(error) = stream.take_error()? {
+        if let Some(error) = self.take_error()? {
             return Err(error);
         }
+        let Socket::Tcp(stream) = self else { return Ok(true) };
         match stream.peer_addr() {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+
+    fn take_error(&mut self) -> io::Result<Option<io::Error>> {
+        match self {
+            Socket::Tcp(stream) => stream.take_error(),
+            Socket::Unix(stream) => stream.take_error(),
         }
     }
 

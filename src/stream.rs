@@ -22,7 +22,16 @@ pub trait Stream {
     /// For a stream that was dialled: whether it is connected by now, or why it never will be.
     fn connected(&mut self) -> io::Result<bool>;
 
+    /// The error that befell it since the last call, if reads would not tell: after a FIN they say
+    /// "ended" even when a reset came behind it. A stream whose reads tell all has none.
+    fn take_error(&mut self) -> io::Result<Option<io::Error>> {
+        Ok(None)
+    }
+
     /// Whether a read that brings less than was asked for proves that nothing is left. True of plain
     /// TCP, as epoll(7) has it; not of a stream that holds bytes of its own, such as TLS.
     fn short_read_drains(&self) -> bool;
 }
+
+#[cfg(test)]
+pub(crate) mod script;

@@ -2,36 +2,21 @@
 //! App on the same reactor as the server's modes.
 
 use std::collections::VecDeque;
-use std::fmt::Display;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use switchboard::cli::{self, ClientArgs};
 use switchboard::console::{
-    Chunk, Mail, Notice, Screen, Source, WhenFull, on_signal, push_human, read_in_background, without_cr,
+    Chunk, Mail, Screen, Source, WhenFull, on_signal, push_human, read_in_background, without_cr,
 };
 use switchboard::{
-    Address, App, Board, Brakes, ConnId, End, Frame, Framing, Limits, Mailbox, Outbound, Reactor, Reason,
+    Address, App, Board, Brakes, ConnId, End, Frame, Framing, Limits, Outbound, Reactor, Reason, cannot,
     in_words,
 };
 
 fn main() -> ExitCode {
-    let args: ClientArgs = match cli::read(std::env::args_os()) {
-        Ok(args) => args,
-        Err(error) => {
-            // Nowhere is left to say that this failed.
-            let _ = error.print();
-            return ExitCode::from(error.exit_code() as u8);
-        }
-    };
-    match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            tell(&why);
-            ExitCode::FAILURE
-        }
-    }
+    cli::main(run)
 }
 
 /// A client waits for its one server as long as that lives, however slowly it reads.
@@ -48,15 +33,9 @@ fn limits() -> Limits {
 fn run(args: &ClientArgs) -> Result<(), String> {
     let found = args.address.resolve().map_err(cannot(format!("connect to {}", args.address)))?;
     let (reactor, mailbox) = Reactor::new(limits()).map_err(cannot("start"))?;
-    let screen = Screen::stdout(WhenFull::Wait, tell_app(mailbox.clone())).map_err(cannot("use stdout"))?;
-    let for_signals = mailbox.clone();
-    on_signal(move || {
-        // When the loop has ended there is nobody who wants to know.
-        let _ = for_signals.post(Mail::Terminate);
-    })
-    .map_err(cannot("watch for signals"))?;
-    let stdin = move |chunk: Chunk| mailbox.post(Mail::Stdin(chunk)).is_ok();
-    let source = read_in_background(stdin).map_err(cannot("read stdin"))?;
+    let screen = Screen::stdout(WhenFull::Wait, mailbox.clone()).map_err(cannot("use stdout"))?;
+    on_signal(mailbox.clone()).map_err(cannot("watch for signals"))?;
+    let source = read_in_background(mailbox).map_err(cannot("read stdin"))?;
     let client = Client {
         source,
         screen,
@@ -108,7 +87,7 @@ impl App for Client {
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {
         if let Some(view) = board.view(id).filter(|_| self.typed_by_person) {
-            tell(&format!("connected to {}", view.peer));
+            cli::tell::<ClientArgs>(&format!("connected to {}", view.peer));
         }
         self.server = Server::Connected(id);
     }
@@ -289,25 +268,6 @@ impl ExitWatch {
 
 fn is_exit(line: &[u8]) -> bool {
     without_cr(line) == b"exit"
-}
-
-fn tell_app(mailbox: Mailbox<Mail>) -> impl Fn(Notice) + Send + 'static {
-    move |notice| {
-        // When the loop has ended there is nobody who wants to know.
-        let _ = mailbox.post(match notice {
-            Notice::HasRoom => Mail::ScreenHasRoom,
-            Notice::Failed(error) => Mail::ScreenFailed(error),
-        });
-    }
-}
-
-fn cannot(what: impl Display) -> impl Fn(io::Error) -> String {
-    move |error| format!("cannot {what}: {}", in_words(&error))
-}
-
-/// One line on stderr. A closed stderr is nobody's error.
-fn tell(what: &str) {
-    let _ = writeln!(io::stderr(), "switchboard-client: {what}");
 }
 
 #[cfg(test)]

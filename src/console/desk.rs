@@ -4,9 +4,12 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
+use crate::Mailbox;
+
+use super::Mail;
 use super::answer::Event;
 use super::render::Renderer;
-use super::screen::{LogWriter, Notice, Screen, WhenFull};
+use super::screen::{LogWriter, Screen, WhenFull};
 use super::stamp::Stamp;
 
 /// How messages look on stdout.
@@ -34,20 +37,19 @@ pub struct Desk {
 
 impl Desk {
     /// A desk on stdout and stderr. `lossless`: whatever is no terminal gets every message, so whoever
-    /// puts messages here has to mind `is_full`. `tell` is called by the screens' threads.
+    /// puts messages here has to mind `is_full`. The screen's thread posts its notices to `mailbox`.
     ///
     /// # Errors
     /// When the system gives no descriptor or no thread.
-    pub fn open(format: Format, lossless: bool, tell: impl Fn(Notice) + Send + 'static) -> io::Result<Desk> {
+    pub fn open(format: Format, lossless: bool, mailbox: Mailbox<Mail>) -> io::Result<Desk> {
         let on_terminal = io::stdout().is_terminal();
         let when_full = if lossless && !on_terminal { WhenFull::Wait } else { WhenFull::Skip };
         Ok(Desk {
             renderer: Renderer::new(format),
             format,
             stamp: Stamp::local(),
-            out: Screen::stdout(when_full, tell)?,
-            // When nobody can read what is said there, there is nobody to tell.
-            err: Screen::stderr(|_| {})?,
+            out: Screen::stdout(when_full, mailbox)?,
+            err: Screen::stderr()?,
             all_on_out: on_terminal && format == Format::Human,
         })
     }
@@ -77,7 +79,7 @@ impl Desk {
         self.stamp.expire();
     }
 
-    /// Whether messages should wait. When there is room again, `tell` is called.
+    /// Whether messages should wait. When there is room again, mail comes.
     pub fn is_full(&self) -> bool {
         self.out.is_full()
     }

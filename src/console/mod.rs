@@ -22,7 +22,7 @@ pub use desk::{Desk, Format};
 pub use input::{Input, Typed};
 pub use render::{Renderer, push_id, without_cr};
 pub use safe::{push_human, push_tsv};
-pub use screen::{LogWriter, Notice, Screen, WhenFull};
+pub use screen::{LogWriter, Screen, WhenFull};
 pub use signals::on_signal;
 pub use stamp::Stamp;
 pub use stdin::{Chunk, Source, read_in_background};

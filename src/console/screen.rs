@@ -14,6 +14,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use crate::Mailbox;
+
+use super::Mail;
+
 /// A buffer that is this full is full, where the one who fills it can wait.
 const WAIT_MARK_BYTES: usize = 256 << 10;
 /// The same where lines are skipped: so much has to fit at once, such as a long list of connections.
@@ -26,15 +30,6 @@ pub enum WhenFull {
     Wait,
     /// Skip it, and count.
     Skip,
-}
-
-/// What the thread has to tell.
-#[derive(Debug)]
-pub enum Notice {
-    /// There is room again. Told only after `is_full` was found.
-    HasRoom,
-    /// It can't be written to; whatever is put on it from now on is thrown away.
-    Failed(io::Error),
 }
 
 /// One output, as the loop sees it.
@@ -64,36 +59,39 @@ struct Slot {
 }
 
 impl Screen {
-    /// A screen on `file`, whose thread tells its notices to `tell`.
+    /// A screen on this process's stdout. What its thread has to tell is posted: `ScreenHasRoom` once
+    /// `is_full` was found, `ScreenFailed` when nothing can be written any more.
     ///
     /// # Errors
-    /// When the system gives no thread.
-    pub fn open(
-        file: File,
-        when_full: WhenFull,
-        tell: impl Fn(Notice) + Send + 'static,
-    ) -> io::Result<Screen> {
+    /// When the system gives no descriptor or no thread.
+    pub fn stdout(when_full: WhenFull, mailbox: Mailbox<Mail>) -> io::Result<Screen> {
+        // A duplicate of the descriptor: std's own stdout would cut what is written at line endings.
+        let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        Screen::open(file, when_full, Some(mailbox))
+    }
+
+    /// A screen on this process's stderr. When nobody can read what is said there, there is nobody to
+    /// tell, so its lines are skipped then.
+    ///
+    /// # Errors
+    /// When the system gives no descriptor or no thread.
+    pub fn stderr() -> io::Result<Screen> {
+        let file = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+        Screen::open(file, WhenFull::Skip, None)
+    }
+
+    fn open(file: File, when_full: WhenFull, mailbox: Option<Mailbox<Mail>>) -> io::Result<Screen> {
         let shared = Arc::new(Shared::default());
         let for_thread = shared.clone();
-        thread::Builder::new().name("screen".into()).spawn(move || write_all(file, &for_thread, tell))?;
+        let run = move || {
+            let tell = |mail| {
+                // When the loop has ended there is nobody who wants to know.
+                let _ = mailbox.as_ref().map(|mailbox| mailbox.post(mail));
+            };
+            write_all(file, &for_thread, tell);
+        };
+        thread::Builder::new().name("screen".into()).spawn(run)?;
         Ok(Screen { shared, filling: Vec::new(), skipped: 0, when_full })
-    }
-
-    /// A screen on this process's stdout.
-    ///
-    /// # Errors
-    /// When the system gives no descriptor or no thread.
-    pub fn stdout(when_full: WhenFull, tell: impl Fn(Notice) + Send + 'static) -> io::Result<Screen> {
-        // A duplicate of the descriptor: std's own stdout would cut what is written at line endings.
-        Screen::open(File::from(io::stdout().as_fd().try_clone_to_owned()?), when_full, tell)
-    }
-
-    /// A screen on this process's stderr.
-    ///
-    /// # Errors
-    /// When the system gives no descriptor or no thread.
-    pub fn stderr(tell: impl Fn(Notice) + Send + 'static) -> io::Result<Screen> {
-        Screen::open(File::from(io::stderr().as_fd().try_clone_to_owned()?), WhenFull::Skip, tell)
     }
 
     /// Puts something on the screen: `render` appends it, line ending included. It is not rendered
@@ -199,7 +197,7 @@ impl Write for LogWriter {
     }
 }
 
-fn write_all(mut file: File, shared: &Shared, tell: impl Fn(Notice)) {
+fn write_all(mut file: File, shared: &Shared, tell: impl Fn(Mail)) {
     let mut writing = Vec::new();
     loop {
         let mut slot = shared.lock();
@@ -215,7 +213,7 @@ fn write_all(mut file: File, shared: &Shared, tell: impl Fn(Notice)) {
         let wants_room = mem::take(&mut slot.wants_room);
         drop(slot);
         if wants_room {
-            tell(Notice::HasRoom);
+            tell(Mail::ScreenHasRoom);
         }
         if let Err(error) = write_whole(&mut file, &writing) {
             let mut slot = shared.lock();
@@ -223,7 +221,7 @@ fn write_all(mut file: File, shared: &Shared, tell: impl Fn(Notice)) {
             slot.waiting = Vec::new();
             shared.changed.notify_all();
             drop(slot);
-            return tell(Notice::Failed(error));
+            return tell(Mail::ScreenFailed(error));
         }
         writing.clear();
         writing.shrink_to(WAIT_MARK_BYTES);

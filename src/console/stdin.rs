@@ -12,6 +12,10 @@ use std::thread;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
+use crate::Mailbox;
+
+use super::Mail;
+
 /// The buffers under way: one being filled, one being worked on.
 const BUFFERS: usize = 2;
 const BUFFER_BYTES: usize = 128 << 10;
@@ -39,11 +43,11 @@ impl Source {
     }
 }
 
-/// Starts reading stdin. `post` returns false when nobody listens any more.
+/// Starts reading stdin; what it brings is posted as `Mail::Stdin`.
 ///
 /// # Errors
 /// When the system gives no descriptor or no thread.
-pub fn read_in_background(post: impl Fn(Chunk) -> bool + Send + 'static) -> io::Result<Source> {
+pub fn read_in_background(mailbox: Mailbox<Mail>) -> io::Result<Source> {
     // A duplicate of the descriptor is read past std's own buffer and lock. Its flags are shared with
     // whoever else has this terminal, so it is never made non-blocking.
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
@@ -51,11 +55,11 @@ pub fn read_in_background(post: impl Fn(Chunk) -> bool + Send + 'static) -> io::
     for _ in 0..BUFFERS {
         let _ = empty.send(Vec::new());
     }
-    thread::Builder::new().name("stdin".into()).spawn(move || read_all(stdin, buffers, post))?;
+    thread::Builder::new().name("stdin".into()).spawn(move || read_all(stdin, buffers, &mailbox))?;
     Ok(Source { empty })
 }
 
-fn read_all(mut stdin: File, buffers: Receiver<Vec<u8>>, post: impl Fn(Chunk) -> bool) {
+fn read_all(mut stdin: File, buffers: Receiver<Vec<u8>>, mailbox: &Mailbox<Mail>) {
     for mut buffer in buffers {
         buffer.resize(BUFFER_BYTES, 0);
         let chunk = match read_some(&mut stdin, &mut buffer) {
@@ -71,7 +75,7 @@ fn read_all(mut stdin: File, buffers: Receiver<Vec<u8>>, post: impl Fn(Chunk) ->
             Err(error) => Chunk::Ended(Some(error)),
         };
         let ended = matches!(chunk, Chunk::Ended(_));
-        if !post(chunk) || ended {
+        if mailbox.post(Mail::Stdin(chunk)).is_err() || ended {
             return;
         }
     }

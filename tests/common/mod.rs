@@ -117,10 +117,15 @@ pub struct Program {
 }
 
 impl Program {
-    pub fn start(mut command: Command) -> Program {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub fn start(command: Command) -> Program {
+        Program::start_onto(command, Stdio::piped())
+    }
+
+    /// The same with another stdout. If that is no pipe made here, `out` stays empty.
+    pub fn start_onto(mut command: Command, stdout: Stdio) -> Program {
+        command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
-        let out = Output::of(child.stdout.take().unwrap());
+        let out = child.stdout.take().map_or_else(|| Output::of(io::empty()), Output::of);
         let err = Output::of(child.stderr.take().unwrap());
         Program { stdin: child.stdin.take(), child, out, err }
     }
@@ -237,7 +242,12 @@ impl Server {
     /// Starts a command that ends up as a server.
     #[track_caller]
     pub fn of(command: Command) -> Server {
-        let program = Program::start(command);
+        Server::of_program(Program::start(command))
+    }
+
+    /// Waits until a program that is a server listens.
+    #[track_caller]
+    pub fn of_program(program: Program) -> Server {
         let line = program.err.line_with("switchboard: listening on ");
         let address = line.rsplit(' ').next().unwrap().parse().expect("an address");
         Server { program, address }
@@ -346,6 +356,57 @@ impl Peer {
     pub fn finish(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }
+
+    /// Resets the connection.
+    pub fn reset(self) {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+/// Random numbers, the same in each run (xorshift64*).
+pub struct Random(u64);
+
+impl Random {
+    pub fn seeded(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// Below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        ((self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize) % limit
+    }
+
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.below(256) as u8).collect()
+    }
+}
+
+/// What a script does with the second field of a `tsv` line.
+#[track_caller]
+pub fn parse_tsv(field: &[u8]) -> Vec<u8> {
+    let mut bytes = field.iter().copied();
+    let mut out = Vec::new();
+    let mut next = || bytes.next();
+    while let Some(byte) = next() {
+        out.push(match byte {
+            b'\\' => match next().expect("something follows a backslash") {
+                b't' => b'\t',
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b'\\' => b'\\',
+                b'x' => {
+                    let digits = [next().unwrap(), next().unwrap()];
+                    u8::from_str_radix(str::from_utf8(&digits).unwrap(), 16).unwrap()
+                }
+                other => panic!("no such escape: {other:x}"),
+            },
+            byte => byte,
+        });
+    }
+    out
 }
 
 /// Waits until `found` gives something; looks again every few milliseconds, since there is nothing
