@@ -130,9 +130,7 @@ impl Board {
         if !conn.may_be_sent() {
             return if matches!(conn.stage, Stage::Open) { Sent::Finished } else { Sent::Gone };
         }
-        if self.said.is_behind(&conn.hearing) {
-            conn.catch_up(&self.said);
-        }
+        catch_up(conn, &self.said, &mut self.lagging);
         let queued = conn.outbox.len();
         let more: usize = parts.iter().map(|part| part.len()).sum();
         if queued + more > self.limits.outbox_bytes_max {
@@ -142,6 +140,12 @@ impl Board {
             conn.outbox.push(part);
         }
         mark_dirty(conn, &mut self.dirty);
+        if !conn.writable {
+            // No flush will note it.
+            self.note_flush(to.key, 0, true);
+            self.arm(to.key);
+        }
+        let conn = &self.conns[to.key as usize];
         if conn.is_over_high() { Sent::Slow(queued + more) } else { Sent::Queued }
     }
 
@@ -161,7 +165,7 @@ impl Board {
     pub fn finish(&mut self, id: ConnId) {
         let Some(conn) = here_mut(&mut self.conns, id) else { return };
         if conn.may_be_sent() {
-            conn.catch_up(&self.said);
+            catch_up(conn, &self.said, &mut self.lagging);
             conn.outbound = Outbound::Finishing;
             self.audience -= 1;
             mark_dirty(conn, &mut self.dirty);
@@ -178,13 +182,13 @@ impl Board {
             Stage::Open => {}
         }
         if conn.outbound == Outbound::Open {
-            conn.catch_up(&self.said);
+            catch_up(conn, &self.said, &mut self.lagging);
             conn.outbound = Outbound::Finishing;
             self.audience -= 1;
         }
         let fin_at = (conn.outbound == Outbound::Closed).then_some(self.now);
         conn.stage = Stage::Parting(Box::new(Parting { why, fin_at }));
-        conn.tail = Vec::new();
+        self.stats.discarded_bytes += std::mem::take(&mut conn.tail).len() as u64;
         mark_dirty(conn, &mut self.dirty);
         self.arm(id.key);
     }
@@ -197,15 +201,21 @@ impl Board {
         }
         let unsent_bytes = conn.queued_bytes(&self.said);
         self.audience -= usize::from(conn.may_be_sent());
+        let was_dialing = matches!(conn.stage, Stage::Dialing);
         // Whatever stage it was in is left; the placeholder is overwritten below.
         let why = match (std::mem::replace(&mut conn.stage, Stage::Dialing), why) {
             // What brought a polite close about is the reason, however the closing went.
-            (Stage::Parting(parting), Reason::Finished | Reason::Lost(_)) => parting.why,
+            (Stage::Parting(_), Reason::WeReset) => Reason::WeReset,
+            (Stage::Parting(parting), _) => parting.why,
             (Stage::Broken(broken), Reason::Finished | Reason::Lost(_)) => *broken,
             (_, why) => why,
         };
+        if was_dialing {
+            self.dials.retain(|(dialed, _)| *dialed != id);
+        }
         conn.stage = Stage::Over(Box::new(Ending { why, unsent_bytes }));
-        conn.tail = Vec::new();
+        self.stats.discarded_bytes += std::mem::take(&mut conn.tail).len() as u64;
+        self.lagging -= usize::from(std::mem::take(&mut conn.lagging));
         self.stats.unsent_bytes += unsent_bytes as u64;
         self.over.push(id.key);
         self.drop_slow(id.key);
@@ -325,6 +335,7 @@ impl Board {
         conn.stage = Stage::Open;
         conn.writable = true;
         conn.hearing = self.said.newcomer();
+        (conn.heard_at, conn.took_at) = (self.now, self.now);
         self.audience += 1;
     }
 
@@ -345,7 +356,10 @@ impl Board {
     pub(crate) fn writing_failed(&mut self, id: ConnId, error: std::io::Error) {
         let Some(conn) = here_mut(&mut self.conns, id) else { return };
         if conn.is_heard() {
-            self.audience -= usize::from(conn.may_be_sent());
+            if conn.may_be_sent() {
+                self.audience -= 1;
+                catch_up(conn, &self.said, &mut self.lagging);
+            }
             conn.stage = Stage::Broken(Box::new(Reason::Lost(error)));
             conn.readable = true;
             conn.end_hinted = true;
@@ -379,7 +393,6 @@ impl Board {
     pub(crate) fn remove(&mut self, key: u32) {
         let conn = self.conns.remove(key as usize);
         debug_assert!(conn.is_over(), "only what has ended is swept");
-        self.lagging -= usize::from(conn.lagging);
         self.stats.closed += 1;
         let conns = &self.conns;
         self.roster.remove_one(|id| conns.get(id.key as usize).is_some_and(|conn| conn.id == id));
@@ -479,6 +492,12 @@ impl Board {
 /// still use the board's other fields.
 fn here_mut(conns: &mut Slab<Conn>, id: ConnId) -> Option<&mut Conn> {
     conns.get_mut(id.key as usize).filter(|conn| conn.id == id)
+}
+
+/// Gives it a copy of what it has not heard of the log, so that it lags no more.
+fn catch_up(conn: &mut Conn, said: &Said, lagging: &mut usize) {
+    conn.catch_up(said);
+    *lagging -= usize::from(std::mem::take(&mut conn.lagging));
 }
 
 fn mark_dirty(conn: &mut Conn, dirty: &mut Vec<u32>) {

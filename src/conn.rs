@@ -200,6 +200,8 @@ pub(crate) struct Conn {
     pub on_ready_list: bool,
     /// It stands on the dirty list.
     pub on_dirty_list: bool,
+    /// It has used up its write budget of this turn.
+    pub budget_spent: bool,
     /// It is behind in what was said to many, after its last flush.
     pub lagging: bool,
 }
@@ -226,6 +228,7 @@ impl Conn {
             end_hinted: false,
             on_ready_list: false,
             on_dirty_list: false,
+            budget_spent: false,
             lagging: false,
         }
     }
@@ -263,9 +266,8 @@ impl Conn {
         if let Stage::Over(ending) = &self.stage {
             return ending.unsent_bytes;
         }
-        // Once our direction is finishing, what it had not heard has been moved to the outbox.
-        let hears = self.outbound == Outbound::Open && !matches!(self.stage, Stage::Dialing);
-        self.outbox.len() + if hears { said.unheard_bytes(&self.hearing) } else { 0 }
+        // Once it may be sent nothing more, what it had not heard has been moved to the outbox.
+        self.outbox.len() + if self.may_be_sent() { said.unheard_bytes(&self.hearing) } else { 0 }
     }
 
     /// Moves what it has not heard yet of what was said to many into its own outbox, so that whatever

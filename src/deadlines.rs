@@ -18,6 +18,11 @@ impl Deadlines {
         self.heap.push(Reverse((when, whose)));
     }
 
+    /// How many there are, superseded ones included.
+    pub fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// The earliest, whether or not it has come.
     pub fn next(&self) -> Option<Moment> {
         self.heap.peek().map(|Reverse((when, _))| *when)

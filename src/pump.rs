@@ -33,6 +33,8 @@ pub struct Pump<S> {
     streams: Vec<Option<S>>,
     /// Those that may be read.
     ready: Vec<u32>,
+    /// Those that have used up their write budget of this turn.
+    spent: Vec<u32>,
     /// The one buffer that all are read into.
     scratch: Box<[u8]>,
     /// The walk over those who have to hear what was said.
@@ -62,6 +64,7 @@ impl<S: Stream> Pump<S> {
         Pump {
             streams: Vec::new(),
             ready: Vec::new(),
+            spent: Vec::new(),
             scratch: vec![0; board.limits().read_budget_bytes].into_boxed_slice(),
             walk: Walk::Resting,
             walked_to: 0,
@@ -117,7 +120,10 @@ impl<S: Stream> Pump<S> {
 
     /// Whether nothing is left to do until an event, a message or a deadline comes.
     pub fn is_idle(&self, board: &Board) -> bool {
-        let can_read = !self.ready.is_empty() && !self.is_held(board);
+        let can_read = match self.is_held(board) {
+            true => self.ready.iter().any(|key| is_never_held(*key, board)),
+            false => !self.ready.is_empty(),
+        };
         let can_write = !board.dirty.is_empty() || self.walked_to != board.said.end();
         !can_read && !can_write && board.over.is_empty() && board.dials.is_empty() && !board.wants_turn
     }
@@ -132,6 +138,7 @@ impl<S: Stream> Pump<S> {
         self.flush_dirty(board);
         self.deliver_said(board);
         self.stop_if_due(board);
+        self.renew_budgets(board);
         self.sweep(board, app);
     }
 
@@ -145,7 +152,7 @@ impl<S: Stream> Pump<S> {
         for at in 0..list.len() {
             let key = list[at];
             // Whether reading is held may change with every frame handed over.
-            let stays = if self.is_held(board) && !is_parting(key, board) {
+            let stays = if self.is_held(board) && !is_never_held(key, board) {
                 true
             } else {
                 self.read_one(key, board, app)
@@ -197,7 +204,8 @@ impl<S: Stream> Pump<S> {
             }
             return false;
         }
-        if self.brakes == Brakes::Itself && conn.is_over_high() {
+        let is_parting = matches!(conn.stage, Stage::Parting(_));
+        if self.brakes == Brakes::Itself && conn.is_over_high() && !is_parting {
             // `flush` puts it back on the list when it has caught up.
             return false;
         }
@@ -226,7 +234,8 @@ impl<S: Stream> Pump<S> {
         };
         // Flushed at once: had all the answers of a turn to wait for its end, many large buffers would
         // live at the same time, which costs bulk traffic more than half its speed.
-        if board.conns[key as usize].on_dirty_list {
+        let conn = &board.conns[key as usize];
+        if conn.on_dirty_list && !conn.budget_spent {
             self.flush(key, board);
         }
         board.arm(key);
@@ -238,7 +247,9 @@ impl<S: Stream> Pump<S> {
     }
 
     fn keep_deadlines<A: App>(&mut self, board: &mut Board, app: &mut A) {
-        while let Some((when, id)) = board.deadlines.pop_due(board.now) {
+        // What is armed again meanwhile waits for the next turn, even if a limit of zero makes it due.
+        for _ in 0..board.deadlines.len() {
+            let Some((when, id)) = board.deadlines.pop_due(board.now) else { return };
             let Some(conn) = board.conns.get_mut(id.key as usize) else { continue };
             // An earlier deadline has superseded this one, or its owner has gone.
             if conn.id != id || conn.alarm != Some(when) {
@@ -288,7 +299,7 @@ impl<S: Stream> Pump<S> {
         let mut list = mem::take(&mut board.dirty);
         for &key in &list {
             // Its flag is down where it was flushed right after it was read.
-            if board.conns.get(key as usize).is_some_and(|conn| conn.on_dirty_list) {
+            if board.conns.get(key as usize).is_some_and(|conn| conn.on_dirty_list && !conn.budget_spent) {
                 self.flush(key, board);
             }
         }
@@ -316,12 +327,13 @@ impl<S: Stream> Pump<S> {
         match flush.then {
             FlushEnd::Done if conn.outbound == Outbound::Finishing => match stream.finish() {
                 Ok(()) => board.fin_is_out(key),
-                Err(error) => board.hang_up(id, Reason::Lost(error)),
+                Err(error) => board.writing_failed(id, error),
             },
             FlushEnd::Done | FlushEnd::Blocked => {}
             FlushEnd::More => {
                 conn.on_dirty_list = true;
-                board.dirty.push(key);
+                conn.budget_spent = true;
+                self.spent.push(key);
             }
             FlushEnd::Failed(error) => board.writing_failed(id, error),
         }
@@ -363,7 +375,9 @@ impl<S: Stream> Pump<S> {
             if !board.said.is_behind(&conn.hearing) {
                 continue;
             }
-            if conn.writable {
+            if conn.budget_spent {
+                // It goes on with the next turn.
+            } else if conn.writable {
                 delivered += self.flush(key as u32, board);
             } else {
                 board.note_flush(key as u32, 0, true);
@@ -383,6 +397,14 @@ impl<S: Stream> Pump<S> {
         self.walk = Walk::Resting;
     }
 
+    /// Whoever used up its write budget goes on in the next turn.
+    fn renew_budgets(&mut self, board: &mut Board) {
+        for key in self.spent.drain(..) {
+            board.conns[key as usize].budget_spent = false;
+            board.dirty.push(key);
+        }
+    }
+
     fn stop_if_due(&mut self, board: &mut Board) {
         if let Running::Stopping(at) = board.running
             && at <= board.now
@@ -393,26 +415,34 @@ impl<S: Stream> Pump<S> {
 
     /// Takes out what has ended. Keys are freed here alone, so within a turn a key means one connection.
     fn sweep<A: App>(&mut self, board: &mut Board, app: &mut A) {
+        let mut was_ready = false;
         for key in mem::take(&mut board.over) {
             let conn = &mut board.conns[key as usize];
             let id = conn.id;
             let Stage::Over(ending) = &mut conn.stage else { continue };
             let why = mem::replace(&mut ending.why, Reason::Finished);
             app.closed(id, &why, board);
-            if let Some(mut stream) = self.streams[key as usize].take()
+            if let Some(mut stream) = self.streams.get_mut(key as usize).and_then(Option::take)
                 && matches!(why, Reason::WeReset)
                 && let Err(error) = stream.abort()
             {
                 log::debug!("cannot make the close of {id} a reset: {error}");
             }
+            was_ready |= board.conns[key as usize].on_ready_list;
             board.remove(key);
+        }
+        if was_ready {
+            // The next one with this key would be read twice a turn.
+            self.ready.retain(|key| board.conns.get(*key as usize).is_some_and(|conn| conn.on_ready_list));
         }
     }
 }
 
-/// What a closing connection says is thrown away, so there is always room for it.
-fn is_parting(key: u32, board: &Board) -> bool {
-    board.conns.get(key as usize).is_some_and(|conn| matches!(conn.stage, Stage::Parting(_)))
+/// What a closing connection says is thrown away, and one that is being dialled says nothing yet, so
+/// there is always room for it.
+fn is_never_held(key: u32, board: &Board) -> bool {
+    let stage = board.conns.get(key as usize).map(|conn| &conn.stage);
+    matches!(stage, Some(Stage::Parting(_) | Stage::Dialing))
 }
 
 /// Hands fresh bytes to the App, cut into frames.
@@ -458,7 +488,8 @@ fn hand_over_frame<A: App>(id: ConnId, frame: Frame<'_>, board: &mut Board, app:
         board.stats.frames += 1;
         app.received(id, frame, board);
     } else {
-        board.stats.discarded_bytes += frame.bytes.len() as u64;
+        let newline = usize::from(frame.end == End::Newline);
+        board.stats.discarded_bytes += (frame.bytes.len() + newline) as u64;
     }
 }
 
@@ -470,11 +501,13 @@ fn inbound_ended<A: App>(key: u32, board: &mut Board, app: &mut A) {
     let conn = &mut board.conns[key as usize];
     let id = conn.id;
     conn.inbound = Inbound::Ended;
-    match (&conn.stage, conn.outbound) {
-        (Stage::Over(_), _) => {}
-        (_, Outbound::Closed) => board.hang_up(id, Reason::Finished),
-        (Stage::Open, _) => app.ended(id, board),
-        _ => {}
+    // Its FIN is the last thing it said; how long our side stays open is counted from here.
+    conn.heard_at = board.now;
+    if matches!(conn.stage, Stage::Open) {
+        app.ended(id, board);
+    }
+    if board.conns[key as usize].outbound == Outbound::Closed {
+        board.hang_up(id, Reason::Finished);
     }
 }
 

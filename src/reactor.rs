@@ -180,7 +180,8 @@ impl<M: Send + 'static> Reactor<M> {
             }
             for _ in 0..self.board.limits().accept_budget {
                 let (listener, accepting) = &mut self.door.listeners[at];
-                if *accepting == Accepting::Idle {
+                // The App may have stopped while it was told of the last newcomer.
+                if *accepting == Accepting::Idle || self.board.running != Running::On {
                     break;
                 }
                 match listener.accept() {

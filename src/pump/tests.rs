@@ -1,1 +1,259 @@
+//! Whole turns: a pump, a board, an App that writes down what it is told, and scripted streams.
 
+use std::convert::Infallible;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use super::*;
+use crate::address::Address;
+use crate::board::Sent;
+use crate::limits::Limits;
+use crate::stream::script::{Dial, Get, Put, Scripted, Wire, script};
+
+mod broadcast;
+mod closing;
+mod half_close;
+mod hearing;
+mod ids;
+mod reactions;
+mod schedule;
+mod slow_readers;
+mod writing;
+
+type Reaction = Box<dyn FnMut(ConnId, &mut Board)>;
+type Answer = Box<dyn FnMut(ConnId, &[u8], &mut Board)>;
+
+/// Writes down what it is told, as text, and does what a test wants it to do about it.
+struct Recorder {
+    framing: Framing,
+    brakes: Brakes,
+    log: Vec<String>,
+    on_opened: Reaction,
+    on_received: Answer,
+    on_ended: Reaction,
+    on_closed: Reaction,
+}
+
+impl App for Recorder {
+    type Message = Infallible;
+
+    fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    fn brakes(&self) -> Brakes {
+        self.brakes
+    }
+
+    fn opened(&mut self, id: ConnId, board: &mut Board) {
+        (self.on_opened)(id, board);
+    }
+
+    fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
+        let text = String::from_utf8_lossy(frame.bytes);
+        self.log.push(match frame.end {
+            End::Newline => format!("{id} line {text}"),
+            end => format!("{id} {end:?} {text}"),
+        });
+        (self.on_received)(id, frame.bytes, board);
+    }
+
+    fn ended(&mut self, id: ConnId, board: &mut Board) {
+        self.log.push(format!("{id} ended"));
+        (self.on_ended)(id, board);
+    }
+
+    fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
+        self.log.push(format!("{id} closed {}", why.code()));
+        (self.on_closed)(id, board);
+    }
+
+    fn message(&mut self, message: Infallible, _board: &mut Board) {
+        match message {}
+    }
+}
+
+/// The far end of a connection.
+#[derive(Clone)]
+struct Far {
+    id: ConnId,
+    wire: Wire,
+}
+
+struct Rig {
+    board: Board,
+    pump: Pump<Scripted>,
+    app: Recorder,
+}
+
+const READABLE: Readiness =
+    Readiness { readable: true, writable: false, end_hinted: false, error_hinted: false };
+const WRITABLE: Readiness =
+    Readiness { readable: false, writable: true, end_hinted: false, error_hinted: false };
+const ENDING: Readiness =
+    Readiness { readable: true, writable: false, end_hinted: true, error_hinted: false };
+const EVERYTHING: Readiness =
+    Readiness { readable: true, writable: true, end_hinted: true, error_hinted: true };
+
+/// Limits that a test reaches with a few bytes.
+fn small() -> Limits {
+    Limits {
+        read_budget_bytes: 64,
+        write_budget_bytes: 48,
+        deliver_budget_bytes: 100,
+        line_bytes_max: 40,
+        outbox_high_bytes: 200,
+        outbox_low_bytes: 50,
+        outbox_soft_bytes: 400,
+        outbox_bytes_max: 800,
+        honest_bytes_min: 50,
+        half_open_max: Duration::from_secs(5),
+        write_stall_max: Duration::from_secs(6),
+        ..Limits::default()
+    }
+}
+
+fn kicked() -> Reason {
+    Reason::Kicked(String::new())
+}
+
+impl Rig {
+    fn new() -> Rig {
+        Rig::with(Limits::default(), Framing::Lines, Brakes::Nobody)
+    }
+
+    fn with(limits: Limits, framing: Framing, brakes: Brakes) -> Rig {
+        let app = Recorder {
+            framing,
+            brakes,
+            log: Vec::new(),
+            on_opened: Box::new(|_, _| {}),
+            on_received: Box::new(|_, _, _| {}),
+            on_ended: Box::new(|id, board| board.finish(id)),
+            on_closed: Box::new(|_, _| {}),
+        };
+        let mut board = Board::new(limits);
+        let pump = Pump::new(&mut board, &app);
+        Rig { board, pump, app }
+    }
+
+    /// An App that sends back whatever it hears.
+    fn echo(limits: Limits) -> Rig {
+        let mut rig = Rig::with(limits, Framing::Raw, Brakes::Itself);
+        rig.on_received(|id, bytes, board| {
+            board.send(id, bytes);
+        });
+        rig
+    }
+
+    /// An App that tells everybody else what it hears.
+    fn chat(limits: Limits) -> Rig {
+        let mut rig = Rig::with(limits, Framing::Lines, Brakes::Everybody);
+        rig.on_received(|id, bytes, board| board.broadcast(Some(id), &[bytes, b"\n"]));
+        rig
+    }
+
+    fn on_opened(&mut self, reaction: impl FnMut(ConnId, &mut Board) + 'static) {
+        self.app.on_opened = Box::new(reaction);
+    }
+
+    fn on_received(&mut self, answer: impl FnMut(ConnId, &[u8], &mut Board) + 'static) {
+        self.app.on_received = Box::new(answer);
+    }
+
+    fn on_ended(&mut self, reaction: impl FnMut(ConnId, &mut Board) + 'static) {
+        self.app.on_ended = Box::new(reaction);
+    }
+
+    fn on_closed(&mut self, reaction: impl FnMut(ConnId, &mut Board) + 'static) {
+        self.app.on_closed = Box::new(reaction);
+    }
+
+    fn connect(&mut self) -> Far {
+        let (stream, wire) = script();
+        let key = self.board.next_key();
+        self.pump.adopt(stream, Peer::Unix, &mut self.board, &mut self.app);
+        Far { id: self.board.conns[key].id, wire }
+    }
+
+    fn dial(&mut self) -> ConnId {
+        self.board.dial(Address::Tcp(([127, 0, 0, 1], 1).into()))
+    }
+
+    /// What the reactor does about a dial.
+    fn attach_dialed(&mut self) -> Far {
+        let (id, _) = self.board.dials.pop().expect("something was dialled");
+        let (stream, wire) = script();
+        wire.dial_is(Dial::Pending);
+        self.pump.attach(id.key, stream);
+        Far { id, wire }
+    }
+
+    fn note(&mut self, far: &Far, readiness: Readiness) {
+        self.pump.note(far.id.key as usize, readiness, &mut self.board);
+    }
+
+    fn says(&mut self, far: &Far, text: &str) {
+        far.wire.arrives(text.as_bytes());
+        self.note(far, READABLE);
+    }
+
+    /// The peer's FIN, in the same edge as what was said right before.
+    fn finishes(&mut self, far: &Far) {
+        far.wire.gets([Get::Eof]);
+        self.note(far, ENDING);
+    }
+
+    fn resets(&mut self, far: &Far) {
+        far.wire.gets([Get::Fail(ErrorKind::ConnectionReset)]);
+        far.wire.breaks(ErrorKind::BrokenPipe);
+        self.note(far, EVERYTHING);
+    }
+
+    fn has_room_again(&mut self, far: &Far) {
+        far.wire.takes_all();
+        self.note(far, WRITABLE);
+    }
+
+    fn turn(&mut self) {
+        self.pump.turn(&mut self.board, &mut self.app);
+        check_counters(&self.board);
+    }
+
+    /// Turns until nothing is left to do; at least one.
+    fn settle(&mut self) {
+        for _ in 0..1000 {
+            self.turn();
+            let is_due = self.board.deadlines.next().is_some_and(|when| when <= self.board.now);
+            if self.pump.is_idle(&self.board) && !is_due {
+                return;
+            }
+        }
+        panic!("the pump never came to rest; so far: {:#?}", self.app.log);
+    }
+
+    /// Lets time pass and does what it brings.
+    fn pass(&mut self, ms: u64) {
+        self.board.now = self.board.now + Duration::from_millis(ms);
+        self.settle();
+    }
+
+    /// What the App was told since the last time.
+    fn told(&mut self) -> Vec<String> {
+        mem::take(&mut self.app.log)
+    }
+
+    fn queued(&self, far: &Far) -> usize {
+        self.board.view(far.id).map_or(0, |view| view.queued_bytes)
+    }
+}
+
+fn check_counters(board: &Board) {
+    let count =
+        |test: fn(&crate::conn::Conn) -> bool| board.conns.iter().filter(|(_, conn)| test(conn)).count();
+    assert_eq!(board.audience(), count(|conn| conn.may_be_sent()), "the audience");
+    assert_eq!(board.lagging, count(|conn| conn.lagging), "those that lag behind");
+    let brakes = |conn: &crate::conn::Conn| conn.slow.as_ref().is_some_and(|slow| slow.brakes());
+    assert_eq!(board.is_braked(), count(brakes) > 0, "the brakes");
+    assert_eq!(board.stats.opened - board.stats.closed, board.len() as u64, "opened, closed and here");
+}

@@ -52,6 +52,7 @@ struct State {
     drains: bool,
     dial: Dial,
     finish_fails: Option<ErrorKind>,
+    befell: Option<ErrorKind>,
     reads: usize,
     read_bytes: usize,
     writes: Vec<usize>,
@@ -79,6 +80,7 @@ pub(crate) fn script() -> (Scripted, Wire) {
         drains: true,
         dial: Dial::Connected,
         finish_fails: None,
+        befell: None,
         reads: 0,
         read_bytes: 0,
         writes: Vec::new(),
@@ -103,6 +105,9 @@ impl Wire {
 
     /// Bytes come in. As on a socket they join those that were not yet read.
     pub fn arrives(&self, more: &[u8]) {
+        if more.is_empty() {
+            return;
+        }
         let mut state = self.0.borrow_mut();
         match state.gets.back_mut() {
             Some(Get::Bytes(waiting)) => waiting.extend_from_slice(more),
@@ -113,6 +118,16 @@ impl Wire {
     /// Appends results of coming writes.
     pub fn puts(&self, puts: impl IntoIterator<Item = Put>) {
         self.0.borrow_mut().puts.extend(puts);
+    }
+
+    /// The next read is interrupted, whatever waits behind it.
+    pub fn interrupts_a_read(&self) {
+        self.0.borrow_mut().gets.push_front(Get::Interrupted);
+    }
+
+    /// The next write is interrupted, whatever waits behind it.
+    pub fn interrupts_a_write(&self) {
+        self.0.borrow_mut().puts.push_front(Put::Interrupted);
     }
 
     /// From now on nothing is taken but what `puts` allows.
@@ -131,6 +146,11 @@ impl Wire {
     pub fn breaks(&self, kind: ErrorKind) {
         let mut state = self.0.borrow_mut();
         state.puts = VecDeque::from([Put::Fail(kind)]);
+    }
+
+    /// An error befalls it that reads will not tell.
+    pub fn is_befallen_by(&self, kind: ErrorKind) {
+        self.0.borrow_mut().befell = Some(kind);
     }
 
     pub fn short_read_drains(&self, drains: bool) {
@@ -155,9 +175,9 @@ impl Wire {
         self.0.borrow().read_bytes
     }
 
-    /// Whether a read would meet something.
+    /// Whether a read would bring bytes, an end or an error.
     pub fn has_more(&self) -> bool {
-        !self.0.borrow().gets.is_empty()
+        self.0.borrow().gets.iter().any(|get| !matches!(get, Get::Interrupted | Get::WouldBlock))
     }
 
     pub fn written(&self) -> Vec<u8> {
@@ -287,6 +307,10 @@ impl Stream for Scripted {
             Dial::Connected => Ok(true),
             Dial::Refused(kind) => Err(kind.into()),
         }
+    }
+
+    fn take_error(&mut self) -> io::Result<Option<io::Error>> {
+        Ok(self.0.borrow_mut().befell.take().map(io::Error::from))
     }
 
     fn short_read_drains(&self) -> bool {

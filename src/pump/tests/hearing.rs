@@ -1,0 +1,213 @@
+//! What peers say, and parts of lines.
+
+use super::*;
+
+#[test]
+fn a_line_is_handed_over_when_its_ending_comes_however_it_was_cut() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+
+    for piece in ["he", "l", "lo\nwor", "ld", "\n\n", "rest"] {
+        rig.says(&far, piece);
+        rig.settle();
+    }
+
+    assert_eq!(rig.told(), ["#1 line hello", "#1 line world", "#1 line "]);
+}
+
+#[test]
+fn all_that_came_before_a_fin_is_heard_before_the_end_wherever_it_comes() {
+    let text = "one\n\ntwo\nthree";
+    for cut in 0..=text.len() {
+        let mut rig = Rig::new();
+        let far = rig.connect();
+
+        rig.says(&far, &text[..cut]);
+        rig.finishes(&far);
+        rig.settle();
+
+        let mut expected: Vec<String> = text[..cut]
+            .split_inclusive('\n')
+            .map(|line| match line.strip_suffix('\n') {
+                Some(line) => format!("#1 line {line}"),
+                None => format!("#1 Gone {line}"),
+            })
+            .collect();
+        expected.extend(["#1 ended".to_owned(), "#1 closed finished".to_owned()]);
+        assert_eq!(rig.told(), expected, "after {cut} bytes");
+        assert!(far.wire.is_finished() && far.wire.is_dropped(), "after {cut} bytes: {:?}", far.wire);
+    }
+}
+
+#[test]
+fn all_that_came_before_a_reset_is_heard_before_the_close_wherever_it_comes() {
+    let text = "one\n\ntwo\nthree";
+    for cut in 0..=text.len() {
+        let mut rig = Rig::new();
+        let far = rig.connect();
+
+        rig.says(&far, &text[..cut]);
+        rig.resets(&far);
+        rig.settle();
+
+        let told = rig.told();
+        let (last, heard) = told.split_last().expect("it was told of the close");
+        let heard: Vec<&str> = heard.iter().map(|entry| entry.splitn(3, ' ').nth(2).unwrap()).collect();
+        let expected: Vec<&str> = text[..cut].split_inclusive('\n').map(|line| line.trim_end()).collect();
+        assert_eq!((heard, last.as_str()), (expected, "#1 closed reset"), "after {cut} bytes");
+        assert!(far.wire.is_dropped(), "after {cut} bytes");
+    }
+}
+
+#[test]
+fn one_event_is_enough_for_any_number_of_bytes() {
+    let budget = small().read_budget_bytes;
+    for size in [budget - 1, budget, budget + 1, 2 * budget, 5 * budget + 3] {
+        let mut rig = Rig::with(small(), Framing::Raw, Brakes::Nobody);
+        let far = rig.connect();
+
+        rig.says(&far, &"x".repeat(size));
+        rig.settle();
+
+        assert_eq!(far.wire.read_bytes(), size, "it came to rest with bytes unread");
+        let heard: usize = rig.told().iter().map(|entry| entry.matches('x').count()).sum();
+        assert_eq!(heard, size);
+    }
+}
+
+#[test]
+fn a_flood_gets_one_budget_a_turn_and_starves_nobody() {
+    let mut rig = Rig::with(small(), Framing::Raw, Brakes::Nobody);
+    let (flood, quiet) = (rig.connect(), rig.connect());
+
+    rig.says(&flood, &"x".repeat(1000));
+    rig.says(&quiet, "y");
+    rig.turn();
+
+    assert_eq!((flood.wire.read_bytes(), quiet.wire.read_bytes()), (64, 1));
+    assert!(!rig.pump.is_idle(&rig.board), "the flood has not been read to its end");
+}
+
+#[test]
+fn an_event_without_anything_behind_it_changes_nothing() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+
+    rig.note(&far, EVERYTHING);
+    rig.settle();
+
+    assert_eq!(rig.told(), [""; 0]);
+    assert_eq!((rig.board.len(), far.wire.reads()), (1, 1));
+}
+
+#[test]
+fn an_event_between_turns_is_not_lost_while_the_connection_is_on_the_list() {
+    let mut rig = Rig::with(small(), Framing::Raw, Brakes::Nobody);
+    let far = rig.connect();
+    rig.says(&far, &"x".repeat(64));
+    rig.turn();
+
+    rig.says(&far, "y");
+    rig.finishes(&far);
+    rig.settle();
+
+    assert_eq!(rig.told()[1..], ["#1 Read y", "#1 ended", "#1 closed finished"]);
+}
+
+#[test]
+fn a_part_is_shown_once_after_a_silence() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    rig.says(&far, "login: ");
+    rig.settle();
+
+    rig.pass(199);
+    let early = rig.told();
+    rig.pass(1);
+    let due = rig.told();
+    rig.pass(60_000);
+    let late = rig.told();
+
+    assert_eq!((early, due, late), (vec![], vec!["#1 Silence login: ".to_owned()], vec![]));
+}
+
+#[test]
+fn more_of_a_line_puts_the_showing_of_its_part_off() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    rig.says(&far, "a");
+    rig.settle();
+    rig.pass(150);
+    rig.says(&far, "b");
+    rig.settle();
+
+    rig.pass(150);
+    let early = rig.told();
+    rig.pass(50);
+
+    assert_eq!((early, rig.told()), (vec![], vec!["#1 Silence ab".to_owned()]));
+}
+
+#[test]
+fn a_line_that_was_shown_in_part_goes_on_with_what_is_new() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    rig.says(&far, "pass");
+    rig.settle();
+    rig.pass(200);
+
+    rig.says(&far, "word\n");
+    rig.settle();
+
+    assert_eq!(rig.told(), ["#1 Silence pass", "#1 line word"]);
+}
+
+#[test]
+fn a_split_character_is_held_back_and_shown_whole() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    far.wire.arrives(b"a\xe4\xbd");
+    rig.note(&far, READABLE);
+    rig.settle();
+    rig.pass(200);
+    let shown = rig.told();
+
+    far.wire.arrives(b"\xa0");
+    rig.note(&far, READABLE);
+    rig.settle();
+    rig.pass(200);
+
+    assert_eq!((shown, rig.told()), (vec!["#1 Silence a".to_owned()], vec!["#1 Silence 你".to_owned()]));
+}
+
+#[test]
+fn a_split_character_that_nobody_completes_is_shown_after_all() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    far.wire.arrives(b"\xe4\xbd");
+    rig.note(&far, READABLE);
+    rig.settle();
+
+    rig.pass(2999);
+    let early = rig.told();
+    rig.pass(1);
+
+    assert_eq!((early, rig.told()), (vec![], vec!["#1 Silence \u{fffd}".to_owned()]));
+}
+
+#[test]
+fn no_part_is_shown_while_more_may_wait_unread() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    rig.says(&far, "par");
+    rig.settle();
+    rig.board.hold_reading(true);
+    rig.says(&far, "t\n");
+
+    rig.pass(1000);
+    let held = rig.told();
+    rig.board.hold_reading(false);
+    rig.settle();
+
+    assert_eq!((held, rig.told()), (vec![], vec!["#1 line part".to_owned()]));
+}
