@@ -141,7 +141,9 @@ pub fn main<Args: Parser>(run: impl FnOnce(&Args) -> Result<(), String>) -> Exit
 
 /// Prints one line on stderr, behind the program's name. A closed stderr is nobody's error.
 pub fn tell<Args: Parser>(what: &str) {
-    let _ = writeln!(io::stderr(), "{}: {what}", Args::command().get_name());
+    let line = format!("{}: {what}\n", Args::command().get_name());
+    // In one write, so that it is not torn where others write there, too.
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 impl ServerArgs {

@@ -429,6 +429,8 @@ impl<S: Stream> Pump<S> {
                 log::debug!("cannot make the close of {id} a reset: {error}");
             }
             was_ready |= board.conns[key as usize].on_ready_list;
+            // The App was told after its turn had ended; it may have something left to do about it.
+            board.wants_turn = true;
             board.remove(key);
         }
         if was_ready {

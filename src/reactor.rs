@@ -118,6 +118,8 @@ impl<M: Send + 'static> Reactor<M> {
     pub fn run<A: App<Message = M>>(mut self, mut app: A) -> io::Result<A> {
         let mut pump = Pump::new(&mut self.board, &app);
         let mut events = Events::with_capacity(EVENTS_MAX);
+        // The App gets a first turn whatever happens: it may want to begin something.
+        self.board.call_again();
         while !self.has_ended() {
             let timeout = if self.is_idle(&pump) { self.next_deadline() } else { Some(self.board.now) };
             let timeout = timeout.map(|when| when.since(self.clock.now()));

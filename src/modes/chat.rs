@@ -1,5 +1,7 @@
 //! The chat: a console in which every line of a peer also goes to all others, with its name in front.
 
+use std::collections::HashSet;
+
 use crate::console::{Mail, push_human, push_id, without_cr};
 use crate::modes::Operator;
 use crate::{App, Board, Brakes, ConnId, Frame, Reason};
@@ -9,6 +11,8 @@ use crate::{App, Board, Brakes, ConnId, Frame, Reason};
 pub struct Chat {
     operator: Operator,
     relays_raw: bool,
+    /// Those who have finished, and of whom it was said that they left.
+    have_left: HashSet<ConnId>,
     /// The line being relayed; kept for its memory.
     line: Vec<u8>,
 }
@@ -17,7 +21,7 @@ impl Chat {
     /// A chat. Others read what is relayed with a bare netcat, so it is made safe for a terminal,
     /// unless it `relays_raw`.
     pub fn new(operator: Operator, relays_raw: bool) -> Chat {
-        Chat { operator, relays_raw, line: Vec::new() }
+        Chat { operator, relays_raw, have_left: HashSet::new(), line: Vec::new() }
     }
 
     /// Gives the operator back.
@@ -59,11 +63,17 @@ impl App for Chat {
 
     fn ended(&mut self, id: ConnId, board: &mut Board) {
         self.operator.ended(id, board);
+        // It may go on listening, but it will say nothing more; mostly it is gone altogether, which
+        // cannot be told from here.
+        self.announce(id, "left", board);
+        self.have_left.insert(id);
     }
 
     fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
         self.operator.closed(id, why, board);
-        self.announce(id, "left", board);
+        if !self.have_left.remove(&id) {
+            self.announce(id, "left", board);
+        }
     }
 
     fn message(&mut self, mail: Mail, board: &mut Board) {

@@ -3,6 +3,8 @@
 
 // Each test file uses what it needs.
 #![allow(dead_code)]
+// It is all test code, but clippy knows only functions marked so.
+#![allow(clippy::unwrap_used)]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -253,6 +255,19 @@ impl Server {
         Server { program, address }
     }
 
+    /// A server and so many peers, numbered from 1.
+    #[track_caller]
+    pub fn with_peers(arguments: &[&str], count: u64) -> (Server, Vec<Peer>) {
+        let server = Server::start(arguments);
+        let connect = |expected| {
+            let (peer, number) = server.connect_numbered();
+            assert_eq!(number, expected, "numbers count up from 1");
+            peer
+        };
+        let peers = (1..=count).map(connect).collect();
+        (server, peers)
+    }
+
     pub fn port(&self) -> String {
         self.address.port().to_string()
     }
@@ -261,6 +276,13 @@ impl Server {
     #[track_caller]
     pub fn connect(&self) -> Peer {
         Peer::connect(self.address)
+    }
+
+    /// Lets a peer say a line, and waits until the operator has seen it.
+    #[track_caller]
+    pub fn hears(&self, peer: &mut Peer, text: &str) {
+        peer.send(format!("{text}\n"));
+        self.out.line_with(text);
     }
 
     /// Connects a peer and waits until the server has shown it; the server must not be made to show
@@ -299,6 +321,11 @@ impl Peer {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
         stream.set_nodelay(true).unwrap();
+        Peer::over(stream)
+    }
+
+    /// A peer over a connection that was made elsewhere.
+    pub fn over(stream: TcpStream) -> Peer {
         let reader = BufReader::new(stream.try_clone().unwrap());
         Peer { stream, reader }
     }
@@ -327,14 +354,14 @@ impl Peer {
 
     /// Reads up to the server's FIN; returns what came before.
     #[track_caller]
-    pub fn to_end(&mut self) -> Vec<u8> {
+    pub fn read_to_end(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.reader.read_to_end(&mut bytes).expect("the server finishes in time");
         bytes
     }
 
     /// Reads up to the end of the connection, be it a FIN or a reset.
-    pub fn to_any_end(&mut self) -> (Vec<u8>, Option<io::ErrorKind>) {
+    pub fn read_to_any_end(&mut self) -> (Vec<u8>, Option<io::ErrorKind>) {
         let mut bytes = Vec::new();
         let error = self.reader.read_to_end(&mut bytes).err().map(|error| error.kind());
         (bytes, error)
@@ -347,7 +374,8 @@ impl Peer {
             return false;
         }
         self.stream.set_nonblocking(true).unwrap();
-        let quiet = matches!(self.stream.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        let quiet =
+            matches!(self.stream.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         self.stream.set_nonblocking(false).unwrap();
         quiet
     }

@@ -1,0 +1,143 @@
+//! Echo: bytes come back as they went.
+
+// Helpers are test code, too, but clippy knows only functions marked so.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::io::{ErrorKind, Read, Write};
+use std::thread;
+
+use common::{Peer, Random, Server, wait_until};
+
+/// Sends all in pieces of this size, from a thread of its own, then our FIN; returns what comes back.
+fn echoed(peer: &mut Peer, bytes: &[u8], piece: usize) -> Vec<u8> {
+    let mut writer = Peer::over(peer.stream.try_clone().unwrap());
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            bytes.chunks(piece).for_each(|piece| writer.send(piece));
+            writer.finish();
+        });
+        peer.read_to_end()
+    })
+}
+
+#[test]
+fn bytes_come_back_exactly_whatever_the_pieces_and_then_the_fin() {
+    let server = Server::start(&["--echo"]);
+    let bytes = Random::seeded(1).bytes(4 << 20);
+
+    for (piece, count) in [(1, 5_000), (7, 30_000), (1460, 1 << 20), (4096, 2 << 20), (65_535, 4 << 20)]
+        .into_iter()
+        .chain([(65_536, 4 << 20), (65_537, 4 << 20), (1 << 20, 4 << 20)])
+    {
+        let got = echoed(&mut server.connect(), &bytes[..count], piece);
+
+        assert_eq!(got.len(), count, "in pieces of {piece}");
+        assert!(got == bytes[..count], "other bytes came back, in pieces of {piece}");
+    }
+}
+
+#[test]
+fn many_at_once_each_get_their_own_bytes_back() {
+    let server = Server::start(&["--echo"]);
+
+    thread::scope(|scope| {
+        for number in 0..40 {
+            let mut peer = server.connect();
+            scope.spawn(move || {
+                let mut random = Random::seeded(100 + number);
+                let count = 1 + random.below(300_000);
+                let bytes = random.bytes(count);
+                let got = echoed(&mut peer, &bytes, 1 + count / 10);
+                assert!(got == bytes, "peer {number} sent {count} bytes and got {} others", got.len());
+            });
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_does_not_read_waits_alone_and_loses_nothing() {
+    let mut server = Server::start(&["--echo"]);
+    let (mut stuck, _) = server.connect_numbered();
+    let mut random = Random::seeded(2);
+    let piece = random.bytes(64 << 10);
+    let mut sent = 0;
+
+    // It writes until the server reads no more from it.
+    stuck.stream.set_nonblocking(true).unwrap();
+    wait_until("the server to stop reading from it", || {
+        server.type_line("/who");
+        loop {
+            match stuck.stream.write(&piece[sent % piece.len()..]) {
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => panic!("after {sent} bytes: {error}"),
+            }
+        }
+        String::from_utf8_lossy(&server.err.so_far()).contains("not reading").then_some(())
+    });
+    let mut other = server.connect();
+    for number in 0..100 {
+        other.send(format!("{number}\n"));
+        assert_eq!(other.line(), number.to_string());
+    }
+    stuck.stream.set_nonblocking(false).unwrap();
+    let got = stuck.exactly(sent);
+
+    assert!(sent > 100_000, "it could send {sent} bytes only");
+    let expected: Vec<u8> = piece.iter().copied().cycle().take(sent).collect();
+    assert!(got == expected, "other bytes came back");
+}
+
+#[test]
+fn the_fin_is_answered_after_everything_went_out_even_to_a_late_reader() {
+    let server = Server::start(&["--echo"]);
+    let mut peer = server.connect();
+    let bytes = Random::seeded(3).bytes(300_000);
+
+    peer.send(&bytes);
+    peer.finish();
+    // Another one's round trip shows that the server has seen it.
+    let mut other = server.connect();
+    other.send("ping\n");
+    assert_eq!(other.line(), "ping");
+
+    let got = peer.read_to_end();
+    assert_eq!(got.len(), bytes.len());
+    assert!(got == bytes, "other bytes came back");
+}
+
+#[test]
+fn nothing_that_is_echoed_is_shown_and_the_console_works_beside_it() {
+    let mut server = Server::start(&["--echo"]);
+    let (mut peer, _) = server.connect_numbered();
+
+    peer.send("hello\n");
+    assert_eq!(peer.line(), "hello");
+    server.write_stdin(b"a text\n@1 a text\n@all a text\n/who\n/stats\n");
+    let row = server.err.line_with("received 6");
+    peer.send("again\n");
+
+    assert!(row.starts_with("#1 "), "{row:?}");
+    assert_eq!(peer.line(), "again", "the operator's texts are not mixed in");
+    server.type_line("exit");
+    assert_eq!(peer.read_to_end(), b"");
+    assert_eq!(server.out.to_end(), b"");
+    assert!(server.exit_status().success());
+}
+
+#[test]
+fn a_peer_that_resets_amid_its_echo_disturbs_nobody() {
+    let server = Server::start(&["--echo"]);
+    let mut steady = server.connect();
+
+    for number in 0..30 {
+        let mut peer = server.connect();
+        peer.send(vec![b'x'; 200_000]);
+        peer.stream.read_exact(&mut [0; 1000]).expect("some of it comes back");
+        peer.reset();
+        steady.send(format!("{number}\n"));
+        assert_eq!(steady.line(), number.to_string());
+    }
+}

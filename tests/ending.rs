@@ -1,0 +1,193 @@
+//! The end: whatever was promised to a peer is sent first, within bounds.
+
+// Helpers are test code, too, but clippy knows only functions marked so.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use common::{Peer, Program, Server, wait_until};
+
+/// So much is on its way to a peer that has not read anything yet: more than the kernel takes.
+const QUEUED: usize = 6 << 20;
+
+/// How the end is asked for.
+const WAYS: [&str; 3] = ["exit", "INT", "TERM"];
+
+fn ask_to_end(server: &mut Server, how: &str) {
+    match how {
+        "exit" => server.type_line("exit"),
+        signal => server.signal(signal),
+    }
+}
+
+/// Queues `bytes` for a peer that does not read; returns what it will get.
+fn queue_for(server: &mut Server, number: u64, bytes: usize) -> Vec<u8> {
+    let mut expected = Vec::new();
+    for byte in b'a'.. {
+        let length = (bytes - expected.len()).min(1 << 20);
+        if length == 0 {
+            break;
+        }
+        let text = [vec![byte; length - 1], vec![b'\n']].concat();
+        server.write_stdin(&[format!("@{number} ").into_bytes(), text.clone()].concat());
+        expected.extend(text);
+    }
+    // The last of them was taken, too.
+    server.type_line("/help stats");
+    server.err.line_with("/stats");
+    expected
+}
+
+#[track_caller]
+fn has_got(peer: &mut Peer, expected: &[u8], how: &str) {
+    let got = peer.read_to_end();
+    assert_eq!(got.len(), expected.len(), "bytes received when the server was ended by {how}");
+    assert!(got == expected, "other bytes came when the server was ended by {how}");
+}
+
+#[test]
+fn with_nobody_there_it_ends_at_once_with_status_0() {
+    for how in WAYS {
+        let mut server = Server::start(&["--drain", "1h"]);
+
+        ask_to_end(&mut server, how);
+
+        assert_eq!(server.exit_status().code(), Some(0), "ended by {how}");
+    }
+}
+
+#[test]
+fn whatever_is_queued_is_sent_first_even_to_one_who_reads_late() {
+    for (how, bytes) in WAYS.iter().flat_map(|how| [(*how, 600_000), (*how, QUEUED)]) {
+        let mut server = Server::start(&[]);
+        let (mut late, _) = server.connect_numbered();
+        let (mut other, _) = server.connect_numbered();
+
+        let expected = queue_for(&mut server, 1, bytes);
+        server.type_line("@2 hello");
+        server.err.line_with("-> #2 ");
+        ask_to_end(&mut server, how);
+        server.wait_for_status("* stopping");
+        has_got(&mut other, b"hello\n", how);
+        has_got(&mut late, &expected, how);
+        drop((late, other));
+
+        assert_eq!(server.exit_status().code(), Some(0), "ended by {how}");
+        let err = String::from_utf8_lossy(&server.err.to_end()).into_owned();
+        assert!(!err.contains("could not be sent"), "{err}");
+    }
+}
+
+#[test]
+fn a_peer_that_goes_on_talking_gets_all_that_was_queued_for_it_too() {
+    for how in WAYS {
+        let mut server = Server::start(&[]);
+        let (mut talker, _) = server.connect_numbered();
+
+        let expected = queue_for(&mut server, 1, QUEUED);
+        let mut mouth = talker.stream.try_clone().unwrap();
+        thread::scope(|scope| {
+            // Were the connection closed over unread input, it would be reset, and the end be lost.
+            scope.spawn(move || while mouth.write_all(&[b'x'; 1000]).is_ok() {});
+            server.out.wait_for("the first words", |out| (!out.is_empty()).then_some(()));
+            ask_to_end(&mut server, how);
+            server.wait_for_status("* stopping");
+            has_got(&mut talker, &expected, how);
+            talker.finish();
+        });
+
+        assert_eq!(server.exit_status().code(), Some(0), "ended by {how}");
+    }
+}
+
+#[test]
+fn input_that_the_server_could_not_take_does_not_cost_the_peer_its_answer() {
+    let (unread_pipe, stdout) = io::pipe().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    command.args(["--format", "raw", "--drain", "10s", "0"]);
+    let mut server = Server::of_program(Program::start_onto(command, Stdio::from(stdout)));
+    let (mut peer, _) = server.connect_numbered();
+
+    // Nobody reads the server's stdout, so in the end it reads nobody.
+    peer.stream.set_nonblocking(true).unwrap();
+    let mut received_before = String::new();
+    wait_until("the server to stop reading", || {
+        while peer.stream.write(&[b'x'; 4096]).is_ok() {}
+        server.type_line("/who");
+        let err = String::from_utf8_lossy(&server.err.so_far()).into_owned();
+        let row = err.lines().rfind(|line| line.starts_with("#1 ")).unwrap_or_default().to_owned();
+        let same = !row.is_empty() && row == received_before;
+        received_before = row;
+        same.then_some(())
+    });
+    peer.stream.set_nonblocking(false).unwrap();
+    server.type_line("@1 the answer");
+    server.err.line_with("-> #1 ");
+    server.signal("TERM");
+    let got = peer.read_to_end();
+
+    assert_eq!(String::from_utf8_lossy(&got), "the answer\n");
+    drop(unread_pipe);
+}
+
+#[test]
+fn the_drain_limit_bounds_the_end_and_what_was_not_sent_is_reported() {
+    for how in WAYS {
+        let mut server = Server::start(&["--drain", "200ms"]);
+        let (_stuck, _) = server.connect_numbered();
+
+        queue_for(&mut server, 1, QUEUED);
+        ask_to_end(&mut server, how);
+        let status = server.exit_status();
+        let err = String::from_utf8_lossy(&server.err.to_end()).into_owned();
+
+        let report =
+            err.lines().find(|line| line.starts_with("switchboard: ") && line.contains("could not be sent"));
+        let report = report.unwrap_or_else(|| panic!("no report when ended by {how}:\n{err}"));
+        let unsent: usize = report.split(' ').nth(1).unwrap().parse().expect("a number of bytes");
+        assert!((1..=QUEUED).contains(&unsent), "{report:?}");
+        assert_eq!(status.code(), Some(0), "an orderly end by {how}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    for (first, second) in [("INT", "INT"), ("TERM", "INT"), ("INT", "TERM")] {
+        let mut server = Server::start(&["--drain", "1h"]);
+        let (_stuck, _) = server.connect_numbered();
+
+        queue_for(&mut server, 1, QUEUED);
+        server.signal(first);
+        server.wait_for_status("* stopping");
+        assert!(server.is_running(), "it waits for the peer that does not read");
+        server.signal(second);
+        let status = server.exit_status();
+
+        assert!(!status.success(), "after SIG{first} and SIG{second}: {status}");
+    }
+}
+
+#[test]
+fn while_it_ends_nobody_new_is_taken() {
+    let mut server = Server::start(&["--drain", "1h"]);
+    let (mut slow, _) = server.connect_numbered();
+
+    let expected = queue_for(&mut server, 1, QUEUED);
+    server.type_line("exit");
+    server.wait_for_status("* stopping");
+    let refused = wait_until("newcomers to be refused", || match TcpStream::connect(server.address) {
+        Ok(mut early) => early.read(&mut [0]).err().map(|error| error.kind()),
+        Err(error) => Some(error.kind()),
+    });
+
+    assert!(
+        [io::ErrorKind::ConnectionRefused, io::ErrorKind::ConnectionReset].contains(&refused),
+        "{refused:?}"
+    );
+    has_got(&mut slow, &expected, "exit");
+}

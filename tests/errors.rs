@@ -1,0 +1,276 @@
+//! What goes wrong is told in one line, and the exit status says what kind of thing it was.
+
+// Helpers are test code, too, but clippy knows only functions marked so.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use common::{DEADLINE, Peer, Program, Server, wait_until};
+
+fn switchboard(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    command.args(arguments);
+    command
+}
+
+/// Runs a program to its end; returns its exit status and what it wrote to stdout and stderr.
+fn outcome(mut program: Program) -> (Option<i32>, String, String) {
+    let code = program.exit_status().code();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("what it writes is text");
+    (code, text(program.out.to_end()), text(program.err.to_end()))
+}
+
+/// A path for a Unix socket, at which there is nothing yet.
+fn unix_path(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    let _ = fs::remove_file(&path);
+    path
+}
+
+/// A server at a Unix socket.
+fn unix_server(path: &str) -> Program {
+    let program = Program::start(switchboard(&[&format!("unix:{path}")]));
+    let line = program.err.line_with("listening");
+    assert_eq!(line, format!("switchboard: listening on unix:{path}"));
+    program
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_in_one_line_with_status_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+
+    for arguments in [&[port.to_string()][..], &["0".into(), format!("127.0.0.1:{port}")]] {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let (code, out, err) = outcome(Program::start(switchboard(&arguments)));
+
+        let expected = format!("switchboard: cannot listen on 127.0.0.1:{port}: Address already in use\n");
+        assert_eq!((code, out.as_str(), err), (Some(1), "", expected));
+    }
+}
+
+#[test]
+fn several_addresses_are_all_served() {
+    let mut program = Program::start(switchboard(&["0", "127.0.0.1:0"]));
+
+    let lines = program.err.lines_with("switchboard: listening on 127.0.0.1:", 2);
+    for line in lines {
+        let mut peer = Peer::connect(line.rsplit(' ').next().unwrap().parse().expect("an address"));
+        peer.send(format!("through {line}\n"));
+        program.out.line_with(&line);
+    }
+
+    program.type_line("exit");
+    assert_eq!(program.exit_status().code(), Some(0));
+}
+
+#[test]
+fn wrong_usage_is_status_2() {
+    for arguments in [
+        &["--nonsense"][..],
+        &["--format", "yaml"],
+        &["--format", "json"],
+        &["--max-conns", "0"],
+        &["--echo", "--chat"],
+        &["--chat-raw"],
+        &["host-without-port"],
+        &["127.0.0.1:99999"],
+        &["::1:80"],
+        &["--max-line", "0"],
+        &["--drain", "10"],
+        &["--idle", "-1s"],
+        &["--allow", "everybody"],
+        &["--on-stdin-eof", "maybe"],
+        &["unix:"],
+    ] {
+        let (code, out, err) = outcome(Program::start(switchboard(arguments)));
+
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}: {err}");
+        assert!(err.starts_with("error: "), "{arguments:?}: {err}");
+    }
+    let (code, _, err) = outcome(Program::client(&["127.0.0.1:1", "127.0.0.1:2"]));
+    assert_eq!(code, Some(2), "two servers for one client: {err}");
+}
+
+#[test]
+fn a_client_that_is_refused_says_so_in_one_line_with_status_1() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+
+    let (code, out, err) = outcome(Program::client(&[&port.to_string()]));
+
+    let expected = format!("switchboard-client: cannot connect to 127.0.0.1:{port}: Connection refused\n");
+    assert_eq!((code, out.as_str(), err), (Some(1), "", expected));
+}
+
+#[test]
+fn when_whoever_reads_stdout_goes_away_it_ends_quietly() {
+    for format in ["human", "tsv", "raw"] {
+        let (reader, stdout) = io::pipe().unwrap();
+        let program = Program::start_onto(switchboard(&["--format", format, "0"]), Stdio::from(stdout));
+        let mut server = Server::of_program(program);
+        let mut peer = server.connect();
+
+        peer.send("one\n");
+        let mut first = String::new();
+        let mut reader = BufReader::new(reader);
+        reader.read_line(&mut first).unwrap();
+        drop(reader);
+        peer.send("two\n");
+        let status = server.exit_status();
+
+        let err = String::from_utf8(server.err.to_end()).unwrap();
+        assert_eq!(status.code(), Some(0), "{format}: {err}");
+        let told: Vec<&str> = err.lines().filter(|line| !line.starts_with("* ")).collect();
+        assert_eq!(told, [format!("switchboard: listening on {}", server.address)], "{format}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_in_one_line_with_status_1() {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let program = Program::start_onto(switchboard(&["0"]), Stdio::from(full.try_clone().unwrap()));
+    let mut server = Server::of_program(program);
+
+    server.connect().send("hello\n");
+    let status = server.exit_status();
+    let err = String::from_utf8(server.err.to_end()).unwrap();
+
+    assert_eq!(status.code(), Some(1), "{err}");
+    let told: Vec<&str> = err.lines().filter(|line| !line.starts_with("* ")).skip(1).collect();
+    assert_eq!(told, ["switchboard: cannot write to stdout: No space left on device"]);
+    let mut client = Program::start_onto(
+        {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard-client"));
+            command.arg(Server::start(&["--echo"]).port());
+            command
+        },
+        Stdio::from(full),
+    );
+    drop(client.take_stdin());
+    assert!(!String::from_utf8_lossy(&client.err.to_end()).contains("panicked"));
+}
+
+#[test]
+fn when_it_is_full_a_newcomer_is_told_why_and_let_go_until_a_place_frees_up() {
+    let mut server = Server::start(&["--max-conns", "2"]);
+    let (first, _) = server.connect_numbered();
+    let (mut second, _) = server.connect_numbered();
+
+    for number in 0..40 {
+        let mut newcomer = server.connect();
+        if number % 2 == 0 {
+            // Whether it may talk before it is let go is a matter of luck.
+            let _ = newcomer.stream.write_all(b"hello?\n");
+        }
+        assert_eq!(String::from_utf8_lossy(&newcomer.read_to_end()), "switchboard: full (2 connections)\n");
+    }
+    second.send("I am not disturbed\n");
+    server.out.line_with("2\tI am not disturbed");
+    first.reset();
+    server.wait_for_status("* #1 closed");
+    let (mut third, number) = server.connect_numbered();
+    server.type_line("@all welcome");
+
+    assert_eq!(number, 3, "who was turned away has no number");
+    assert_eq!((second.line(), third.line()), ("welcome".into(), "welcome".into()));
+}
+
+#[test]
+fn an_address_is_let_in_or_shut_out_as_was_asked() {
+    for (arguments, is_let_in) in [
+        (&["--deny", "127.0.0.1"][..], false),
+        (&["--deny", "10.0.0.0/8,127.0.0.0/8"], false),
+        (&["--allow", "10.0.0.0/8"], false),
+        (&["--allow", "127.0.0.0/8", "--deny", "127.0.0.1/32"], false),
+        (&["--allow", "127.0.0.0/8"], true),
+        (&["--allow", "10.0.0.0/8,127.0.0.1"], true),
+        (&["--deny", "10.0.0.0/8"], true),
+    ] {
+        let mut server = Server::start(arguments);
+
+        let mut peer = server.connect();
+        if is_let_in {
+            peer.send("hello\n");
+            server.out.line_with("1\thello");
+        } else {
+            assert_eq!(peer.read_to_any_end().0, b"", "{arguments:?}");
+            server.type_line("/who");
+            server.err.line_with("nobody is connected");
+        }
+    }
+}
+
+#[test]
+fn a_unix_socket_is_served_and_removed_at_the_end() {
+    for how in ["exit", "TERM"] {
+        let path = unix_path("served");
+        let address = path.to_str().unwrap();
+        // A server that was killed has left its socket there.
+        drop(UnixListener::bind(&path).unwrap());
+        let mut server = unix_server(address);
+
+        let mut peer = UnixStream::connect(&path).unwrap();
+        peer.set_read_timeout(Some(DEADLINE)).unwrap();
+        peer.write_all(b"hello\n").unwrap();
+        assert_eq!(server.out.line_with("hello"), "1\thello");
+        let mut client = Program::client(&[&format!("unix:{address}")]);
+        client.type_line("I, too");
+        server.out.line_with("2\tI, too");
+        server.type_line("@all welcome");
+        client.out.line_with("welcome");
+        match how {
+            "exit" => server.type_line("exit"),
+            signal => server.signal(signal),
+        }
+        let mut got = String::new();
+        peer.read_to_string(&mut got).unwrap();
+        drop(peer);
+
+        assert_eq!(got, "welcome\n");
+        assert_eq!(server.exit_status().code(), Some(0), "ended by {how}");
+        assert!(!path.exists(), "the socket is left behind when ended by {how}");
+    }
+}
+
+#[test]
+fn what_is_at_a_unix_sockets_path_and_in_use_is_not_touched() {
+    let path = unix_path("in-use");
+    let address = format!("unix:{}", path.display());
+    let expected = format!("switchboard: cannot listen on {address}: Address already in use\n");
+
+    let live = UnixListener::bind(&path).unwrap();
+    let beside_a_server = outcome(Program::start(switchboard(&[&address])));
+    UnixStream::connect(&path).expect("it still listens there");
+    drop(live);
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "precious").unwrap();
+    let beside_a_file = outcome(Program::start(switchboard(&[&address])));
+
+    assert_eq!(beside_a_server, (Some(1), String::new(), expected.clone()));
+    assert_eq!(beside_a_file, (Some(1), String::new(), expected));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn an_idle_connection_is_closed_after_the_limit_if_there_is_one() {
+    let server = Server::start(&["--idle", "300ms"]);
+    let (mut idle, _) = server.connect_numbered();
+    let (busy, _) = server.connect_numbered();
+
+    wait_until("the idle one to be closed while another talks", || {
+        busy.stream.try_clone().unwrap().write_all(b"tick\n").expect("who talks is kept");
+        String::from_utf8_lossy(&server.err.so_far()).contains("idle for").then_some(())
+    });
+
+    assert_eq!(idle.read_to_end(), b"");
+    let line = server.err.line_with("idle for");
+    assert!(line.starts_with("* #1 closed"), "{line:?}");
+}
