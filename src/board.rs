@@ -12,7 +12,7 @@ use crate::limits::Limits;
 use crate::reason::Reason;
 use crate::roster::Roster;
 use crate::said::Said;
-use crate::slow::Slow;
+use crate::slow::{Slow, Verdict};
 use crate::stats::Stats;
 
 /// What became of bytes given to `Board::send`.
@@ -41,7 +41,7 @@ pub struct View<'a> {
     pub inbound: Inbound,
     /// Our direction.
     pub outbound: Outbound,
-    /// Whether it is being closed, or has ended, or is not yet connected.
+    /// Whether it is connected and neither being closed nor ended.
     pub is_open: bool,
     /// Bytes read from it.
     pub rx_bytes: u64,
@@ -88,6 +88,8 @@ pub struct Board {
     audience: usize,
     /// How many slow readers others wait for.
     braking: usize,
+    /// How far the log reached when the last whole walk over its receivers began.
+    pub(crate) walked_to: u64,
     /// How many are behind in what was said, after their last flush.
     pub(crate) lagging: usize,
     pub(crate) reading_held: bool,
@@ -113,6 +115,7 @@ impl Board {
             running: Running::On,
             audience: 0,
             braking: 0,
+            walked_to: 0,
             lagging: 0,
             reading_held: false,
             wants_turn: false,
@@ -225,6 +228,9 @@ impl Board {
     pub fn dial(&mut self, to: Address) -> ConnId {
         let id = self.add(Peer::from(&to), Stage::Dialing);
         self.dials.push((id, to));
+        if matches!(self.running, Running::Stopping(_)) {
+            self.hang_up(id, Reason::Stopping);
+        }
         id
     }
 
@@ -322,6 +328,21 @@ impl Board {
 
     // What follows is for the pump and the reactor.
 
+    /// What was said to many and is not yet delivered, or handed to the slow readers' account.
+    pub(crate) fn undelivered_bytes(&self) -> u64 {
+        self.said.end() - self.walked_to
+    }
+
+    /// Whether so much is undelivered that nothing should be added.
+    pub(crate) fn is_undelivered(&self) -> bool {
+        self.undelivered_bytes() > self.limits.undelivered_high_bytes as u64
+    }
+
+    /// Gives a connection a copy of its own of what it has not heard, so that the log can be trimmed.
+    pub(crate) fn give_copy(&mut self, key: u32) {
+        catch_up(&mut self.conns[key as usize], &self.said, &mut self.lagging);
+    }
+
     /// Ends all connections now.
     pub(crate) fn hang_up_all(&mut self, why: impl Fn() -> Reason) {
         for at in 0..self.roster.ids().len() {
@@ -410,6 +431,19 @@ impl Board {
         if conn.alarm.is_none_or(|alarm| when < alarm) {
             conn.alarm = Some(when);
             self.deadlines.push(when, conn.id);
+            self.forget_superseded_deadlines();
+        }
+    }
+
+    /// Keeps the heap in proportion: with a long idle limit, those of connections that have left would
+    /// stay for as long.
+    fn forget_superseded_deadlines(&mut self) {
+        // At most this many times as many as there may be good ones, so the work is amortised.
+        if self.deadlines.len() > 64 + 4 * self.conns.len() {
+            let conns = &self.conns;
+            self.deadlines.retain(|when, id| {
+                conns.get(id.key as usize).is_some_and(|conn| conn.id == id && conn.alarm == Some(when))
+            });
         }
     }
 
@@ -459,7 +493,6 @@ impl Board {
         let verdict = slow.check(self.now, &self.limits);
         let brakes = slow.brakes();
         self.count_brake(braked, brakes);
-        use crate::slow::Verdict;
         let why = match verdict {
             Verdict::Patience => return,
             Verdict::OverSoftTooLong => Reason::ReadsTooSlowly(self.limits.outbox_soft_max),

@@ -54,7 +54,7 @@ pub struct ServerArgs {
     pub max_line: usize,
 
     /// Most that may be queued for one connection
-    #[arg(long, value_name = "SIZE", default_value = "8M", value_parser = some_size)]
+    #[arg(long, value_name = "SIZE", default_value = "8M", value_parser = queue_size)]
     pub queue_max: usize,
 
     /// Close a connection on which nothing was said for this long [default: never]
@@ -150,8 +150,15 @@ impl ServerArgs {
     /// The limits that were asked for. The number of connections is bounded by descriptors, too: that
     /// is for `main` to see to.
     pub fn limits(&self) -> Limits {
+        // Where little may be queued, everything below that has to be smaller, too: one read more than
+        // the high water has to fit.
+        let outbox_high_bytes = Limits::default().outbox_high_bytes.min(self.queue_max / 4);
         Limits {
             line_bytes_max: self.max_line,
+            read_budget_bytes: Limits::default().read_budget_bytes.min(self.queue_max / 2),
+            outbox_high_bytes,
+            outbox_low_bytes: outbox_high_bytes / 4,
+            outbox_soft_bytes: Limits::default().outbox_soft_bytes.min(self.queue_max),
             outbox_bytes_max: self.queue_max,
             idle_max: self.idle,
             half_open_max: self.half_open,
@@ -179,13 +186,14 @@ fn size(text: &str) -> Result<usize, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
 }
 
-fn some_size(text: &str) -> Result<usize, String> {
-    size(text).and_then(|size| if size == 0 { Err("has to be more than 0".into()) } else { Ok(size) })
-}
-
 /// A line has to have room for the longest character, or it could not be cut between characters.
 fn line_size(text: &str) -> Result<usize, String> {
     size(text).and_then(|size| if size < 4 { Err("has to be at least 4".into()) } else { Ok(size) })
+}
+
+/// Less could not hold what one packet brings.
+fn queue_size(text: &str) -> Result<usize, String> {
+    size(text).and_then(|size| if size < 4096 { Err("has to be at least 4K".into()) } else { Ok(size) })
 }
 
 /// `200ms`, `10s`, `5m`, `1h`.

@@ -1,5 +1,5 @@
-//! When something is due next. Entries are never removed early: one that comes up is checked against
-//! what its owner wants by then, which makes putting a deadline off free.
+//! When something is due next. One that comes up is checked against what its owner wants by then, which
+//! makes putting a deadline off free; superseded ones are thrown out when they are the majority.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -26,6 +26,12 @@ impl Deadlines {
     /// The earliest, whether or not it has come.
     pub fn next(&self) -> Option<Moment> {
         self.heap.peek().map(|Reverse((when, _))| *when)
+    }
+
+    /// Throws out those that `keep` does not want.
+    pub fn retain(&mut self, keep: impl Fn(Moment, ConnId) -> bool) {
+        self.heap.retain(|Reverse((when, whose))| keep(*when, *whose));
+        self.heap.shrink_to(2 * self.heap.len());
     }
 
     /// Takes out one that has come by `now`.

@@ -16,6 +16,11 @@ pub struct Limits {
     /// Most bytes of a broadcast delivered in one turn, over all receivers; the walk over them goes on
     /// in the next turn.
     pub deliver_budget_bytes: usize,
+    /// Most receivers that a broadcast is delivered to in one turn.
+    pub deliver_budget_receivers: usize,
+    /// While more than this was said to many and not yet delivered, nobody who talks to many is read:
+    /// what one turn reads is multiplied by those who hear it.
+    pub undelivered_high_bytes: usize,
     /// Most connections accepted from one listener in one turn.
     pub accept_budget: usize,
     /// Most messages taken from the mailbox in one turn.
@@ -69,6 +74,8 @@ impl Default for Limits {
             read_budget_bytes: 64 << 10,
             write_budget_bytes: 256 << 10,
             deliver_budget_bytes: 8 << 20,
+            deliver_budget_receivers: 4096,
+            undelivered_high_bytes: 256 << 10,
             accept_budget: 32,
             mail_budget: 64,
             line_bytes_max: LINE_BYTES_MAX,

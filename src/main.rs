@@ -14,6 +14,9 @@ use switchboard::{App, Reactor, cannot};
 /// keeps as many (`CONFIG_MIN_RESERVED_FDS`).
 const RESERVED_DESCRIPTORS: usize = 32;
 
+/// env_logger's own default would leave out warnings.
+const DEFAULT_LOG: &str = "warn";
+
 fn main() -> ExitCode {
     cli::main(run)
 }
@@ -109,7 +112,15 @@ fn connections_possible(asked: Option<u32>) -> usize {
 
 /// The log goes through the screen, so that it cannot stop the loop either.
 fn start_log(desk: &Desk) {
-    let env = env_logger::Env::default().default_filter_or("warn");
-    let target = env_logger::Target::Pipe(Box::new(desk.log_writer()));
-    env_logger::Builder::from_env(env).target(target).init();
+    let asked = std::env::var("RUST_LOG").unwrap_or_else(|_| DEFAULT_LOG.into());
+    let mut builder = env_logger::Builder::new();
+    // Tried before: what env_logger finds wrong it prints itself, with a macro that may panic.
+    match env_filter::Builder::new().try_parse(&asked) {
+        Ok(_) => builder.parse_filters(&asked),
+        Err(error) => {
+            cli::tell::<ServerArgs>(&format!("cannot use RUST_LOG={asked:?}: {error}"));
+            builder.parse_filters(DEFAULT_LOG)
+        }
+    };
+    builder.target(env_logger::Target::Pipe(Box::new(desk.log_writer()))).init();
 }

@@ -39,8 +39,6 @@ pub struct Pump<S> {
     scratch: Box<[u8]>,
     /// The walk over those who have to hear what was said.
     walk: Walk,
-    /// How far the log reached when the last whole walk began.
-    walked_to: u64,
     brakes: Brakes,
 }
 
@@ -67,7 +65,6 @@ impl<S: Stream> Pump<S> {
             spent: Vec::new(),
             scratch: vec![0; board.limits().read_budget_bytes].into_boxed_slice(),
             walk: Walk::Resting,
-            walked_to: 0,
             brakes: app.brakes(),
         }
     }
@@ -124,7 +121,7 @@ impl<S: Stream> Pump<S> {
             true => self.ready.iter().any(|key| is_never_held(*key, board)),
             false => !self.ready.is_empty(),
         };
-        let can_write = !board.dirty.is_empty() || self.walked_to != board.said.end();
+        let can_write = !board.dirty.is_empty() || board.undelivered_bytes() > 0;
         !can_read && !can_write && board.over.is_empty() && board.dials.is_empty() && !board.wants_turn
     }
 
@@ -143,7 +140,8 @@ impl<S: Stream> Pump<S> {
     }
 
     fn is_held(&self, board: &Board) -> bool {
-        board.reading_held || (self.brakes == Brakes::Everybody && board.is_braked())
+        let is_braked = || board.is_braked() || board.is_undelivered();
+        board.reading_held || (self.brakes == Brakes::Everybody && is_braked())
     }
 
     fn read_ready<A: App>(&mut self, board: &mut Board, app: &mut A) {
@@ -352,7 +350,7 @@ impl<S: Stream> Pump<S> {
     fn deliver_said(&mut self, board: &mut Board) {
         let end = board.said.end();
         if matches!(self.walk, Walk::Resting) {
-            if self.walked_to == end {
+            if board.undelivered_bytes() == 0 {
                 if board.said.kept_bytes() > 0 && board.lagging == 0 {
                     board.said.forget_before(end);
                 }
@@ -365,9 +363,10 @@ impl<S: Stream> Pump<S> {
         // Beyond this it gets a copy of its own, and the log can be trimmed.
         let behind_max = 2 * board.limits().outbox_bytes_max as u64;
         let budget_bytes = board.limits().deliver_budget_bytes;
-        let mut delivered = 0;
+        let budget_receivers = board.limits().deliver_budget_receivers;
+        let (mut delivered, mut visited) = (0, 0);
         for key in next..self.streams.len() {
-            if delivered >= budget_bytes {
+            if delivered >= budget_bytes || visited >= budget_receivers {
                 self.walk = Walk::Under { next: key, began_at, heard_by_all };
                 return;
             }
@@ -375,6 +374,7 @@ impl<S: Stream> Pump<S> {
             if !board.said.is_behind(&conn.hearing) {
                 continue;
             }
+            visited += 1;
             if conn.budget_spent {
                 // It goes on with the next turn.
             } else if conn.writable {
@@ -388,12 +388,13 @@ impl<S: Stream> Pump<S> {
                 continue;
             }
             if end - board.said.position(&conn.hearing) > behind_max {
-                conn.catch_up(&board.said);
+                board.give_copy(key as u32);
             }
+            let conn = &mut board.conns[key];
             heard_by_all = heard_by_all.min(board.said.position(&conn.hearing));
         }
         board.said.forget_before(heard_by_all);
-        self.walked_to = began_at;
+        board.walked_to = began_at;
         self.walk = Walk::Resting;
     }
 

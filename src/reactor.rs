@@ -284,7 +284,8 @@ fn readiness(event: &mio::event::Event) -> Readiness {
     Readiness {
         readable: event.is_readable(),
         writable: event.is_writable(),
-        end_hinted: event.is_read_closed() || error_hinted,
+        // Urgent data, too, means that a short read proves nothing.
+        end_hinted: event.is_read_closed() || event.is_priority() || error_hinted,
         error_hinted,
     }
 }

@@ -3,14 +3,14 @@
 use std::fs;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, SockRef, Socket as RawSocket, TcpKeepalive, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, TcpKeepalive, Type};
 
 use crate::address::Address;
 use crate::conn::Peer;
@@ -30,14 +30,32 @@ const KEEPALIVE_RETRIES: u32 = 3;
 #[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Bytes that may wait in the kernel unsent. Beyond that a socket takes no more, and it is announced as
+/// soon as there is room again; without it a stuck peer holds megabytes of the kernel's, and a slow one
+/// takes nothing for seconds and then much at once.
+#[cfg(target_os = "linux")]
+const NOTSENT_LOWAT_BYTES: u32 = 128 << 10;
+
 /// The mode of a Unix socket: its owner's alone.
 const UNIX_MODE: u32 = 0o177;
 
-/// A listening socket. A Unix socket's path is removed when it is dropped.
+/// A listening socket.
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
-    Unix(UnixListener, PathBuf),
+    /// The file is kept to be removed in the end.
+    Unix {
+        listener: UnixListener,
+        _file: SocketFile,
+    },
+}
+
+/// The file of a Unix socket: removed in the end, if it is still ours.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
 }
 
 impl Listener {
@@ -49,7 +67,10 @@ impl Listener {
                 let address = listener.local_addr()?;
                 Ok((Listener::Tcp(listener), Address::Tcp(address)))
             }
-            Address::Unix(path) => Ok((Listener::Unix(bind_unix(path)?, path.clone()), at.clone())),
+            Address::Unix(path) => {
+                let (listener, file) = bind_unix(path)?;
+                Ok((Listener::Unix { listener, _file: file }, at.clone()))
+            }
         }
     }
 
@@ -62,7 +83,7 @@ impl Listener {
                 set_options(&SockRef::from(&stream))?;
                 Ok((Socket::Tcp(stream), peer.into()))
             }
-            Listener::Unix(listener, _) => {
+            Listener::Unix { listener, .. } => {
                 let (stream, _) = listener.accept()?;
                 Ok((Socket::Unix(stream), Peer::Unix))
             }
@@ -72,17 +93,18 @@ impl Listener {
     pub fn source(&mut self) -> &mut dyn Source {
         match self {
             Listener::Tcp(listener) => listener,
-            Listener::Unix(listener, _) => listener,
+            Listener::Unix { listener, .. } => listener,
         }
     }
 }
 
-impl Drop for Listener {
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        if let Listener::Unix(_, path) = self
-            && let Err(error) = fs::remove_file(&*path)
-        {
-            log::debug!("cannot remove the socket {}: {error}", path.display());
+        let is_ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode));
+        // Somebody may have removed it meanwhile and put another there.
+        if is_ours && let Err(error) = fs::remove_file(&self.path) {
+            log::debug!("cannot remove the socket {}: {error}", self.path.display());
         }
     }
 }
@@ -110,6 +132,9 @@ impl Socket {
     /// Registers for all that can happen to it, once and for good: edge-triggered.
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         let all = Interest::READABLE | Interest::WRITABLE;
+        // Urgent data stops a read short of what lies behind it; the reader has to know.
+        #[cfg(target_os = "linux")]
+        let all = all | Interest::PRIORITY;
         match self {
             Socket::Tcp(stream) => registry.register(stream, token, all),
             Socket::Unix(stream) => registry.register(stream, token, all),
@@ -196,6 +221,9 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     }
     socket.set_reuse_address(true)?;
     set_options(&SockRef::from(&socket))?;
+    // Not on what we dial: a client waits for its one server as long as that answers at all.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -209,11 +237,11 @@ fn set_options(socket: &SockRef<'_>) -> io::Result<()> {
         .with_retries(KEEPALIVE_RETRIES);
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_notsent_lowat(NOTSENT_LOWAT_BYTES)?;
     socket.set_tcp_nodelay(true)
 }
 
-fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     remove_stale(path)?;
     // The mode is set by the mask at the bind itself: set afterwards, the socket would be open to
     // everybody for a moment.
@@ -221,8 +249,10 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     let listener = std::os::unix::net::UnixListener::bind(path);
     rustix::process::umask(before);
     let listener = listener?;
+    let found = fs::symlink_metadata(path)?;
+    let file = SocketFile { path: path.to_owned(), device: found.dev(), inode: found.ino() };
     listener.set_nonblocking(true)?;
-    Ok(UnixListener::from_std(listener))
+    Ok((UnixListener::from_std(listener), file))
 }
 
 /// Removes a socket that a server left behind when it was killed. Neither one that a server is
@@ -234,7 +264,10 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         Ok(_) => return Ok(()),
         Err(_) => return Ok(()),
     }
-    match std::os::unix::net::UnixStream::connect(path) {
+    let probe = RawSocket::new(Domain::UNIX, Type::STREAM, None)?;
+    // A live server with a full backlog would let us wait.
+    probe.set_nonblocking(true)?;
+    match probe.connect(&SockAddr::unix(path)?) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         _ => Ok(()),
     }

@@ -26,6 +26,7 @@ fn limits() -> Limits {
         outbox_soft_max: Duration::MAX,
         // Its last words are acknowledged or on their way by then, and a person waits for the prompt.
         linger_silence: Duration::from_millis(300),
+        linger_max: Duration::from_secs(1),
         ..Limits::default()
     }
 }
@@ -45,11 +46,14 @@ fn run(args: &ClientArgs) -> Result<(), String> {
         to_try: found.into(),
         server: Server::Dialing,
         waiting: VecDeque::new(),
+        server_has_finished: false,
+        is_leaving: false,
         outcome: Ok(()),
     };
     let client = reactor.run(client).map_err(cannot("wait for events"))?;
-    // Whoever reads our output may take as long as it likes; a signal ends the wait.
-    client.screen.close(Duration::from_secs(u64::from(u32::MAX)));
+    // Whoever reads our output may take as long as it likes, unless we were told to leave.
+    let patience = if client.is_leaving { limits().drain_max } else { Duration::MAX };
+    client.screen.close(patience);
     client.outcome
 }
 
@@ -65,6 +69,10 @@ struct Client {
     server: Server,
     /// What was typed and not sent yet.
     waiting: VecDeque<Chunk>,
+    /// The server's FIN was read, so ours follows what was typed by then.
+    server_has_finished: bool,
+    /// `exit` was typed, or a signal came.
+    is_leaving: bool,
     outcome: Result<(), String>,
 }
 
@@ -109,8 +117,18 @@ impl App for Client {
         }
     }
 
+    fn ended(&mut self, id: ConnId, board: &mut Board) {
+        self.server_has_finished = true;
+        while !self.waiting.is_empty() {
+            self.send_one(id, board);
+        }
+        board.finish(id);
+    }
+
     fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
-        let peer = board.view(id).map(|view| view.peer.to_string()).unwrap_or_default();
+        let view = board.view(id);
+        let peer = view.as_ref().map(|view| view.peer.to_string()).unwrap_or_default();
+        let unsent = view.map_or(0, |view| view.queued_bytes);
         match why {
             Reason::CannotConnect(_) if !self.to_try.is_empty() => return,
             Reason::CannotConnect(error) => {
@@ -119,6 +137,7 @@ impl App for Client {
             Reason::Lost(error) => {
                 self.outcome = Err(format!("connection to {peer} lost: {}", in_words(error)));
             }
+            _ if unsent > 0 => self.outcome = Err(format!("{unsent} bytes could not be sent to {peer}")),
             _ => {}
         }
         board.stop();
@@ -126,6 +145,9 @@ impl App for Client {
 
     fn message(&mut self, mail: Mail, board: &mut Board) {
         match mail {
+            Mail::Stdin(Chunk::Bytes(_)) if self.server_has_finished => {
+                self.outcome = Err("the server finished before all input was sent".into());
+            }
             Mail::Stdin(chunk) => self.waiting.push_back(chunk),
             // `turn_ended` will find the room.
             Mail::ScreenHasRoom => {}
@@ -134,9 +156,13 @@ impl App for Client {
                 if error.kind() != ErrorKind::BrokenPipe {
                     self.outcome = Err(format!("cannot write to stdout: {}", in_words(&error)));
                 }
+                // What still comes can't be shown, so there is nothing to wait for.
+                if let Server::Connected(id) = self.server {
+                    board.hang_up(id, Reason::Stopping);
+                }
                 board.stop();
             }
-            Mail::Terminate => board.stop(),
+            Mail::Terminate => self.leave(board),
         }
     }
 
@@ -156,12 +182,20 @@ impl App for Client {
 }
 
 impl Client {
-    /// Sends one chunk of what was typed; whoever types waits while the server does not read.
+    fn leave(&mut self, board: &mut Board) {
+        self.is_leaving = true;
+        board.stop();
+    }
+
+    /// Sends a chunk of what was typed; whoever types waits while the server does not read.
     fn send_waiting(&mut self, id: ConnId, board: &mut Board) {
         let can_send = |view: switchboard::View<'_>| view.outbound == Outbound::Open && !view.is_slow;
-        if !board.view(id).is_some_and(can_send) {
-            return;
+        if board.view(id).is_some_and(can_send) {
+            self.send_one(id, board);
         }
+    }
+
+    fn send_one(&mut self, id: ConnId, board: &mut Board) {
         match self.waiting.pop_front() {
             None => {}
             Some(Chunk::Bytes(bytes)) => {
@@ -169,7 +203,7 @@ impl Client {
                 board.send_parts(id, &[look.before, &bytes[..look.length]]);
                 self.source.give_back(bytes);
                 if look.leaves {
-                    board.stop();
+                    self.leave(board);
                 } else if !self.waiting.is_empty() {
                     board.call_again();
                 }
@@ -180,7 +214,7 @@ impl Client {
                 }
                 let held = self.exit_watch.as_ref().map_or(&EXIT[..0], ExitWatch::held_back);
                 if is_exit(held) {
-                    return board.stop();
+                    return self.leave(board);
                 }
                 board.send(id, held);
                 board.finish(id);

@@ -44,6 +44,8 @@ pub enum Answer<'a> {
     NotReading(ConnId, usize),
     /// A text was refused: so much is queued for the connection already.
     Full(ConnId, usize),
+    /// A text is longer than all that may be queued for a connection, which is so many bytes.
+    TextTooLong(usize),
     /// We have finished sending to this connection.
     Finished(ConnId),
     /// There was a connection of this number.

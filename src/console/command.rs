@@ -1,6 +1,7 @@
 //! The grammar of what an operator types: a pure function from a line to a command. Whatever is
 //! mistyped is an error, and an error sends nothing.
 
+use std::collections::HashSet;
 use std::fmt;
 
 /// Something an operator wants. Texts are borrowed from the line.
@@ -184,9 +185,10 @@ fn parse_target(name: &[u8]) -> Option<To> {
         return parse_serial(name).map(To::One);
     }
     let mut serials = Vec::new();
+    let mut named = HashSet::new();
     for part in name.split(|byte| *byte == b',') {
         let serial = parse_serial(part)?;
-        if !serials.contains(&serial) {
+        if named.insert(serial) {
             serials.push(serial);
         }
     }

@@ -70,12 +70,14 @@ impl Desk {
 
     /// Hands what was shown in this turn to the screens.
     pub fn hand_over(&mut self) {
-        let skipped = self.out.take_skipped();
-        if skipped > 0 {
-            self.show(&Event::Skipped(skipped));
-        }
         self.out.hand_over();
         self.err.hand_over();
+        let skipped = self.out.take_skipped() + self.err.take_skipped();
+        if skipped > 0 {
+            self.show(&Event::Skipped(skipped));
+            self.out.hand_over();
+            self.err.hand_over();
+        }
         self.stamp.expire();
     }
 

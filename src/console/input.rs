@@ -10,6 +10,8 @@ use super::stdin::Source;
 /// A typed line may be this long, 16 MiB; it is kept whole in memory.
 const LINE_BYTES_MAX: usize = 16 << 20;
 
+const TAIL_BYTES_KEPT: usize = 128 << 10;
+
 /// Typed bytes that wait to be taken as lines.
 #[derive(Debug, Default)]
 pub struct Input {
@@ -57,6 +59,8 @@ impl Input {
     pub fn next_line(&mut self) -> Option<Typed<'_>> {
         if self.tail_is_taken {
             self.tail.clear();
+            // A long line is no reason to keep its memory.
+            self.tail.shrink_to(TAIL_BYTES_KEPT);
             self.tail_is_taken = false;
         }
         while let Some(chunk) = self.chunks.front() {

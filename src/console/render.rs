@@ -125,9 +125,12 @@ fn push_answer(out: &mut Vec<u8>, answer: &Answer<'_>) -> std::io::Result<()> {
         Answer::Full(id, queued) => {
             writeln!(out, "{id} is not reading, {} queued: this was not sent", size(*queued))
         }
+        Answer::TextTooLong(max) => {
+            writeln!(out, "cannot send this text: it is longer than {} (--queue-max)", size(*max))
+        }
         Answer::Finished(id) => writeln!(out, "cannot send to {id}: our side of it is finished"),
         Answer::Gone(serial) => writeln!(out, "#{serial} is gone"),
-        Answer::NoSuch(serial) => writeln!(out, "there is no #{serial}: nothing was sent"),
+        Answer::NoSuch(serial) => writeln!(out, "there is no #{serial}: nothing was done"),
         Answer::Nobody => writeln!(out, "nobody is connected"),
         Answer::NoTarget => writeln!(out, "cannot send: nobody has spoken yet (@3 text sends to #3)"),
         Answer::Mute => writeln!(out, "cannot send: in this mode the operator does not speak"),

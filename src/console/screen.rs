@@ -100,22 +100,26 @@ impl Screen {
         if self.filling.len() >= self.mark() {
             self.hand_over();
         }
-        if self.when_full == WhenFull::Skip && self.is_full() {
+        if self.when_full == WhenFull::Skip && self.has_no_room() {
             self.skipped += 1;
         } else {
             render(&mut self.filling);
         }
     }
 
-    /// Whether what was put here waits for what was put here before. Found out by `put` and
-    /// `hand_over`; the thread will tell when there is room.
+    /// Whether whoever puts lines here has to wait; never where lines are skipped instead. Found out by
+    /// `put` and `hand_over`; the thread will tell when there is room.
     pub fn is_full(&self) -> bool {
+        self.when_full == WhenFull::Wait && self.has_no_room()
+    }
+
+    fn has_no_room(&self) -> bool {
         self.filling.len() >= self.mark()
     }
 
-    /// How many lines were skipped since this was last asked; none as long as it is full.
+    /// How many lines were skipped since this was last asked; none as long as there is no room to say so.
     pub fn take_skipped(&mut self) -> u64 {
-        if self.is_full() { 0 } else { mem::take(&mut self.skipped) }
+        if self.has_no_room() { 0 } else { mem::take(&mut self.skipped) }
     }
 
     /// Hands what was put here to the thread, if that has room.
@@ -139,13 +143,13 @@ impl Screen {
 
     /// Waits until all is written, for `patience` at most. Returns how many bytes are not.
     pub fn close(mut self, patience: Duration) -> usize {
-        let give_up_at = Instant::now() + patience;
+        let began = Instant::now();
         let shared = self.shared.clone();
         loop {
             self.hand_over();
             let slot = shared.lock();
             let left = slot.waiting.len() + slot.being_written + self.filling.len();
-            let time_left = give_up_at.saturating_duration_since(Instant::now());
+            let time_left = patience.saturating_sub(began.elapsed());
             if slot.broken || left == 0 {
                 return 0;
             }

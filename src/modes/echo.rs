@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 
-use crate::{App, Board, ConnId, Frame, Framing};
+use crate::{App, Board, ConnId, Frame, Framing, Reason, Sent};
 
 /// Returns bytes exactly as they came.
 #[derive(Debug)]
@@ -18,7 +18,10 @@ impl App for Echo {
     }
 
     fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
-        board.send(id, frame.bytes);
+        if let Sent::Full(_) = board.send(id, frame.bytes) {
+            // It is not read while it does not read, so this does not happen; but no byte is ever left out.
+            board.hang_up(id, Reason::QueueFull);
+        }
     }
 
     fn message(&mut self, message: Infallible, _board: &mut Board) {

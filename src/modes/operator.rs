@@ -3,12 +3,27 @@
 
 use std::io::{self, ErrorKind};
 use std::mem;
+use std::time::{Duration, Instant};
 
 use crate::console::{Answer, Chunk, Command, Desk, Event, HELP, Input, Mail, Source, To, Typed, parse};
-use crate::{Board, ConnId, Frame, Inbound, Moment, Outbound, Reason, Sent};
+use crate::{Board, ConnId, Frame, Inbound, Limits, Moment, Outbound, Reason, Sent};
 
 /// Typed lines taken in one turn; more wait for the next.
 const LINES_MAX: usize = 4096;
+
+/// How much of what was typed was obeyed in one turn.
+#[derive(Debug)]
+struct Turn {
+    lines: usize,
+    /// Bytes of texts: they are flushed when the turn ends, which shows who is slow.
+    bytes: usize,
+}
+
+impl Turn {
+    fn is_used_up(&self, limits: &Limits) -> bool {
+        self.lines >= LINES_MAX || self.bytes > limits.outbox_high_bytes
+    }
+}
 
 /// How the operator's texts reach the peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +64,8 @@ pub struct Manners {
 pub struct Operator {
     desk: Desk,
     input: Input,
+    /// A text that waits until it may be sent; nothing typed after it overtakes it.
+    waiting: Option<Vec<u8>>,
     manners: Manners,
     /// The current target.
     aim: To,
@@ -57,6 +74,8 @@ pub struct Operator {
     is_stopping: bool,
     /// Why stdout cannot be written to.
     screen_error: Option<io::Error>,
+    /// When the end began.
+    stopped_at: Option<Instant>,
     /// What the stop could not send: connections and bytes.
     unsent: (usize, usize),
     since: Moment,
@@ -68,12 +87,14 @@ impl Operator {
         Operator {
             desk,
             input: Input::new(source),
+            waiting: None,
             manners,
             aim: if manners.voice == Voice::Participant { To::All } else { To::Last },
             spoke_last: None,
             is_here: true,
             is_stopping: false,
             screen_error: None,
+            stopped_at: None,
             unsent: (0, 0),
             since: Moment::default(),
         }
@@ -148,8 +169,10 @@ impl Operator {
     ///
     /// # Errors
     /// When something could not be shown.
-    pub fn finish(self, board_limits: &crate::Limits) -> Result<Farewell, String> {
-        let unwritten = self.desk.close(board_limits.drain_max);
+    pub fn finish(self, limits: &Limits) -> Result<Farewell, String> {
+        // What the connections did not take of the time is left for the screen.
+        let taken = self.stopped_at.map_or(Duration::ZERO, |since| since.elapsed());
+        let unwritten = self.desk.close(limits.drain_max.saturating_sub(taken));
         if let Some(error) = self.screen_error {
             return Err(format!("cannot write to stdout: {}", crate::in_words(&error)));
         }
@@ -162,27 +185,40 @@ impl Operator {
     fn obey_input(&mut self, board: &mut Board) {
         // Taken out, so that a line may be borrowed from it while it is obeyed.
         let mut input = mem::take(&mut self.input);
-        let mut lines = 0;
-        while !self.is_stopping {
-            if self.manners.waits_for_slow && board.is_braked() {
-                break;
-            }
-            if lines == LINES_MAX {
+        let mut turn = Turn { lines: 0, bytes: 0 };
+        if let Some(line) = self.waiting.take() {
+            self.obey_line(&line, &mut turn, board);
+        }
+        while !self.is_stopping && self.waiting.is_none() {
+            if turn.is_used_up(board.limits()) {
                 board.call_again();
                 break;
             }
-            lines += 1;
             match input.next_line() {
                 None => break,
-                Some(Typed::Line(line)) => match parse(line) {
-                    Ok(command) => self.obey(command, board),
-                    Err(mistake) => self.answer(Answer::Mistake(&mistake)),
-                },
+                Some(Typed::Line(line)) => self.obey_line(line, &mut turn, board),
                 Some(Typed::TooLong) => self.answer(Answer::TooLong),
                 Some(Typed::End) => self.leave(board),
             }
         }
         self.input = input;
+    }
+
+    fn obey_line(&mut self, line: &[u8], turn: &mut Turn, board: &mut Board) {
+        turn.lines += 1;
+        match parse(line) {
+            // It is tried again when the brake is off.
+            Ok(Command::Say(..)) if self.manners.waits_for_slow && board.is_braked() => {
+                self.waiting = Some(line.to_vec());
+            }
+            Ok(command) => {
+                if let Command::Say(_, text) = command {
+                    turn.bytes += text.len();
+                }
+                self.obey(command, board);
+            }
+            Err(mistake) => self.answer(Answer::Mistake(&mistake)),
+        }
     }
 
     fn obey(&mut self, command: Command<'_>, board: &mut Board) {
@@ -224,6 +260,9 @@ impl Operator {
         let to = if to == To::Current { self.aim.clone() } else { to };
         let parts = [label, text, b"\n"];
         let bytes = label.len() + text.len() + 1;
+        if bytes > board.limits().outbox_bytes_max {
+            return self.answer(Answer::TextTooLong(board.limits().outbox_bytes_max));
+        }
         if to == To::All {
             if board.audience() == 0 {
                 return self.answer(Answer::Nobody);
@@ -325,6 +364,7 @@ impl Operator {
         if mem::replace(&mut self.is_stopping, true) {
             return;
         }
+        self.stopped_at = Some(Instant::now());
         let waiting = board.views().filter(|view| view.queued_bytes > 0).count();
         self.answer(Answer::Stopping(waiting));
         board.stop();
