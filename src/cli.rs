@@ -21,7 +21,10 @@ pub const DEFAULT_ADDRESS: &str = "127.0.0.1:5000";
 `/help` lists the rest, `exit` ends.\nDurations take ms, s, m, h; sizes take K, M, G."
 )]
 pub struct ServerArgs {
-    /// Where to listen: host:port, :port or port (loopback), [v6]:port, unix:PATH; port 0 takes a free one
+    /// Where to listen; port 0 takes a free one.
+    #[arg(
+        help = "Where to listen: host:port, :port or port (loopback), [v6]:port, unix:PATH; port 0 takes a free one"
+    )]
     #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Place::parse)]
     pub addresses: Vec<Place>,
 
@@ -86,7 +89,8 @@ pub struct ServerArgs {
 half-closes,\nand the rest of the replies is still shown."
 )]
 pub struct ClientArgs {
-    /// Where to connect: host:port, :port or port (loopback), [v6]:port, unix:PATH
+    /// Where to connect.
+    #[arg(help = "Where to connect: host:port, :port or port (loopback), [v6]:port, unix:PATH")]
     #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Place::parse)]
     pub address: Place,
 
@@ -102,7 +106,7 @@ pub enum FormatArg {
     Auto,
     /// 12:03:04.123 #3> hello, and events between the messages
     Human,
-    /// 3<TAB>hello, messages alone, with backslash escapes
+    /// 3, a tab, hello: messages alone, with backslash escapes
     Tsv,
     /// The bytes as they came
     Raw,
