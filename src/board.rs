@@ -1,6 +1,8 @@
 //! All connections, and what an App may ask of them. A wish is state here (bytes in outboxes, marks on
 //! connections), which the pump and the reactor carry out at fixed points of the turn.
 
+use std::net::IpAddr;
+
 use slab::Slab;
 
 use crate::address::Address;
@@ -53,6 +55,15 @@ pub struct View<'a> {
     pub is_slow: bool,
 }
 
+/// A connection to be begun.
+#[derive(Debug)]
+pub(crate) struct Dial {
+    pub id: ConnId,
+    /// The address of ours to begin it from; the system chooses where there is none.
+    pub from: Option<IpAddr>,
+    pub to: Address,
+}
+
 /// Whether the server goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Running {
@@ -77,7 +88,7 @@ pub struct Board {
     pub(crate) over: Vec<u32>,
     pub(crate) deadlines: Deadlines,
     /// Addresses to be dialled in this turn.
-    pub(crate) dials: Vec<(ConnId, Address)>,
+    pub(crate) dials: Vec<Dial>,
     /// What the App is and how it takes frames; see `App::framing`.
     pub(crate) framing: Framing,
     limits: Limits,
@@ -94,6 +105,8 @@ pub struct Board {
     pub(crate) lagging: usize,
     pub(crate) reading_held: bool,
     pub(crate) wants_turn: bool,
+    /// When the App wants a turn, whatever happens.
+    pub(crate) wake: Option<Moment>,
 }
 
 impl Board {
@@ -119,6 +132,7 @@ impl Board {
             lagging: 0,
             reading_held: false,
             wants_turn: false,
+            wake: None,
         }
     }
 
@@ -214,7 +228,7 @@ impl Board {
             (_, why) => why,
         };
         if was_dialing {
-            self.dials.retain(|(dialed, _)| *dialed != id);
+            self.dials.retain(|dial| dial.id != id);
         }
         conn.stage = Stage::Over(Box::new(Ending { why, unsent_bytes }));
         self.stats.discarded_bytes += std::mem::take(&mut conn.tail).len() as u64;
@@ -226,8 +240,14 @@ impl Board {
 
     /// Begins a connection to an address. `App::opened` or `App::closed` will tell what became of it.
     pub fn dial(&mut self, to: Address) -> ConnId {
+        self.dial_from(None, to)
+    }
+
+    /// The same from one of this machine's own addresses. One address has some 28,000 ports for
+    /// connections to the same place (`net.ipv4.ip_local_port_range`).
+    pub fn dial_from(&mut self, from: Option<IpAddr>, to: Address) -> ConnId {
         let id = self.add(Peer::from(&to), Stage::Dialing);
-        self.dials.push((id, to));
+        self.dials.push(Dial { id, from, to });
         if matches!(self.running, Running::Stopping(_)) {
             self.hang_up(id, Reason::Stopping);
         }
@@ -242,6 +262,12 @@ impl Board {
     /// Asks for another turn at once, without waiting for anything to happen.
     pub fn call_again(&mut self) {
         self.wants_turn = true;
+    }
+
+    /// Asks for a turn at this moment, to the precision of the system's timers, whatever else happens.
+    /// Of several moments asked for in a turn the earliest counts; it is forgotten once it has come.
+    pub fn wake_at(&mut self, when: Moment) {
+        self.wake = Some(self.wake.map_or(when, |wake| wake.min(when)));
     }
 
     /// Whether there is a slow reader that others wait for.

@@ -12,6 +12,7 @@
 //! ARCHITECTURE.md has the map, the turn and the invariants.
 
 mod address;
+mod alarm;
 mod app;
 mod board;
 pub mod cli;
@@ -19,6 +20,7 @@ mod clock;
 mod conn;
 pub mod console;
 mod deadlines;
+pub mod descriptors;
 mod framing;
 mod gather;
 mod limits;

@@ -3,16 +3,11 @@
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use switchboard::cli::{self, FormatArg, ServerArgs, StdinEofArg};
 use switchboard::console::{Desk, Format, Mail, on_signal, read_in_background};
+use switchboard::descriptors::{self, RESERVED};
 use switchboard::modes::{Attended, Chat, Console, Echo, Farewell, Manners, OnStdinEof, Operator, Voice};
 use switchboard::{App, Reactor, cannot};
-
-/// Descriptors that are no connections: stdin, stdout and stderr twice, the poller, the waker, the
-/// signals, the listeners; and one, at least, by which a newcomer can be told that it is full. Redis
-/// keeps as many (`CONFIG_MIN_RESERVED_FDS`).
-const RESERVED_DESCRIPTORS: usize = 32;
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
@@ -37,7 +32,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let lossless = !args.chat && !args.echo;
     let desk = Desk::open(format, lossless, mailbox.clone()).map_err(cannot("use stdout"))?;
     start_log(&desk);
-    on_signal(mailbox.clone()).map_err(cannot("watch for signals"))?;
+    on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
     for address in bound {
         cli::tell::<ServerArgs>(&format!("listening on {address}"));
     }
@@ -91,15 +86,10 @@ fn manners(args: &ServerArgs) -> Manners {
     Manners { voice, on_stdin_eof, waits_for_slow: !on_terminal }
 }
 
-/// How many connections the descriptor limit allows, once it is raised as far as it goes. The limit
-/// may be a thousand million, so nothing is ever allocated by it.
+/// How many connections the descriptor limit allows, once it is raised.
 fn connections_possible(asked: Option<u32>) -> usize {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    // Where it cannot be raised, what it is counts.
-    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
-    let descriptors = if raised { maximum } else { current };
-    let descriptors = descriptors.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let possible = descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(1);
+    let descriptors = descriptors::raise_limit();
+    let possible = descriptors.saturating_sub(RESERVED).max(1);
     if let Some(asked) = asked
         && asked as usize > possible
     {

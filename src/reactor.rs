@@ -15,13 +15,15 @@
 
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::address::Address;
+use crate::alarm::Alarm;
 use crate::app::App;
-use crate::board::{Board, Running};
+use crate::board::{Board, Dial, Running};
 use crate::clock::{Clock, Moment};
 use crate::conn::Peer;
 use crate::limits::Limits;
@@ -34,8 +36,9 @@ use crate::socket::{Listener, Socket};
 const EVENTS_MAX: usize = 1024;
 
 const MAILBOX: Token = Token(usize::MAX);
+const ALARM: Token = Token(usize::MAX - 1);
 /// Listeners count down from here; connections have their slab keys, which count up from 0.
-const FIRST_LISTENER: usize = usize::MAX - 1;
+const FIRST_LISTENER: usize = usize::MAX - 2;
 
 /// A poller with its listeners, its connections and its mailbox. `M` is what other threads post.
 #[derive(Debug)]
@@ -45,6 +48,8 @@ pub struct Reactor<M> {
     door: Door,
     letters: Letters<M>,
     mail_is_waiting: bool,
+    /// Made when an App first asks for it.
+    alarm: Option<Alarm>,
     board: Board,
 }
 
@@ -82,6 +87,7 @@ impl<M: Send + 'static> Reactor<M> {
             door: Door::default(),
             letters,
             mail_is_waiting: false,
+            alarm: None,
             board: Board::new(limits),
         };
         Ok((reactor, mailbox))
@@ -106,6 +112,12 @@ impl<M: Send + 'static> Reactor<M> {
         self.door.deny = deny;
     }
 
+    /// The clock by which `Board::now` goes; an App that has to know the time more exactly than once a
+    /// turn asks it.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// The board, to dial before the loop starts.
     pub fn board(&mut self) -> &mut Board {
         &mut self.board
@@ -121,17 +133,19 @@ impl<M: Send + 'static> Reactor<M> {
         // The App gets a first turn whatever happens: it may want to begin something.
         self.board.call_again();
         while !self.has_ended() {
-            let timeout = if self.is_idle(&pump) { self.next_deadline() } else { Some(self.board.now) };
-            let timeout = timeout.map(|when| when.since(self.clock.now()));
+            let timeout = self.time_to_sleep(&pump)?;
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
             self.board.now = self.clock.now();
+            self.board.wake = self.board.wake.filter(|wake| *wake > self.board.now);
             for event in &events {
                 match event.token() {
                     MAILBOX => self.mail_is_waiting = true,
+                    // Having woken is all it is for.
+                    ALARM => {}
                     Token(token) => match self.door.listeners.get_mut(FIRST_LISTENER.wrapping_sub(token)) {
                         Some((_, accepting)) => *accepting = Accepting::Pending,
                         None => pump.note(token, readiness(event), &mut self.board),
@@ -159,6 +173,25 @@ impl<M: Send + 'static> Reactor<M> {
 
     fn is_idle(&self, pump: &Pump<Socket>) -> bool {
         !self.mail_is_waiting && !self.door.is_pending() && pump.is_idle(&self.board)
+    }
+
+    /// How long the poller may sleep: not at all, for a while, or for ever.
+    fn time_to_sleep(&mut self, pump: &Pump<Socket>) -> io::Result<Option<Duration>> {
+        if !self.is_idle(pump) {
+            return Ok(Some(Duration::ZERO));
+        }
+        let now = self.clock.now();
+        if let Some(wake) = self.board.wake {
+            if wake <= now {
+                return Ok(Some(Duration::ZERO));
+            }
+            let alarm = match &mut self.alarm {
+                Some(alarm) => alarm,
+                none => none.insert(Alarm::new(self.poll.registry(), ALARM)?),
+            };
+            alarm.set(wake, now)?;
+        }
+        Ok(self.next_deadline().map(|when| when.since(now)))
     }
 
     fn next_deadline(&self) -> Option<Moment> {
@@ -241,8 +274,8 @@ impl<M: Send + 'static> Reactor<M> {
     }
 
     fn dial(&mut self, pump: &mut Pump<Socket>) {
-        for (id, to) in std::mem::take(&mut self.board.dials) {
-            let socket = Socket::connect(&to).and_then(|mut socket| {
+        for Dial { id, from, to } in std::mem::take(&mut self.board.dials) {
+            let socket = Socket::connect(from, &to).and_then(|mut socket| {
                 socket.register(self.poll.registry(), Token(id.key as usize))?;
                 Ok(socket)
             });

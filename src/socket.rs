@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -117,14 +117,10 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
-    /// Begins a connection.
-    pub fn connect(to: &Address) -> io::Result<Socket> {
+    /// Begins a connection, from one of this machine's own addresses if that is given.
+    pub fn connect(from: Option<IpAddr>, to: &Address) -> io::Result<Socket> {
         match to {
-            Address::Tcp(address) => {
-                let stream = TcpStream::connect(*address)?;
-                set_options(&SockRef::from(&stream))?;
-                Ok(Socket::Tcp(stream))
-            }
+            Address::Tcp(address) => connect_tcp(from, *address).map(Socket::Tcp),
             Address::Unix(path) => UnixStream::connect(path).map(Socket::Unix),
         }
     }
@@ -211,6 +207,27 @@ impl Stream for Socket {
     fn short_read_drains(&self) -> bool {
         true
     }
+}
+
+fn connect_tcp(from: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
+    let stream = match from {
+        None => TcpStream::connect(to)?,
+        Some(from) => {
+            let socket = RawSocket::new(Domain::for_address(to), Type::STREAM, None)?;
+            // A port that is bound before the far end is known may be shared, so it does not run out early.
+            socket.set_reuse_address(true)?;
+            socket.bind(&SocketAddr::new(from, 0).into())?;
+            socket.set_nonblocking(true)?;
+            match socket.connect(&to.into()) {
+                Ok(()) => {}
+                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
+                Err(error) => return Err(error),
+            }
+            TcpStream::from_std(socket.into())
+        }
+    };
+    set_options(&SockRef::from(&stream))?;
+    Ok(stream)
 }
 
 fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {

@@ -35,7 +35,7 @@ fn run(args: &ClientArgs) -> Result<(), String> {
     let found = args.address.resolve().map_err(cannot(format!("connect to {}", args.address)))?;
     let (reactor, mailbox) = Reactor::new(limits()).map_err(cannot("start"))?;
     let screen = Screen::stdout(WhenFull::Wait, mailbox.clone()).map_err(cannot("use stdout"))?;
-    on_signal(mailbox.clone()).map_err(cannot("watch for signals"))?;
+    on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
     let source = read_in_background(mailbox).map_err(cannot("read stdin"))?;
     let client = Client {
         source,

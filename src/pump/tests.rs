@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::address::Address;
-use crate::board::Sent;
+use crate::board::{Dial, Sent};
 use crate::limits::Limits;
-use crate::stream::script::{Dial, Get, Put, Scripted, Wire, script};
+use crate::stream::script::{Dial as Outcome, Get, Put, Scripted, Wire, script};
 
 mod broadcast;
 mod closing;
@@ -182,9 +182,9 @@ impl Rig {
 
     /// What the reactor does about a dial.
     fn attach_dialed(&mut self) -> Far {
-        let (id, _) = self.board.dials.pop().expect("something was dialled");
+        let Dial { id, .. } = self.board.dials.pop().expect("something was dialled");
         let (stream, wire) = script();
-        wire.dial_is(Dial::Pending);
+        wire.dial_is(Outcome::Pending);
         self.pump.attach(id.key, stream);
         Far { id, wire }
     }

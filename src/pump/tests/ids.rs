@@ -96,7 +96,7 @@ fn a_dialled_connection_opens_when_it_comes_about() {
     rig.settle();
     let sent_early = rig.board.send(id, b"too early");
 
-    far.wire.dial_is(Dial::Connected);
+    far.wire.dial_is(Outcome::Connected);
     far.wire.arrives(b"hi\n");
     rig.note(&far, WRITABLE);
     rig.settle();
@@ -111,7 +111,7 @@ fn a_dialled_connection_that_never_comes_about_is_closed_once() {
     rig.dial();
     let far = rig.attach_dialed();
 
-    far.wire.dial_is(Dial::Refused(ErrorKind::ConnectionRefused));
+    far.wire.dial_is(Outcome::Refused(ErrorKind::ConnectionRefused));
     rig.note(&far, EVERYTHING);
     rig.settle();
 
@@ -139,7 +139,7 @@ fn a_dialled_connection_is_idle_from_when_it_came_about() {
     let far = rig.attach_dialed();
     rig.pass(20_000);
 
-    far.wire.dial_is(Dial::Connected);
+    far.wire.dial_is(Outcome::Connected);
     rig.note(&far, WRITABLE);
     rig.settle();
     let before = rig.told();
