@@ -126,7 +126,21 @@ pub enum StdinEofArg {
 /// A whole program: reads the command line, runs, prints what went wrong as one line, and gives the
 /// exit status: 0 for an orderly end, 1 for an error, 2 for wrong usage.
 pub fn main<Args: Parser>(run: impl FnOnce(&Args) -> Result<(), String>) -> ExitCode {
-    let args = match Args::try_parse() {
+    main_checked(|_| Ok(()), run)
+}
+
+/// The same for arguments that may not go together in ways that clap cannot be told: where `check` says
+/// so, that is wrong usage, too.
+pub fn main_checked<Args: Parser>(
+    check: impl FnOnce(&Args) -> Result<(), String>,
+    run: impl FnOnce(&Args) -> Result<(), String>,
+) -> ExitCode {
+    let conflict = |why| Args::command().error(clap::error::ErrorKind::ArgumentConflict, why);
+    let checked = Args::try_parse().and_then(|args| match check(&args) {
+        Ok(()) => Ok(args),
+        Err(why) => Err(conflict(why)),
+    });
+    let args = match checked {
         Ok(args) => args,
         Err(error) => {
             // Help and version come this way, too. Where even printing fails, nobody is left to tell.
@@ -190,6 +204,11 @@ fn size(text: &str) -> Result<usize, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
 }
 
+#[cfg(feature = "load")]
+pub(crate) fn some_size(text: &str) -> Result<usize, String> {
+    size(text).and_then(|size| if size == 0 { Err("has to be more than 0".into()) } else { Ok(size) })
+}
+
 /// A line has to have room for the longest character, or it could not be cut between characters.
 fn line_size(text: &str) -> Result<usize, String> {
     size(text).and_then(|size| if size < 4 { Err("has to be at least 4".into()) } else { Ok(size) })
@@ -201,7 +220,7 @@ fn queue_size(text: &str) -> Result<usize, String> {
 }
 
 /// `200ms`, `10s`, `5m`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let unit_at = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
     let wrong = || "not a duration such as 200ms, 10s, 5m, 1h".to_owned();
@@ -217,7 +236,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn some_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn some_duration(text: &str) -> Result<Duration, String> {
     duration(text)
         .and_then(|time| if time.is_zero() { Err("has to be more than 0".into()) } else { Ok(time) })
 }

@@ -24,6 +24,8 @@ pub mod descriptors;
 mod framing;
 mod gather;
 mod limits;
+#[cfg(feature = "load")]
+pub mod load;
 mod mailbox;
 pub mod modes;
 mod outbox;

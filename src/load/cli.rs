@@ -1,0 +1,257 @@
+//! The load tester's command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::address::Place;
+use crate::cli::{DEFAULT_ADDRESS, duration, some_duration, some_size};
+
+use super::echo::Expect;
+use super::message::{NUMBERED_BYTES, Template};
+use super::plan::{Pace, Talk};
+use super::threshold::Threshold;
+
+/// A load tester with an honest clock, for any line-based TCP server.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "switchboard-load", version, max_term_width = 100)]
+#[command(after_help = "With --rate the loop is open: response times count from when a message should have \
+left, so a stall is charged in full. Without it the loop is closed, and stalls are under-counted.\n\
+Exit status: 0 when all went well, 1 on any error or failed --fail-if, 2 on wrong usage.")]
+pub struct LoadArgs {
+    /// Whom to load: host:port, :port or port (loopback), [v6]:port, unix:PATH
+    #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Place::parse)]
+    pub address: Place,
+
+    /// How many connections
+    #[arg(short, long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..))]
+    pub connections: u32,
+
+    /// How long to measure [default: 10s; with --messages: as long as they take]
+    #[arg(short, long, value_name = "DURATION", value_parser = some_duration)]
+    pub duration: Option<Duration>,
+
+    /// How many messages to measure, on all connections together
+    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub messages: Option<u64>,
+
+    /// Messages a second in all, sent on schedule whatever the replies do (open loop)
+    #[arg(short, long, value_name = "N", value_parser = rate)]
+    pub rate: Option<f64>,
+
+    /// Bytes a message, line ending included
+    #[arg(short, long, value_name = "SIZE", default_value = "64", value_parser = some_size)]
+    pub size: usize,
+
+    /// The text of a message, in which {conn} and {seq} stand for numbers; a line ending is added
+    #[arg(short, long, value_name = "TEXT", conflicts_with = "size")]
+    pub message: Option<String>,
+
+    /// The reply to each message is a line of this text, not the message itself
+    #[arg(long, value_name = "TEXT")]
+    pub expect: Option<String>,
+
+    /// Messages in flight on each connection (closed loop)
+    #[arg(short, long, value_name = "N", default_value = "1", conflicts_with = "rate",
+          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub pipeline: u32,
+
+    /// What is awaited: a reply to each; nothing; each message on all other connections
+    #[arg(long, value_enum, value_name = "PATTERN", default_value = "echo")]
+    pub pattern: Pattern,
+
+    /// New connections a second, at most
+    #[arg(long, value_name = "N", value_parser = rate)]
+    pub connect_rate: Option<f64>,
+
+    /// Talk for this long before anything counts [default: 1s; with --messages: 0s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub warmup: Option<Duration>,
+
+    /// How long a connection or a reply is waited for
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = some_duration)]
+    pub timeout: Duration,
+
+    /// A new connection for each message
+    #[arg(long, conflicts_with_all = ["rate", "pipeline", "hold", "pattern"])]
+    pub churn: bool,
+
+    /// Connect and stay silent
+    #[arg(long, conflicts_with_all = ["rate", "pipeline", "messages", "message", "expect", "pattern"])]
+    pub hold: bool,
+
+    /// This machine's addresses to connect from, in turn; one has about 28,000 ports
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub source_ip: Vec<IpAddr>,
+
+    /// How the result looks on stdout
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "human")]
+    pub format: ReportFormat,
+
+    /// Write the latencies to this file as HdrHistogram's percentile distribution, in milliseconds
+    #[arg(long, value_name = "FILE")]
+    pub hgrm: Option<PathBuf>,
+
+    /// Draw latency by percentile and throughput over time to this file
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
+
+    /// Fail when this holds of the result, such as p99>5ms, rate<10000, errors>0; may be repeated
+    #[arg(long, value_name = "CONDITION", value_parser = Threshold::parse)]
+    pub fail_if: Vec<Threshold>,
+
+    /// Threads, each with its own loop
+    #[arg(short, long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub threads: u32,
+
+    /// Without a terminal: say every five seconds how it goes
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// See `LoadArgs::pattern`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pattern {
+    /// A reply to each message
+    Echo,
+    /// Nothing
+    Send,
+    /// Each message on all other connections
+    Chat,
+}
+
+/// See `LoadArgs::format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For a person
+    Human,
+    /// One object, on the last line
+    Json,
+}
+
+impl LoadArgs {
+    /// Whether the arguments go together.
+    ///
+    /// # Errors
+    /// Why they do not.
+    pub fn check(&self) -> Result<(), String> {
+        self.talk().map(drop)
+    }
+
+    /// What is said, or why these arguments do not go together.
+    pub fn talk(&self) -> Result<Talk, String> {
+        let pace = self.rate.map_or(Pace::Closed(u64::from(self.pipeline)), Pace::Open);
+        let expect = match &self.expect {
+            Some(line) => Expect::Line(line.clone().into_bytes()),
+            None => Expect::Echo,
+        };
+        if self.hold {
+            return Ok(Talk::Hold);
+        }
+        if self.churn {
+            return Ok(Talk::Churn(expect));
+        }
+        match self.pattern {
+            Pattern::Echo => Ok(Talk::Echo(pace, expect)),
+            _ if self.expect.is_some() => Err("--expect goes with --pattern echo".into()),
+            Pattern::Send => Ok(Talk::Send(pace)),
+            Pattern::Chat if self.threads > 1 => {
+                Err("--pattern chat takes one thread: every message is awaited on all connections".into())
+            }
+            Pattern::Chat if self.connections < 2 => {
+                Err("--pattern chat takes at least two connections".into())
+            }
+            Pattern::Chat if !self.template().is_numbered() => Err(format!(
+                "--pattern chat has to tell messages apart: --size of more than {NUMBERED_BYTES}, or a \
+                 --message with {{conn}} and {{seq}}"
+            )),
+            Pattern::Chat => Ok(Talk::Chat(pace)),
+        }
+    }
+
+    /// How messages are made.
+    pub fn template(&self) -> Template {
+        match &self.message {
+            Some(text) => Template::of_text(text),
+            None => Template::of_size(self.size),
+        }
+    }
+
+    /// Time before anything counts.
+    pub fn warmup(&self) -> Duration {
+        let by_count = self.messages.is_some() || self.hold;
+        self.warmup.unwrap_or(if by_count { Duration::ZERO } else { Duration::from_secs(1) })
+    }
+
+    /// Time that counts, if it is bounded.
+    pub fn duration(&self) -> Option<Duration> {
+        let default = self.messages.is_none().then_some(Duration::from_secs(10));
+        self.duration.or(default)
+    }
+
+    /// One line on what is being done.
+    pub fn summary(&self) -> String {
+        let what = match (self.hold, self.churn, self.pattern) {
+            (true, ..) => "held".to_owned(),
+            (_, true, _) => "one message each, again and again".to_owned(),
+            (.., Pattern::Echo) => "echo".to_owned(),
+            (.., Pattern::Send) => "send".to_owned(),
+            (.., Pattern::Chat) => "chat".to_owned(),
+        };
+        let pace = match (self.hold || self.churn, self.rate) {
+            (true, _) => String::new(),
+            (_, Some(rate)) => format!(", open loop at {rate} messages/s"),
+            (_, None) => format!(", closed loop with {} in flight each", self.pipeline),
+        };
+        let message = match (&self.message, self.hold) {
+            (_, true) => String::new(),
+            (Some(text), _) => format!(", message {text:?}"),
+            (None, _) => format!(", {} bytes a message", self.size),
+        };
+        let mut times = match (self.duration(), self.messages) {
+            (Some(time), None) => format!(", {time:?}"),
+            (None, Some(count)) => format!(", {count} messages"),
+            (Some(time), Some(count)) => format!(", {count} messages or {time:?}"),
+            (None, None) => String::new(),
+        };
+        if !self.warmup().is_zero() {
+            times += &format!(" after {:?} of warm-up", self.warmup());
+        }
+        format!("{} connections to {}: {what}{pace}{message}{times}", self.connections, self.address)
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if rate.is_finite() && (0.001..=1e9).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err("has to be from 0.001 to 1e9".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        LoadArgs::command().debug_assert();
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for arguments in [
+            &["--pattern", "chat", "-t", "2"][..],
+            &["--pattern", "chat", "-c", "1"],
+            &["--pattern", "chat", "-s", "10"],
+            &["--pattern", "send", "--expect", "x"],
+        ] {
+            let args = LoadArgs::try_parse_from([&["switchboard-load"], arguments].concat()).unwrap();
+            assert!(args.talk().is_err(), "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A whole run: plans, starts the threads, watches, reports.
+
+use std::fs;
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+
+use crate::console::on_signal;
+use crate::descriptors::{self, RESERVED};
+use crate::{Address, Reactor, cannot};
+
+use super::cli::{LoadArgs, ReportFormat};
+use super::live::Live;
+use super::plan::Plan;
+use super::tally::{Slice, Tally};
+use super::tester::{self, Tester};
+use super::{json, plot, report};
+
+/// Below this part of the asked rate a run fell short of it.
+const REACHED: f64 = 0.98;
+
+/// Runs what the arguments ask for and prints the result.
+///
+/// # Errors
+/// One line: why nothing could be run, or that the run failed.
+pub fn run(args: &LoadArgs) -> Result<(), String> {
+    let talk = args.talk()?;
+    let found = args.address.resolve().map_err(cannot(format!("connect to {}", args.address)))?;
+    let target = found[0].clone();
+    check_room(args, &target)?;
+    let plan = Plan {
+        target,
+        sources: args.source_ip.clone(),
+        connections: u64::from(args.connections),
+        first_conn: 0,
+        connect_rate: args.connect_rate,
+        talk,
+        template: args.template(),
+        warmup: args.warmup(),
+        duration: args.duration(),
+        messages: args.messages,
+        timeout: args.timeout,
+    };
+    let (tally, slices) = run_threads(&plan, u64::from(args.threads), Live::new(args))?;
+
+    let achieved = tally.messages as f64 / tally.measured.as_secs_f64().max(1e-9);
+    let fell_short = plan.talk.asked_rate().is_some_and(|asked| achieved < asked * REACHED);
+    // Falling short alone may be the replies that are still on their way at the end.
+    let saturated = !tally.measured.is_zero() && fell_short && (tally.fell_behind || tally.unsent > 0);
+    write_files(args, &tally, &slices)?;
+    let text = match args.format {
+        ReportFormat::Human => report::text(args, &tally, saturated),
+        ReportFormat::Json => format!("{}\n", json::result(args, &tally, saturated)),
+    };
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(cannot("write to stdout")(error));
+        }
+        _ => {}
+    }
+    verdict(args, &tally)
+}
+
+/// Says before anything is begun when so many connections cannot be had, and whose limit it is.
+fn check_room(args: &LoadArgs, target: &Address) -> Result<(), String> {
+    let connections = args.connections as usize;
+    let descriptors = descriptors::raise_limit();
+    if connections + RESERVED > descriptors {
+        return Err(format!(
+            "cannot hold {connections} connections: this process may have {descriptors} descriptors (ulimit -n), \
+             and {RESERVED} are kept for other things"
+        ));
+    }
+    let Address::Tcp(_) = target else { return Ok(()) };
+    let addresses = args.source_ip.len().max(1);
+    match ports_an_address() {
+        Some(ports) if connections > ports * addresses => Err(format!(
+            "cannot hold {connections} connections: {addresses} address(es) have {ports} ports each \
+             (net.ipv4.ip_local_port_range); give more with --source-ip"
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn ports_an_address() -> Option<usize> {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let mut bounds = range.split_whitespace().map(str::parse::<usize>);
+    let (low, high) = (bounds.next()?.ok()?, bounds.next()?.ok()?);
+    Some(high.checked_sub(low)? + 1)
+}
+
+fn run_threads(plan: &Plan, threads: u64, live: Live) -> Result<(Tally, Vec<Slice>), String> {
+    let (watcher, watched) = channel();
+    let mut mailboxes = Vec::new();
+    let mut running = Vec::new();
+    let plans = plan.split(threads);
+    let threads = plans.len();
+    for plan in plans {
+        let (reactor, mailbox) = Reactor::new(tester::limits(&plan)).map_err(cannot("start"))?;
+        let tester = Tester::new(plan, reactor.clock(), watcher.clone());
+        mailboxes.push(mailbox);
+        // It gives back its tally alone: were its end of the channel to live on, watching would not end.
+        let thread = thread::Builder::new()
+            .name("load".into())
+            .spawn(move || reactor.run(tester).map(Tester::into_tally));
+        running.push(thread.map_err(cannot("start a thread"))?);
+    }
+    drop(watcher);
+    on_signal(mailboxes).map_err(cannot("watch for signals"))?;
+
+    let slices = watch(&watched, threads, live);
+    let mut tally = Tally::default();
+    for thread in running {
+        let counted = thread.join().map_err(|_| "a thread of the tester panicked".to_owned())?;
+        tally.add(counted.map_err(cannot("wait for events"))?);
+    }
+    Ok((tally, slices))
+}
+
+/// Slices that the live view shows together: a second's.
+const SHOWN_TOGETHER: usize = 10;
+
+/// Shows each second, and gives all slices back, until the threads have ended.
+fn watch(watched: &Receiver<Slice>, threads: usize, mut live: Live) -> Vec<Slice> {
+    let mut slices: Vec<Slice> = Vec::new();
+    let mut parts = 0;
+    for part in watched {
+        match slices.last_mut().filter(|_| parts > 0) {
+            Some(slice) => slice.add(&part),
+            None => slices.push(part),
+        }
+        parts += 1;
+        if parts == threads {
+            parts = 0;
+            if let Some((first, rest)) =
+                slices.rchunks_exact(SHOWN_TOGETHER).next().and_then(<[_]>::split_first)
+                && slices.len().is_multiple_of(SHOWN_TOGETHER)
+            {
+                let mut second = first.clone();
+                rest.iter().for_each(|slice| second.append(slice));
+                live.show(&second);
+            }
+        }
+    }
+    live.end();
+    slices
+}
+
+fn write_files(args: &LoadArgs, tally: &Tally, slices: &[Slice]) -> Result<(), String> {
+    if let Some(path) = &args.plot {
+        let svg = plot::svg(&args.summary(), tally, slices, args.rate.is_some());
+        fs::write(path, svg).map_err(cannot(format!("write the plot {}", path.display())))?;
+    }
+    if let Some(path) = &args.hgrm {
+        let hgrm = tally.latency.hgrm();
+        fs::write(path, hgrm).map_err(cannot(format!("write the histogram {}", path.display())))?;
+    }
+    Ok(())
+}
+
+fn verdict(args: &LoadArgs, tally: &Tally) -> Result<(), String> {
+    let failed: Vec<String> = args.fail_if.iter().filter_map(|threshold| threshold.failure(tally)).collect();
+    if !failed.is_empty() {
+        return Err(format!("failed: {}", failed.join("; ")));
+    }
+    if tally.failed() > 0 {
+        let counts: Vec<String> =
+            tally.failures.iter().map(|(failure, count)| format!("{count} {}", failure.name())).collect();
+        return Err(format!("failed: {}", counts.join(", ")));
+    }
+    if tally.unanswered > 0 && !tally.interrupted {
+        return Err(format!("failed: {} messages were not answered", tally.unanswered));
+    }
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! The plan in time: from one phase to the next, and what each second brings.
+
+use std::mem;
+
+use rustix::time::{ClockId, clock_gettime};
+
+use super::super::chat::Complete;
+use super::listening::{judge, note_unanswered};
+use super::*;
+
+/// Less than this behind the schedule is the timers' doing.
+const JUST_NOW: Duration = Duration::from_millis(10);
+
+/// The backlog may grow by this part of what is due, and by what is due in the time of a hiccup, before
+/// it is said that the replies fall behind.
+const BACKLOG_GROWTH: f64 = 0.02;
+const HICCUP: Duration = Duration::from_millis(50);
+
+/// Into how many steps unsent messages are counted at most.
+const UNSENT_STEPS: u64 = 100_000;
+
+impl Tester {
+    pub(super) fn follow_the_plan(&mut self, now: Moment, board: &mut Board) {
+        match self.phase {
+            Phase::Ramp => {
+                let tried = self.next_dial == self.slots.len() && self.dialing == 0;
+                if tried && self.up == 0 && !matches!(self.plan.talk, Talk::Churn(_)) {
+                    self.finish(now, board);
+                } else if tried || matches!(self.plan.talk, Talk::Churn(_)) {
+                    self.phase = Phase::Knock { next: now, until: now + self.plan.timeout };
+                    self.follow_the_plan(now, board);
+                }
+            }
+            Phase::Knock { until, .. } if until <= now || self.all_are_let_in() => {
+                self.begin_talking(now, board);
+                self.follow_the_plan(now, board);
+            }
+            Phase::Knock { next, until } if next <= now => {
+                if let Link::Up(id) = self.slots[0].link {
+                    board.send(id, KNOCK);
+                }
+                let next = now + KNOCK_EVERY;
+                self.phase = Phase::Knock { next, until };
+                board.wake_at(next.min(until));
+            }
+            Phase::Knock { next, until } => board.wake_at(next.min(until)),
+            Phase::Warmup(until) if until <= now => {
+                self.phase = Phase::Measure(now);
+                self.begin_to_count(now);
+                self.follow_the_plan(now, board);
+            }
+            Phase::Warmup(until) => board.wake_at(until),
+            Phase::Measure(since) => {
+                let ends = self.plan.duration.map(|duration| since + duration);
+                let all_sent = self.to_send == Some(0) && self.in_flight == 0 && self.has_flushed(board);
+                let nobody_left = self.up == 0
+                    && self.dialing == 0
+                    && self.redial.is_empty()
+                    && self.redial_later.is_empty();
+                if ends.is_some_and(|ends| ends <= now) || all_sent || nobody_left {
+                    self.stop_counting(since, now, board);
+                    self.phase = Phase::Drain { since, until: now + self.plan.timeout };
+                    self.follow_the_plan(now, board);
+                } else if let Some(ends) = ends {
+                    board.wake_at(ends);
+                }
+            }
+            Phase::Drain { until, .. } if until <= now || self.in_flight == 0 => self.finish(now, board),
+            Phase::Drain { until, .. } => board.wake_at(until),
+            Phase::Over => {}
+        }
+    }
+
+    /// Whether all who are connected hear what the first one says; outside a chat that does not matter.
+    fn all_are_let_in(&self) -> bool {
+        let hears = |slot: &Slot| slot.is_let_in || !matches!(slot.link, Link::Up(_));
+        self.book.is_none() || self.slots[1..].iter().all(hears)
+    }
+
+    pub(super) fn stop_counting(&mut self, since: Moment, now: Moment, board: &Board) {
+        self.count_unsent(now, board);
+        self.tally.fell_behind = self.falls_behind();
+        self.tally.measured = now.since(since);
+        self.tally.processor = processor_time().saturating_sub(self.processor_at);
+    }
+
+    /// Where no reply is awaited, a message has to have left at least.
+    fn has_flushed(&self, board: &Board) -> bool {
+        let is_flushed = |slot: &Slot| match slot.link {
+            Link::Up(id) => board.view(id).is_none_or(|view| view.queued_bytes == 0),
+            _ => true,
+        };
+        !matches!(self.plan.talk, Talk::Send(_)) || self.slots.iter().all(is_flushed)
+    }
+
+    /// Whether the backlog grew through the second half of the time that counts.
+    fn falls_behind(&self) -> bool {
+        let (Some(pacer), Some(&(due, backlog))) = (self.pacer, self.backlog.last()) else { return false };
+        let (due_before, backlog_before) = self.backlog[self.backlog.len() / 2];
+        // A hiccup at the very end is no trend.
+        let slack = pacer.due(HICCUP) as f64;
+        let grown = backlog as f64 - backlog_before as f64;
+        grown > slack + (due - due_before) as f64 * BACKLOG_GROWTH
+    }
+
+    fn note_backlog(&mut self, now: Moment) {
+        if let (Some(pacer), Phase::Measure(_)) = (self.pacer, self.phase)
+            && self.to_send != Some(0)
+        {
+            let due = pacer.due(now.since(self.first_paced));
+            self.backlog.push((due, due.saturating_sub(self.paced) + self.in_flight));
+        }
+    }
+
+    /// Messages that should have left by now and could not: they have waited since then.
+    fn count_unsent(&mut self, now: Moment, board: &Board) {
+        if let Talk::Send(_) = self.plan.talk {
+            self.count_queued_as_unsent(board);
+        }
+        let Some(pacer) = self.pacer else { return };
+        // What was due only just now has not been held up.
+        let due = pacer.due(now.since(self.first_paced).saturating_sub(JUST_NOW));
+        let unsent = due.saturating_sub(self.paced).min(self.to_send.unwrap_or(u64::MAX));
+        // There may be a thousand million, so they are counted in steps.
+        let step = (unsent / UNSENT_STEPS).max(1);
+        let mut number = self.paced;
+        let end = self.paced + unsent;
+        while number < end {
+            let count = step.min(end - number);
+            self.tally.latency.note(now.since(self.first_paced + pacer.when(number)), count);
+            number += count;
+        }
+        self.tally.unsent += unsent;
+    }
+
+    /// Where no reply is awaited, a message that is still queued has not left.
+    fn count_queued_as_unsent(&mut self, board: &Board) {
+        let size = self.plan.template.size_of(self.plan.first_conn);
+        for slot in &self.slots {
+            let Link::Up(id) = slot.link else { continue };
+            let queued = board.view(id).map_or(0, |view| view.queued_bytes as u64).div_ceil(size);
+            self.tally.messages = self.tally.messages.saturating_sub(queued);
+            self.tally.unsent += queued;
+        }
+    }
+
+    pub(super) fn finish(&mut self, now: Moment, board: &mut Board) {
+        let phase = self.phase;
+        let Tester { slots, tally, .. } = self;
+        for slot in slots {
+            slot.awaited.end(|finding| judge(finding, tally));
+            for run in slot.awaited.runs() {
+                note_unanswered(tally, phase, run.scheduled, run.count, now);
+            }
+        }
+        if let Some(book) = &self.book {
+            for (scheduled, missing) in book.missing() {
+                note_unanswered(&mut self.tally, phase, scheduled, missing, now);
+            }
+        }
+        let p99 = |latency: &Latencies| latency.percentile_ms(99.0);
+        let slowest = self.slots.iter().enumerate().filter_map(|(place, slot)| {
+            let latency = slot.latency.as_ref().filter(|latency| latency.count() > 0)?;
+            Some((self.plan.first_conn + place as u64, p99(latency)))
+        });
+        self.tally.slowest = slowest.max_by(|left, right| left.1.total_cmp(&right.1));
+        // One connection's latencies are kept coarsely, so they may be rounded up beyond the longest.
+        let longest = self.tally.latency.max_ms();
+        self.tally.slowest = self.tally.slowest.map(|(conn, p99)| (conn, p99.min(longest)));
+        self.tell_slice(now);
+        self.phase = Phase::Over;
+        board.stop();
+    }
+
+    /// Tells what a slice of the time brought, and looks now and then for what has waited too long.
+    pub(super) fn end_slice(&mut self, now: Moment, board: &mut Board) {
+        if now < self.next_slice {
+            return board.wake_at(self.next_slice);
+        }
+        let is_first = self.next_slice == Moment::default();
+        self.next_slice = now + SLICE;
+        board.wake_at(self.next_slice);
+        if now >= self.next_look && self.phase != Phase::Over {
+            self.next_look = now + LOOK_EVERY;
+            self.give_up(now, board);
+        }
+        if self.is_talking() {
+            let later = mem::take(&mut self.redial_later);
+            self.redial.extend(later);
+        }
+        if !is_first && self.phase != Phase::Over {
+            self.note_backlog(now);
+            self.tell_slice(now);
+        }
+    }
+
+    fn tell_slice(&mut self, now: Moment) {
+        let mut slice = mem::replace(&mut self.slice, empty_slice());
+        slice.at = now.since(self.began.unwrap_or(now));
+        slice.measured = match self.phase {
+            Phase::Measure(since) => Some(now.since(since)),
+            Phase::Drain { .. } | Phase::Over => Some(self.tally.measured),
+            _ => None,
+        };
+        slice.connections = self.up;
+        slice.failures = self.tally.failed();
+        // When nobody watches any more, that is no reason to stop.
+        let _ = self.watcher.send(slice);
+    }
+
+    pub(super) fn give_up(&mut self, now: Moment, board: &mut Board) {
+        let is_late = |since: Moment| now.since(since) >= self.plan.timeout;
+        let late: Vec<(usize, ConnId, Failure)> = (0..self.slots.len())
+            .filter_map(|slot| match self.slots[slot].link {
+                Link::Dialing(id, since) if is_late(since) => Some((slot, id)),
+                Link::Up(id) if self.slots[slot].awaited.oldest().is_some_and(|run| is_late(run.sent)) => {
+                    Some((slot, id))
+                }
+                _ => None,
+            })
+            .map(|(slot, id)| (slot, id, Failure::TimedOut))
+            .collect();
+        for (slot, id, failure) in late {
+            self.tally.fail(failure, self.slots[slot].awaited.unanswered().max(1));
+            self.lose(slot, now);
+            board.hang_up(id, Reason::Finished);
+        }
+        let oldest = Moment::default() + now.since(Moment::default() + self.plan.timeout);
+        let given_up = self.book.as_mut().map(|book| book.give_up(oldest)).unwrap_or_default();
+        for (sender, scheduled, missing) in given_up {
+            self.tally.wrong.lost_messages += missing;
+            self.tally.fail(Failure::TimedOut, missing);
+            note_unanswered(&mut self.tally, self.phase, scheduled, missing, now);
+            self.go_on(Complete { sender, count: 1 }, now, board);
+        }
+    }
+}
+
+/// Processor time of this thread so far.
+pub(super) fn processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
+}

@@ -1,0 +1,168 @@
+//! Replies: judged, timed and counted.
+
+use std::mem;
+
+use memchr::memchr;
+
+use super::super::chat::{Complete, Heard};
+use super::super::echo::{Finding, Run, STRAY_BYTES_MAX};
+use super::*;
+
+impl Tester {
+    pub(super) fn receive_echo(&mut self, slot: usize, bytes: &[u8], expect: &Expect, board: &mut Board) {
+        let now = self.clock.now();
+        let Tester { plan, slots, tally, phase, slice, .. } = self;
+        let one = &mut slots[slot];
+        let mut answered = 0;
+        // A time counts whatever is answered within it; a number of messages counts those alone.
+        let counts_all = plan.messages.is_none();
+        let before = one.awaited.unanswered();
+        let latency = &mut one.latency;
+        one.awaited.receive(bytes, expect, &plan.template, |finding| match finding {
+            Finding::Answered(run) => {
+                if counts_all || counts(*phase, run.scheduled) {
+                    answered += run.count;
+                }
+                note_answered(tally, slice, latency, *phase, &run, now);
+            }
+            finding => judge(finding, tally),
+        });
+        self.in_flight -= before - one.awaited.unanswered();
+        if matches!(phase, Phase::Measure(_)) {
+            tally.messages += answered;
+        }
+        match self.plan.talk {
+            Talk::Echo(Pace::Closed(pipeline), _) => {
+                let room = pipeline.saturating_sub(self.slots[slot].awaited.unanswered());
+                self.send(slot, room, now, board);
+            }
+            Talk::Churn(_) if before > 0 && self.slots[slot].awaited.unanswered() == 0 => {
+                let Link::Up(id) = self.slots[slot].link else { return };
+                self.lose(slot, now);
+                board.close(id, Reason::Finished);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn receive_chat(&mut self, slot: usize, mut bytes: &[u8], board: &mut Board) {
+        let now = self.clock.now();
+        let mut tail = mem::take(&mut self.slots[slot].line);
+        while let Some(end) = memchr(b'\n', bytes) {
+            if tail.is_empty() {
+                self.hear(slot, &bytes[..end], now, board);
+            } else {
+                tail.extend_from_slice(&bytes[..end]);
+                self.hear(slot, &tail, now, board);
+                tail.clear();
+            }
+            bytes = &bytes[end + 1..];
+        }
+        // A line without an end is none of ours.
+        if tail.len() + bytes.len() <= STRAY_BYTES_MAX {
+            tail.extend_from_slice(bytes);
+        }
+        self.slots[slot].line = tail;
+    }
+
+    pub(super) fn hear(&mut self, slot: usize, line: &[u8], now: Moment, board: &mut Board) {
+        if matches!(self.phase, Phase::Knock { .. }) && line.ends_with(KNOCK.trim_ascii_end()) {
+            self.slots[slot].is_let_in = true;
+            return;
+        }
+        let Some(book) = &mut self.book else { return };
+        match book.hear(slot, line, &self.plan.template) {
+            Heard::Message { scheduled, sent, lost, complete } => {
+                let run = Run { size: line.len() + 1, count: 1, scheduled, sent };
+                let latency = &mut self.slots[slot].latency;
+                note_answered(&mut self.tally, &mut self.slice, latency, self.phase, &run, now);
+                if lost > 0 {
+                    self.tally.wrong.lost_messages += lost;
+                    self.tally.fail(Failure::Mismatch, lost);
+                }
+                self.complete(complete, now, board);
+            }
+            Heard::Duplicated => judge(Finding::Duplicated(line.len() as u64 + 1), &mut self.tally),
+            Heard::Corrupted { bytes, complete } => {
+                judge(Finding::Corrupted(bytes), &mut self.tally);
+                self.complete(complete, now, board);
+            }
+            Heard::Other => {}
+        }
+    }
+
+    /// Messages of this sender's were heard by all.
+    fn complete(&mut self, complete: Complete, now: Moment, board: &mut Board) {
+        if matches!(self.phase, Phase::Measure(_)) {
+            self.tally.messages += complete.count;
+        }
+        self.go_on(complete, now, board);
+    }
+
+    /// Nobody is waiting for these any more: in a closed loop their sender says the next.
+    pub(super) fn go_on(&mut self, complete: Complete, now: Moment, board: &mut Board) {
+        let Some(book) = &self.book else { return };
+        let pending = book.pending(complete.sender) as u64;
+        self.in_flight = self.in_flight.saturating_sub(complete.count);
+        if let (Talk::Chat(Pace::Closed(pipeline)), 1..) = (&self.plan.talk, complete.count) {
+            let room = pipeline.saturating_sub(pending);
+            self.send(complete.sender, room, now, board);
+        }
+    }
+}
+
+/// Whether a message that left at this moment counts.
+fn counts(phase: Phase, scheduled: Moment) -> bool {
+    match phase {
+        Phase::Measure(since) | Phase::Drain { since, .. } => scheduled >= since,
+        _ => false,
+    }
+}
+
+pub(super) fn note_answered(
+    tally: &mut Tally,
+    slice: &mut Slice,
+    of_slot: &mut Option<Latencies>,
+    phase: Phase,
+    run: &Run,
+    now: Moment,
+) {
+    if matches!(phase, Phase::Measure(_)) {
+        tally.deliveries += run.count;
+        slice.messages += run.count;
+    }
+    if counts(phase, run.scheduled) {
+        let response = now.since(run.scheduled);
+        tally.latency.note(response, run.count);
+        tally.service.note(now.since(run.sent), run.count);
+        slice.latency.note(response, run.count);
+        of_slot.get_or_insert_with(Latencies::coarse).note(response, run.count);
+    }
+}
+
+pub(super) fn note_unanswered(tally: &mut Tally, phase: Phase, scheduled: Moment, count: u64, now: Moment) {
+    if counts(phase, scheduled) {
+        tally.unanswered += count;
+        tally.latency.note(now.since(scheduled), count);
+    }
+}
+
+/// Counts what was wrong about replies.
+pub(super) fn judge(finding: Finding<'_>, tally: &mut Tally) {
+    let wrong = &mut tally.wrong;
+    match finding {
+        Finding::Answered(_) => return,
+        Finding::Lost(messages, bytes) => {
+            wrong.lost_messages += messages;
+            wrong.lost_bytes += bytes;
+        }
+        Finding::Duplicated(bytes) => wrong.duplicated_bytes += bytes,
+        Finding::Corrupted(bytes) => wrong.corrupted_bytes += bytes,
+        Finding::CrossDelivered(bytes) => wrong.cross_delivered_bytes += bytes,
+        Finding::Unasked(bytes) => {
+            wrong.unasked_bytes += bytes.len() as u64;
+            tally.note_unasked(bytes);
+        }
+    }
+    tally.fail(Failure::Mismatch, 1);
+}

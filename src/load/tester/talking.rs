@@ -1,0 +1,158 @@
+//! Messages: made, noted and sent, on schedule or when there is room.
+
+use std::mem;
+
+use crate::Sent;
+
+use super::super::echo::Run;
+use super::clockwork::processor_time;
+use super::*;
+
+impl Tester {
+    pub(super) fn is_talking(&self) -> bool {
+        matches!(self.phase, Phase::Warmup(_) | Phase::Measure(_))
+    }
+
+    /// Sends so many messages on one connection; all of them should have left at `scheduled`. Returns how
+    /// many there were left to send.
+    pub(super) fn send(&mut self, slot: usize, count: u64, scheduled: Moment, board: &mut Board) -> u64 {
+        let Link::Up(id) = self.slots[slot].link else { return 0 };
+        if count == 0 || !self.is_talking() {
+            return 0;
+        }
+        let mut count = count;
+        // What the warm-up sends does not count.
+        if let (Some(left), Phase::Measure(_)) = (&mut self.to_send, self.phase) {
+            count = count.min(*left);
+            *left -= count;
+        }
+        if count == 0 {
+            return 0;
+        }
+        let number = self.plan.first_conn + slot as u64;
+        let mut messages = mem::take(&mut self.messages);
+        messages.clear();
+        let sent = self.clock.now();
+        let one = &mut self.slots[slot];
+        // Noted by runs of messages of one size: mostly all of them.
+        let mut noted = 0;
+        let mut run = Run { size: 0, count: 0, scheduled, sent };
+        for _ in 0..count {
+            let from = messages.len();
+            self.plan.template.push(number, one.seq, &mut messages);
+            one.seq += 1;
+            let size = messages.len() - from;
+            if let Some(book) = &mut self.book {
+                book.say(slot, &messages[from..from + size - 1], scheduled, sent);
+            }
+            if size != run.size && run.count > 0 {
+                note_sent(&self.plan.talk, &mut one.awaited, &messages[noted..from], run);
+                noted = from;
+                run.count = 0;
+            }
+            run.size = size;
+            run.count += 1;
+        }
+        note_sent(&self.plan.talk, &mut one.awaited, &messages[noted..], run);
+        if !matches!(self.plan.talk, Talk::Send(_)) {
+            self.in_flight += count;
+        }
+        match board.send(id, &messages) {
+            Sent::Queued | Sent::Slow(_) => {
+                if matches!(self.phase, Phase::Measure(_)) {
+                    self.tally.tx_bytes += messages.len() as u64;
+                    self.slice.bytes += messages.len() as u64;
+                }
+            }
+            // They were noted as sent, so they will turn out to be unanswered.
+            Sent::Full(_) => self.tally.fail(Failure::QueueFull, count),
+            Sent::Finished | Sent::Gone => {}
+        }
+        self.messages = messages;
+        count
+    }
+
+    /// Sends what the schedule says is due by now.
+    pub(super) fn send_paced(&mut self, board: &mut Board) {
+        let Some(pacer) = self.pacer else { return };
+        let due = pacer.due(self.clock.now().since(self.first_paced));
+        // What is not sent yet stays on the schedule, and its time runs.
+        while self.paced < due && self.in_flight < self.in_flight_max && self.is_talking() {
+            let scheduled = self.first_paced + pacer.when(self.paced);
+            self.paced += 1;
+            for _ in 0..self.slots.len() {
+                let slot = self.turn;
+                self.turn = (self.turn + 1) % self.slots.len();
+                if matches!(self.slots[slot].link, Link::Up(_)) {
+                    let sent = self.send(slot, 1, scheduled, board);
+                    self.count_sent_alone(sent);
+                    break;
+                }
+            }
+        }
+        if self.is_talking() && self.in_flight < self.in_flight_max {
+            board.wake_at(self.first_paced + pacer.when(self.paced));
+        }
+    }
+
+    /// Sends on each connection that has nothing more to send: nothing else holds it back.
+    pub(super) fn send_unpaced(&mut self, batch: u64, board: &mut Board) {
+        let mut sent = false;
+        for slot in 0..self.slots.len() {
+            let Link::Up(id) = self.slots[slot].link else { continue };
+            if board.view(id).is_some_and(|view| view.queued_bytes == 0) {
+                let now = self.clock.now();
+                let count = self.send(slot, batch, now, board);
+                self.count_sent_alone(count);
+                sent |= count > 0;
+            }
+        }
+        if sent {
+            board.call_again();
+        }
+    }
+
+    /// Where no reply is awaited, a message counts when it is sent.
+    pub(super) fn count_sent_alone(&mut self, count: u64) {
+        if matches!(self.plan.talk, Talk::Send(_)) && matches!(self.phase, Phase::Measure(_)) {
+            self.tally.messages += count;
+            self.slice.messages += count;
+        }
+    }
+
+    pub(super) fn begin_talking(&mut self, now: Moment, board: &mut Board) {
+        self.phase = if self.plan.warmup.is_zero() {
+            Phase::Measure(now)
+        } else {
+            Phase::Warmup(now + self.plan.warmup)
+        };
+        self.begin_to_count(now);
+        let (Talk::Echo(pace, _) | Talk::Chat(pace) | Talk::Send(pace)) = self.plan.talk else { return };
+        match pace {
+            Pace::Open(rate) => {
+                self.pacer = Some(Pacer::new(rate));
+                self.first_paced = now;
+            }
+            Pace::Closed(pipeline) if !matches!(self.plan.talk, Talk::Send(_)) => {
+                for slot in 0..self.slots.len() {
+                    let scheduled = self.clock.now();
+                    self.send(slot, pipeline, scheduled, board);
+                }
+            }
+            Pace::Closed(_) => {}
+        }
+    }
+
+    pub(super) fn begin_to_count(&mut self, now: Moment) {
+        if self.phase == Phase::Measure(now) {
+            self.processor_at = processor_time();
+        }
+    }
+}
+
+/// Notes what is awaited on the connection that sent it.
+fn note_sent(talk: &Talk, awaited: &mut Awaited, messages: &[u8], run: Run) {
+    if let Talk::Echo(..) | Talk::Churn(_) = talk {
+        awaited.sent(messages, run);
+    }
+}

@@ -1,0 +1,125 @@
+//! What the load tester leaves behind: files, a result that its schema describes, and an end by interrupt.
+#![cfg(feature = "load")]
+// It is all test code, but clippy knows only functions marked so.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+#[path = "common/load.rs"]
+mod tester;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+use common::{DEADLINE, Server};
+use serde_json::Value;
+use tester::{end_of, free_port, load, serve, start_load};
+
+/// A file for one test, not there yet.
+fn file(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_file(&path);
+    path
+}
+
+#[test]
+fn a_histogram_and_a_plot_are_written() {
+    let server = Server::start(&["--echo"]);
+    let (hgrm, plot) = (file("load.hgrm"), file("load.svg"));
+
+    let run = load(
+        &server.port(),
+        &format!("-n 100 -c 10 --hgrm {} --plot {}", hgrm.to_str().unwrap(), plot.to_str().unwrap()),
+    );
+
+    assert_eq!(run.status, Some(0), "{run:?}");
+    let hgrm = fs::read_to_string(hgrm).unwrap();
+    let head: Vec<&str> = hgrm.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(head, ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"]);
+    assert!(hgrm.lines().any(|line| line.starts_with("#[Max") && line.ends_with(" 100]")), "{hgrm}");
+    let plot = fs::read_to_string(plot).unwrap();
+    assert!(plot.starts_with("<svg") && plot.trim_end().ends_with("</svg>"), "{plot}");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_fails_the_run_in_one_line() {
+    let server = Server::start(&["--echo"]);
+
+    let run = load(&server.port(), "-n 10 --hgrm /no/such/directory/a.hgrm");
+
+    assert_eq!((run.status, run.err.lines().count()), (Some(1), 1), "{run:?}");
+    assert!(run.err.contains("/no/such/directory/a.hgrm"), "{run:?}");
+}
+
+#[test]
+fn an_interrupt_prints_what_there_is() {
+    let (tell, told) = mpsc::channel();
+    let port = serve(move |client, _| {
+        client.answer(|line, number| {
+            if number == 100 {
+                tell.send(()).unwrap();
+            }
+            line
+        });
+    });
+    let tester = start_load(&port, &["-d", "1h", "-c", "1", "--warmup", "0s"]);
+    told.recv_timeout(DEADLINE).expect("it talks");
+
+    tester.signal("INT");
+    let run = end_of(tester);
+
+    assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "{run:?}");
+    for part in ["interrupted", "\nmessages ", "\nlatency "] {
+        assert!(run.out.contains(part), "no {part:?} in {run:?}");
+    }
+}
+
+#[test]
+fn every_result_is_as_the_schema_says() {
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/load.schema.json");
+    let schema: Value = serde_json::from_reader(io::BufReader::new(fs::File::open(schema).unwrap())).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let (echo, chat) = (Server::start(&["--echo"]), Server::start(&["--chat"]));
+    let (echo, chat, nobody) = (echo.port(), chat.port(), free_port());
+
+    for (port, arguments) in [
+        (&echo, "-n 100 -c 10"),
+        (&echo, "-c 10 -r 500 -d 200ms --warmup 0s"),
+        (&echo, "-c 10 --hold -d 100ms"),
+        (&echo, "-c 10 -n 20 --churn"),
+        (&echo, "-c 10 -n 20 -m {seq} --expect 0"),
+        (&chat, "-c 5 -n 20 --pattern chat"),
+        (&chat, "-c 1 -n 20 --pattern send"),
+        (&nobody, "-c 5 -n 20"),
+    ] {
+        let result = load(port, arguments).result();
+
+        let complaints: Vec<String> = validator
+            .iter_errors(&result)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert_eq!(complaints, Vec::<String>::new(), "{arguments}: {result}");
+        let documented = |part: &str| schema["properties"][part]["properties"].as_object().unwrap().clone();
+        for part in ["config", "metrics"] {
+            let mut keys = result[part].as_object().unwrap().keys();
+            let known = documented(part);
+            assert_eq!(keys.find(|key| !known.contains_key(*key)), None, "not in the schema's {part}");
+        }
+    }
+}
+
+#[test]
+fn a_result_without_its_figures_is_not_as_the_schema_says() {
+    let schema = include_str!("../docs/load.schema.json");
+    let validator = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let server = Server::start(&["--echo"]);
+    let result = load(&server.port(), "-n 100 -c 10").result();
+    assert!(validator.is_valid(&result));
+
+    for (path, key) in [("", "config"), ("/metrics", "latency_ms"), ("/metrics/errors", "reset")] {
+        let mut less = result.clone();
+        less.pointer_mut(path).unwrap().as_object_mut().unwrap().remove(key);
+        assert!(!validator.is_valid(&less), "without {path}/{key}");
+    }
+}
