@@ -13,7 +13,7 @@ impl Tester {
         let began = *self.began.get_or_insert(now);
         let pacer = self.plan.connect_rate.map(Pacer::new);
         let allowed = pacer.map_or(u64::MAX, |pacer| pacer.due(now.since(began)));
-        while self.dialing < DIALS_MAX && self.dialed < allowed {
+        while self.dialing < DIALS_MAX && self.dialed < allowed && self.has_use_for_another() {
             let slot = match self.redial.pop_front() {
                 Some(slot) => slot as usize,
                 None if self.next_dial < self.slots.len() => {
@@ -27,6 +27,14 @@ impl Tester {
         }
         if let Some(pacer) = pacer {
             board.wake_at(began + pacer.when(self.dialed));
+        }
+    }
+
+    /// In a churn each connection carries one message, so none is made beyond those.
+    fn has_use_for_another(&self) -> bool {
+        match (&self.plan.talk, self.to_send) {
+            (Talk::Churn(_), Some(left)) => (self.dialing as u64) < left,
+            _ => true,
         }
     }
 
