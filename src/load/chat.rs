@@ -15,6 +15,8 @@ pub struct Book {
     senders: Vec<Sender>,
     /// How many of each sender's messages each receiver has heard: receivers by senders.
     heard: Vec<u32>,
+    /// Receivers that are no more; nobody waits for them.
+    gone: Vec<bool>,
     first_conn: u64,
 }
 
@@ -59,15 +61,39 @@ impl Book {
     /// A book for so many connections, numbered from `first_conn`.
     pub fn new(connections: usize, first_conn: u64) -> Book {
         let senders = (0..connections).map(|_| Sender::default()).collect();
-        Book { senders, heard: vec![0; connections * connections], first_conn }
+        Book {
+            senders,
+            heard: vec![0; connections * connections],
+            gone: vec![false; connections],
+            first_conn,
+        }
     }
 
     /// Notes that the connection at this place said a line (without its ending).
     pub fn say(&mut self, sender: usize, line: &[u8], scheduled: Moment, sent: Moment) {
-        let missing = self.senders.len() - 1;
+        let missing = self.gone.iter().filter(|gone| !**gone).count() - 1;
         let sender = &mut self.senders[sender];
         sender.said += 1;
         sender.pending.push_back(Pending { line: line.to_vec(), scheduled, sent, missing });
+    }
+
+    /// A receiver is no more: what it had not heard is not awaited from it. Whose messages are complete
+    /// by that.
+    pub fn leave(&mut self, receiver: usize) -> Vec<Complete> {
+        if std::mem::replace(&mut self.gone[receiver], true) {
+            return Vec::new();
+        }
+        let count = self.senders.len();
+        let others = self.senders.iter_mut().enumerate().filter(|(place, _)| *place != receiver);
+        let complete = others.map(|(place, sender)| {
+            let first_pending = sender.said - sender.pending.len() as u64;
+            let unheard = u64::from(self.heard[receiver * count + place]).saturating_sub(first_pending);
+            for pending in sender.pending.iter_mut().skip(unheard as usize) {
+                pending.missing = pending.missing.saturating_sub(1);
+            }
+            Complete { sender: place, count: sender.pop_complete() }
+        });
+        complete.filter(|complete| complete.count > 0).collect()
     }
 
     /// Messages of this sender that somebody has not heard.
@@ -150,6 +176,16 @@ impl Heard {
 }
 
 impl Sender {
+    /// Takes off the messages that everybody has heard; returns how many.
+    fn pop_complete(&mut self) -> u64 {
+        let mut count = 0;
+        while self.pending.front().is_some_and(|pending| pending.missing == 0) {
+            self.pending.pop_front();
+            count += 1;
+        }
+        count
+    }
+
     fn heard_at(&mut self, at: usize, place: usize, lost: u64) -> Heard {
         // Those before it that this receiver skipped will not come any more.
         for skipped in self.pending.range_mut(at - lost as usize..at) {
@@ -158,11 +194,7 @@ impl Sender {
         let pending = &mut self.pending[at];
         pending.missing = pending.missing.saturating_sub(1);
         let (scheduled, sent) = (pending.scheduled, pending.sent);
-        let mut complete = Complete { sender: place, count: 0 };
-        while self.pending.front().is_some_and(|pending| pending.missing == 0) {
-            self.pending.pop_front();
-            complete.count += 1;
-        }
+        let complete = Complete { sender: place, count: self.pop_complete() };
         Heard::Message { scheduled, sent, lost, complete }
     }
 }

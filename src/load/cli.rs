@@ -131,12 +131,26 @@ pub enum ReportFormat {
     Json,
 }
 
+/// The longest message, and the most in flight on one connection.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
+const IN_FLIGHT_BYTES_MAX: usize = 256 << 20;
+
 impl LoadArgs {
     /// Whether the arguments go together.
     ///
     /// # Errors
     /// Why they do not.
     pub fn check(&self) -> Result<(), String> {
+        let bytes = self.message.as_ref().map_or(self.size, String::len);
+        if bytes > MESSAGE_BYTES_MAX {
+            return Err("a message may have 64M bytes at most".into());
+        }
+        if bytes.saturating_mul(self.pipeline as usize) > IN_FLIGHT_BYTES_MAX {
+            return Err("--pipeline times --size may be 256M at most".into());
+        }
+        if self.message.as_ref().is_some_and(|text| text.contains('\n')) {
+            return Err("--message is one line; its line ending is added".into());
+        }
         self.talk().map(drop)
     }
 

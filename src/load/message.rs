@@ -134,15 +134,14 @@ impl Template {
         None
     }
 
-    /// Whether a message can be told from all others.
+    /// Whether a message can be told from all others: it has both numbers, once each and apart.
     pub fn is_numbered(&self) -> bool {
-        let has = |part: &Part| match part {
-            Part::Conn(_) => true,
-            Part::Seq(_) => true,
-            Part::Text(_) | Part::Check => false,
-        };
-        let room = self.size.is_none_or(|size| size > NUMBERED_BYTES);
-        room && self.parts.iter().filter(|part| has(part)).count() >= 2
+        let count = |is_field: fn(&Part) -> bool| self.parts.iter().filter(|part| is_field(part)).count();
+        let is_number = |part: &Part| matches!(part, Part::Conn(_) | Part::Seq(_));
+        let apart = !self.parts.windows(2).any(|pair| pair.iter().all(is_number));
+        let both = count(|part| matches!(part, Part::Conn(_))) == 1
+            && count(|part| matches!(part, Part::Seq(_))) == 1;
+        self.size.is_none_or(|size| size > NUMBERED_BYTES) && both && apart
     }
 
     fn read(&self, line: &[u8]) -> Option<Claim> {

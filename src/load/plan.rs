@@ -75,6 +75,10 @@ impl Plan {
     /// The shares of so many threads; the first ones get what does not divide evenly.
     pub fn split(&self, threads: u64) -> Vec<Plan> {
         let share = |whole: u64, thread: u64| whole / threads + u64::from(thread < whole % threads);
+        // Messages go with connections, as the rate does; differences of rounded sums add up exactly.
+        let messages_of_first = |messages: u64, connections: u64| {
+            (u128::from(messages) * u128::from(connections) / u128::from(self.connections)) as u64
+        };
         let mut first_conn = self.first_conn;
         (0..threads)
             .map(|thread| {
@@ -85,7 +89,11 @@ impl Plan {
                     first_conn,
                     connect_rate: self.connect_rate.map(|rate| rate * part),
                     talk: self.talk.scaled(part),
-                    messages: self.messages.map(|messages| share(messages, thread)),
+                    messages: self.messages.map(|messages| {
+                        let before = first_conn - self.first_conn;
+                        messages_of_first(messages, before + connections)
+                            - messages_of_first(messages, before)
+                    }),
                     ..self.clone()
                 };
                 first_conn += connections;

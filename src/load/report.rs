@@ -29,7 +29,11 @@ fn write(out: &mut String, args: &LoadArgs, tally: &Tally, saturated: bool) -> f
         writeln!(out, "interrupted after {seconds:.1} s: this is what there is")?;
     }
     writeln!(out)?;
-    writeln!(out, "connections   {} of {}", tally.connected, args.connections)?;
+    if args.churn {
+        writeln!(out, "connections   {} made, {} at a time", tally.connected, args.connections)?;
+    } else {
+        writeln!(out, "connections   {} of {}", tally.connected, args.connections)?;
+    }
     if !args.hold {
         let (rx, tx) = (tally.rx_bytes as f64 / 1e6 / seconds, tally.tx_bytes as f64 / 1e6 / seconds);
         writeln!(
@@ -45,11 +49,7 @@ fn write(out: &mut String, args: &LoadArgs, tally: &Tally, saturated: bool) -> f
         writeln!(out, "bytes         {tx:.2} MB/s sent, {rx:.2} MB/s received")?;
     }
     if tally.unsent > 0 {
-        writeln!(
-            out,
-            "not sent      {} messages of the schedule; they are counted below with their age",
-            tally.unsent
-        )?;
+        writeln!(out, "not sent      {} messages that should have left by the end", tally.unsent)?;
     }
     if let Some(asked) = args.rate {
         let achieved = tally.messages as f64 / seconds;
@@ -59,7 +59,7 @@ fn write(out: &mut String, args: &LoadArgs, tally: &Tally, saturated: bool) -> f
     writeln!(out)?;
     write_head(out)?;
     write_row(out, "connect", &tally.connect)?;
-    if args.rate.is_some() {
+    if args.rate.is_some() && tally.latency.count() > 0 {
         write_row(out, "response", &tally.latency)?;
         write_row(out, "service", &tally.service)?;
         writeln!(out, "response counts from when a message should have left, service from when it did")?;
@@ -77,10 +77,10 @@ fn write(out: &mut String, args: &LoadArgs, tally: &Tally, saturated: bool) -> f
         writeln!(out)?;
         write_bars(out, &tally.latency)?;
     }
-    write_troubles(out, args, tally)?;
-    let busy = tally.processor.as_secs_f64() / seconds / f64::from(args.threads);
+    write_troubles(out, tally)?;
+    let busy = tally.busiest;
     writeln!(out)?;
-    write!(out, "the tester used {:.0} % of its processor", busy * 100.0)?;
+    write!(out, "the tester's busiest thread used {:.0} % of its processor", busy * 100.0)?;
     if tally.messages > 0 {
         write!(out, ", {:.2} us a message", tally.processor.as_secs_f64() * 1e6 / tally.messages as f64)?;
     }
@@ -140,7 +140,7 @@ fn write_bars(out: &mut String, latencies: &Latencies) -> fmt::Result {
     Ok(())
 }
 
-fn write_troubles(out: &mut String, args: &LoadArgs, tally: &Tally) -> fmt::Result {
+fn write_troubles(out: &mut String, tally: &Tally) -> fmt::Result {
     if tally.failed() == 0 && tally.unanswered == 0 {
         return Ok(());
     }
@@ -177,8 +177,7 @@ fn write_troubles(out: &mut String, args: &LoadArgs, tally: &Tally) -> fmt::Resu
     if tally.failures.contains_key(&super::tally::Failure::NoPorts) {
         writeln!(
             out,
-            "no ports: spread over more --source-ip, or use fewer connections than {}",
-            args.connections
+            "no ports: an address has some 28,000, and --source-ip has to name this machine's own"
         )?;
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! A whole run: plans, starts the threads, watches, reports.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, channel};
@@ -11,8 +13,8 @@ use crate::{Address, Reactor, cannot};
 
 use super::cli::{LoadArgs, ReportFormat};
 use super::live::Live;
-use super::plan::Plan;
-use super::tally::{Slice, Tally};
+use super::plan::{Plan, Talk};
+use super::tally::{SLICE, Slice, Tally};
 use super::tester::{self, Tester};
 use super::{json, plot, report};
 
@@ -33,7 +35,7 @@ pub fn run(args: &LoadArgs) -> Result<(), String> {
         sources: args.source_ip.clone(),
         connections: u64::from(args.connections),
         first_conn: 0,
-        connect_rate: args.connect_rate,
+        connect_rate: args.connect_rate.or(matches!(talk, Talk::Chat(_)).then_some(CHAT_CONNECT_RATE)),
         talk,
         template: args.template(),
         warmup: args.warmup(),
@@ -47,7 +49,6 @@ pub fn run(args: &LoadArgs) -> Result<(), String> {
     let fell_short = plan.talk.asked_rate().is_some_and(|asked| achieved < asked * REACHED);
     // Falling short alone may be the replies that are still on their way at the end.
     let saturated = !tally.measured.is_zero() && fell_short && (tally.fell_behind || tally.unsent > 0);
-    write_files(args, &tally, &slices)?;
     let text = match args.format {
         ReportFormat::Human => report::text(args, &tally, saturated),
         ReportFormat::Json => format!("{}\n", json::result(args, &tally, saturated)),
@@ -58,7 +59,9 @@ pub fn run(args: &LoadArgs) -> Result<(), String> {
         }
         _ => {}
     }
-    verdict(args, &tally)
+    // Printed first: a file that cannot be written must not cost the result.
+    let written = write_files(args, &tally, &slices);
+    verdict(args, &tally).and(written)
 }
 
 /// Says before anything is begun when so many connections cannot be had, and whose limit it is.
@@ -94,7 +97,6 @@ fn run_threads(plan: &Plan, threads: u64, live: Live) -> Result<(Tally, Vec<Slic
     let mut mailboxes = Vec::new();
     let mut running = Vec::new();
     let plans = plan.split(threads);
-    let threads = plans.len();
     for plan in plans {
         let (reactor, mailbox) = Reactor::new(tester::limits(&plan)).map_err(cannot("start"))?;
         let tester = Tester::new(plan, reactor.clock(), watcher.clone());
@@ -108,7 +110,7 @@ fn run_threads(plan: &Plan, threads: u64, live: Live) -> Result<(Tally, Vec<Slic
     drop(watcher);
     on_signal(mailboxes).map_err(cannot("watch for signals"))?;
 
-    let slices = watch(&watched, threads, live);
+    let slices = watch(&watched, live);
     let mut tally = Tally::default();
     for thread in running {
         let counted = thread.join().map_err(|_| "a thread of the tester panicked".to_owned())?;
@@ -117,33 +119,36 @@ fn run_threads(plan: &Plan, threads: u64, live: Live) -> Result<(Tally, Vec<Slic
     Ok((tally, slices))
 }
 
-/// Slices that the live view shows together: a second's.
-const SHOWN_TOGETHER: usize = 10;
+/// New connections a second in a chat, unless it is said otherwise. ncat's backlog is 10: faster, and
+/// some would wait for a second SYN while the others already talk.
+const CHAT_CONNECT_RATE: f64 = 200.0;
 
-/// Shows each second, and gives all slices back, until the threads have ended.
-fn watch(watched: &Receiver<Slice>, threads: usize, mut live: Live) -> Vec<Slice> {
-    let mut slices: Vec<Slice> = Vec::new();
-    let mut parts = 0;
+/// Slices that the live view shows together: a second's.
+const SHOWN_TOGETHER: u128 = 10;
+
+/// Shows each second, and gives all slices back, until the threads have ended. Threads tell of their
+/// slices at about the same times, so these are put together by when they were.
+fn watch(watched: &Receiver<Slice>, mut live: Live) -> Vec<Slice> {
+    let mut slices: BTreeMap<u128, Slice> = BTreeMap::new();
+    let mut shown_to = 0;
     for part in watched {
-        match slices.last_mut().filter(|_| parts > 0) {
-            Some(slice) => slice.add(&part),
-            None => slices.push(part),
+        let place = (part.at + SLICE / 2).as_millis() / SLICE.as_millis();
+        match slices.entry(place) {
+            Entry::Occupied(mut slice) => slice.get_mut().add(&part),
+            Entry::Vacant(vacant) => drop(vacant.insert(part)),
         }
-        parts += 1;
-        if parts == threads {
-            parts = 0;
-            if let Some((first, rest)) =
-                slices.rchunks_exact(SHOWN_TOGETHER).next().and_then(<[_]>::split_first)
-                && slices.len().is_multiple_of(SHOWN_TOGETHER)
-            {
-                let mut second = first.clone();
-                rest.iter().for_each(|slice| second.append(slice));
-                live.show(&second);
+        if place > shown_to + SHOWN_TOGETHER {
+            let mut second = slices.range(shown_to..shown_to + SHOWN_TOGETHER).map(|(_, slice)| slice);
+            if let Some(first) = second.next() {
+                let mut shown = first.clone();
+                second.for_each(|slice| shown.append(slice));
+                live.show(&shown);
             }
+            shown_to += SHOWN_TOGETHER;
         }
     }
     live.end();
-    slices
+    slices.into_values().collect()
 }
 
 fn write_files(args: &LoadArgs, tally: &Tally, slices: &[Slice]) -> Result<(), String> {

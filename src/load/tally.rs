@@ -215,6 +215,8 @@ pub struct Tally {
     pub measured: Duration,
     /// Processor time that this used within it.
     pub processor: Duration,
+    /// The part of its processor that the busiest thread used.
+    pub busiest: f64,
     /// In an open loop: whether the replies fell behind the schedule, more and more.
     pub fell_behind: bool,
     /// Whether it was ended before its time.
@@ -268,6 +270,7 @@ impl Tally {
         };
         self.measured = self.measured.max(other.measured);
         self.processor += other.processor;
+        self.busiest = self.busiest.max(other.busiest);
         self.fell_behind |= other.fell_behind;
         self.interrupted |= other.interrupted;
     }

@@ -21,7 +21,8 @@ use super::pacer::Pacer;
 use super::plan::{Pace, Plan, Talk};
 use super::tally::{Failure, Latencies, SLICE, Slice, Tally};
 
-/// Connections being dialled at a time: fewer than fit into any listener's backlog.
+/// Connections being dialled at a time. Those that stand in the listener's backlog are not counted: for
+/// these there is `--connect-rate`.
 const DIALS_MAX: usize = 100;
 
 /// What is said in a chat to find out who has been let in, and how often.
@@ -73,6 +74,8 @@ pub struct Tester {
     redial_later: Vec<u32>,
     /// What was due and what of it was unanswered at the end of each slice that counts.
     backlog: Vec<(u64, u64)>,
+    /// The last of a number of messages left long after it should have.
+    left_late: bool,
     began: Option<Moment>,
     pacer: Option<Pacer>,
     /// Messages sent on the schedule since the first.
@@ -163,6 +166,7 @@ impl Tester {
             redial: VecDeque::new(),
             redial_later: Vec::new(),
             backlog: Vec::new(),
+            left_late: false,
             began: None,
             pacer: None,
             paced: 0,
@@ -239,12 +243,12 @@ impl App for Tester {
                 self.tally.fail(Failure::ClosedEarly, 1);
             }
             let now = self.clock.now();
-            self.lose(slot, now);
+            self.lose(slot, now, board);
         }
         board.close(id, Reason::Finished);
     }
 
-    fn closed(&mut self, id: ConnId, why: &Reason, _board: &mut Board) {
+    fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
         let Some(slot) = self.slot(id) else { return };
         if self.phase != Phase::Over {
             let (failure, error) = match why {
@@ -259,7 +263,7 @@ impl App for Tester {
             }
         }
         let now = self.clock.now();
-        self.lose(slot, now);
+        self.lose(slot, now, board);
     }
 
     fn message(&mut self, mail: Mail, board: &mut Board) {

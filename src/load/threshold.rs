@@ -69,11 +69,12 @@ impl Threshold {
         };
         let is_time = unit == " ms";
         let fails = match self.fails {
-            // Of nothing measured no time can be said to be good.
-            _ if is_time && latency.count() == 0 => true,
             Comparison::Above => value > self.bound,
             Comparison::Below => value < self.bound,
         };
+        if is_time && latency.count() == 0 {
+            return Some(format!("{}: nothing was measured", self.text));
+        }
         fails.then(|| format!("{}: it was {value:.3}{unit}", self.text))
     }
 }

@@ -31,9 +31,19 @@ impl Tester {
                     self.follow_the_plan(now, board);
                 }
             }
-            Phase::Knock { until, .. } if until <= now || self.all_are_let_in() => {
+            Phase::Knock { .. } if self.all_are_let_in() => {
                 self.begin_talking(now, board);
                 self.follow_the_plan(now, board);
+            }
+            Phase::Knock { until, .. } if until <= now => {
+                let deaf = self.slots[1..].iter().filter(|slot| !slot.is_let_in).count() as u64;
+                self.tally.fail(Failure::TimedOut, deaf);
+                self.tally.first_error.get_or_insert_with(|| {
+                    format!(
+                        "{deaf} connections heard nothing: the server has not let them in, or relays nothing"
+                    )
+                });
+                self.finish(now, board);
             }
             Phase::Knock { next, until } if next <= now => {
                 if let Link::Up(id) = self.slots[0].link {
@@ -79,9 +89,17 @@ impl Tester {
 
     pub(super) fn stop_counting(&mut self, since: Moment, now: Moment, board: &Board) {
         self.count_unsent(now, board);
-        self.tally.fell_behind = self.falls_behind();
+        self.tally.fell_behind = self.left_late || self.falls_behind();
         self.tally.measured = now.since(since);
         self.tally.processor = processor_time().saturating_sub(self.processor_at);
+        self.tally.busiest = self.tally.processor.as_secs_f64() / self.tally.measured.as_secs_f64().max(1e-9);
+    }
+
+    /// Notes, when the last of a number of messages has left, whether it left late.
+    pub(super) fn note_last_sent(&mut self, pacer: Pacer, now: Moment) {
+        let scheduled = pacer.when(self.paced.saturating_sub(1));
+        let late = now.since(self.first_paced + scheduled);
+        self.left_late |= late > HICCUP + scheduled.mul_f64(BACKLOG_GROWTH);
     }
 
     /// Where no reply is awaited, a message has to have left at least.
@@ -141,6 +159,7 @@ impl Tester {
             let queued = board.view(id).map_or(0, |view| view.queued_bytes as u64).div_ceil(size);
             self.tally.messages = self.tally.messages.saturating_sub(queued);
             self.tally.unsent += queued;
+            self.tally.tx_bytes = self.tally.tx_bytes.saturating_sub(queued * size);
         }
     }
 
@@ -181,7 +200,7 @@ impl Tester {
         self.next_slice = now + SLICE;
         board.wake_at(self.next_slice);
         if now >= self.next_look && self.phase != Phase::Over {
-            self.next_look = now + LOOK_EVERY;
+            self.next_look = now + LOOK_EVERY.min(self.plan.timeout / 4);
             self.give_up(now, board);
         }
         if self.is_talking() {
@@ -222,7 +241,7 @@ impl Tester {
             .collect();
         for (slot, id, failure) in late {
             self.tally.fail(failure, self.slots[slot].awaited.unanswered().max(1));
-            self.lose(slot, now);
+            self.lose(slot, now, board);
             board.hang_up(id, Reason::Finished);
         }
         let oldest = Moment::default() + now.since(Moment::default() + self.plan.timeout);

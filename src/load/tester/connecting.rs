@@ -62,7 +62,7 @@ impl Tester {
     }
 
     /// A connection of ours is no more: what it had sent will not be answered.
-    pub(super) fn lose(&mut self, slot: usize, now: Moment) {
+    pub(super) fn lose(&mut self, slot: usize, now: Moment, board: &mut Board) {
         let lost = &mut self.slots[slot];
         let was_up = match mem::replace(&mut lost.link, Link::Down) {
             Link::Up(_) => {
@@ -82,6 +82,10 @@ impl Tester {
         self.in_flight -= awaited.unanswered();
         for run in awaited.runs() {
             note_unanswered(&mut self.tally, self.phase, run.scheduled, run.count, now);
+        }
+        let complete = self.book.as_mut().map(|book| book.leave(slot)).unwrap_or_default();
+        for complete in complete {
+            self.go_on(complete, now, board);
         }
         if matches!(self.plan.talk, Talk::Churn(_)) && self.is_talking() {
             if was_up {

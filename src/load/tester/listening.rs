@@ -38,7 +38,7 @@ impl Tester {
             }
             Talk::Churn(_) if before > 0 && self.slots[slot].awaited.unanswered() == 0 => {
                 let Link::Up(id) = self.slots[slot].link else { return };
-                self.lose(slot, now);
+                self.lose(slot, now, board);
                 board.close(id, Reason::Finished);
             }
             _ => {}

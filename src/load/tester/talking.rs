@@ -8,6 +8,12 @@ use super::super::echo::Run;
 use super::clockwork::processor_time;
 use super::*;
 
+/// Messages sent on the schedule in one turn; replies have to be read between.
+const PACED_MAX: u32 = 1 << 16;
+
+/// Where no reply is awaited, so much may be queued on a connection before its turn is passed over.
+const SEND_QUEUE_MAX: usize = 64 << 10;
+
 impl Tester {
     pub(super) fn is_talking(&self) -> bool {
         matches!(self.phase, Phase::Warmup(_) | Phase::Measure(_))
@@ -77,22 +83,43 @@ impl Tester {
         let Some(pacer) = self.pacer else { return };
         let due = pacer.due(self.clock.now().since(self.first_paced));
         // What is not sent yet stays on the schedule, and its time runs.
+        let mut left_in_turn = PACED_MAX;
         while self.paced < due && self.in_flight < self.in_flight_max && self.is_talking() {
+            if self.to_send == Some(0) {
+                return;
+            }
+            if left_in_turn == 0 {
+                return board.call_again();
+            }
+            left_in_turn -= 1;
+            let Some(slot) = self.next_in_turn(board) else { break };
             let scheduled = self.first_paced + pacer.when(self.paced);
             self.paced += 1;
-            for _ in 0..self.slots.len() {
-                let slot = self.turn;
-                self.turn = (self.turn + 1) % self.slots.len();
-                if matches!(self.slots[slot].link, Link::Up(_)) {
-                    let sent = self.send(slot, 1, scheduled, board);
-                    self.count_sent_alone(sent);
-                    break;
-                }
+            let sent = self.send(slot, 1, scheduled, board);
+            self.count_sent_alone(sent);
+            if self.to_send == Some(0) {
+                let now = self.clock.now();
+                return self.note_last_sent(pacer, now);
             }
         }
-        if self.is_talking() && self.in_flight < self.in_flight_max {
+        if self.is_talking() && self.paced >= due {
             board.wake_at(self.first_paced + pacer.when(self.paced));
         }
+    }
+
+    /// The connection whose turn it is: one that is up and, where no reply would tell, takes what it is
+    /// sent.
+    fn next_in_turn(&mut self, board: &Board) -> Option<usize> {
+        for _ in 0..self.slots.len() {
+            let slot = self.turn;
+            self.turn = (self.turn + 1) % self.slots.len();
+            let Link::Up(id) = self.slots[slot].link else { continue };
+            let takes = || board.view(id).is_some_and(|view| view.queued_bytes < SEND_QUEUE_MAX);
+            if !matches!(self.plan.talk, Talk::Send(_)) || takes() {
+                return Some(slot);
+            }
+        }
+        None
     }
 
     /// Sends on each connection that has nothing more to send: nothing else holds it back.
