@@ -16,6 +16,9 @@ const JUST_NOW: Duration = Duration::from_millis(10);
 const BACKLOG_GROWTH: f64 = 0.02;
 const HICCUP: Duration = Duration::from_millis(50);
 
+/// The last of a number of messages may be late by the same part of its schedule, and by this.
+const LATE: Duration = Duration::from_millis(5);
+
 /// Into how many steps unsent messages are counted at most.
 const UNSENT_STEPS: u64 = 100_000;
 
@@ -99,7 +102,7 @@ impl Tester {
     pub(super) fn note_last_sent(&mut self, pacer: Pacer, now: Moment) {
         let scheduled = pacer.when(self.paced.saturating_sub(1));
         let late = now.since(self.first_paced + scheduled);
-        self.left_late |= late > HICCUP + scheduled.mul_f64(BACKLOG_GROWTH);
+        self.left_late |= late > LATE + scheduled.mul_f64(BACKLOG_GROWTH);
     }
 
     /// Where no reply is awaited, a message has to have left at least.
