@@ -21,7 +21,8 @@ use super::threshold::Threshold;
 left, so a stall is charged in full. Without it the loop is closed, and stalls are under-counted.\n\
 Exit status: 0 when all went well, 1 on any error or failed --fail-if, 2 on wrong usage.")]
 pub struct LoadArgs {
-    /// Whom to load: host:port, :port or port (loopback), [v6]:port, unix:PATH
+    /// Whom to load.
+    #[arg(help = "Whom to load: host:port, :port or port (loopback), [v6]:port, unix:PATH")]
     #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Place::parse)]
     pub address: Place,
 
