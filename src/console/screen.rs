@@ -3,6 +3,9 @@
 //! cannot stop it.
 //!
 //! At any time one buffer is being filled, one waits and one is being written, and each is bounded.
+//!
+//! The thread writes at once what comes after a silence. What comes soon after that it lets gather for
+//! a moment: waking a thread for each line of a burst costs more than making the line.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
@@ -19,9 +22,19 @@ use crate::Mailbox;
 use super::Mail;
 
 /// A buffer that is this full is full, where the one who fills it can wait.
-const WAIT_MARK_BYTES: usize = 256 << 10;
+const WAIT_MARK_BYTES: usize = 512 << 10;
 /// The same where lines are skipped: so much has to fit at once, such as a long list of connections.
 const SKIP_MARK_BYTES: usize = 4 << 20;
+/// A buffer keeps so much memory for the next time: what one read brings may overshoot the mark, and
+/// memory that was given back has to be cleared by the system before it is had again.
+const KEPT_BYTES: usize = 2 * WAIT_MARK_BYTES;
+
+/// When so much waits, it is written whatever the time; it is well over what one write call costs.
+const GATHERED_BYTES: usize = 256 << 10;
+/// The least time between two writes of less than that. A script may answer what it reads on stdout,
+/// and waits for it; nobody waits for status lines.
+const DATA_PAUSE: Duration = Duration::from_micros(200);
+const STATUS_PAUSE: Duration = Duration::from_millis(2);
 
 /// What to do with a line when the screen is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +68,8 @@ struct Slot {
     being_written: usize,
     /// The filler found no room and wants to know when there is some.
     wants_room: bool,
+    /// All is to be written now, without a pause.
+    hurries: bool,
     broken: bool,
 }
 
@@ -67,7 +82,7 @@ impl Screen {
     pub fn stdout(when_full: WhenFull, mailbox: Mailbox<Mail>) -> io::Result<Screen> {
         // A duplicate of the descriptor: std's own stdout would cut what is written at line endings.
         let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-        Screen::open(file, when_full, Some(mailbox))
+        Screen::open(file, when_full, DATA_PAUSE, Some(mailbox))
     }
 
     /// A screen on this process's stderr. When nobody can read what is said there, there is nobody to
@@ -77,10 +92,15 @@ impl Screen {
     /// When the system gives no descriptor or no thread.
     pub fn stderr() -> io::Result<Screen> {
         let file = File::from(io::stderr().as_fd().try_clone_to_owned()?);
-        Screen::open(file, WhenFull::Skip, None)
+        Screen::open(file, WhenFull::Skip, STATUS_PAUSE, None)
     }
 
-    fn open(file: File, when_full: WhenFull, mailbox: Option<Mailbox<Mail>>) -> io::Result<Screen> {
+    fn open(
+        file: File,
+        when_full: WhenFull,
+        pause: Duration,
+        mailbox: Option<Mailbox<Mail>>,
+    ) -> io::Result<Screen> {
         let shared = Arc::new(Shared::default());
         let for_thread = shared.clone();
         let run = move || {
@@ -88,7 +108,7 @@ impl Screen {
                 // When the loop has ended there is nobody who wants to know.
                 let _ = mailbox.as_ref().map(|mailbox| mailbox.post(mail));
             };
-            write_all(file, &for_thread, tell);
+            write_all(file, &for_thread, pause, tell);
         };
         thread::Builder::new().name("screen".into()).spawn(run)?;
         Ok(Screen { shared, filling: Vec::new(), skipped: 0, when_full })
@@ -129,15 +149,21 @@ impl Screen {
         }
         let mark = self.mark();
         let mut slot = self.shared.lock();
+        let before = slot.waiting.len();
         if slot.broken {
             self.filling.clear();
-        } else if slot.waiting.is_empty() {
+        } else if before == 0 {
             mem::swap(&mut slot.waiting, &mut self.filling);
-            self.shared.changed.notify_all();
-        } else if slot.waiting.len() + self.filling.len() <= mark {
+        } else if before + self.filling.len() <= mark {
             slot.waiting.append(&mut self.filling);
         } else {
             slot.wants_room = true;
+            return;
+        }
+        let wakes = slot.wakes_writer(before);
+        drop(slot);
+        if wakes {
+            self.shared.changed.notify_all();
         }
     }
 
@@ -147,7 +173,7 @@ impl Screen {
         let shared = self.shared.clone();
         loop {
             self.hand_over();
-            let slot = shared.lock();
+            let mut slot = shared.lock();
             let left = slot.waiting.len() + slot.being_written + self.filling.len();
             let time_left = patience.saturating_sub(began.elapsed());
             if slot.broken || left == 0 {
@@ -156,6 +182,8 @@ impl Screen {
             if time_left.is_zero() {
                 return left;
             }
+            slot.hurries = true;
+            shared.changed.notify_all();
             let _ = shared.changed.wait_timeout(slot, time_left);
         }
     }
@@ -180,6 +208,14 @@ impl Shared {
     }
 }
 
+impl Slot {
+    /// Whether what was just put here, where so many bytes were `before`, is news to the thread: it
+    /// sleeps for as long as nothing waits, and else for a pause, unless much waits.
+    fn wakes_writer(&self, before: usize) -> bool {
+        before == 0 || (before < GATHERED_BYTES && self.waiting.len() >= GATHERED_BYTES)
+    }
+}
+
 /// Appends whole log lines to what waits to be written; throws them away where too much waits.
 #[derive(Debug)]
 pub struct LogWriter {
@@ -189,9 +225,12 @@ pub struct LogWriter {
 impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut slot = self.shared.lock();
-        if !slot.broken && slot.waiting.len() < SKIP_MARK_BYTES {
+        let before = slot.waiting.len();
+        if !slot.broken && before < SKIP_MARK_BYTES {
             slot.waiting.extend_from_slice(line);
-            self.shared.changed.notify_all();
+            if slot.wakes_writer(before) {
+                self.shared.changed.notify_all();
+            }
         }
         Ok(line.len())
     }
@@ -201,17 +240,16 @@ impl Write for LogWriter {
     }
 }
 
-fn write_all(mut file: File, shared: &Shared, tell: impl Fn(Mail)) {
+fn write_all(mut file: File, shared: &Shared, pause: Duration, tell: impl Fn(Mail)) {
     let mut writing = Vec::new();
+    let mut wrote_at = None;
     loop {
         let mut slot = shared.lock();
         slot.being_written = 0;
         if slot.waiting.is_empty() {
             shared.changed.notify_all();
         }
-        while slot.waiting.is_empty() {
-            slot = shared.changed.wait(slot).unwrap_or_else(PoisonError::into_inner);
-        }
+        slot = wait_for_something(slot, &shared.changed, wrote_at.map(|at| at + pause));
         mem::swap(&mut slot.waiting, &mut writing);
         slot.being_written = writing.len();
         let wants_room = mem::take(&mut slot.wants_room);
@@ -227,8 +265,29 @@ fn write_all(mut file: File, shared: &Shared, tell: impl Fn(Mail)) {
             drop(slot);
             return tell(Mail::ScreenFailed(error));
         }
+        wrote_at = Some(Instant::now());
         writing.clear();
-        writing.shrink_to(WAIT_MARK_BYTES);
+        writing.shrink_to(KEPT_BYTES);
+    }
+}
+
+/// Waits until something waits to be written, and then until `not_before`, unless that much gathers or
+/// somebody hurries.
+fn wait_for_something<'a>(
+    mut slot: MutexGuard<'a, Slot>,
+    changed: &Condvar,
+    not_before: Option<Instant>,
+) -> MutexGuard<'a, Slot> {
+    loop {
+        if slot.waiting.is_empty() {
+            slot = changed.wait(slot).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        }
+        let left = not_before.map_or(Duration::ZERO, |when| when.saturating_duration_since(Instant::now()));
+        if left.is_zero() || slot.hurries || slot.wants_room || slot.waiting.len() >= GATHERED_BYTES {
+            return slot;
+        }
+        slot = changed.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0;
     }
 }
 
