@@ -15,16 +15,19 @@ use super::stamp::Stamp;
 #[derive(Debug)]
 pub struct Renderer {
     format: Format,
+    /// What stands in front of the lines of `labelled`: most lines are by whoever said the one before.
+    label: Vec<u8>,
+    labelled: Option<ConnId>,
 }
 
 impl Renderer {
     /// A renderer for this format.
     pub fn new(format: Format) -> Renderer {
-        Renderer { format }
+        Renderer { format, label: Vec::new(), labelled: None }
     }
 
     /// Appends an event, as one line or several.
-    pub fn render(&self, event: &Event<'_>, stamp: &mut Stamp, out: &mut Vec<u8>) {
+    pub fn render(&mut self, event: &Event<'_>, stamp: &mut Stamp, out: &mut Vec<u8>) {
         match event {
             Event::Message(id, frame) => self.message(*id, frame, stamp, out),
             // Writing to a Vec cannot fail.
@@ -32,13 +35,11 @@ impl Renderer {
         }
     }
 
-    fn message(&self, id: ConnId, frame: &Frame<'_>, stamp: &mut Stamp, out: &mut Vec<u8>) {
+    fn message(&mut self, id: ConnId, frame: &Frame<'_>, stamp: &mut Stamp, out: &mut Vec<u8>) {
         match self.format {
             Format::Human => {
                 out.extend_from_slice(stamp.text().as_bytes());
-                out.push(b' ');
-                push_id(out, id);
-                out.extend_from_slice(b"> ");
+                out.extend_from_slice(self.label(id));
                 push_human(out, without_cr(frame.bytes));
                 if frame.end == End::Limit {
                     // The line goes on in the next message.
@@ -47,8 +48,7 @@ impl Renderer {
                 out.push(b'\n');
             }
             Format::Tsv => {
-                push_number(out, id.serial());
-                out.push(b'\t');
+                out.extend_from_slice(self.label(id));
                 push_tsv(out, frame.bytes);
                 out.push(b'\n');
             }
@@ -59,6 +59,26 @@ impl Renderer {
                 }
             }
         }
+    }
+
+    fn label(&mut self, id: ConnId) -> &[u8] {
+        if self.labelled != Some(id) {
+            self.labelled = Some(id);
+            self.label.clear();
+            match self.format {
+                Format::Human => {
+                    self.label.push(b' ');
+                    push_id(&mut self.label, id);
+                    self.label.extend_from_slice(b"> ");
+                }
+                Format::Tsv => {
+                    push_number(&mut self.label, id.serial());
+                    self.label.push(b'\t');
+                }
+                Format::Raw => {}
+            }
+        }
+        &self.label
     }
 }
 

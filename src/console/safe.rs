@@ -97,14 +97,30 @@ fn begins_like_escape(rest: &[u8]) -> bool {
 
 /// How many bytes at the start are printable ASCII other than the backslash.
 fn plain_ascii(bytes: &[u8]) -> usize {
-    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
-    // By the block: the inner test has no way out of it, so the compiler makes it wide.
-    const BLOCK: usize = 32;
-    let blocks = bytes
-        .chunks_exact(BLOCK)
-        .take_while(|block| block.iter().fold(true, |all, byte| all & is_plain(byte)));
-    let at = BLOCK * blocks.count();
-    at + bytes[at..].iter().take_while(|byte| is_plain(byte)).count()
+    // Most lines are plain as a whole, which is found out by wide blocks; the last one overlaps the one
+    // before it, so that no byte of such a line is looked at alone.
+    let at = plain_blocks::<32>(bytes);
+    if bytes.last_chunk::<32>().is_some_and(all_plain) && bytes.len() - at < 32 {
+        return bytes.len();
+    }
+    let at = at + plain_blocks::<8>(&bytes[at..]);
+    at + bytes[at..].iter().take_while(|byte| odd(**byte) == 0).count()
+}
+
+/// How many bytes at the start lie in whole blocks of plain ones.
+fn plain_blocks<const SIZE: usize>(bytes: &[u8]) -> usize {
+    let (blocks, _) = bytes.as_chunks::<SIZE>();
+    SIZE * blocks.iter().take_while(|block| all_plain(block)).count()
+}
+
+/// One loop without a way out, over bytes: the compiler makes a few wide comparisons of it.
+fn all_plain<const SIZE: usize>(block: &[u8; SIZE]) -> bool {
+    block.iter().fold(0, |all, byte| all | odd(*byte)) == 0
+}
+
+/// 0 for a printable ASCII byte other than the backslash.
+fn odd(byte: u8) -> u8 {
+    u8::from(byte.wrapping_sub(b' ') > b'~' - b' ') | u8::from(byte == b'\\')
 }
 
 /// The character that `bytes` (not empty) begin with, or the wrong bytes.
