@@ -1,23 +1,30 @@
 //! Time inside the engine. The engine never asks a clock: whoever drives it passes the time in, so a
 //! test or a simulator can drive it through any hour.
 
+use std::num::NonZeroU64;
 use std::ops::Add;
 use std::time::{Duration, Instant};
 
-/// A point in time: nanoseconds since the engine was made. Half the size of an `Instant`, of which
-/// each connection keeps several.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(u64);
+/// A point in time: nanoseconds since the engine was made, plus one. Half the size of an `Instant`, of
+/// which each connection keeps several; never zero, so that none at all (`Option`) takes no more room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(NonZeroU64);
+
+impl Default for Moment {
+    fn default() -> Moment {
+        Moment(NonZeroU64::MIN)
+    }
+}
 
 impl Moment {
     /// The moment that lies this far after the start.
     pub fn after_start(elapsed: Duration) -> Moment {
-        Moment(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
+        Moment::default() + elapsed
     }
 
     /// The time from `earlier` to here; zero where `earlier` is later.
     pub fn since(self, earlier: Moment) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
     }
 }
 

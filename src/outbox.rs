@@ -2,41 +2,56 @@
 
 use std::collections::VecDeque;
 
-/// A connection's own queue. It owns no memory while it is empty.
+/// A connection's own queue. It owns no memory while it is empty, and is a pointer then: most of a
+/// server's connections have nothing queued.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    bytes: VecDeque<u8>,
+    /// Never empty.
+    bytes: Option<Box<VecDeque<u8>>>,
 }
 
 impl Outbox {
     /// Bytes still to be sent.
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.bytes.as_ref().map_or(0, |bytes| bytes.len())
     }
 
     /// Whether nothing is left to be sent.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.is_none()
     }
 
     /// Appends bytes at the end.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.bytes.extend(bytes);
+        if !bytes.is_empty() {
+            self.bytes.get_or_insert_default().extend(bytes);
+        }
+    }
+
+    /// Puts bytes in front of all that is queued.
+    pub fn put_back(&mut self, bytes: &[u8]) {
+        if let Some(mut behind) = self.bytes.take() {
+            self.push(bytes);
+            self.bytes.get_or_insert_default().append(&mut behind);
+        } else {
+            self.push(bytes);
+        }
     }
 
     /// What is queued, in order, as the two slices it lies in; the second is mostly empty.
     pub fn slices(&self) -> (&[u8], &[u8]) {
-        self.bytes.as_slices()
+        self.bytes.as_ref().map_or((&[], &[]), |bytes| bytes.as_slices())
     }
 
     /// Takes up to `count` sent bytes off the front; returns how many there were.
     pub fn sent(&mut self, count: usize) -> usize {
-        let count = count.min(self.bytes.len());
-        if count == self.bytes.len() {
-            self.bytes = VecDeque::new();
-        } else {
-            self.bytes.drain(..count);
+        let Some(bytes) = &mut self.bytes else { return 0 };
+        if count >= bytes.len() {
+            let all = bytes.len();
+            self.bytes = None;
+            return all;
         }
+        bytes.drain(..count);
         count
     }
 }
@@ -62,10 +77,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_back_comes_before_the_rest() {
+        let mut outbox = Outbox::default();
+        outbox.put_back(b"world");
+        outbox.put_back(b"hello ");
+        outbox.push(b"!");
+        assert_eq!(content(&outbox), b"hello world!");
+        outbox.put_back(b"");
+        assert_eq!(outbox.len(), 12);
+    }
+
+    #[test]
     fn an_empty_outbox_owns_no_memory() {
         let mut outbox = Outbox::default();
         outbox.push(&[7; 100_000]);
         outbox.sent(100_000);
-        assert_eq!(outbox.bytes.capacity(), 0);
+        assert!(outbox.bytes.is_none());
     }
 }
