@@ -2,6 +2,7 @@
 //! connections), which the pump and the reactor carry out at fixed points of the turn.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use slab::Slab;
 
@@ -10,6 +11,7 @@ use crate::clock::Moment;
 use crate::conn::{Conn, ConnId, Ending, Inbound, Outbound, Parting, Peer, Stage};
 use crate::deadlines::Deadlines;
 use crate::framing::Framing;
+use crate::lending::Lending;
 use crate::limits::Limits;
 use crate::reason::Reason;
 use crate::roster::Roster;
@@ -82,6 +84,8 @@ pub struct Board {
     roster: Roster,
     last_serial: u64,
     pub(crate) said: Said,
+    /// What is being read in this moment, and goes back without a copy.
+    lending: Option<Lending>,
     /// Those that may have something to flush.
     pub(crate) dirty: Vec<u32>,
     /// Those that have ended and wait to be swept.
@@ -117,6 +121,7 @@ impl Board {
             roster: Roster::default(),
             last_serial: 0,
             said: Said::default(),
+            lending: None,
             dirty: Vec::new(),
             over: Vec::new(),
             deadlines: Deadlines::default(),
@@ -148,10 +153,18 @@ impl Board {
             return if matches!(conn.stage, Stage::Open) { Sent::Finished } else { Sent::Gone };
         }
         catch_up(conn, &self.said, &mut self.lagging);
-        let queued = conn.outbox.len();
+        let lent = self.lending.as_ref().map_or(0, |lending| lending.lent_bytes(to));
+        let queued = conn.outbox.len() + lent;
         let more: usize = parts.iter().map(|part| part.len()).sum();
         if queued + more > self.limits.outbox_bytes_max {
             return Sent::Full(queued);
+        }
+        if let ([only], Some(lending)) = (parts, &mut self.lending)
+            && conn.takes_at_once()
+            && lending.lend(to, only)
+        {
+            mark_dirty(conn, &mut self.dirty);
+            return Sent::Queued;
         }
         for part in parts {
             conn.outbox.push(part);
@@ -216,7 +229,8 @@ impl Board {
         if conn.is_over() {
             return;
         }
-        let unsent_bytes = conn.queued_bytes(&self.said);
+        let lent = self.lending.as_ref().map_or(0, |lending| lending.lent_bytes(id));
+        let unsent_bytes = conn.queued_bytes(&self.said) + lent;
         self.audience -= usize::from(conn.may_be_sent());
         let was_dialing = matches!(conn.stage, Stage::Dialing);
         // Whatever stage it was in is left; the placeholder is overwritten below.
@@ -339,6 +353,9 @@ impl Board {
     /// What can be told of a connection; `None` once it was swept.
     pub fn view(&self, id: ConnId) -> Option<View<'_>> {
         let conn = self.conns.get(id.key as usize).filter(|conn| conn.id == id)?;
+        // Once it is over, what was lent to it has been counted.
+        let lending = self.lending.as_ref().filter(|_| !conn.is_over());
+        let lent = lending.map_or(0, |lending| lending.lent_bytes(id));
         Some(View {
             id,
             peer: &conn.peer,
@@ -347,12 +364,22 @@ impl Board {
             is_open: matches!(conn.stage, Stage::Open),
             rx_bytes: conn.rx_bytes,
             tx_bytes: conn.tx_bytes,
-            queued_bytes: conn.queued_bytes(&self.said),
+            queued_bytes: conn.queued_bytes(&self.said) + lent,
             is_slow: conn.is_over_high(),
         })
     }
 
     // What follows is for the pump and the reactor.
+
+    /// Lets bytes of what was just read from this connection go back to it without a copy.
+    pub(crate) fn lend(&mut self, from: ConnId, fresh: &[u8]) {
+        self.lending = Some(Lending::new(from, fresh));
+    }
+
+    /// Ends that; returns which of the bytes go back.
+    pub(crate) fn lent(&mut self) -> Range<usize> {
+        self.lending.take().map_or(0..0, Lending::lent)
+    }
 
     /// What was said to many and is not yet delivered, or handed to the slow readers' account.
     pub(crate) fn undelivered_bytes(&self) -> u64 {

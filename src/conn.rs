@@ -247,6 +247,11 @@ impl Conn {
         matches!(self.stage, Stage::Open) && self.outbound == Outbound::Open
     }
 
+    /// Whether a flush now would write whatever it is sent next, with nothing queued before it.
+    pub fn takes_at_once(&self) -> bool {
+        self.writable && !self.budget_spent && self.outbox.is_empty()
+    }
+
     /// Whether it is a slow reader that has not caught up.
     pub fn is_over_high(&self) -> bool {
         self.slow.as_ref().is_some_and(|slow| slow.is_over_high())
@@ -306,25 +311,34 @@ impl Conn {
         Fill { bytes, then }
     }
 
-    /// Writes what is queued: first its own, then what was said to many, `budget_bytes` at most.
-    pub fn flush(&mut self, to: &mut impl Stream, said: &Said, budget_bytes: usize) -> Flush {
+    /// Writes what is queued, `budget_bytes` at most: first what is lent, then its own, then what was
+    /// said to many. What is left of the lent bytes is kept.
+    pub fn flush(
+        &mut self,
+        to: &mut impl Stream,
+        mut lent: &[u8],
+        said: &Said,
+        budget_bytes: usize,
+    ) -> Flush {
         let mut bytes = 0;
         let then = loop {
             if self.may_be_sent() {
                 said.skip_own(&mut self.hearing);
             }
             let behind = self.may_be_sent() && said.is_behind(&self.hearing);
-            if self.outbox.is_empty() && !behind {
+            if lent.is_empty() && self.outbox.is_empty() && !behind {
                 break FlushEnd::Done;
             }
             if bytes >= budget_bytes {
                 break FlushEnd::More;
             }
-            match self.write_once(to, said, behind, budget_bytes - bytes) {
+            match self.write_once(to, lent, said, behind, budget_bytes - bytes) {
                 Ok(0) => break FlushEnd::Failed(ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     bytes += count;
-                    let from_log = count - self.outbox.sent(count);
+                    let from_lent = count.min(lent.len());
+                    lent = &lent[from_lent..];
+                    let from_log = count - from_lent - self.outbox.sent(count - from_lent);
                     if from_log > 0 {
                         said.heard(&mut self.hearing, from_log as u64);
                     }
@@ -337,6 +351,7 @@ impl Conn {
                 Err(error) => break FlushEnd::Failed(error),
             }
         };
+        self.outbox.put_back(lent);
         self.tx_bytes += bytes as u64;
         Flush { bytes, then }
     }
@@ -344,16 +359,18 @@ impl Conn {
     fn write_once(
         &self,
         to: &mut impl Stream,
+        lent: &[u8],
         said: &Said,
         behind: bool,
         bytes_max: usize,
     ) -> io::Result<usize> {
         let (front, back) = self.outbox.slices();
-        if !behind && back.is_empty() {
-            return to.write(&front[..front.len().min(bytes_max)]);
+        if !behind && back.is_empty() && (lent.is_empty() || front.is_empty()) {
+            let only = if lent.is_empty() { front } else { lent };
+            return to.write(&only[..only.len().min(bytes_max)]);
         }
         let mut gather = Gather::new(bytes_max);
-        if gather.push(front) && gather.push(back) && behind {
+        if gather.push(lent) && gather.push(front) && gather.push(back) && behind {
             said.gather(&self.hearing, &mut gather);
         }
         to.write_vectored(gather.slices())

@@ -23,6 +23,7 @@ mod deadlines;
 pub mod descriptors;
 mod framing;
 mod gather;
+mod lending;
 mod limits;
 #[cfg(feature = "load")]
 pub mod load;

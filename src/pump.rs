@@ -4,11 +4,12 @@
 //! It knows no poller. Whoever drives it notes readiness (`note`), calls `turn`, and asks `is_idle`
 //! and `Board::deadlines` how long it may sleep.
 
+use std::io;
 use std::mem;
 
 use crate::app::{App, Brakes};
 use crate::board::{Board, Running};
-use crate::conn::{ConnId, Due, FillEnd, FlushEnd, Inbound, Outbound, Peer, Stage};
+use crate::conn::{Conn, ConnId, Due, FillEnd, FlushEnd, Inbound, Outbound, Peer, Stage};
 use crate::framing::{self, End, Frame, Framing};
 use crate::reason::Reason;
 use crate::stream::Stream;
@@ -212,12 +213,27 @@ impl<S: Stream> Pump<S> {
         if fill.bytes > 0 {
             conn.heard_at = board.now;
             board.stats.rx_bytes += fill.bytes as u64;
-            hand_over(key, &self.scratch[..fill.bytes], board, app);
+            let scratch = mem::take(&mut self.scratch);
+            let fresh = &scratch[..fill.bytes];
+            board.lend(id, fresh);
+            hand_over(key, fresh, board, app);
+            let lent = &fresh[board.lent()];
+            // Flushed at once: had all the answers of a turn to wait for its end, many large buffers
+            // would live at the same time, which costs bulk traffic more than half its speed.
+            let conn = &board.conns[key as usize];
+            if conn.on_dirty_list && !conn.budget_spent {
+                self.flush(key, lent, board);
+            }
+            self.scratch = scratch;
         }
         let more = match fill.then {
             FillEnd::More => true,
             FillEnd::Drained => {
-                hang_up_if_broken(key, board, app);
+                // Where the flush found it broken, it is readable again: something may have come
+                // between the read and the break.
+                if !board.conns[key as usize].readable {
+                    hang_up_if_broken(key, board, app);
+                }
                 false
             }
             FillEnd::Ended => {
@@ -230,11 +246,10 @@ impl<S: Stream> Pump<S> {
                 false
             }
         };
-        // Flushed at once: had all the answers of a turn to wait for its end, many large buffers would
-        // live at the same time, which costs bulk traffic more than half its speed.
+        // The end of what it said may have brought something to be said, or our FIN.
         let conn = &board.conns[key as usize];
         if conn.on_dirty_list && !conn.budget_spent {
-            self.flush(key, board);
+            self.flush(key, &[], board);
         }
         board.arm(key);
         let conn = &mut board.conns[key as usize];
@@ -298,7 +313,7 @@ impl<S: Stream> Pump<S> {
         for &key in &list {
             // Its flag is down where it was flushed right after it was read.
             if board.conns.get(key as usize).is_some_and(|conn| conn.on_dirty_list && !conn.budget_spent) {
-                self.flush(key, board);
+                self.flush(key, &[], board);
             }
         }
         list.clear();
@@ -307,9 +322,9 @@ impl<S: Stream> Pump<S> {
         board.dirty = list;
     }
 
-    /// Writes to one connection what is queued for it, then our FIN if that is due. Returns how many
-    /// bytes it took.
-    fn flush(&mut self, key: u32, board: &mut Board) -> usize {
+    /// Writes to one connection what is lent to it and what is queued for it, then our FIN if that is
+    /// due. Returns how many bytes it took.
+    fn flush(&mut self, key: u32, lent: &[u8], board: &mut Board) -> usize {
         let budget_bytes = board.limits().write_budget_bytes;
         let conn = &mut board.conns[key as usize];
         conn.on_dirty_list = false;
@@ -319,11 +334,11 @@ impl<S: Stream> Pump<S> {
         }
         let Some(stream) = self.streams[key as usize].as_mut() else { return 0 };
         let was_over_high = conn.is_over_high();
-        let flush = conn.flush(stream, &board.said, budget_bytes);
+        let flush = conn.flush(stream, lent, &board.said, budget_bytes);
         board.stats.tx_bytes += flush.bytes as u64;
         let blocked = matches!(flush.then, FlushEnd::Blocked);
         match flush.then {
-            FlushEnd::Done if conn.outbound == Outbound::Finishing => match stream.finish() {
+            FlushEnd::Done if conn.outbound == Outbound::Finishing => match finish(conn, stream) {
                 Ok(()) => board.fin_is_out(key),
                 Err(error) => board.writing_failed(id, error),
             },
@@ -378,7 +393,7 @@ impl<S: Stream> Pump<S> {
             if conn.budget_spent {
                 // It goes on with the next turn.
             } else if conn.writable {
-                delivered += self.flush(key as u32, board);
+                delivered += self.flush(key as u32, &[], board);
             } else {
                 board.note_flush(key as u32, 0, true);
                 board.arm(key as u32);
@@ -439,6 +454,11 @@ impl<S: Stream> Pump<S> {
             self.ready.retain(|key| board.conns.get(*key as usize).is_some_and(|conn| conn.on_ready_list));
         }
     }
+}
+
+/// Sends our FIN, unless dropping the stream, which comes next where both sides have finished, does it.
+fn finish(conn: &Conn, stream: &mut impl Stream) -> io::Result<()> {
+    if conn.inbound == Inbound::Ended && stream.drop_finishes() { Ok(()) } else { stream.finish() }
 }
 
 /// What a closing connection says is thrown away, and one that is being dialled says nothing yet, so

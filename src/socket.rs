@@ -207,6 +207,10 @@ impl Stream for Socket {
     fn short_read_drains(&self) -> bool {
         true
     }
+
+    fn drop_finishes(&self) -> bool {
+        true
+    }
 }
 
 fn connect_tcp(from: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {

@@ -31,6 +31,12 @@ pub trait Stream {
     /// Whether a read that brings less than was asked for proves that nothing is left. True of plain
     /// TCP, as epoll(7) has it; not of a stream that holds bytes of its own, such as TLS.
     fn short_read_drains(&self) -> bool;
+
+    /// Whether dropping it, once the peer has finished and all was written, sends our FIN as `finish`
+    /// would. True of plain sockets, which have nothing of their own to say at the end.
+    fn drop_finishes(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ fn fill(gets: impl IntoIterator<Item = Get>) -> (Brought, Conn, Wire) {
 
 /// How far a flush got, as text.
 fn flush(conn: &mut Conn, to: &mut impl Stream, said: &Said, budget_bytes: usize) -> (usize, String) {
-    let flush = conn.flush(to, said, budget_bytes);
+    let flush = conn.flush(to, &[], said, budget_bytes);
     let then = match flush.then {
         FlushEnd::Failed(error) => format!("{:?}", error.kind()),
         then => format!("{then:?}"),

@@ -1,0 +1,84 @@
+//! Bytes that go back to who sent them, straight from the buffer they were read into.
+//!
+//! While the App is handed what one read brought, the board knows where in memory that lies. Bytes that
+//! are sent to the very connection they came from, and that lie there, are lent and not copied: right
+//! after the App has seen all of the read they are written from where they are, and only what is left
+//! then is copied to the outbox. So an echo costs no copy, and no App has to know.
+
+use std::ops::Range;
+
+use crate::conn::ConnId;
+
+/// What is being read, and which of it goes back.
+#[derive(Debug)]
+pub(crate) struct Lending {
+    from: ConnId,
+    /// Where the bytes of the read lie. Compared with where others lie, never followed.
+    addresses: Range<usize>,
+    lent: Range<usize>,
+}
+
+impl Lending {
+    /// Lends from what was read from this connection.
+    pub fn new(from: ConnId, fresh: &[u8]) -> Lending {
+        let begin = fresh.as_ptr().addr();
+        Lending { from, addresses: begin..begin + fresh.len(), lent: 0..0 }
+    }
+
+    /// Whether these bytes may be lent to a connection that has nothing else queued. If so, they are.
+    pub fn lend(&mut self, to: ConnId, bytes: &[u8]) -> bool {
+        let begin = bytes.as_ptr().addr();
+        let is_inside = self.addresses.start <= begin && begin + bytes.len() <= self.addresses.end;
+        if to != self.from || !is_inside || bytes.is_empty() {
+            return false;
+        }
+        let at = begin - self.addresses.start;
+        if self.lent.is_empty() {
+            self.lent = at..at + bytes.len();
+        } else if at == self.lent.end {
+            self.lent.end += bytes.len();
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// How much is lent to this connection.
+    pub fn lent_bytes(&self, to: ConnId) -> usize {
+        if to == self.from { self.lent.len() } else { 0 }
+    }
+
+    /// Which bytes of the read are lent.
+    pub fn lent(self) -> Range<usize> {
+        self.lent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHO: ConnId = ConnId { serial: 1, key: 0 };
+
+    #[test]
+    fn only_what_was_just_read_is_lent_and_only_to_its_sender() {
+        let read = *b"one two three";
+        let mut lending = Lending::new(WHO, &read);
+        assert!(!lending.lend(ConnId { serial: 2, key: 1 }, &read));
+        assert!(!lending.lend(WHO, &[0; 4]));
+        assert!(lending.lend(WHO, &read[4..7]));
+        assert_eq!(lending.lent_bytes(WHO), 3);
+        assert_eq!(lending.lent(), 4..7);
+    }
+
+    #[test]
+    fn what_touches_is_lent_together_and_nothing_out_of_order() {
+        let read = *b"one two three";
+        let mut lending = Lending::new(WHO, &read);
+        assert!(lending.lend(WHO, &read[0..3]));
+        assert!(lending.lend(WHO, &read[3..7]));
+        assert!(!lending.lend(WHO, &read[0..3]));
+        assert!(!lending.lend(WHO, &read[8..]));
+        assert_eq!(lending.lent(), 0..7);
+    }
+}
