@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// Never empty.
+    #[expect(clippy::box_collection, reason = "a pointer instead of four words in each connection")]
     bytes: Option<Box<VecDeque<u8>>>,
 }
 
