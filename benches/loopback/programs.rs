@@ -1,0 +1,191 @@
+//! The programs that are compared: built, started on their core, accounted for, killed.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::SERVER_CORE;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Switchboard,
+    /// The bare epoll loop in C.
+    Epoll,
+    /// The bare fan-out loop in C.
+    Batch,
+    Tokio,
+    Nats,
+    Ncat,
+}
+
+/// What a server is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Echo,
+    Chat,
+    /// Write what comes to stdout.
+    Show,
+}
+
+/// Where the programs are.
+#[derive(Debug)]
+pub struct Programs {
+    folder: PathBuf,
+    tokio: Option<PathBuf>,
+}
+
+/// A server that is killed when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Programs {
+    /// Builds the floors; what cannot be built is left out.
+    pub fn build() -> io::Result<Programs> {
+        let floors = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/floors"));
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        fs::create_dir_all(&folder)?;
+        for floor in ["epoll", "batch"] {
+            let source = floors.join(floor).with_extension("c");
+            // Whether it worked is seen by whether there is a program.
+            let _ = Command::new("cc").arg("-O2").arg("-o").arg(folder.join(floor)).arg(source).status();
+        }
+        let tokio = floors.join("tokio");
+        let target = folder.join("tokio");
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--release", "--manifest-path"])
+            .arg(tokio.join("Cargo.toml"))
+            .arg("--target-dir")
+            .arg(&target)
+            .status();
+        let tokio = built.is_ok_and(|status| status.success()).then(|| target.join("release/tokio-floor"));
+        Ok(Programs { folder, tokio })
+    }
+
+    pub fn has(&self, kind: Kind) -> bool {
+        let runs = |name: &str| Command::new(name).arg("--version").output().is_ok();
+        match kind {
+            Kind::Switchboard => true,
+            Kind::Epoll => self.folder.join("epoll").exists(),
+            Kind::Batch => self.folder.join("batch").exists(),
+            Kind::Tokio => self.tokio.is_some(),
+            Kind::Nats => runs("nats-server"),
+            Kind::Ncat => runs("ncat"),
+        }
+    }
+
+    /// A file that a bench may write.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Starts a server whose stdout goes nowhere.
+    pub fn start(&self, kind: Kind, role: Role) -> io::Result<Server> {
+        self.start_onto(kind, role, Stdio::null())
+    }
+
+    /// Starts a server; it listens when this returns.
+    pub fn start_onto(&self, kind: Kind, role: Role, stdout: Stdio) -> io::Result<Server> {
+        let address = free_address()?;
+        let port = address.port().to_string();
+        let mut command = Command::new("taskset");
+        command.args(["-c", SERVER_CORE]);
+        match kind {
+            Kind::Switchboard => {
+                command.arg(env!("CARGO_BIN_EXE_switchboard")).args(match role {
+                    Role::Echo => &["--echo"][..],
+                    Role::Chat => &["--chat"],
+                    Role::Show => &["--format", "tsv"],
+                });
+                command.arg(&port);
+            }
+            Kind::Epoll => {
+                let role = if role == Role::Chat { "fanout" } else { "echo" };
+                command.arg(self.folder.join("epoll")).args([&port, role]);
+            }
+            Kind::Batch => {
+                command.arg(self.folder.join("batch")).arg(&port);
+            }
+            Kind::Tokio => {
+                let role = if role == Role::Chat { "fanout" } else { "echo" };
+                command.arg(self.tokio.as_ref().unwrap()).args([&port, role]);
+            }
+            Kind::Nats => {
+                command.args(["nats-server", "-a", "127.0.0.1", "-p", &port]).env("GOMAXPROCS", "1");
+            }
+            Kind::Ncat => {
+                let role = if role == Role::Chat { "--broker" } else { "-k" };
+                command.args(["ncat", "-l", role, "-m", "5000", "127.0.0.1", &port]);
+            }
+        }
+        let child = command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::null()).spawn()?;
+        let server = Server { child, address };
+        let give_up_at = Instant::now() + Duration::from_secs(5);
+        // Asked of the system, not tried: a connection more would be one more to be told everything.
+        while !is_listening(address.port())? {
+            assert!(Instant::now() < give_up_at, "{kind:?} does not listen");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        Ok(server)
+    }
+}
+
+impl Server {
+    pub fn connect(&self) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(self.address)?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    pub fn take_stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
+    }
+
+    /// Processor time of all its threads, in nanoseconds.
+    pub fn processor_ns(&self) -> io::Result<u64> {
+        let mut sum = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let account = fs::read_to_string(task?.path().join("schedstat"))?;
+            sum += account.split(' ').next().unwrap().parse::<u64>().unwrap();
+        }
+        Ok(sum)
+    }
+
+    /// Resident memory in bytes.
+    pub fn resident_bytes(&self) -> io::Result<u64> {
+        let statm = fs::read_to_string(format!("/proc/{}/statm", self.child.id()))?;
+        let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
+        Ok(pages * rustix::param::page_size() as u64)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Opens a file anew for a server's stdout.
+pub fn fresh_file(path: &PathBuf) -> io::Result<Stdio> {
+    Ok(File::create(path)?.into())
+}
+
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+fn is_listening(port: u16) -> io::Result<bool> {
+    const LISTEN: &str = "0A";
+    let local = format!(":{port:04X}");
+    let sockets = fs::read_to_string("/proc/net/tcp")?;
+    Ok(sockets.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        fields.next().is_some_and(|address| address.ends_with(&local)) && fields.nth(1) == Some(LISTEN)
+    }))
+}
