@@ -21,6 +21,7 @@ mod conn;
 pub mod console;
 mod deadlines;
 pub mod descriptors;
+mod door;
 mod framing;
 mod gather;
 mod lending;

@@ -14,7 +14,6 @@
 //! Steps 6 to 9 are the pump's, where a simulator can drive them too.
 
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -25,7 +24,7 @@ use crate::alarm::Alarm;
 use crate::app::App;
 use crate::board::{Board, Dial, Running};
 use crate::clock::{Clock, Moment};
-use crate::conn::Peer;
+use crate::door::Door;
 use crate::limits::Limits;
 use crate::mailbox::{Letters, Mailbox, mailbox};
 use crate::pump::{Pump, Readiness};
@@ -45,32 +44,12 @@ const FIRST_LISTENER: usize = usize::MAX - 2;
 pub struct Reactor<M> {
     poll: Poll,
     clock: Clock,
-    door: Door,
+    door: Door<Listener>,
     letters: Letters<M>,
     mail_is_waiting: bool,
     /// Made when an App first asks for it.
     alarm: Option<Alarm>,
     board: Board,
-}
-
-/// Where newcomers come in.
-#[derive(Debug, Default)]
-struct Door {
-    listeners: Vec<(Listener, Accepting)>,
-    allow: Vec<IpNet>,
-    deny: Vec<IpNet>,
-}
-
-/// How a listener stands. It is announced once; whatever keeps us from accepting all that wait has to
-/// be remembered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Accepting {
-    /// `WouldBlock` was seen: the poller will say when somebody comes.
-    Idle,
-    /// More may be waiting.
-    Pending,
-    /// An accept failed in a way that only time, or a close, can mend.
-    Retry(Moment),
 }
 
 impl<M: Send + 'static> Reactor<M> {
@@ -100,16 +79,15 @@ impl<M: Send + 'static> Reactor<M> {
     /// When the address cannot be bound.
     pub fn listen(&mut self, at: &Address) -> io::Result<Address> {
         let (mut listener, address) = Listener::bind(at)?;
-        let token = Token(FIRST_LISTENER - self.door.listeners.len());
+        let token = Token(FIRST_LISTENER - self.door.listeners());
         self.poll.registry().register(listener.source(), token, Interest::READABLE)?;
-        self.door.listeners.push((listener, Accepting::Idle));
+        self.door.add(listener);
         Ok(address)
     }
 
     /// Lets in only addresses of `allow`, if there are any, and none of `deny`.
     pub fn admit(&mut self, allow: Vec<IpNet>, deny: Vec<IpNet>) {
-        self.door.allow = allow;
-        self.door.deny = deny;
+        self.door.admit(allow, deny);
     }
 
     /// The clock by which `Board::now` goes; an App that has to know the time more exactly than once a
@@ -146,13 +124,17 @@ impl<M: Send + 'static> Reactor<M> {
                     MAILBOX => self.mail_is_waiting = true,
                     // Having woken is all it is for.
                     ALARM => {}
-                    Token(token) => match self.door.listeners.get_mut(FIRST_LISTENER.wrapping_sub(token)) {
-                        Some((_, accepting)) => *accepting = Accepting::Pending,
-                        None => pump.note(token, readiness(event), &mut self.board),
-                    },
+                    Token(token) => {
+                        if !self.door.note(FIRST_LISTENER.wrapping_sub(token)) {
+                            pump.note(token, readiness(event), &mut self.board);
+                        }
+                    }
                 }
             }
-            self.accept(&mut pump, &mut app);
+            let registry = self.poll.registry();
+            self.door.accept(&mut pump, &mut self.board, &mut app, |socket, key| {
+                socket.register(registry, Token(key))
+            });
             self.take_mail(&mut app);
             self.dial(&mut pump);
             let closed_before = self.board.stats.closed;
@@ -161,7 +143,7 @@ impl<M: Send + 'static> Reactor<M> {
                 self.door.try_again();
             }
             if self.board.running != Running::On {
-                self.door.listeners.clear();
+                self.door.close();
             }
         }
         Ok(app)
@@ -199,64 +181,8 @@ impl<M: Send + 'static> Reactor<M> {
             Running::Stopping(at) => Some(at),
             Running::On | Running::Draining => None,
         };
-        let retry = self.door.listeners.iter().filter_map(|(_, accepting)| match accepting {
-            Accepting::Retry(at) => Some(*at),
-            Accepting::Idle | Accepting::Pending => None,
-        });
-        retry.chain(stop).chain(self.board.deadlines.next()).min()
-    }
-
-    fn accept<A: App<Message = M>>(&mut self, pump: &mut Pump<Socket>, app: &mut A) {
-        for at in 0..self.door.listeners.len() {
-            if let Accepting::Retry(when) = self.door.listeners[at].1
-                && when > self.board.now
-            {
-                continue;
-            }
-            for _ in 0..self.board.limits().accept_budget {
-                let (listener, accepting) = &mut self.door.listeners[at];
-                // The App may have stopped while it was told of the last newcomer.
-                if *accepting == Accepting::Idle || self.board.running != Running::On {
-                    break;
-                }
-                match listener.accept() {
-                    Ok((socket, peer)) => self.welcome(socket, peer, pump, app),
-                    Err(error) => match error.kind() {
-                        ErrorKind::WouldBlock => *accepting = Accepting::Idle,
-                        // The newcomer has gone again, or a signal came: try the next.
-                        ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                        _ => {
-                            if matches!(accepting, Accepting::Pending) {
-                                log::warn!("cannot accept: {error}; trying again when somebody leaves");
-                            }
-                            self.board.stats.accept_errors += 1;
-                            *accepting = Accepting::Retry(self.board.now + self.board.limits().accept_retry);
-                            break;
-                        }
-                    },
-                }
-            }
-        }
-    }
-
-    fn welcome<A: App>(&mut self, mut socket: Socket, peer: Peer, pump: &mut Pump<Socket>, app: &mut A) {
-        let conns_max = self.board.limits().conns_max;
-        if !self.door.lets_in(&peer) {
-            self.board.stats.refused_address += 1;
-            log::info!("turned away {peer}: its address is not allowed in");
-            return;
-        }
-        if self.board.len() >= conns_max {
-            self.board.stats.refused_full += 1;
-            log::info!("turned away {peer}: full");
-            return socket.turn_away(&format!("switchboard: full ({conns_max} connections)\n"));
-        }
-        if let Err(error) = socket.register(self.poll.registry(), Token(self.board.next_key())) {
-            self.board.stats.accept_errors += 1;
-            log::warn!("cannot watch the connection of {peer}: {error}");
-            return;
-        }
-        pump.adopt(socket, peer, &mut self.board, app);
+        let retry = self.door.next_retry();
+        [retry, stop, self.board.deadlines.next()].into_iter().flatten().min()
     }
 
     fn take_mail<A: App<Message = M>>(&mut self, app: &mut A) {
@@ -284,31 +210,6 @@ impl<M: Send + 'static> Reactor<M> {
                 Err(error) => self.board.hang_up(id, Reason::CannotConnect(error)),
             }
         }
-    }
-}
-
-impl Door {
-    fn is_pending(&self) -> bool {
-        self.listeners.iter().any(|(_, accepting)| *accepting == Accepting::Pending)
-    }
-
-    /// Somebody has left, so there may be a descriptor for a newcomer again.
-    fn try_again(&mut self) {
-        for (_, accepting) in &mut self.listeners {
-            if matches!(accepting, Accepting::Retry(_)) {
-                *accepting = Accepting::Pending;
-            }
-        }
-    }
-
-    fn lets_in(&self, peer: &Peer) -> bool {
-        let address = match peer {
-            Peer::V4(v4) => IpAddr::V4(*v4.ip()),
-            Peer::V6(v6) => IpAddr::V6(*v6.ip()).to_canonical(),
-            Peer::Unix => return true,
-        };
-        let is_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
-        !is_in(&self.deny) && (self.allow.is_empty() || is_in(&self.allow))
     }
 }
 

@@ -14,6 +14,7 @@ use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, TcpKeepalive, Type
 
 use crate::address::Address;
 use crate::conn::Peer;
+use crate::door::Listen;
 use crate::stream::Stream;
 
 /// How many connections may wait to be accepted. The kernel lowers it to its own limit
@@ -74,7 +75,18 @@ impl Listener {
         }
     }
 
-    pub fn accept(&self) -> io::Result<(Socket, Peer)> {
+    pub fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Listener::Tcp(listener) => listener,
+            Listener::Unix { listener, .. } => listener,
+        }
+    }
+}
+
+impl Listen for Listener {
+    type Stream = Socket;
+
+    fn accept(&mut self) -> io::Result<(Socket, Peer)> {
         match self {
             Listener::Tcp(listener) => {
                 let (stream, peer) = listener.accept()?;
@@ -87,13 +99,6 @@ impl Listener {
                 let (stream, _) = listener.accept()?;
                 Ok((Socket::Unix(stream), Peer::Unix))
             }
-        }
-    }
-
-    pub fn source(&mut self) -> &mut dyn Source {
-        match self {
-            Listener::Tcp(listener) => listener,
-            Listener::Unix { listener, .. } => listener,
         }
     }
 }
@@ -135,16 +140,6 @@ impl Socket {
             Socket::Tcp(stream) => registry.register(stream, token, all),
             Socket::Unix(stream) => registry.register(stream, token, all),
         }
-    }
-
-    /// Tells a newcomer why it cannot stay. Its first words, if they are here already, are read and
-    /// thrown away: closing with unread input would reset the connection and could cost it the line.
-    pub fn turn_away(mut self, why: &str) {
-        let mut unread = [0; 4096];
-        // Whatever fails here, the newcomer is let go all the same.
-        let _ = self.write(why.as_bytes());
-        let _ = self.finish();
-        let _ = self.read(&mut unread);
     }
 }
 

@@ -15,9 +15,10 @@ const NAMES_MIO: [&str; 5] =
     ["src/alarm.rs", "src/reactor.rs", "src/socket.rs", "src/mailbox.rs", "src/tls.rs"];
 
 /// The core: no poller, no operator, no policy.
-const CORE: [&str; 16] = [
+const CORE: [&str; 18] = [
     "framing",
     "outbox",
+    "lending",
     "said",
     "deadlines",
     "limits",
@@ -31,6 +32,7 @@ const CORE: [&str; 16] = [
     "board",
     "pump",
     "app",
+    "door",
     "reason",
 ];
 

@@ -7,6 +7,9 @@ use std::time::Instant;
 
 use crate::programs::{Kind, Programs, Role};
 
+/// One run of one program.
+pub type Measure = Box<dyn Fn(&Programs, Kind) -> io::Result<Figure>>;
+
 /// Something to be measured.
 pub struct Work {
     pub name: String,
@@ -14,7 +17,7 @@ pub struct Work {
     pub bar: String,
     pub unit: Unit,
     pub programs: Vec<Kind>,
-    pub measure: Box<dyn Fn(&Programs, Kind) -> io::Result<Figure>>,
+    pub measure: Measure,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,213 @@
+//! What the pump and the reactor need of the board.
+
+use std::ops::Range;
+
+use super::{Board, catch_up, here_mut};
+use crate::conn::{Conn, ConnId, Inbound, Outbound, Peer, Stage};
+use crate::lending::Lending;
+use crate::reason::Reason;
+use crate::slow::{Slow, Verdict};
+
+impl Board {
+    /// Lets bytes of what was just read from this connection go back to it without a copy.
+    pub(crate) fn lend(&mut self, from: ConnId, fresh: &[u8]) {
+        self.lending = Some(Lending::new(from, fresh));
+    }
+
+    /// Ends that; returns which of the bytes go back.
+    pub(crate) fn lent(&mut self) -> Range<usize> {
+        self.lending.take().map_or(0..0, Lending::lent)
+    }
+
+    /// What was said to many and is not yet delivered, or handed to the slow readers' account.
+    pub(crate) fn undelivered_bytes(&self) -> u64 {
+        self.said.end() - self.walked_to
+    }
+
+    /// Whether so much is undelivered that nothing should be added.
+    pub(crate) fn is_undelivered(&self) -> bool {
+        self.undelivered_bytes() > self.limits.undelivered_high_bytes as u64
+    }
+
+    /// Gives a connection a copy of its own of what it has not heard, so that the log can be trimmed.
+    pub(crate) fn give_copy(&mut self, key: u32) {
+        catch_up(&mut self.conns[key as usize], &self.said, &mut self.lagging);
+    }
+
+    /// Ends all connections now.
+    pub(crate) fn hang_up_all(&mut self, why: impl Fn() -> Reason) {
+        for at in 0..self.roster.ids().len() {
+            self.hang_up(self.roster.ids()[at], why());
+        }
+    }
+
+    /// A dialled connection came about.
+    pub(crate) fn connected(&mut self, key: u32) {
+        let conn = &mut self.conns[key as usize];
+        conn.stage = Stage::Open;
+        conn.writable = true;
+        conn.hearing = self.said.newcomer();
+        (conn.heard_at, conn.took_at) = (self.now, self.now);
+        self.audience += 1;
+    }
+
+    /// Our FIN was sent.
+    pub(crate) fn fin_is_out(&mut self, key: u32) {
+        let conn = &mut self.conns[key as usize];
+        conn.outbound = Outbound::Closed;
+        if let Stage::Parting(parting) = &mut conn.stage {
+            parting.fin_at = Some(self.now);
+        }
+        if conn.inbound == Inbound::Ended {
+            let id = conn.id;
+            self.hang_up(id, Reason::Finished);
+        }
+    }
+
+    /// A write failed. What the peer had sent before may still wait to be read, reset or not.
+    pub(crate) fn writing_failed(&mut self, id: ConnId, error: std::io::Error) {
+        let Some(conn) = here_mut(&mut self.conns, id) else { return };
+        if conn.is_heard() {
+            if conn.may_be_sent() {
+                self.audience -= 1;
+                catch_up(conn, &self.said, &mut self.lagging);
+            }
+            conn.stage = Stage::Broken(Box::new(Reason::Lost(error)));
+            conn.readable = true;
+            conn.end_hinted = true;
+            self.drop_slow(id.key);
+        } else {
+            self.hang_up(id, Reason::Lost(error));
+        }
+    }
+
+    /// The key that the next connection will have.
+    pub(crate) fn next_key(&self) -> usize {
+        self.conns.vacant_key()
+    }
+
+    pub(crate) fn add(&mut self, peer: Peer, stage: Stage) -> ConnId {
+        self.last_serial += 1;
+        let key = u32::try_from(self.conns.vacant_key());
+        let key = key.expect("descriptors are ints, so there are fewer connections than 2^31");
+        let id = ConnId { serial: self.last_serial, key };
+        let hearing = self.said.newcomer();
+        let conn = Conn::new(id, peer, stage, hearing, self.now);
+        self.audience += usize::from(conn.may_be_sent());
+        self.conns.insert(conn);
+        self.roster.add(id);
+        self.stats.opened += 1;
+        self.arm(key);
+        id
+    }
+
+    /// Takes a connection that is over out of the slab; its key may be used again from now on.
+    pub(crate) fn remove(&mut self, key: u32) {
+        let conn = self.conns.remove(key as usize);
+        debug_assert!(conn.is_over(), "only what has ended is swept");
+        self.stats.closed += 1;
+        let conns = &self.conns;
+        self.roster.remove_one(|id| conns.get(id.key as usize).is_some_and(|conn| conn.id == id));
+    }
+
+    /// Whether what this connection says is to be handed to the App.
+    pub(crate) fn is_heard(&self, id: ConnId) -> bool {
+        self.conns.get(id.key as usize).is_some_and(|conn| conn.id == id && conn.is_heard())
+    }
+
+    /// Puts the connection's next deadline, if it has one, into the heap.
+    pub(crate) fn arm(&mut self, key: u32) {
+        let conn = &mut self.conns[key as usize];
+        let Some((when, _)) = conn.next_due(&self.limits, self.framing) else { return };
+        if conn.alarm.is_none_or(|alarm| when < alarm) {
+            conn.alarm = Some(when);
+            self.deadlines.push(when, conn.id);
+            self.forget_superseded_deadlines();
+        }
+    }
+
+    /// Keeps the heap in proportion: with a long idle limit, those of connections that have left would
+    /// stay for as long.
+    fn forget_superseded_deadlines(&mut self) {
+        // At most this many times as many as there may be good ones, so the work is amortised.
+        if self.deadlines.len() > 64 + 4 * self.conns.len() {
+            let conns = &self.conns;
+            self.deadlines.retain(|when, id| {
+                conns.get(id.key as usize).is_some_and(|conn| conn.id == id && conn.alarm == Some(when))
+            });
+        }
+    }
+
+    /// Notes how a flush went: it took `taken_bytes`, and is `blocked` or not.
+    pub(crate) fn note_flush(&mut self, key: u32, taken_bytes: usize, blocked: bool) {
+        let conn = &mut self.conns[key as usize];
+        if taken_bytes > 0 {
+            conn.took_at = self.now;
+        }
+        let lagging = conn.may_be_sent() && self.said.is_behind(&conn.hearing);
+        if lagging != conn.lagging {
+            conn.lagging = lagging;
+            if lagging {
+                self.lagging += 1;
+            } else {
+                self.lagging -= 1;
+            }
+        }
+        if conn.slow.is_none() && !blocked {
+            return;
+        }
+        let queued_bytes = conn.queued_bytes(&self.said);
+        if queued_bytes == 0 {
+            self.drop_slow(key);
+            return;
+        }
+        let now = self.now;
+        let slow = conn.slow.get_or_insert_with(|| Box::new(Slow::new(now)));
+        let (braked, was_high) = (slow.brakes(), slow.is_over_high());
+        slow.note(taken_bytes, queued_bytes, now, &self.limits);
+        let (brakes, is_high) = (slow.brakes(), slow.is_over_high());
+        self.count_brake(braked, brakes);
+        self.wants_turn |= was_high && !is_high;
+        if queued_bytes > self.limits.outbox_bytes_max {
+            let id = self.conns[key as usize].id;
+            self.stats.dropped_slow += 1;
+            self.hang_up(id, Reason::QueueFull);
+        }
+    }
+
+    /// Judges a slow reader by the clock.
+    pub(crate) fn check_slow(&mut self, key: u32) {
+        let conn = &mut self.conns[key as usize];
+        let id = conn.id;
+        let Some(slow) = &mut conn.slow else { return };
+        let braked = slow.brakes();
+        let verdict = slow.check(self.now, &self.limits);
+        let brakes = slow.brakes();
+        self.count_brake(braked, brakes);
+        let why = match verdict {
+            Verdict::Patience => return,
+            Verdict::OverSoftTooLong => Reason::ReadsTooSlowly(self.limits.outbox_soft_max),
+            Verdict::TookNothingTooLong => Reason::ReadsNothing(self.limits.write_stall_max),
+        };
+        self.stats.dropped_slow += 1;
+        self.hang_up(id, why);
+    }
+
+    pub(super) fn drop_slow(&mut self, key: u32) {
+        let Some(slow) = self.conns[key as usize].slow.take() else { return };
+        self.count_brake(slow.brakes(), false);
+        self.wants_turn |= slow.is_over_high();
+    }
+
+    fn count_brake(&mut self, before: bool, after: bool) {
+        match (before, after) {
+            (false, true) => self.braking += 1,
+            (true, false) => {
+                self.braking -= 1;
+                // Whoever waited for it goes on.
+                self.wants_turn = true;
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Where newcomers come in: the listeners, and whom they let in. Generic over what a listener is, so that
+//! a simulator drives the same code as the reactor.
+
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::app::App;
+use crate::board::{Board, Running};
+use crate::clock::Moment;
+use crate::conn::Peer;
+use crate::pump::Pump;
+use crate::stream::Stream;
+
+/// What the door needs of a listening socket.
+pub trait Listen {
+    /// What it accepts.
+    type Stream: Stream;
+
+    /// Takes one newcomer; `WouldBlock` says that nobody waits.
+    ///
+    /// # Errors
+    /// Whatever the system says.
+    fn accept(&mut self) -> io::Result<(Self::Stream, Peer)>;
+}
+
+/// The listeners, and whom they let in.
+#[derive(Debug)]
+pub struct Door<L> {
+    listeners: Vec<(L, Accepting)>,
+    allow: Vec<IpNet>,
+    deny: Vec<IpNet>,
+}
+
+/// How a listener stands. It is announced once; whatever keeps us from accepting all that wait has to
+/// be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Accepting {
+    /// `WouldBlock` was seen: the poller will say when somebody comes.
+    Idle,
+    /// More may be waiting.
+    Pending,
+    /// An accept failed in a way that only time, or a close, can mend.
+    Retry(Moment),
+}
+
+impl<L> Default for Door<L> {
+    fn default() -> Door<L> {
+        Door { listeners: Vec::new(), allow: Vec::new(), deny: Vec::new() }
+    }
+}
+
+impl<L: Listen> Door<L> {
+    /// How many listeners there are; the next one will have this number.
+    pub fn listeners(&self) -> usize {
+        self.listeners.len()
+    }
+
+    /// Adds a listener.
+    pub fn add(&mut self, listener: L) {
+        self.listeners.push((listener, Accepting::Idle));
+    }
+
+    /// Lets in only addresses of `allow`, if there are any, and none of `deny`.
+    pub fn admit(&mut self, allow: Vec<IpNet>, deny: Vec<IpNet>) {
+        self.allow = allow;
+        self.deny = deny;
+    }
+
+    /// Notes that somebody waits at this listener. Returns whether there is such a listener.
+    pub fn note(&mut self, number: usize) -> bool {
+        let found = self.listeners.get_mut(number);
+        found.map(|(_, accepting)| *accepting = Accepting::Pending).is_some()
+    }
+
+    /// Whether somebody may be waiting who can be let in now.
+    pub fn is_pending(&self) -> bool {
+        self.listeners.iter().any(|(_, accepting)| *accepting == Accepting::Pending)
+    }
+
+    /// When to try again where accepting failed.
+    pub fn next_retry(&self) -> Option<Moment> {
+        let retries = self.listeners.iter().filter_map(|(_, accepting)| match accepting {
+            Accepting::Retry(at) => Some(*at),
+            Accepting::Idle | Accepting::Pending => None,
+        });
+        retries.min()
+    }
+
+    /// Somebody has left, so there may be a descriptor for a newcomer again.
+    pub fn try_again(&mut self) {
+        for (_, accepting) in &mut self.listeners {
+            if matches!(accepting, Accepting::Retry(_)) {
+                *accepting = Accepting::Pending;
+            }
+        }
+    }
+
+    /// Takes nobody any more.
+    pub fn close(&mut self) {
+        self.listeners.clear();
+    }
+
+    /// Accepts those who wait, within the budget. `watch` has the poller watch a newcomer under the key
+    /// that it will have.
+    pub fn accept<A: App>(
+        &mut self,
+        pump: &mut Pump<L::Stream>,
+        board: &mut Board,
+        app: &mut A,
+        mut watch: impl FnMut(&mut L::Stream, usize) -> io::Result<()>,
+    ) {
+        for at in 0..self.listeners.len() {
+            if let Accepting::Retry(when) = self.listeners[at].1
+                && when > board.now
+            {
+                continue;
+            }
+            for _ in 0..board.limits().accept_budget {
+                let (listener, accepting) = &mut self.listeners[at];
+                // The App may have stopped while it was told of the last newcomer.
+                if *accepting == Accepting::Idle || board.running != Running::On {
+                    break;
+                }
+                match listener.accept() {
+                    Ok((stream, peer)) => self.welcome(stream, peer, pump, board, app, &mut watch),
+                    Err(error) => match error.kind() {
+                        ErrorKind::WouldBlock => *accepting = Accepting::Idle,
+                        // The newcomer has gone again, or a signal came: try the next.
+                        ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                        _ => {
+                            if matches!(accepting, Accepting::Pending) {
+                                log::warn!("cannot accept: {error}; trying again when somebody leaves");
+                            }
+                            board.stats.accept_errors += 1;
+                            *accepting = Accepting::Retry(board.now + board.limits().accept_retry);
+                            break;
+                        }
+                    },
+                }
+            }
+        }
+    }
+
+    fn welcome<A: App>(
+        &self,
+        mut stream: L::Stream,
+        peer: Peer,
+        pump: &mut Pump<L::Stream>,
+        board: &mut Board,
+        app: &mut A,
+        watch: &mut impl FnMut(&mut L::Stream, usize) -> io::Result<()>,
+    ) {
+        let conns_max = board.limits().conns_max;
+        if !self.lets_in(&peer) {
+            board.stats.refused_address += 1;
+            log::info!("turned away {peer}: its address is not allowed in");
+            return;
+        }
+        if board.len() >= conns_max {
+            board.stats.refused_full += 1;
+            log::info!("turned away {peer}: full");
+            return turn_away(stream, &format!("switchboard: full ({conns_max} connections)\n"));
+        }
+        if let Err(error) = watch(&mut stream, board.next_key()) {
+            board.stats.accept_errors += 1;
+            log::warn!("cannot watch the connection of {peer}: {error}");
+            return;
+        }
+        pump.adopt(stream, peer, board, app);
+    }
+
+    fn lets_in(&self, peer: &Peer) -> bool {
+        let address = match peer {
+            Peer::V4(v4) => IpAddr::V4(*v4.ip()),
+            Peer::V6(v6) => IpAddr::V6(*v6.ip()).to_canonical(),
+            Peer::Unix => return true,
+        };
+        let is_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
+        !is_in(&self.deny) && (self.allow.is_empty() || is_in(&self.allow))
+    }
+}
+
+/// Tells a newcomer why it cannot stay. Its first words, if they are here already, are read and thrown
+/// away: closing with unread input would reset the connection and could cost it the line.
+fn turn_away(mut stream: impl Stream, why: &str) {
+    let mut unread = [0; 4096];
+    // Whatever fails here, the newcomer is let go all the same.
+    let _ = stream.write(why.as_bytes());
+    let _ = stream.finish();
+    let _ = stream.read(&mut unread);
+}
