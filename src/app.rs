@@ -22,6 +22,12 @@ pub trait App {
         Brakes::Itself
     }
 
+    /// Whether a peer whom a limit of time closes is told so in one line, `switchboard: idle for 60s`. Not
+    /// where every byte that it is sent has a meaning. Asked once, at the start.
+    fn tells_limits(&self) -> bool {
+        false
+    }
+
     /// Somebody connected, or a connection that was dialled came about.
     fn opened(&mut self, _id: ConnId, _board: &mut Board) {}
 

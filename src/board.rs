@@ -3,6 +3,7 @@
 //!
 //! What stands here is for Apps; what the engine needs of it stands in `engine`.
 
+mod budget;
 mod engine;
 
 use std::net::IpAddr;
@@ -16,6 +17,7 @@ use crate::deadlines::Deadlines;
 use crate::framing::Framing;
 use crate::lending::Lending;
 use crate::limits::Limits;
+use crate::outbox::Outbox;
 use crate::reason::Reason;
 use crate::roster::Roster;
 use crate::said::Said;
@@ -101,6 +103,8 @@ pub struct Board {
     pub(crate) stats: Stats,
     pub(crate) now: Moment,
     pub(crate) running: Running,
+    /// What all connections have in memory of their own; see `budget`.
+    own_bytes: usize,
     /// How many may be sent something.
     audience: usize,
     /// How many slow readers others wait for.
@@ -133,6 +137,7 @@ impl Board {
             stats: Stats::default(),
             now: Moment::default(),
             running: Running::On,
+            own_bytes: 0,
             audience: 0,
             braking: 0,
             walked_to: 0,
@@ -172,6 +177,8 @@ impl Board {
             conn.outbox.push(part);
         }
         mark_dirty(conn, &mut self.dirty);
+        self.account(to.key);
+        let conn = &self.conns[to.key as usize];
         if !conn.writable {
             // No flush will note it.
             self.note_flush(to.key, 0, true);
@@ -201,6 +208,7 @@ impl Board {
             conn.outbound = Outbound::Finishing;
             self.audience -= 1;
             mark_dirty(conn, &mut self.dirty);
+            self.account(id.key);
         }
     }
 
@@ -222,6 +230,7 @@ impl Board {
         conn.stage = Stage::Parting(Box::new(Parting { why, fin_at }));
         self.stats.discarded_bytes += std::mem::take(&mut conn.tail).len() as u64;
         mark_dirty(conn, &mut self.dirty);
+        self.account(id.key);
         self.arm(id.key);
     }
 
@@ -246,11 +255,14 @@ impl Board {
         if was_dialing {
             self.dials.retain(|dial| dial.id != id);
         }
+        self.stats.note_limit(&why);
         conn.stage = Stage::Over(Box::new(Ending { why, unsent_bytes }));
+        conn.outbox = Outbox::default();
         self.stats.discarded_bytes += std::mem::take(&mut conn.tail).len() as u64;
         self.lagging -= usize::from(std::mem::take(&mut conn.lagging));
         self.stats.unsent_bytes += unsent_bytes as u64;
         self.over.push(id.key);
+        self.account(id.key);
         self.drop_slow(id.key);
     }
 

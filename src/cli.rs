@@ -1,5 +1,7 @@
 //! The command lines: what may be given, and how sizes, durations and addresses are written.
 
+mod limits;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,7 +10,8 @@ use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 
 use crate::address::Place;
-use crate::limits::Limits;
+
+pub use limits::LimitArgs;
 
 /// The default address of server and client.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:5000";
@@ -48,30 +51,6 @@ pub struct ServerArgs {
     #[arg(long, value_enum, value_name = "WHAT")]
     pub on_stdin_eof: Option<StdinEofArg>,
 
-    /// Most connections at a time [default: what the descriptor limit allows]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_conns: Option<u32>,
-
-    /// Longest line; a longer one is shown in parts
-    #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = line_size)]
-    pub max_line: usize,
-
-    /// Most that may be queued for one connection
-    #[arg(long, value_name = "SIZE", default_value = "8M", value_parser = queue_size)]
-    pub queue_max: usize,
-
-    /// Close a connection on which nothing was said for this long [default: never]
-    #[arg(long, value_name = "DURATION", value_parser = some_duration)]
-    pub idle: Option<Duration>,
-
-    /// How long a connection stays open for an answer once the peer has finished sending
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
-    pub half_open: Duration,
-
-    /// How long the end waits for what is still queued
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
-    pub drain: Duration,
-
     /// Let in only these addresses
     #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = net)]
     pub allow: Vec<IpNet>,
@@ -79,6 +58,10 @@ pub struct ServerArgs {
     /// Let in none of these addresses; wins over --allow
     #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = net)]
     pub deny: Vec<IpNet>,
+
+    /// See `LimitArgs`.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 /// A client for switchboard, and for any line-based TCP server.
@@ -164,29 +147,6 @@ pub fn tell<Args: Parser>(what: &str) {
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
-impl ServerArgs {
-    /// The limits that were asked for. The number of connections is bounded by descriptors, too: that
-    /// is for `main` to see to.
-    pub fn limits(&self) -> Limits {
-        // Where little may be queued, everything below that has to be smaller, too: one read more than
-        // the high water has to fit.
-        let outbox_high_bytes = Limits::default().outbox_high_bytes.min(self.queue_max / 4);
-        Limits {
-            line_bytes_max: self.max_line,
-            read_budget_bytes: Limits::default().read_budget_bytes.min(self.queue_max / 2),
-            outbox_high_bytes,
-            outbox_low_bytes: outbox_high_bytes / 4,
-            outbox_soft_bytes: Limits::default().outbox_soft_bytes.min(self.queue_max),
-            outbox_bytes_max: self.queue_max,
-            idle_max: self.idle,
-            half_open_max: self.half_open,
-            drain_max: self.drain,
-            conns_max: self.max_conns.map_or(usize::MAX, |conns| conns as usize),
-            ..Limits::default()
-        }
-    }
-}
-
 fn net(text: &str) -> Result<IpNet, String> {
     let address = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
     text.parse().or_else(|_| address()).map_err(|_| "not an address or CIDR such as 10.0.0.0/8".into())
@@ -204,7 +164,6 @@ fn size(text: &str) -> Result<usize, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
 }
 
-#[cfg(feature = "load")]
 pub(crate) fn some_size(text: &str) -> Result<usize, String> {
     size(text).and_then(|size| if size == 0 { Err("has to be more than 0".into()) } else { Ok(size) })
 }
@@ -217,6 +176,13 @@ fn line_size(text: &str) -> Result<usize, String> {
 /// Less could not hold what one packet brings.
 fn queue_size(text: &str) -> Result<usize, String> {
     size(text).and_then(|size| if size < 4096 { Err("has to be at least 4K".into()) } else { Ok(size) })
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("not a number from 1 on".into()),
+        Ok(count) => Ok(count),
+    }
 }
 
 /// `200ms`, `10s`, `5m`, `1h`.
@@ -244,6 +210,7 @@ pub(crate) fn some_duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
 
     #[test]
     fn sizes_and_durations_are_read_as_documented() {
@@ -270,6 +237,19 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_limits() {
         let args = ServerArgs::try_parse_from(["switchboard"]).unwrap();
-        assert_eq!(format!("{:?}", args.limits()), format!("{:?}", Limits::default()));
+        assert_eq!(format!("{:?}", args.limits.limits()), format!("{:?}", Limits::default()));
+        assert_eq!(args.limits.check(), Ok(()));
+    }
+
+    #[test]
+    fn limits_that_do_not_go_together_are_refused() {
+        for arguments in [
+            &["--queue-low", "2K", "--queue-high", "1K"][..],
+            &["--queue-max", "64K", "--queue-soft", "65K"],
+            &["--queue-max", "128K", "--queue-high", "100K"],
+        ] {
+            let args = ServerArgs::try_parse_from([&["switchboard"], arguments].concat()).unwrap();
+            assert!(args.limits.check().is_err(), "{arguments:?}");
+        }
     }
 }

@@ -180,6 +180,8 @@ pub(crate) struct Conn {
     /// The beginning of a line whose ending has not come yet.
     pub tail: Vec<u8>,
     pub outbox: Outbox,
+    /// What the board's sum has for it.
+    pub accounted_bytes: usize,
     pub hearing: Hearing,
     pub slow: Option<Box<Slow>>,
     /// When it last said something; at first, when it came.
@@ -216,6 +218,7 @@ impl Conn {
             outbound: Outbound::Open,
             tail: Vec::new(),
             outbox: Outbox::default(),
+            accounted_bytes: 0,
             hearing,
             slow: None,
             heard_at: now,
@@ -264,6 +267,11 @@ impl Conn {
             Outbound::Finishing => true,
             Outbound::Closed => false,
         }
+    }
+
+    /// What it has in memory of its own.
+    pub fn own_bytes(&self) -> usize {
+        self.tail.len() + self.outbox.len()
     }
 
     /// All that is queued for it, what was said to many included; once it is over, all that was.

@@ -29,6 +29,7 @@ mod limits;
 #[cfg(feature = "load")]
 pub mod load;
 mod mailbox;
+pub mod memory;
 pub mod modes;
 mod outbox;
 mod pump;

@@ -37,6 +37,9 @@ pub struct Limits {
     pub outbox_soft_max: Duration,
     /// An outbox never holds more than this (`--queue-max`).
     pub outbox_bytes_max: usize,
+    /// What all connections together may have in memory: outboxes, unfinished lines, and what was said to
+    /// many, which counts once. Beyond it the connection with the most queued is dropped first.
+    pub buffers_bytes_max: usize,
     /// What a slow peer has to take within `honest_window` to be waited for.
     pub honest_bytes_min: usize,
     /// See `honest_bytes_min`.
@@ -63,6 +66,16 @@ pub struct Limits {
     pub linger_max: Duration,
     /// How long a stop waits for what is still queued (`--drain`).
     pub drain_max: Duration,
+    /// How many newcomers may wait to be accepted. The kernel lowers it to its own limit
+    /// (`net.core.somaxconn`); mio's own `bind` would ask for 128, and a storm of newcomers would be told
+    /// to try again in a second.
+    pub backlog: u32,
+    /// A peer that is silent for this long is asked whether it is still there (TCP keepalive), three
+    /// times, a third of this apart.
+    pub keepalive_after: Duration,
+    /// Bytes that a connected peer's system does not acknowledge for this long end the connection (RFC
+    /// 5482). Not for connections that were dialled: a client waits for its one server.
+    pub unacked_max: Duration,
     /// How long to wait before accepting again after an error that only time can mend, such as
     /// having no descriptors left (libev and HAProxy wait 100 ms, too).
     pub accept_retry: Duration,
@@ -84,6 +97,7 @@ impl Default for Limits {
             outbox_soft_bytes: 1 << 20,
             outbox_soft_max: Duration::from_secs(10),
             outbox_bytes_max: 8 << 20,
+            buffers_bytes_max: 4 << 30,
             honest_bytes_min: 64 << 10,
             honest_window: Duration::from_secs(1),
             write_stall_max: Duration::from_secs(30),
@@ -95,6 +109,9 @@ impl Default for Limits {
             linger_silence: Duration::from_secs(2),
             linger_max: Duration::from_secs(10),
             drain_max: Duration::from_secs(10),
+            backlog: 4096,
+            keepalive_after: Duration::from_secs(60),
+            unacked_max: Duration::from_secs(60),
             accept_retry: Duration::from_millis(100),
         }
     }

@@ -7,18 +7,21 @@ use switchboard::cli::{self, FormatArg, ServerArgs, StdinEofArg};
 use switchboard::console::{Desk, Format, Mail, on_signal, read_in_background};
 use switchboard::descriptors::{self, RESERVED};
 use switchboard::modes::{Attended, Chat, Console, Echo, Farewell, Manners, OnStdinEof, Operator, Voice};
-use switchboard::{App, Reactor, cannot};
+use switchboard::{App, Reactor, cannot, memory};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
 
 fn main() -> ExitCode {
-    cli::main(run)
+    cli::main_checked(|args: &ServerArgs| args.limits.check(), run)
 }
 
 fn run(args: &ServerArgs) -> Result<(), String> {
-    let mut limits = args.limits();
-    limits.conns_max = limits.conns_max.min(connections_possible(args.max_conns));
+    let mut limits = args.limits.limits();
+    limits.conns_max = limits.conns_max.min(connections_possible(args.limits.max_conns));
+    if args.limits.buffers_max.is_none() {
+        limits.buffers_bytes_max = memory::buffers_bytes_max();
+    }
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
     reactor.admit(args.allow.clone(), args.deny.clone());
     let mut bound = Vec::new();

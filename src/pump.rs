@@ -41,6 +41,7 @@ pub struct Pump<S> {
     /// The walk over those who have to hear what was said.
     walk: Walk,
     brakes: Brakes,
+    tells_limits: bool,
 }
 
 /// A walk over all receivers. It may span turns.
@@ -67,6 +68,7 @@ impl<S: Stream> Pump<S> {
             scratch: vec![0; board.limits().read_budget_bytes].into_boxed_slice(),
             walk: Walk::Resting,
             brakes: app.brakes(),
+            tells_limits: app.tells_limits(),
         }
     }
 
@@ -135,6 +137,7 @@ impl<S: Stream> Pump<S> {
         app.turn_ended(board);
         self.flush_dirty(board);
         self.deliver_said(board);
+        board.keep_budget();
         self.stop_if_due(board);
         self.renew_budgets(board);
         self.sweep(board, app);
@@ -225,6 +228,8 @@ impl<S: Stream> Pump<S> {
                 self.flush(key, lent, board);
             }
             self.scratch = scratch;
+            board.account(key);
+            board.keep_budget();
         }
         let more = match fill.then {
             FillEnd::More => true,
@@ -297,15 +302,22 @@ impl<S: Stream> Pump<S> {
             }
             Due::HalfOpenOver => {
                 let limit = board.limits().half_open_max;
-                board.close(id, Reason::HalfOpen(limit));
+                self.close_by_limit(id, Reason::HalfOpen(limit), board);
             }
             Due::IdleOver => {
                 let limit = board.limits().idle_max.unwrap_or_default();
-                board.close(id, Reason::Idle(limit));
+                self.close_by_limit(id, Reason::Idle(limit), board);
             }
             Due::LingerOver => board.hang_up(id, Reason::Finished),
             Due::CheckSlow => board.check_slow(key),
         }
+    }
+
+    fn close_by_limit(&self, id: ConnId, why: Reason, board: &mut Board) {
+        if self.tells_limits {
+            board.send(id, format!("switchboard: {why}\n").as_bytes());
+        }
+        board.close(id, why);
     }
 
     fn flush_dirty(&mut self, board: &mut Board) {
@@ -502,6 +514,7 @@ fn hand_over_tail<A: App>(key: u32, bytes_max: usize, end: End, board: &mut Boar
         return;
     }
     conn.tail = part.split_off(bytes_max.min(part.len()));
+    board.account(key);
     hand_over_frame(id, Frame { bytes: &part, end }, board, app);
 }
 
@@ -509,6 +522,7 @@ fn hand_over_frame<A: App>(id: ConnId, frame: Frame<'_>, board: &mut Board, app:
     // It may have been closed by what the App did on the frame before.
     if board.is_heard(id) {
         board.stats.frames += 1;
+        board.stats.cuts += u64::from(frame.end == End::Limit);
         app.received(id, frame, board);
     } else {
         let newline = usize::from(frame.end == End::Newline);

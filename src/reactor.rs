@@ -78,7 +78,7 @@ impl<M: Send + 'static> Reactor<M> {
     /// # Errors
     /// When the address cannot be bound.
     pub fn listen(&mut self, at: &Address) -> io::Result<Address> {
-        let (mut listener, address) = Listener::bind(at)?;
+        let (mut listener, address) = Listener::bind(at, self.board.limits())?;
         let token = Token(FIRST_LISTENER - self.door.listeners());
         self.poll.registry().register(listener.source(), token, Interest::READABLE)?;
         self.door.add(listener);
@@ -201,7 +201,7 @@ impl<M: Send + 'static> Reactor<M> {
 
     fn dial(&mut self, pump: &mut Pump<Socket>) {
         for Dial { id, from, to } in std::mem::take(&mut self.board.dials) {
-            let socket = Socket::connect(from, &to).and_then(|mut socket| {
+            let socket = Socket::connect(from, &to, self.board.limits()).and_then(|mut socket| {
                 socket.register(self.poll.registry(), Token(id.key as usize))?;
                 Ok(socket)
             });

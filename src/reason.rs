@@ -23,6 +23,8 @@ pub enum Reason {
     Idle(Duration),
     /// More was queued for it than an outbox may hold.
     QueueFull,
+    /// All buffers together were over their limit, and most was queued for it.
+    BuffersFull,
     /// It stayed over the soft limit of its outbox for too long.
     ReadsTooSlowly(Duration),
     /// It took nothing of what was queued for it.
@@ -47,6 +49,7 @@ impl Reason {
             Reason::HalfOpen(_) => "half-open",
             Reason::Idle(_) => "idle",
             Reason::QueueFull => "queue-full",
+            Reason::BuffersFull => "buffers-full",
             Reason::ReadsTooSlowly(_) => "reads-too-slowly",
             Reason::ReadsNothing(_) => "reads-nothing",
             Reason::Stopping => "stopping",
@@ -72,6 +75,7 @@ impl fmt::Display for Reason {
             Reason::HalfOpen(limit) => write!(f, "it had finished, and nothing was said for {limit:?}"),
             Reason::Idle(limit) => write!(f, "idle for {limit:?}"),
             Reason::QueueFull => f.write_str("not reading, its queue is full"),
+            Reason::BuffersFull => f.write_str("all buffers together are full, and it had the most"),
             Reason::ReadsTooSlowly(limit) => write!(f, "reading too slowly for {limit:?}"),
             Reason::ReadsNothing(limit) => write!(f, "read nothing for {limit:?}"),
             Reason::Stopping => f.write_str("the server stops"),

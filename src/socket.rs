@@ -15,21 +15,11 @@ use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, TcpKeepalive, Type
 use crate::address::Address;
 use crate::conn::Peer;
 use crate::door::Listen;
+use crate::limits::Limits;
 use crate::stream::Stream;
 
-/// How many connections may wait to be accepted. The kernel lowers it to its own limit
-/// (`net.core.somaxconn`); mio's own `bind` would ask for 128, and a storm of newcomers would be told
-/// to try again in a second.
-const BACKLOG: i32 = 4096;
-
-/// A silent peer is asked after 60 s, then every 20 s, and given up after 3 unanswered questions.
-const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
+/// Unanswered questions after which a silent peer is given up.
 const KEEPALIVE_RETRIES: u32 = 3;
-
-/// Bytes that nobody acknowledges for this long end the connection (RFC 5482).
-#[cfg(target_os = "linux")]
-const USER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Bytes that may wait in the kernel unsent. Beyond that a socket takes no more, and it is announced as
 /// soon as there is room again; without it a stuck peer holds megabytes of the kernel's, and a slow one
@@ -61,15 +51,15 @@ pub(crate) struct SocketFile {
 
 impl Listener {
     /// Binds and listens. Returns the address with the port that it really got.
-    pub fn bind(at: &Address) -> io::Result<(Listener, Address)> {
+    pub fn bind(at: &Address, limits: &Limits) -> io::Result<(Listener, Address)> {
         match at {
             Address::Tcp(address) => {
-                let listener = bind_tcp(*address)?;
+                let listener = bind_tcp(*address, limits)?;
                 let address = listener.local_addr()?;
                 Ok((Listener::Tcp(listener), Address::Tcp(address)))
             }
             Address::Unix(path) => {
-                let (listener, file) = bind_unix(path)?;
+                let (listener, file) = bind_unix(path, limits)?;
                 Ok((Listener::Unix { listener, _file: file }, at.clone()))
             }
         }
@@ -92,7 +82,7 @@ impl Listen for Listener {
                 let (stream, peer) = listener.accept()?;
                 // On Linux an accepted socket has the options of its listener.
                 #[cfg(not(target_os = "linux"))]
-                set_options(&SockRef::from(&stream))?;
+                set_options(&SockRef::from(&stream), &Limits::default())?;
                 Ok((Socket::Tcp(stream), peer.into()))
             }
             Listener::Unix { listener, .. } => {
@@ -123,9 +113,9 @@ pub(crate) enum Socket {
 
 impl Socket {
     /// Begins a connection, from one of this machine's own addresses if that is given.
-    pub fn connect(from: Option<IpAddr>, to: &Address) -> io::Result<Socket> {
+    pub fn connect(from: Option<IpAddr>, to: &Address, limits: &Limits) -> io::Result<Socket> {
         match to {
-            Address::Tcp(address) => connect_tcp(from, *address).map(Socket::Tcp),
+            Address::Tcp(address) => connect_tcp(from, *address, limits).map(Socket::Tcp),
             Address::Unix(path) => UnixStream::connect(path).map(Socket::Unix),
         }
     }
@@ -208,7 +198,7 @@ impl Stream for Socket {
     }
 }
 
-fn connect_tcp(from: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
+fn connect_tcp(from: Option<IpAddr>, to: SocketAddr, limits: &Limits) -> io::Result<TcpStream> {
     let stream = match from {
         None => TcpStream::connect(to)?,
         Some(from) => {
@@ -225,31 +215,35 @@ fn connect_tcp(from: Option<IpAddr>, to: SocketAddr) -> io::Result<TcpStream> {
             TcpStream::from_std(socket.into())
         }
     };
-    set_options(&SockRef::from(&stream))?;
+    set_options(&SockRef::from(&stream), limits)?;
     Ok(stream)
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind_tcp(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
     let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, None)?;
     if address.is_ipv6() {
         // Whatever the system's default: `[::]` means IPv6, and IPv4 is given as an address of its own.
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
-    set_options(&SockRef::from(&socket))?;
+    set_options(&SockRef::from(&socket), limits)?;
     // Not on what we dial: a client waits for its one server as long as that answers at all.
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_user_timeout(Some(limits.unacked_max))?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(backlog(limits))?;
     Ok(TcpListener::from_std(socket.into()))
 }
 
-fn set_options(socket: &SockRef<'_>) -> io::Result<()> {
+fn backlog(limits: &Limits) -> i32 {
+    i32::try_from(limits.backlog).unwrap_or(i32::MAX)
+}
+
+fn set_options(socket: &SockRef<'_>, limits: &Limits) -> io::Result<()> {
     let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
-        .with_interval(KEEPALIVE_EVERY)
+        .with_time(limits.keepalive_after)
+        .with_interval(limits.keepalive_after / KEEPALIVE_RETRIES)
         .with_retries(KEEPALIVE_RETRIES);
     socket.set_tcp_keepalive(&keepalive)?;
     #[cfg(target_os = "linux")]
@@ -257,7 +251,7 @@ fn set_options(socket: &SockRef<'_>) -> io::Result<()> {
     socket.set_tcp_nodelay(true)
 }
 
-fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+fn bind_unix(path: &Path, _limits: &Limits) -> io::Result<(UnixListener, SocketFile)> {
     remove_stale(path)?;
     // The mode is set by the mask at the bind itself: set afterwards, the socket would be open to
     // everybody for a moment.

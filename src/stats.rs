@@ -1,5 +1,7 @@
 //! Counters. They only grow; rates are for whoever reads them twice.
 
+use crate::reason::Reason;
+
 /// What the server has done since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -25,6 +27,32 @@ pub struct Stats {
     pub frames: u64,
     /// Connections dropped because they did not read.
     pub dropped_slow: u64,
+    /// Connections dropped because all buffers together were full.
+    pub dropped_buffers: u64,
+    /// Connections closed because nothing was said for too long.
+    pub closed_idle: u64,
+    /// Connections closed because the peer had finished and nothing was said for too long.
+    pub closed_half_open: u64,
+    /// Lines handed over in parts because they were too long; counted once for each cut.
+    pub cuts: u64,
     /// Turns of the loop.
     pub turns: u64,
+}
+
+impl Stats {
+    /// Counts a connection that was ended by a limit.
+    pub(crate) fn note_limit(&mut self, why: &Reason) {
+        match why {
+            Reason::QueueFull | Reason::ReadsTooSlowly(_) | Reason::ReadsNothing(_) => self.dropped_slow += 1,
+            Reason::BuffersFull => self.dropped_buffers += 1,
+            Reason::Idle(_) => self.closed_idle += 1,
+            Reason::HalfOpen(_) => self.closed_half_open += 1,
+            Reason::Finished
+            | Reason::Lost(_)
+            | Reason::CannotConnect(_)
+            | Reason::Kicked(_)
+            | Reason::WeReset
+            | Reason::Stopping => {}
+        }
+    }
 }

@@ -32,6 +32,7 @@ impl Board {
     /// Gives a connection a copy of its own of what it has not heard, so that the log can be trimmed.
     pub(crate) fn give_copy(&mut self, key: u32) {
         catch_up(&mut self.conns[key as usize], &self.said, &mut self.lagging);
+        self.account(key);
     }
 
     /// Ends all connections now.
@@ -75,6 +76,7 @@ impl Board {
             conn.stage = Stage::Broken(Box::new(Reason::Lost(error)));
             conn.readable = true;
             conn.end_hinted = true;
+            self.account(id.key);
             self.drop_slow(id.key);
         } else {
             self.hang_up(id, Reason::Lost(error));
@@ -105,6 +107,7 @@ impl Board {
     pub(crate) fn remove(&mut self, key: u32) {
         let conn = self.conns.remove(key as usize);
         debug_assert!(conn.is_over(), "only what has ended is swept");
+        debug_assert_eq!(conn.accounted_bytes, 0, "what is over has nothing any more");
         self.stats.closed += 1;
         let conns = &self.conns;
         self.roster.remove_one(|id| conns.get(id.key as usize).is_some_and(|conn| conn.id == id));
@@ -140,6 +143,7 @@ impl Board {
 
     /// Notes how a flush went: it took `taken_bytes`, and is `blocked` or not.
     pub(crate) fn note_flush(&mut self, key: u32, taken_bytes: usize, blocked: bool) {
+        self.account(key);
         let conn = &mut self.conns[key as usize];
         if taken_bytes > 0 {
             conn.took_at = self.now;
@@ -170,7 +174,6 @@ impl Board {
         self.wants_turn |= was_high && !is_high;
         if queued_bytes > self.limits.outbox_bytes_max {
             let id = self.conns[key as usize].id;
-            self.stats.dropped_slow += 1;
             self.hang_up(id, Reason::QueueFull);
         }
     }
@@ -189,7 +192,6 @@ impl Board {
             Verdict::OverSoftTooLong => Reason::ReadsTooSlowly(self.limits.outbox_soft_max),
             Verdict::TookNothingTooLong => Reason::ReadsNothing(self.limits.write_stall_max),
         };
-        self.stats.dropped_slow += 1;
         self.hang_up(id, why);
     }
 

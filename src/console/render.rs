@@ -171,6 +171,11 @@ fn push_answer(out: &mut Vec<u8>, answer: &Answer<'_>) -> std::io::Result<()> {
             )?;
             writeln!(
                 out,
+                "limits: {} closed as idle, {} as half-open, {} dropped for all buffers; {} lines cut",
+                stats.closed_idle, stats.closed_half_open, stats.dropped_buffers, stats.cuts
+            )?;
+            writeln!(
+                out,
                 "bytes {} received, {} sent, {} could not be sent, {} discarded; {} messages",
                 stats.rx_bytes, stats.tx_bytes, stats.unsent_bytes, stats.discarded_bytes, stats.frames
             )

@@ -41,6 +41,10 @@ impl App for Chat {
         Brakes::Everybody
     }
 
+    fn tells_limits(&self) -> bool {
+        true
+    }
+
     fn opened(&mut self, id: ConnId, board: &mut Board) {
         self.operator.opened(id, board);
         self.announce(id, "joined", board);

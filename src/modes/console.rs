@@ -39,6 +39,10 @@ impl App for Console {
         Brakes::Nobody
     }
 
+    fn tells_limits(&self) -> bool {
+        self.framing == Framing::Lines
+    }
+
     fn opened(&mut self, id: ConnId, board: &mut Board) {
         self.operator.opened(id, board);
     }

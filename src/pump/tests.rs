@@ -11,6 +11,7 @@ use crate::limits::Limits;
 use crate::stream::script::{Dial as Outcome, Get, Put, Scripted, Wire, script};
 
 mod broadcast;
+mod budget;
 mod closing;
 mod half_close;
 mod hearing;
@@ -256,4 +257,7 @@ fn check_counters(board: &Board) {
     let brakes = |conn: &crate::conn::Conn| conn.slow.as_ref().is_some_and(|slow| slow.brakes());
     assert_eq!(board.is_braked(), count(brakes) > 0, "the brakes");
     assert_eq!(board.stats.opened - board.stats.closed, board.len() as u64, "opened, closed and here");
+    let (accounted, counted) = board.own_bytes_counted();
+    assert_eq!(accounted, counted, "what the connections have in memory");
+    assert!(board.buffered_bytes() <= board.limits().buffers_bytes_max, "the budget of all buffers");
 }

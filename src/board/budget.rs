@@ -1,0 +1,78 @@
+//! What all connections together have in memory, and what is done when that is too much.
+//!
+//! What a connection has of its own (its outbox and its unfinished line) is summed up in one place,
+//! `account`, which is called after every change of either. What was said to many is kept once and
+//! counts once here, while on each connection all that it has not heard counts as queued.
+
+use super::Board;
+use crate::conn::ConnId;
+use crate::reason::Reason;
+
+/// A connection that may have to go.
+struct Holder {
+    id: ConnId,
+    /// All that is in memory because of it, what it has not heard of what was said to many included.
+    holds_bytes: usize,
+    own_bytes: usize,
+    /// How much of what was said to many it has heard, if it is to hear it at all.
+    heard: Option<u64>,
+}
+
+impl Board {
+    /// Brings the sum up to date with this connection.
+    pub(crate) fn account(&mut self, key: u32) {
+        let conn = &mut self.conns[key as usize];
+        let own_bytes = conn.own_bytes();
+        self.own_bytes = self.own_bytes + own_bytes - std::mem::replace(&mut conn.accounted_bytes, own_bytes);
+    }
+
+    /// What all connections have in memory.
+    pub fn buffered_bytes(&self) -> usize {
+        self.own_bytes + self.said.kept_bytes()
+    }
+
+    /// Drops those with the most, if all together have too much.
+    pub(crate) fn keep_budget(&mut self) {
+        if self.buffered_bytes() <= self.limits.buffers_bytes_max {
+            return;
+        }
+        // Somewhat more is freed than has to be, or the next few bytes would bring us here again.
+        let goal = self.limits.buffers_bytes_max / 16 * 15;
+        let mut holders = self.holders();
+        holders.sort_unstable_by_key(|holder| std::cmp::Reverse(holder.holds_bytes));
+        // The log is kept from where the first who remains has heard it.
+        let mut kept_from = vec![self.said.end(); holders.len() + 1];
+        for at in (0..holders.len()).rev() {
+            kept_from[at] = kept_from[at + 1].min(holders[at].heard.unwrap_or(u64::MAX));
+        }
+        let mut own_bytes = self.own_bytes;
+        for (at, holder) in holders.iter().enumerate() {
+            let shared_bytes = (self.said.end() - kept_from[at]) as usize;
+            if own_bytes + shared_bytes <= goal || holder.holds_bytes == 0 {
+                self.said.forget_before(kept_from[at]);
+                return;
+            }
+            own_bytes -= holder.own_bytes;
+            self.hang_up(holder.id, Reason::BuffersFull);
+        }
+        self.said.forget_before(self.said.end());
+    }
+
+    fn holders(&self) -> Vec<Holder> {
+        let conns = self.conns.iter().map(|(_, conn)| conn).filter(|conn| !conn.is_over());
+        conns
+            .map(|conn| Holder {
+                id: conn.id,
+                holds_bytes: conn.tail.len() + conn.queued_bytes(&self.said),
+                own_bytes: conn.own_bytes(),
+                heard: conn.may_be_sent().then(|| self.said.position(&conn.hearing)),
+            })
+            .collect()
+    }
+
+    /// The sum, made anew; for tests.
+    #[cfg(test)]
+    pub(crate) fn own_bytes_counted(&self) -> (usize, usize) {
+        (self.own_bytes, self.conns.iter().map(|(_, conn)| conn.own_bytes()).sum())
+    }
+}

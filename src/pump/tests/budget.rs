@@ -1,0 +1,81 @@
+//! All buffers together: what is counted, and who has to go.
+
+use super::*;
+
+fn limits(buffers_bytes_max: usize) -> Limits {
+    Limits { buffers_bytes_max, ..Limits::default() }
+}
+
+#[test]
+fn who_has_the_most_queued_is_dropped_first_and_the_others_stay() {
+    let mut rig = Rig::with(limits(10_000), Framing::Lines, Brakes::Nobody);
+    let peers = [1000, 6000, 2000, 800].map(|bytes| {
+        let far = rig.connect();
+        far.wire.stalls();
+        rig.board.send(far.id, &vec![b'x'; bytes]);
+        rig.turn();
+        far
+    });
+    assert_eq!(rig.told(), [""; 0]);
+
+    rig.board.send(peers[3].id, &[b'y'; 500]);
+    rig.turn();
+
+    assert_eq!(rig.told(), ["#2 closed buffers-full"]);
+    assert_eq!(rig.board.stats().dropped_buffers, 1);
+    assert_eq!(rig.board.stats().unsent_bytes, 6000);
+    rig.has_room_again(&peers[2]);
+    rig.settle();
+    assert_eq!(peers[2].wire.text().len(), 2000);
+}
+
+#[test]
+fn unfinished_lines_count_and_are_stopped_within_the_turn_that_brings_them() {
+    let mut rig = Rig::with(limits(3000), Framing::Lines, Brakes::Nobody);
+    let peers: Vec<Far> = (0..5).map(|_| rig.connect()).collect();
+    for far in &peers {
+        rig.says(far, &"x".repeat(1000));
+    }
+
+    rig.turn();
+
+    let closed: Vec<String> = rig.told();
+    assert_eq!(closed.len(), 2, "each of these had the most: {closed:?}");
+    assert!(closed.iter().all(|line| line.ends_with("closed buffers-full")), "{closed:?}");
+}
+
+#[test]
+fn what_was_said_to_many_counts_once_and_goes_with_the_last_who_has_not_heard_it() {
+    let limits = Limits { undelivered_high_bytes: usize::MAX, ..limits(10_000) };
+    let mut rig = Rig::with(limits, Framing::Lines, Brakes::Nobody);
+    let stuck: Vec<Far> = (0..50).map(|_| rig.connect()).collect();
+    stuck.iter().for_each(|far| far.wire.stalls());
+    let reader = rig.connect();
+
+    rig.board.broadcast(None, &[&[b'x'; 9000]]);
+    rig.settle();
+    assert_eq!(rig.board.buffered_bytes(), 9000, "kept once for fifty");
+    assert_eq!(rig.told(), [""; 0]);
+    rig.board.broadcast(None, &[&[b'y'; 9000]]);
+    rig.settle();
+
+    assert_eq!(rig.told().len(), 50, "all who held it had to go");
+    assert_eq!(rig.board.len(), 1);
+    assert_eq!(reader.wire.text().len(), 18_000, "who reads loses nothing");
+    assert_eq!(rig.board.buffered_bytes(), 0);
+}
+
+#[test]
+fn a_chat_goes_on_after_its_stuck_listeners_went() {
+    let mut rig = Rig::chat(limits(2000));
+    let (talker, stuck, reader) = (rig.connect(), rig.connect(), rig.connect());
+    stuck.wire.stalls();
+
+    for number in 0..10 {
+        rig.says(&talker, &format!("{number}{}\n", "x".repeat(400)));
+        rig.settle();
+    }
+
+    assert_eq!(rig.told().iter().filter(|line| line.contains("closed")).count(), 1);
+    assert_eq!(reader.wire.text().lines().count(), 10);
+}
