@@ -303,6 +303,12 @@ impl Board {
         self.braking > 0
     }
 
+    /// Whether this one is a slow reader that whoever feeds it waits for.
+    pub fn is_braked_by(&self, id: ConnId) -> bool {
+        let conn = self.conns.get(id.key as usize).filter(|conn| conn.id == id);
+        conn.and_then(|conn| conn.slow.as_ref()).is_some_and(|slow| slow.brakes())
+    }
+
     /// Closes all connections politely and ends the loop when they are gone, `Limits::drain_max` from
     /// now at the latest.
     pub fn stop(&mut self) {

@@ -181,3 +181,22 @@ fn an_idle_server_makes_no_system_call() {
 
     assert!(after == before, "calls of an idle server:\n{}", String::from_utf8_lossy(&after[before.len()..]));
 }
+
+#[test]
+fn a_text_waits_for_no_slow_peer_but_its_own() {
+    const PEERS: u64 = 40;
+    const TEXT_BYTES: usize = 600_000;
+    let (mut server, mut peers) = Server::with_peers(&[], PEERS);
+
+    // None of them reads. Were each text to wait for all who are slow, a second each, the first would
+    // be given up before the last is sent.
+    for number in 1..=PEERS {
+        server.type_line(&format!("@{number} {}", "x".repeat(TEXT_BYTES - 1)));
+    }
+    server.type_line("exit");
+    server.wait_for_status("* stopping");
+
+    for peer in &mut peers {
+        assert_eq!(peer.read_to_end().len(), TEXT_BYTES);
+    }
+}

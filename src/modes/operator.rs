@@ -208,7 +208,7 @@ impl Operator {
         turn.lines += 1;
         match parse(line) {
             // It is tried again when the brake is off.
-            Ok(Command::Say(..)) if self.manners.waits_for_slow && board.is_braked() => {
+            Ok(Command::Say(to, _)) if self.manners.waits_for_slow && self.is_braked(&to, board) => {
                 self.waiting = Some(line.to_vec());
             }
             Ok(command) => {
@@ -218,6 +218,17 @@ impl Operator {
                 self.obey(command, board);
             }
             Err(mistake) => self.answer(Answer::Mistake(&mistake)),
+        }
+    }
+
+    /// Whether a text waits for one of those who are to get it. Who else is slow does not matter to it.
+    fn is_braked(&self, to: &To, board: &Board) -> bool {
+        let is_slow = |serial: u64| board.find(serial).is_some_and(|id| board.is_braked_by(id));
+        match if *to == To::Current { &self.aim } else { to } {
+            To::All => board.is_braked(),
+            To::One(serial) => is_slow(*serial),
+            To::Several(serials) => serials.iter().any(|serial| is_slow(*serial)),
+            To::Last | To::Current => self.spoke_last.is_some_and(|id| board.is_braked_by(id)),
         }
     }
 
