@@ -22,8 +22,8 @@ pub trait App {
         Brakes::Itself
     }
 
-    /// Whether a peer whom a limit of time closes is told so in one line, `switchboard: idle for 60s`. Not
-    /// where every byte that it is sent has a meaning. Asked once, at the start.
+    /// Whether a peer that is closed for its silence is told so in one line, `switchboard: idle for 60s`.
+    /// Not where every byte that it is sent has a meaning. Asked once, at the start.
     fn tells_limits(&self) -> bool {
         false
     }

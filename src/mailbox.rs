@@ -1,7 +1,6 @@
 //! The one way into the loop from outside: stdin, signals and other threads post here. Posting and
 //! waking are one method, so nobody can forget to wake.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,6 +8,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 /// How many messages wait at most; who posts one more waits. What a message may hold is bounded by who
 /// makes it.
 const WAITING_MAX: usize = 64;
+
+/// Waking does not fail where memory is not short; then it is tried so many times.
+const WAKES_MAX: usize = 3;
 
 /// A handle for posting; clone it for each thread.
 #[derive(Debug)]
@@ -57,16 +59,13 @@ impl<M> Mailbox<M> {
         self.sender.send(message).map_err(|_| Closed)?;
         // Sent first, rung after: the loop lowers the flag before it looks, so either it finds this
         // message or it finds the flag raised again.
-        if !self.bell.rung.swap(true, Ordering::SeqCst) {
-            self.bell.ring().map_err(|_| Closed)?;
+        let is_first = !self.bell.rung.swap(true, Ordering::SeqCst);
+        if is_first && (0..WAKES_MAX).all(|_| self.bell.waker.wake().is_err()) {
+            // Nobody has heard it, so the next one has to ring again.
+            self.bell.rung.store(false, Ordering::SeqCst);
+            log::warn!("cannot wake the loop; it is tried again with the next message");
         }
         Ok(())
-    }
-}
-
-impl Bell {
-    fn ring(&self) -> io::Result<()> {
-        self.waker.wake()
     }
 }
 

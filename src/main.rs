@@ -24,22 +24,22 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     }
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
     reactor.admit(args.allow.clone(), args.deny.clone());
+    let format = format(args.format);
+    let lossless = !args.chat && !args.echo;
+    let desk = Desk::open(format, lossless, mailbox.clone()).map_err(cannot("use stdout"))?;
+    start_log(&desk);
     let mut bound = Vec::new();
     for place in &args.addresses {
         let cannot_listen = cannot(format!("listen on {place}"));
         let found = place.resolve().map_err(&cannot_listen)?;
         bound.push(reactor.listen(&found[0]).map_err(&cannot_listen)?);
     }
-
-    let format = format(args.format);
-    let lossless = !args.chat && !args.echo;
-    let desk = Desk::open(format, lossless, mailbox.clone()).map_err(cannot("use stdout"))?;
-    start_log(&desk);
     on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
+    let source = read_in_background(mailbox).map_err(cannot("read stdin"))?;
+    // Last, since whoever waits for this line may count on everything from now on.
     for address in bound {
         cli::tell::<ServerArgs>(&format!("listening on {address}"));
     }
-    let source = read_in_background(mailbox).map_err(cannot("read stdin"))?;
     let operator = Operator::new(desk, Some(source), manners(args));
 
     let operator = if args.echo {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use rustix::process::{Resource, getrlimit};
+use rlimit::Resource;
 
 /// The most that is ever taken, 4 GiB, however large the machine.
 const MOST_BYTES: u64 = 4 << 30;
@@ -11,7 +11,7 @@ const MOST_BYTES: u64 = 4 << 30;
 /// A quarter of the memory that this process may have, 4 GiB at most: what the machine has, what its
 /// control group may have (cgroup v2, `memory.max`), what the process may (`ulimit -v`).
 pub fn buffers_bytes_max() -> usize {
-    let limits = [total(), control_group(), getrlimit(Resource::As).current];
+    let limits = [total(), control_group(), Resource::AS.get_soft().ok()];
     let least = limits.into_iter().flatten().min().unwrap_or(u64::MAX);
     usize::try_from((least / 4).min(MOST_BYTES)).unwrap_or(usize::MAX)
 }

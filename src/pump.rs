@@ -302,22 +302,20 @@ impl<S: Stream> Pump<S> {
             }
             Due::HalfOpenOver => {
                 let limit = board.limits().half_open_max;
-                self.close_by_limit(id, Reason::HalfOpen(limit), board);
+                // Not told: it waits for an answer, and would take the line for one.
+                board.close(id, Reason::HalfOpen(limit));
             }
             Due::IdleOver => {
                 let limit = board.limits().idle_max.unwrap_or_default();
-                self.close_by_limit(id, Reason::Idle(limit), board);
+                let why = Reason::Idle(limit);
+                if self.tells_limits {
+                    board.send(id, format!("switchboard: {why}\n").as_bytes());
+                }
+                board.close(id, why);
             }
             Due::LingerOver => board.hang_up(id, Reason::Finished),
             Due::CheckSlow => board.check_slow(key),
         }
-    }
-
-    fn close_by_limit(&self, id: ConnId, why: Reason, board: &mut Board) {
-        if self.tells_limits {
-            board.send(id, format!("switchboard: {why}\n").as_bytes());
-        }
-        board.close(id, why);
     }
 
     fn flush_dirty(&mut self, board: &mut Board) {

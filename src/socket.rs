@@ -59,7 +59,7 @@ impl Listener {
                 Ok((Listener::Tcp(listener), Address::Tcp(address)))
             }
             Address::Unix(path) => {
-                let (listener, file) = bind_unix(path, limits)?;
+                let (listener, file) = bind_unix(path)?;
                 Ok((Listener::Unix { listener, _file: file }, at.clone()))
             }
         }
@@ -82,7 +82,7 @@ impl Listen for Listener {
                 let (stream, peer) = listener.accept()?;
                 // On Linux an accepted socket has the options of its listener.
                 #[cfg(not(target_os = "linux"))]
-                set_options(&SockRef::from(&stream), &Limits::default())?;
+                set_options(&SockRef::from(&stream), &Limits::default());
                 Ok((Socket::Tcp(stream), peer.into()))
             }
             Listener::Unix { listener, .. } => {
@@ -215,7 +215,7 @@ fn connect_tcp(from: Option<IpAddr>, to: SocketAddr, limits: &Limits) -> io::Res
             TcpStream::from_std(socket.into())
         }
     };
-    set_options(&SockRef::from(&stream), limits)?;
+    set_options(&SockRef::from(&stream), limits);
     Ok(stream)
 }
 
@@ -226,10 +226,10 @@ fn bind_tcp(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
-    set_options(&SockRef::from(&socket), limits)?;
+    set_options(&SockRef::from(&socket), limits);
     // Not on what we dial: a client waits for its one server as long as that answers at all.
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(limits.unacked_max))?;
+    note_refusal("TCP_USER_TIMEOUT", socket.set_tcp_user_timeout(Some(limits.unacked_max)));
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(backlog(limits))?;
@@ -240,18 +240,26 @@ fn backlog(limits: &Limits) -> i32 {
     i32::try_from(limits.backlog).unwrap_or(i32::MAX)
 }
 
-fn set_options(socket: &SockRef<'_>, limits: &Limits) -> io::Result<()> {
+/// Sets what makes a connection quick to notice trouble. A system that knows an option not does without
+/// it.
+fn set_options(socket: &SockRef<'_>, limits: &Limits) {
     let keepalive = TcpKeepalive::new()
         .with_time(limits.keepalive_after)
         .with_interval(limits.keepalive_after / KEEPALIVE_RETRIES)
         .with_retries(KEEPALIVE_RETRIES);
-    socket.set_tcp_keepalive(&keepalive)?;
+    note_refusal("keepalive", socket.set_tcp_keepalive(&keepalive));
     #[cfg(target_os = "linux")]
-    socket.set_tcp_notsent_lowat(NOTSENT_LOWAT_BYTES)?;
-    socket.set_tcp_nodelay(true)
+    note_refusal("TCP_NOTSENT_LOWAT", socket.set_tcp_notsent_lowat(NOTSENT_LOWAT_BYTES));
+    note_refusal("TCP_NODELAY", socket.set_tcp_nodelay(true));
 }
 
-fn bind_unix(path: &Path, _limits: &Limits) -> io::Result<(UnixListener, SocketFile)> {
+fn note_refusal(option: &str, result: io::Result<()>) {
+    if let Err(error) = result {
+        log::warn!("cannot set {option}: {error}");
+    }
+}
+
+fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     remove_stale(path)?;
     // The mode is set by the mask at the bind itself: set afterwards, the socket would be open to
     // everybody for a moment.

@@ -270,7 +270,7 @@ fn an_idle_connection_is_closed_after_the_limit_if_there_is_one() {
         String::from_utf8_lossy(&server.err.so_far()).contains("idle for").then_some(())
     });
 
-    assert_eq!(idle.read_to_end(), b"");
+    assert_eq!(idle.read_to_end(), b"switchboard: idle for 300ms\n", "it is told why");
     let line = server.err.line_with("idle for");
     assert!(line.starts_with("* #1 closed"), "{line:?}");
 }

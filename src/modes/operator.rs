@@ -11,6 +11,9 @@ use crate::{Board, ConnId, Frame, Inbound, Limits, Moment, Outbound, Reason, Sen
 /// Typed lines taken in one turn; more wait for the next.
 const LINES_MAX: usize = 4096;
 
+/// The least time that the last words have to reach the screen; mostly they need no more than a moment.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// How much of what was typed was obeyed in one turn.
 #[derive(Debug)]
 struct Turn {
@@ -170,9 +173,10 @@ impl Operator {
     /// # Errors
     /// When something could not be shown.
     pub fn finish(self, limits: &Limits) -> Result<Farewell, String> {
-        // What the connections did not take of the time is left for the screen.
+        // What the connections did not take of the time is left for the screen, and never nothing: where
+        // they took it all, how that went is still to be shown.
         let taken = self.stopped_at.map_or(Duration::ZERO, |since| since.elapsed());
-        let unwritten = self.desk.close(limits.drain_max.saturating_sub(taken));
+        let unwritten = self.desk.close(limits.drain_max.saturating_sub(taken).max(LAST_WORDS));
         if let Some(error) = self.screen_error {
             return Err(format!("cannot write to stdout: {}", crate::in_words(&error)));
         }

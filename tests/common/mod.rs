@@ -463,3 +463,17 @@ pub fn has_tool(name: &str) -> bool {
     }
     found
 }
+
+/// A connection whose own system keeps only a few kilobytes for it: what it does not read soon waits at
+/// the server.
+#[track_caller]
+pub fn connect_narrow(to: SocketAddr) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(to), socket2::Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect_timeout(&to.into(), DEADLINE).expect("the server listens");
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.set_write_timeout(Some(DEADLINE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
