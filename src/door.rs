@@ -3,6 +3,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -12,6 +13,9 @@ use crate::clock::Moment;
 use crate::conn::Peer;
 use crate::pump::Pump;
 use crate::stream::Stream;
+
+/// That accepting fails is said this often at most.
+const WARN_EVERY: Duration = Duration::from_secs(1);
 
 /// What the door needs of a listening socket.
 pub trait Listen {
@@ -31,6 +35,8 @@ pub struct Door<L> {
     listeners: Vec<(L, Accepting)>,
     allow: Vec<IpNet>,
     deny: Vec<IpNet>,
+    /// When it was last said that accepting fails.
+    warned_at: Option<Moment>,
 }
 
 /// How a listener stands. It is announced once; whatever keeps us from accepting all that wait has to
@@ -47,7 +53,7 @@ enum Accepting {
 
 impl<L> Default for Door<L> {
     fn default() -> Door<L> {
-        Door { listeners: Vec::new(), allow: Vec::new(), deny: Vec::new() }
+        Door { listeners: Vec::new(), allow: Vec::new(), deny: Vec::new(), warned_at: None }
     }
 }
 
@@ -70,8 +76,12 @@ impl<L: Listen> Door<L> {
 
     /// Notes that somebody waits at this listener. Returns whether there is such a listener.
     pub fn note(&mut self, number: usize) -> bool {
-        let found = self.listeners.get_mut(number);
-        found.map(|(_, accepting)| *accepting = Accepting::Pending).is_some()
+        let Some((_, accepting)) = self.listeners.get_mut(number) else { return false };
+        // Where accepting failed, one more who knocks changes nothing about it.
+        if *accepting == Accepting::Idle {
+            *accepting = Accepting::Pending;
+        }
+        true
     }
 
     /// Whether somebody may be waiting who can be let in now.
@@ -130,7 +140,8 @@ impl<L: Listen> Door<L> {
                         // The newcomer has gone again, or a signal came: try the next.
                         ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
                         _ => {
-                            if matches!(accepting, Accepting::Pending) {
+                            if self.warned_at.is_none_or(|at| board.now.since(at) >= WARN_EVERY) {
+                                self.warned_at = Some(board.now);
                                 log::warn!("cannot accept: {error}; trying again when somebody leaves");
                             }
                             board.stats.accept_errors += 1;

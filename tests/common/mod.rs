@@ -477,3 +477,78 @@ pub fn connect_narrow(to: SocketAddr) -> TcpStream {
     stream.set_nodelay(true).unwrap();
     stream
 }
+
+/// Waits for the clock.
+pub fn let_pass(time: Duration) {
+    let until = Instant::now() + time;
+    wait_until("time to pass", || (Instant::now() >= until).then_some(()));
+}
+
+impl Program {
+    /// Stops it as a debugger would, until `resume`: what happens meanwhile it will find all at once.
+    #[track_caller]
+    pub fn pause(&self) {
+        self.signal("STOP");
+        wait_until("it to stand still", || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("it is there");
+            stat.rsplit(')').next().unwrap().starts_with(" T").then_some(())
+        });
+    }
+
+    #[track_caller]
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    /// How often its threads were put to sleep or interrupted so far: a thread that does nothing never is.
+    pub fn switches(&self) -> u64 {
+        let of_task = |task: io::Result<std::fs::DirEntry>| {
+            let status = std::fs::read_to_string(task.unwrap().path().join("status")).expect("it runs");
+            let lines = status.lines().filter(|line| line.contains("ctxt_switches:"));
+            lines.map(|line| line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()).sum::<u64>()
+        };
+        std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it runs").map(of_task).sum()
+    }
+
+    /// Lets strace look at it from now on, with these expressions. It goes on untouched when strace ends.
+    #[track_caller]
+    pub fn traced(&self, expressions: &[&str]) -> Program {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-p", &self.pid().to_string()]);
+        command.args(expressions.iter().flat_map(|expression| ["-e", expression]));
+        let strace = Program::start(command);
+        strace.err.line_with("attached");
+        strace
+    }
+}
+
+impl Server {
+    /// A number of `/stats`: the one before this label, such as `turns` or `accepts failed`. For formats
+    /// whose answers are on stderr.
+    #[track_caller]
+    pub fn stat(&mut self, label: &str) -> u64 {
+        let last = |bytes: &[u8]| {
+            let lines: Vec<String> = whole_lines(bytes).collect();
+            let answers = lines.iter().filter(|line| line.starts_with("bytes ")).count();
+            (answers, lines.iter().rfind(|line| line.contains(label)).cloned())
+        };
+        let answers_before = last(&self.err.so_far()).0;
+        self.type_line("/stats");
+        let line = self.err.wait_for("the counters", |bytes| {
+            let (answers, line) = last(bytes);
+            (answers > answers_before).then_some(line)
+        });
+        let line = line.unwrap_or_else(|| panic!("/stats tells no {label}"));
+        let number = line.split(label).next().unwrap().trim_end().rsplit(' ').next().unwrap();
+        number.parse().unwrap_or_else(|_| panic!("no number of {label} in {line:?}"))
+    }
+}
+
+/// Raises a flag when it goes, also when a test fails: threads that go on until then would hold it up.
+pub struct RaiseAtEnd<'a>(pub &'a std::sync::atomic::AtomicBool);
+
+impl Drop for RaiseAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+}
