@@ -24,10 +24,13 @@ fn but_for_one(client: Client, number: usize, lie: impl Fn(Vec<u8>) -> Vec<u8>) 
 fn swapping() -> String {
     let waiting = Mutex::new(None::<Client>);
     serve(move |mut client, _| {
-        let Some(mut other) = waiting.lock().unwrap().take() else {
-            *waiting.lock().unwrap() = Some(client);
+        // One lock for looking and leaving: of two who come at once, one waits and the other finds it.
+        let mut place = waiting.lock().unwrap();
+        let Some(mut other) = place.take() else {
+            *place = Some(client);
             return;
         };
+        drop(place);
         let (Some(mine), Some(theirs)) = (client.line(), other.line()) else { return };
         client.send(&theirs);
         other.send(&mine);
