@@ -22,6 +22,7 @@ pub mod console;
 mod deadlines;
 pub mod descriptors;
 mod door;
+mod engine;
 mod framing;
 mod gather;
 mod lending;

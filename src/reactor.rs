@@ -11,24 +11,24 @@
 //! 8. Flush whoever else has something to be sent; deliver what was said to many; FIN where it is due.
 //! 9. Sweep what has ended. Keys are freed here alone, so a key is enough of a token.
 //!
-//! Steps 6 to 9 are the pump's, where a simulator can drive them too.
+//! Steps 2 to 9 are the engine's (and 6 to 9 the pump's), so that the simulator drives them too.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::address::Address;
 use crate::alarm::Alarm;
 use crate::app::App;
-use crate::board::{Board, Dial, Running};
-use crate::clock::{Clock, Moment};
+use crate::board::{Board, Dial};
+use crate::clock::Clock;
 use crate::door::Door;
+use crate::engine::{Engine, Outside, Rest};
 use crate::limits::Limits;
 use crate::mailbox::{Letters, Mailbox, mailbox};
-use crate::pump::{Pump, Readiness};
-use crate::reason::Reason;
+use crate::pump::Readiness;
 use crate::socket::{Listener, Socket};
 
 /// Events taken from the poller in one turn; more wait for the next.
@@ -46,9 +46,6 @@ pub struct Reactor<M> {
     clock: Clock,
     door: Door<Listener>,
     letters: Letters<M>,
-    mail_is_waiting: bool,
-    /// Made when an App first asks for it.
-    alarm: Option<Alarm>,
     board: Board,
 }
 
@@ -65,8 +62,6 @@ impl<M: Send + 'static> Reactor<M> {
             clock: Clock::start(),
             door: Door::default(),
             letters,
-            mail_is_waiting: false,
-            alarm: None,
             board: Board::new(limits),
         };
         Ok((reactor, mailbox))
@@ -105,112 +100,87 @@ impl<M: Send + 'static> Reactor<M> {
     ///
     /// # Errors
     /// When the poller fails; no connection's error ends the loop.
-    pub fn run<A: App<Message = M>>(mut self, mut app: A) -> io::Result<A> {
-        let mut pump = Pump::new(&mut self.board, &app);
+    pub fn run<A: App<Message = M>>(self, mut app: A) -> io::Result<A> {
+        let Reactor { mut poll, clock, door, letters, board } = self;
+        let mut engine = Engine::new(board, door, &app);
+        let mut alarm = None;
         let mut events = Events::with_capacity(EVENTS_MAX);
-        // The App gets a first turn whatever happens: it may want to begin something.
-        self.board.call_again();
-        while !self.has_ended() {
-            let timeout = self.time_to_sleep(&pump)?;
-            match self.poll.poll(&mut events, timeout) {
+        while !engine.has_ended() {
+            let timeout = time_to_sleep(engine.rest(), &clock, &mut alarm, poll.registry())?;
+            match poll.poll(&mut events, timeout) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-            self.board.now = self.clock.now();
-            self.board.wake = self.board.wake.filter(|wake| *wake > self.board.now);
+            engine.begin_turn(clock.now());
             for event in &events {
                 match event.token() {
-                    MAILBOX => self.mail_is_waiting = true,
+                    MAILBOX => engine.note_mail(),
                     // Having woken is all it is for.
                     ALARM => {}
                     Token(token) => {
-                        if !self.door.note(FIRST_LISTENER.wrapping_sub(token)) {
-                            pump.note(token, readiness(event), &mut self.board);
+                        if !engine.note_knock(FIRST_LISTENER.wrapping_sub(token)) {
+                            engine.note(token, readiness(event));
                         }
                     }
                 }
             }
-            let registry = self.poll.registry();
-            self.door.accept(&mut pump, &mut self.board, &mut app, |socket, key| {
-                socket.register(registry, Token(key))
-            });
-            self.take_mail(&mut app);
-            self.dial(&mut pump);
-            let closed_before = self.board.stats.closed;
-            pump.turn(&mut self.board, &mut app);
-            if self.board.stats.closed > closed_before {
-                self.door.try_again();
-            }
-            if self.board.running != Running::On {
-                self.door.close();
-            }
+            engine.turn(&mut app, &mut System { registry: poll.registry(), letters: &letters });
         }
         Ok(app)
     }
+}
 
-    fn has_ended(&self) -> bool {
-        self.board.running != Running::On && self.board.is_empty()
+/// The system that the process runs on, as the engine sees it.
+struct System<'a, M> {
+    registry: &'a Registry,
+    letters: &'a Letters<M>,
+}
+
+impl<M> Outside for System<'_, M> {
+    type Listener = Listener;
+    type Mail = M;
+
+    fn watch(&mut self, socket: &mut Socket, key: usize) -> io::Result<()> {
+        socket.register(self.registry, Token(key))
     }
 
-    fn is_idle(&self, pump: &Pump<Socket>) -> bool {
-        !self.mail_is_waiting && !self.door.is_pending() && pump.is_idle(&self.board)
+    fn dial(&mut self, dial: &Dial, limits: &Limits) -> io::Result<Socket> {
+        let mut socket = Socket::connect(dial.from, &dial.to, limits)?;
+        socket.register(self.registry, Token(dial.id.key as usize))?;
+        Ok(socket)
     }
 
-    /// How long the poller may sleep: not at all, for a while, or for ever.
-    fn time_to_sleep(&mut self, pump: &Pump<Socket>) -> io::Result<Option<Duration>> {
-        if !self.is_idle(pump) {
+    fn open_mail(&mut self) {
+        self.letters.open();
+    }
+
+    fn next_mail(&mut self) -> Option<M> {
+        self.letters.next()
+    }
+}
+
+/// How long the poller may sleep: not at all, for a while, or for ever. Sets the alarm, which is made when
+/// an App first asks for it, where a whole millisecond would be too coarse.
+fn time_to_sleep(
+    rest: Rest,
+    clock: &Clock,
+    alarm: &mut Option<Alarm>,
+    registry: &Registry,
+) -> io::Result<Option<Duration>> {
+    let Rest::Until { deadline, wake } = rest else { return Ok(Some(Duration::ZERO)) };
+    let now = clock.now();
+    if let Some(wake) = wake {
+        if wake <= now {
             return Ok(Some(Duration::ZERO));
         }
-        let now = self.clock.now();
-        if let Some(wake) = self.board.wake {
-            if wake <= now {
-                return Ok(Some(Duration::ZERO));
-            }
-            let alarm = match &mut self.alarm {
-                Some(alarm) => alarm,
-                none => none.insert(Alarm::new(self.poll.registry(), ALARM)?),
-            };
-            alarm.set(wake, now)?;
-        }
-        Ok(self.next_deadline().map(|when| when.since(now)))
-    }
-
-    fn next_deadline(&self) -> Option<Moment> {
-        let stop = match self.board.running {
-            Running::Stopping(at) => Some(at),
-            Running::On | Running::Draining => None,
+        let alarm = match alarm {
+            Some(alarm) => alarm,
+            none => none.insert(Alarm::new(registry, ALARM)?),
         };
-        let retry = self.door.next_retry();
-        [retry, stop, self.board.deadlines.next()].into_iter().flatten().min()
+        alarm.set(wake, now)?;
     }
-
-    fn take_mail<A: App<Message = M>>(&mut self, app: &mut A) {
-        if !self.mail_is_waiting {
-            return;
-        }
-        self.letters.open();
-        for _ in 0..self.board.limits().mail_budget {
-            let Some(message) = self.letters.next() else {
-                self.mail_is_waiting = false;
-                return;
-            };
-            app.message(message, &mut self.board);
-        }
-    }
-
-    fn dial(&mut self, pump: &mut Pump<Socket>) {
-        for Dial { id, from, to } in std::mem::take(&mut self.board.dials) {
-            let socket = Socket::connect(from, &to, self.board.limits()).and_then(|mut socket| {
-                socket.register(self.poll.registry(), Token(id.key as usize))?;
-                Ok(socket)
-            });
-            match socket {
-                Ok(socket) => pump.attach(id.key, socket),
-                Err(error) => self.board.hang_up(id, Reason::CannotConnect(error)),
-            }
-        }
-    }
+    Ok(deadline.map(|when| when.since(now)))
 }
 
 fn readiness(event: &mio::event::Event) -> Readiness {

@@ -15,7 +15,7 @@ const NAMES_MIO: [&str; 5] =
     ["src/alarm.rs", "src/reactor.rs", "src/socket.rs", "src/mailbox.rs", "src/tls.rs"];
 
 /// The core: no poller, no operator, no policy.
-const CORE: [&str; 18] = [
+const CORE: [&str; 19] = [
     "framing",
     "outbox",
     "lending",
@@ -33,6 +33,7 @@ const CORE: [&str; 18] = [
     "pump",
     "app",
     "door",
+    "engine",
     "reason",
 ];
 

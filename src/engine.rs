@@ -1,0 +1,147 @@
+//! The turn, all of it but the poller: steps 2 to 9 of `reactor.rs`. Generic over sockets and over what lies
+//! outside, so that the simulator drives the same code as the reactor, in the same order.
+
+use std::io;
+
+use crate::app::App;
+use crate::board::{Board, Dial, Running};
+use crate::clock::Moment;
+use crate::door::{Door, Listen};
+use crate::limits::Limits;
+use crate::pump::{Pump, Readiness};
+use crate::reason::Reason;
+
+/// What the engine needs of the world beside sockets: a poller's watch over them, and mail.
+pub(crate) trait Outside {
+    /// The listening sockets.
+    type Listener: Listen;
+    /// What other threads post.
+    type Mail;
+
+    /// Watches a newcomer from now on; it is announced under this key.
+    fn watch(&mut self, stream: &mut StreamOf<Self::Listener>, key: usize) -> io::Result<()>;
+
+    /// Begins a connection and watches it; it is announced under the key of its id.
+    fn dial(&mut self, dial: &Dial, limits: &Limits) -> io::Result<StreamOf<Self::Listener>>;
+
+    /// Says that mail is about to be taken: what is posted from now on is announced anew.
+    fn open_mail(&mut self);
+
+    /// The next piece of mail, if there is one.
+    fn next_mail(&mut self) -> Option<Self::Mail>;
+}
+
+type StreamOf<L> = <L as Listen>::Stream;
+
+/// How long nothing has to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// Something can be done now.
+    None,
+    /// Until something is announced or one of these moments has come.
+    Until {
+        /// The next deadline; a millisecond does not matter to it.
+        deadline: Option<Moment>,
+        /// When the App wants to be woken, as precisely as can be.
+        wake: Option<Moment>,
+    },
+}
+
+/// Everything that takes part in a turn, but for the App and the poller.
+#[derive(Debug)]
+pub(crate) struct Engine<L: Listen> {
+    pub board: Board,
+    door: Door<L>,
+    pump: Pump<L::Stream>,
+    mail_is_waiting: bool,
+}
+
+impl<L: Listen> Engine<L> {
+    /// An engine whose first turn comes whatever happens: the App may want to begin something.
+    pub fn new(mut board: Board, door: Door<L>, app: &impl App) -> Engine<L> {
+        let pump = Pump::new(&mut board, app);
+        board.call_again();
+        Engine { board, door, pump, mail_is_waiting: false }
+    }
+
+    /// Whether no turn is needed any more.
+    pub fn has_ended(&self) -> bool {
+        self.board.running != Running::On && self.board.is_empty()
+    }
+
+    /// How long to wait for the next turn.
+    pub fn rest(&self) -> Rest {
+        if self.mail_is_waiting || self.door.is_pending() || !self.pump.is_idle(&self.board) {
+            return Rest::None;
+        }
+        Rest::Until { deadline: self.next_deadline(), wake: self.board.wake }
+    }
+
+    fn next_deadline(&self) -> Option<Moment> {
+        let stop = match self.board.running {
+            Running::Stopping(at) => Some(at),
+            Running::On | Running::Draining => None,
+        };
+        let retry = self.door.next_retry();
+        [retry, stop, self.board.deadlines.next()].into_iter().flatten().min()
+    }
+
+    /// Begins a turn: this is the time until it ends.
+    pub fn begin_turn(&mut self, now: Moment) {
+        self.board.now = now;
+        self.board.wake = self.board.wake.filter(|wake| *wake > now);
+    }
+
+    /// Notes that mail has come.
+    pub fn note_mail(&mut self) {
+        self.mail_is_waiting = true;
+    }
+
+    /// Notes that somebody waits at the listener of this number. Returns whether there is such a one.
+    pub fn note_knock(&mut self, listener: usize) -> bool {
+        self.door.note(listener)
+    }
+
+    /// Notes what was announced of a connection.
+    pub fn note(&mut self, key: usize, readiness: Readiness) {
+        self.pump.note(key, readiness, &mut self.board);
+    }
+
+    /// Does all that was noted, within the budgets.
+    pub fn turn<A: App>(&mut self, app: &mut A, outside: &mut impl Outside<Listener = L, Mail = A::Message>) {
+        self.door.accept(&mut self.pump, &mut self.board, app, |stream, key| outside.watch(stream, key));
+        self.take_mail(app, outside);
+        self.dial(outside);
+        let closed_before = self.board.stats.closed;
+        self.pump.turn(&mut self.board, app);
+        if self.board.stats.closed > closed_before {
+            self.door.try_again();
+        }
+        if self.board.running != Running::On {
+            self.door.close();
+        }
+    }
+
+    fn take_mail<A: App>(&mut self, app: &mut A, outside: &mut impl Outside<Mail = A::Message>) {
+        if !self.mail_is_waiting {
+            return;
+        }
+        outside.open_mail();
+        for _ in 0..self.board.limits().mail_budget {
+            let Some(mail) = outside.next_mail() else {
+                self.mail_is_waiting = false;
+                return;
+            };
+            app.message(mail, &mut self.board);
+        }
+    }
+
+    fn dial(&mut self, outside: &mut impl Outside<Listener = L>) {
+        for dial in std::mem::take(&mut self.board.dials) {
+            match outside.dial(&dial, self.board.limits()) {
+                Ok(stream) => self.pump.attach(dial.id.key, stream),
+                Err(error) => self.board.hang_up(dial.id, Reason::CannotConnect(error)),
+            }
+        }
+    }
+}
