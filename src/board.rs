@@ -3,6 +3,8 @@
 //!
 //! What stands here is for Apps; what the engine needs of it stands in `engine`.
 
+#[cfg(any(test, feature = "simulator"))]
+mod books;
 mod budget;
 mod engine;
 
@@ -92,6 +94,8 @@ pub struct Board {
     lending: Option<Lending>,
     /// Those that may have something to flush.
     pub(crate) dirty: Vec<u32>,
+    /// Those that were not read because they did not read, and now are to be read all the same.
+    pub(crate) read_again: Vec<u32>,
     /// Those that have ended and wait to be swept.
     pub(crate) over: Vec<u32>,
     pub(crate) deadlines: Deadlines,
@@ -129,6 +133,7 @@ impl Board {
             said: Said::default(),
             lending: None,
             dirty: Vec::new(),
+            read_again: Vec::new(),
             over: Vec::new(),
             deadlines: Deadlines::default(),
             dials: Vec::new(),
@@ -164,6 +169,8 @@ impl Board {
         let queued = conn.outbox.len() + lent;
         let more: usize = parts.iter().map(|part| part.len()).sum();
         if queued + more > self.limits.outbox_bytes_max {
+            // Catching up has moved bytes, though none are added.
+            self.account(to.key);
             return Sent::Full(queued);
         }
         if let ([only], Some(lending)) = (parts, &mut self.lending)
@@ -229,6 +236,12 @@ impl Board {
         let fin_at = (conn.outbound == Outbound::Closed).then_some(self.now);
         conn.stage = Stage::Parting(Box::new(Parting { why, fin_at }));
         self.stats.discarded_bytes += std::mem::take(&mut conn.tail).len() as u64;
+        if conn.readable && !conn.on_ready_list {
+            // It was slow. Whatever it says from now on is thrown away: it might not read before it has
+            // said it.
+            self.read_again.push(id.key);
+            self.wants_turn = true;
+        }
         mark_dirty(conn, &mut self.dirty);
         self.account(id.key);
         self.arm(id.key);

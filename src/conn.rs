@@ -396,8 +396,9 @@ impl Conn {
             Stage::Over(_) | Stage::Dialing | Stage::Broken(_) => return None,
             Stage::Parting(parting) => {
                 if let Some(fin_at) = parting.fin_at {
-                    // A peer that has been silent for long enough already is not waited for.
-                    let quiet_at = self.heard_at + limits.linger_silence;
+                    // Where nothing was said either way for long enough already, nothing is under way that
+                    // a reset could destroy.
+                    let quiet_at = self.heard_at.max(self.took_at) + limits.linger_silence;
                     at(quiet_at.max(fin_at).min(fin_at + limits.linger_max), Due::LingerOver);
                 }
             }

@@ -51,8 +51,8 @@ pub(crate) enum Rest {
 #[derive(Debug)]
 pub(crate) struct Engine<L: Listen> {
     pub board: Board,
+    pub pump: Pump<L::Stream>,
     door: Door<L>,
-    pump: Pump<L::Stream>,
     mail_is_waiting: bool,
 }
 
@@ -61,7 +61,7 @@ impl<L: Listen> Engine<L> {
     pub fn new(mut board: Board, door: Door<L>, app: &impl App) -> Engine<L> {
         let pump = Pump::new(&mut board, app);
         board.call_again();
-        Engine { board, door, pump, mail_is_waiting: false }
+        Engine { board, pump, door, mail_is_waiting: false }
     }
 
     /// Whether no turn is needed any more.

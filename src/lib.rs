@@ -38,6 +38,8 @@ mod reactor;
 mod reason;
 mod roster;
 mod said;
+#[cfg(any(test, feature = "simulator"))]
+pub mod simulator;
 mod slow;
 mod socket;
 mod stats;

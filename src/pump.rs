@@ -141,14 +141,34 @@ impl<S: Stream> Pump<S> {
         self.stop_if_due(board);
         self.renew_budgets(board);
         self.sweep(board, app);
+        // Once more, since the App may have said something when it was told who has gone.
+        board.keep_budget();
     }
 
-    fn is_held(&self, board: &Board) -> bool {
+    /// Whether nobody is read whose words would go to the App.
+    pub(crate) fn is_held(&self, board: &Board) -> bool {
         let is_braked = || board.is_braked() || board.is_undelivered();
         board.reading_held || (self.brakes == Brakes::Everybody && is_braked())
     }
 
+    /// The keys of all connections that have a stream.
+    #[cfg(any(test, feature = "simulator"))]
+    pub(crate) fn streams(&self) -> impl Iterator<Item = usize> {
+        self.streams.iter().enumerate().filter_map(|(key, stream)| stream.is_some().then_some(key))
+    }
+
+    #[cfg(any(test, feature = "simulator"))]
+    pub(crate) fn brakes(&self) -> Brakes {
+        self.brakes
+    }
+
     fn read_ready<A: App>(&mut self, board: &mut Board, app: &mut A) {
+        for key in board.read_again.drain(..) {
+            let Some(conn) = board.conns.get_mut(key as usize) else { continue };
+            if conn.readable && !mem::replace(&mut conn.on_ready_list, true) {
+                self.ready.push(key);
+            }
+        }
         let mut list = mem::take(&mut self.ready);
         let mut kept = 0;
         for at in 0..list.len() {

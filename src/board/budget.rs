@@ -69,10 +69,4 @@ impl Board {
             })
             .collect()
     }
-
-    /// The sum, made anew; for tests.
-    #[cfg(test)]
-    pub(crate) fn own_bytes_counted(&self) -> (usize, usize) {
-        (self.own_bytes, self.conns.iter().map(|(_, conn)| conn.own_bytes()).sum())
-    }
 }

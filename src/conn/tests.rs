@@ -395,6 +395,9 @@ fn lingering_lasts_until_silence_and_never_longer_than_its_limit() {
     });
 
     assert_eq!(dues, [5000, 6000, 8000, 15_000].map(|ms| Some(at(ms))));
+    conn.heard_at = at(1000);
+    conn.took_at = at(4500);
+    assert_eq!(due(&conn, &limits).map(|(when, _)| when), Some(at(6500)), "what it took counts as well");
 }
 
 #[test]

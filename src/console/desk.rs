@@ -9,6 +9,8 @@ use crate::Mailbox;
 use super::Mail;
 use super::answer::Event;
 use super::render::Renderer;
+#[cfg(any(test, feature = "simulator"))]
+use super::screen::Reel;
 use super::screen::{LogWriter, Screen, WhenFull};
 use super::stamp::Stamp;
 
@@ -52,6 +54,22 @@ impl Desk {
             err: Screen::stderr()?,
             all_on_out: on_terminal && format == Format::Human,
         })
+    }
+
+    /// A desk whose screens have no threads: for stdout and for stderr, what is to be shown is taken out of
+    /// a reel. They are full at these marks.
+    #[cfg(any(test, feature = "simulator"))]
+    pub fn on_reels(
+        format: Format,
+        when_full: WhenFull,
+        out_mark_bytes: usize,
+        err_mark_bytes: usize,
+    ) -> (Desk, Reel, Reel) {
+        let (out, out_reel) = Screen::on_reel(when_full, out_mark_bytes);
+        let (err, err_reel) = Screen::on_reel(WhenFull::Skip, err_mark_bytes);
+        let renderer = Renderer::new(format);
+        let desk = Desk { renderer, format, stamp: Stamp::local(), out, err, all_on_out: false };
+        (desk, out_reel, err_reel)
     }
 
     /// Shows an event where it belongs.

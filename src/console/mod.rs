@@ -22,6 +22,8 @@ pub use desk::{Desk, Format};
 pub use input::{Input, Typed};
 pub use render::{Renderer, push_id, without_cr};
 pub use safe::{push_human, push_tsv};
+#[cfg(any(test, feature = "simulator"))]
+pub use screen::Reel;
 pub use screen::{LogWriter, Screen, WhenFull};
 pub use signals::on_signal;
 pub use stamp::Stamp;

@@ -52,6 +52,8 @@ pub struct Screen {
     filling: Vec<u8>,
     skipped: u64,
     when_full: WhenFull,
+    /// A buffer that is this full is full.
+    mark_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -111,13 +113,29 @@ impl Screen {
             write_all(file, &for_thread, pause, tell);
         };
         thread::Builder::new().name("screen".into()).spawn(run)?;
-        Ok(Screen { shared, filling: Vec::new(), skipped: 0, when_full })
+        let mark_bytes = match when_full {
+            WhenFull::Wait => WAIT_MARK_BYTES,
+            WhenFull::Skip => SKIP_MARK_BYTES,
+        };
+        Ok(Screen::over(shared, when_full, mark_bytes))
+    }
+
+    /// A screen without a thread: what it is given to write is taken out of the reel, or is not, as a
+    /// terminal that was stopped does not.
+    #[cfg(any(test, feature = "simulator"))]
+    pub fn on_reel(when_full: WhenFull, mark_bytes: usize) -> (Screen, Reel) {
+        let shared = Arc::new(Shared::default());
+        (Screen::over(shared.clone(), when_full, mark_bytes), Reel { shared })
+    }
+
+    fn over(shared: Arc<Shared>, when_full: WhenFull, mark_bytes: usize) -> Screen {
+        Screen { shared, filling: Vec::new(), skipped: 0, when_full, mark_bytes }
     }
 
     /// Puts something on the screen: `render` appends it, line ending included. It is not rendered
     /// where it would be skipped.
     pub fn put(&mut self, render: impl FnOnce(&mut Vec<u8>)) {
-        if self.filling.len() >= self.mark() {
+        if self.has_no_room() {
             self.hand_over();
         }
         if self.when_full == WhenFull::Skip && self.has_no_room() {
@@ -134,7 +152,7 @@ impl Screen {
     }
 
     fn has_no_room(&self) -> bool {
-        self.filling.len() >= self.mark()
+        self.filling.len() >= self.mark_bytes
     }
 
     /// How many lines were skipped since this was last asked; none as long as there is no room to say so.
@@ -147,14 +165,13 @@ impl Screen {
         if self.filling.is_empty() {
             return;
         }
-        let mark = self.mark();
         let mut slot = self.shared.lock();
         let before = slot.waiting.len();
         if slot.broken {
             self.filling.clear();
         } else if before == 0 {
             mem::swap(&mut slot.waiting, &mut self.filling);
-        } else if before + self.filling.len() <= mark {
+        } else if before + self.filling.len() <= self.mark_bytes {
             slot.waiting.append(&mut self.filling);
         } else {
             slot.wants_room = true;
@@ -192,13 +209,6 @@ impl Screen {
     pub fn log_writer(&self) -> LogWriter {
         LogWriter { shared: self.shared.clone() }
     }
-
-    fn mark(&self) -> usize {
-        match self.when_full {
-            WhenFull::Wait => WAIT_MARK_BYTES,
-            WhenFull::Skip => SKIP_MARK_BYTES,
-        }
-    }
 }
 
 impl Shared {
@@ -213,6 +223,33 @@ impl Slot {
     /// sleeps for as long as nothing waits, and else for a pause, unless much waits.
     fn wakes_writer(&self, before: usize) -> bool {
         before == 0 || (before < GATHERED_BYTES && self.waiting.len() >= GATHERED_BYTES)
+    }
+
+    /// Swaps what waits for an empty buffer. Returns whether the filler wants to know that there is room.
+    fn take(&mut self, empty: &mut Vec<u8>) -> bool {
+        mem::swap(&mut self.waiting, empty);
+        self.being_written = empty.len();
+        mem::take(&mut self.wants_room)
+    }
+}
+
+/// What a screen without a thread was given to write.
+#[cfg(any(test, feature = "simulator"))]
+#[derive(Debug)]
+pub struct Reel {
+    shared: Arc<Shared>,
+}
+
+#[cfg(any(test, feature = "simulator"))]
+impl Reel {
+    /// Appends what waits to `shown`. Returns whether the screen is to be told that it has room.
+    pub fn take(&self, shown: &mut Vec<u8>) -> bool {
+        let mut waiting = Vec::new();
+        let mut slot = self.shared.lock();
+        let wants_room = slot.take(&mut waiting);
+        slot.being_written = 0;
+        shown.append(&mut waiting);
+        wants_room
     }
 }
 
@@ -250,9 +287,7 @@ fn write_all(mut file: File, shared: &Shared, pause: Duration, tell: impl Fn(Mai
             shared.changed.notify_all();
         }
         slot = wait_for_something(slot, &shared.changed, wrote_at.map(|at| at + pause));
-        mem::swap(&mut slot.waiting, &mut writing);
-        slot.being_written = writing.len();
-        let wants_room = mem::take(&mut slot.wants_room);
+        let wants_room = slot.take(&mut writing);
         drop(slot);
         if wants_room {
             tell(Mail::ScreenHasRoom);

@@ -17,7 +17,6 @@ mod half_close;
 mod hearing;
 mod ids;
 mod reactions;
-mod schedule;
 mod slow_readers;
 mod writing;
 
@@ -218,7 +217,7 @@ impl Rig {
 
     fn turn(&mut self) {
         self.pump.turn(&mut self.board, &mut self.app);
-        check_counters(&self.board);
+        self.board.check_books();
     }
 
     /// Turns until nothing is left to do; at least one.
@@ -247,17 +246,4 @@ impl Rig {
     fn queued(&self, far: &Far) -> usize {
         self.board.view(far.id).map_or(0, |view| view.queued_bytes)
     }
-}
-
-fn check_counters(board: &Board) {
-    let count =
-        |test: fn(&crate::conn::Conn) -> bool| board.conns.iter().filter(|(_, conn)| test(conn)).count();
-    assert_eq!(board.audience(), count(|conn| conn.may_be_sent()), "the audience");
-    assert_eq!(board.lagging, count(|conn| conn.lagging), "those that lag behind");
-    let brakes = |conn: &crate::conn::Conn| conn.slow.as_ref().is_some_and(|slow| slow.brakes());
-    assert_eq!(board.is_braked(), count(brakes) > 0, "the brakes");
-    assert_eq!(board.stats.opened - board.stats.closed, board.len() as u64, "opened, closed and here");
-    let (accounted, counted) = board.own_bytes_counted();
-    assert_eq!(accounted, counted, "what the connections have in memory");
-    assert!(board.buffered_bytes() <= board.limits().buffers_bytes_max, "the budget of all buffers");
 }

@@ -120,16 +120,6 @@ impl Wire {
         self.0.borrow_mut().puts.extend(puts);
     }
 
-    /// The next read is interrupted, whatever waits behind it.
-    pub fn interrupts_a_read(&self) {
-        self.0.borrow_mut().gets.push_front(Get::Interrupted);
-    }
-
-    /// The next write is interrupted, whatever waits behind it.
-    pub fn interrupts_a_write(&self) {
-        self.0.borrow_mut().puts.push_front(Put::Interrupted);
-    }
-
     /// From now on nothing is taken but what `puts` allows.
     pub fn stalls(&self) {
         self.0.borrow_mut().takes_all = false;
@@ -194,11 +184,7 @@ impl Wire {
         self.0.borrow().writes.clone()
     }
 
-    /// Whether a write met `WouldBlock` since this was asked last: then an event announces room.
-    pub fn take_blocked(&self) -> bool {
-        std::mem::take(&mut self.0.borrow_mut().blocked)
-    }
-
+    /// Whether a write met `WouldBlock`.
     pub fn is_blocked(&self) -> bool {
         self.0.borrow().blocked
     }

@@ -79,3 +79,37 @@ fn a_chat_goes_on_after_its_stuck_listeners_went() {
     assert_eq!(rig.told().iter().filter(|line| line.contains("closed")).count(), 1);
     assert_eq!(reader.wire.text().lines().count(), 10);
 }
+
+#[test]
+fn what_is_refused_may_have_made_the_log_the_peers_own_which_counts() {
+    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let far = rig.connect();
+    far.wire.stalls();
+    rig.board.broadcast(None, &[&[b'x'; 500]]);
+    rig.turn();
+
+    let sent = rig.board.send(far.id, &[b'y'; 500]);
+
+    assert_eq!(sent, Sent::Full(500));
+    rig.board.check_books();
+}
+
+#[test]
+fn what_the_app_says_when_somebody_has_gone_is_bounded_within_the_turn() {
+    let mut rig = Rig::with(limits(1000), Framing::Lines, Brakes::Nobody);
+    let (stuck, leaver) = (rig.connect(), rig.connect());
+    stuck.wire.stalls();
+    let stuck_id = stuck.id;
+    rig.on_closed(move |id, board| {
+        if id != stuck_id {
+            board.send(stuck_id, &[b'x'; 2000]);
+        }
+    });
+
+    rig.board.hang_up(leaver.id, kicked());
+    rig.turn();
+
+    assert_eq!(rig.board.buffered_bytes(), 0);
+    rig.settle();
+    assert_eq!(rig.told(), ["#2 closed kicked", "#1 closed buffers-full"]);
+}

@@ -248,3 +248,51 @@ fn what_is_left_when_a_stop_has_lasted_long_enough_is_dropped_and_counted() {
     assert_eq!((stuck.wire.text().as_str(), prompt.wire.text().as_str()), ("fare", "farewell"));
     assert_eq!((rig.board.stats.unsent_bytes, rig.board.len()), (4, 0));
 }
+
+/// A client that sends all it has before it reads: it could otherwise wait for us while we wait for it.
+#[test]
+fn a_slow_reader_that_was_not_read_is_read_again_once_it_is_being_closed() {
+    let limits = Limits { outbox_high_bytes: 100, outbox_low_bytes: 10, ..Limits::default() };
+    let mut rig = Rig::echo(limits);
+    let far = rig.connect();
+    far.wire.stalls();
+    rig.says(&far, &"x".repeat(200));
+    rig.settle();
+    rig.says(&far, "not read while it does not read");
+    rig.settle();
+    assert!(far.wire.has_more());
+
+    rig.board.close(far.id, kicked());
+    rig.settle();
+
+    assert!(!far.wire.has_more(), "what it says is taken, and thrown away");
+    assert_eq!(rig.board.stats.discarded_bytes, 31);
+}
+
+#[test]
+fn a_polite_close_waits_for_a_peer_that_was_silent_but_was_just_sent_something() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    rig.pass(60_000);
+    rig.board.send(far.id, b"goodbye\n");
+    rig.board.close(far.id, kicked());
+    rig.settle();
+
+    rig.pass(1900);
+    let before = rig.told();
+    rig.pass(200);
+
+    assert_eq!((before, rig.told()), (vec![], vec!["#1 closed kicked".to_owned()]));
+}
+
+#[test]
+fn a_polite_close_does_not_wait_where_nothing_was_said_for_long() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    rig.pass(60_000);
+
+    rig.board.close(far.id, kicked());
+    rig.settle();
+
+    assert_eq!(rig.told(), ["#1 closed kicked"]);
+}

@@ -1,0 +1,104 @@
+//! What holds after each turn, whatever the App does. Where it can, it asks the simulated system for the truth
+//! instead of the engine.
+
+use super::net::{Net, SimListener};
+use crate::app::Brakes;
+use crate::clock::Moment;
+use crate::conn::{Inbound, Stage};
+use crate::engine::Engine;
+
+/// The books of engine and system, against each other.
+pub(super) fn check(engine: &Engine<SimListener>, net: &Net) {
+    let Engine { board, pump, .. } = engine;
+    let kernel = net.look();
+    board.check_books();
+    assert_eq!(kernel.descriptors(), pump.streams().count(), "open descriptors, against streams");
+    for key in pump.streams() {
+        let conn = board.conns.get(key).unwrap_or_else(|| panic!("a stream without a connection, key {key}"));
+        let sock = &kernel.sockets[kernel.number_of(conn.id.key)];
+        let id = conn.id;
+        assert_eq!(conn.rx_bytes, sock.read_bytes, "{id}: bytes read");
+        assert_eq!(conn.tx_bytes, sock.written_bytes, "{id}: bytes written");
+        assert_eq!(sock.closed_at, None, "{id}: its stream is open");
+    }
+    let taken_in = || kernel.sockets.iter().filter(|sock| sock.was_watched());
+    let read: u64 = taken_in().map(|sock| sock.read_bytes).sum();
+    let written: u64 = taken_in().map(|sock| sock.written_bytes).sum();
+    let stats = board.stats();
+    assert_eq!((stats.rx_bytes, stats.tx_bytes), (read, written), "all bytes read and written");
+}
+
+/// Where the engine would sleep, there is nothing that it could do.
+pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: usize) {
+    let Engine { board, pump, .. } = engine;
+    let kernel = net.look();
+    let is_held = pump.is_held(board);
+    for key in pump.streams() {
+        let conn = &board.conns[key];
+        let sock = &kernel.sockets[kernel.number_of(conn.id.key)];
+        let (id, is_parting) = (conn.id, matches!(conn.stage, Stage::Parting(_)));
+        assert!(!conn.is_over(), "{id} waits to be swept");
+        if sock.is_dialing() {
+            continue;
+        }
+        let has_a_reason = conn.inbound == Inbound::Ended
+            || (!is_parting && (is_held || (pump.brakes() == Brakes::Itself && conn.is_over_high())));
+        assert!(
+            !sock.has_input() || has_a_reason,
+            "{id} has something to say and is not read: {conn:?} {sock:?}"
+        );
+        let wants_to_write =
+            !matches!(conn.stage, Stage::Broken(_)) && conn.has_something_to_flush(&board.said);
+        assert!(
+            !(wants_to_write && sock.takes_output(buffer_bytes)),
+            "{id} is to be sent something, and is not: {conn:?} {sock:?}"
+        );
+    }
+}
+
+/// Whatever will be due for a connection wakes the engine in time.
+pub(super) fn check_deadlines(engine: &Engine<SimListener>, next: Option<Moment>) {
+    let board = &engine.board;
+    for (_, conn) in &board.conns {
+        if let Some((when, due)) = conn.next_due(board.limits(), board.framing) {
+            assert!(
+                next.is_some_and(|next| next <= when),
+                "{}: {due:?} is due, and nothing wakes for it",
+                conn.id
+            );
+        }
+    }
+}
+
+/// How far each connection had come before a turn.
+pub(super) struct Reach {
+    read_and_written: Vec<(u64, u64)>,
+    opened: u64,
+}
+
+impl Reach {
+    pub fn of(engine: &Engine<SimListener>, net: &Net) -> Reach {
+        let sockets = &net.look().sockets;
+        let read_and_written = sockets.iter().map(|sock| (sock.read_bytes, sock.written_bytes)).collect();
+        Reach { read_and_written, opened: engine.board.stats().opened }
+    }
+
+    /// A turn does so much and no more: for each connection one read budget, and one write budget for each of
+    /// the three places where it is written to.
+    pub fn check_budgets(&self, engine: &Engine<SimListener>, net: &Net) {
+        let limits = engine.board.limits();
+        for (number, sock) in net.look().sockets.iter().enumerate() {
+            if !sock.was_watched() {
+                continue;
+            }
+            let (read, written) = self.read_and_written.get(number).copied().unwrap_or_default();
+            let (read, written) = (sock.read_bytes - read, sock.written_bytes - written);
+            assert!(read <= limits.read_budget_bytes as u64, "{read} bytes read in one turn");
+            assert!(written <= 3 * limits.write_budget_bytes as u64, "{written} bytes written in one turn");
+        }
+        let accepted = engine.board.stats().opened - self.opened;
+        // Those that the App dialled are among the newly opened.
+        let most = limits.accept_budget + engine.board.conns.len();
+        assert!(accepted <= most as u64, "{accepted} newcomers in one turn");
+    }
+}

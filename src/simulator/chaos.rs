@@ -1,0 +1,327 @@
+//! An App that does anything at any time, and keeps account of everything: the engine's contract, checked from
+//! the side of whoever writes an App.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use super::dice::Dice;
+use super::far::Far;
+use super::net::{Net, Sabotage, Terms};
+use super::world::{World, small_limits};
+use crate::address::Address;
+use crate::app::{App, Brakes};
+use crate::board::{Board, Sent};
+use crate::conn::{ConnId, Outbound};
+use crate::framing::{End, Frame, Framing};
+use crate::limits::Limits;
+use crate::reason::Reason;
+
+/// Connections at a time, mostly.
+const HERE_MAX: usize = 8;
+
+/// What an App knows of a connection.
+struct Account {
+    id: ConnId,
+    /// Its number in the simulated system.
+    sock: usize,
+    /// What the App heard of it.
+    heard: Vec<u8>,
+    /// All that was accepted for it, in the order in which it has to arrive.
+    owed: Vec<u8>,
+    ended: usize,
+    /// Why it was closed, and what was queued for it then.
+    closed: Option<(&'static str, usize)>,
+    rx_bytes: u64,
+}
+
+struct Chaos {
+    dice: Dice,
+    net: Net,
+    framing: Framing,
+    brakes: Brakes,
+    /// Of those that came about, by serial, and the serials in the order they opened.
+    accounts: HashMap<u64, Account>,
+    opened: Vec<ConnId>,
+    /// Dialled, and neither opened nor closed.
+    dialed: Vec<ConnId>,
+    is_held: bool,
+    /// From now on it only listens, so that all comes to an end.
+    calm: bool,
+}
+
+impl Chaos {
+    fn account(&mut self, id: ConnId) -> &mut Account {
+        let account = self.accounts.get_mut(&id.serial());
+        let account = account.unwrap_or_else(|| panic!("the App is told of {id}, which was not opened"));
+        assert_eq!(account.id, id, "a serial is used once");
+        account
+    }
+
+    fn anybody(&self) -> Option<ConnId> {
+        let count = self.opened.len();
+        (count > 0).then(|| self.opened[self.dice.below(count)])
+    }
+
+    fn send(&mut self, to: ConnId, board: &mut Board) {
+        let text = self.dice.text(60);
+        let may = board.view(to).is_some_and(|view| view.is_open && view.outbound == Outbound::Open);
+        let sent = board.send(to, &text);
+        match sent {
+            Sent::Queued | Sent::Slow(_) => self.account(to).owed.extend(text),
+            Sent::Full(_) | Sent::Finished | Sent::Gone => {}
+        }
+        assert_eq!(may, !matches!(sent, Sent::Finished | Sent::Gone), "{sent:?} to {to}");
+    }
+
+    fn broadcast(&mut self, except: Option<ConnId>, board: &mut Board) {
+        let text = self.dice.text(60);
+        let (front, back) = text.split_at(self.dice.below(text.len() + 1));
+        let audience: Vec<ConnId> = board
+            .views()
+            .filter(|view| view.is_open && view.outbound == Outbound::Open)
+            .map(|view| view.id)
+            .collect();
+        assert_eq!(audience.len(), board.audience());
+        for id in audience.into_iter().filter(|id| Some(*id) != except) {
+            self.account(id).owed.extend_from_slice(&text);
+        }
+        board.broadcast(except, &[front, back]);
+    }
+
+    /// Does something to somebody.
+    fn act(&mut self, id: ConnId, board: &mut Board) {
+        match self.dice.below(26) {
+            0 => board.close(id, Reason::Kicked(String::new())),
+            1 => board.hang_up(id, Reason::WeReset),
+            2 => board.finish(id),
+            3 => {
+                self.is_held = !self.is_held;
+                board.hold_reading(self.is_held);
+            }
+            4..10 => self.send(id, board),
+            10..16 => self.broadcast(Some(id), board),
+            16 => self.broadcast(None, board),
+            17 if board.len() < HERE_MAX => {
+                self.dialed.push(board.dial(Address::Tcp(([127, 0, 0, 1], 1).into())));
+            }
+            18 => {
+                if let Some(id) = self.dialed.last() {
+                    board.hang_up(*id, Reason::WeReset);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Does something to the one it was called about, or to another.
+    fn react(&mut self, id: ConnId, board: &mut Board) {
+        if self.calm {
+            return;
+        }
+        let other = if self.dice.one_in(4) { self.anybody() } else { None };
+        self.act(other.unwrap_or(id), board);
+    }
+}
+
+impl App for Chaos {
+    type Message = Infallible;
+
+    fn framing(&self) -> Framing {
+        self.framing
+    }
+
+    fn brakes(&self) -> Brakes {
+        self.brakes
+    }
+
+    fn opened(&mut self, id: ConnId, board: &mut Board) {
+        self.dialed.retain(|dialed| *dialed != id);
+        let sock = self.net.look().number_of(id.key);
+        let account =
+            Account { id, sock, heard: Vec::new(), owed: Vec::new(), ended: 0, closed: None, rx_bytes: 0 };
+        assert!(self.accounts.insert(id.serial(), account).is_none(), "{id} was opened twice");
+        self.opened.push(id);
+        self.react(id, board);
+    }
+
+    fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
+        let account = self.account(id);
+        assert!(account.closed.is_none() && account.ended == 0, "{id} was heard after its end");
+        account.heard.extend_from_slice(frame.bytes);
+        if frame.end == End::Newline {
+            account.heard.push(b'\n');
+        }
+        self.react(id, board);
+    }
+
+    fn ended(&mut self, id: ConnId, board: &mut Board) {
+        let account = self.account(id);
+        account.ended += 1;
+        assert_eq!((account.ended, account.closed), (1, None), "{id} ended");
+        if self.calm || self.dice.one_in(2) {
+            board.finish(id);
+        }
+        self.react(id, board);
+    }
+
+    fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
+        let view = board.view(id).unwrap_or_else(|| panic!("{id} stands on the board while it is closed"));
+        let (queued, rx_bytes) = (view.queued_bytes, view.rx_bytes);
+        if let Some(at) = self.dialed.iter().position(|dialed| *dialed == id) {
+            // It never came about.
+            self.dialed.remove(at);
+            return;
+        }
+        let account = self.account(id);
+        assert_eq!(account.closed.replace((why.code(), queued)), None, "{id} was closed once");
+        account.rx_bytes = rx_bytes;
+        self.react(id, board);
+    }
+
+    fn message(&mut self, message: Infallible, _board: &mut Board) {
+        match message {}
+    }
+
+    fn turn_ended(&mut self, board: &mut Board) {
+        if let Some(id) = self.anybody() {
+            self.react(id, board);
+        }
+    }
+}
+
+/// A world in which anything happens.
+fn world(dice: &Dice, sabotage: Sabotage) -> World<Chaos> {
+    let terms = Terms {
+        descriptors_max: dice.pick(&[4, 6, 100]),
+        backlog_max: 6,
+        buffer_bytes: dice.pick(&[30, 100, 300]),
+        turbulence: dice.pick(&[6, 20]),
+        keeps_records: true,
+    };
+    let limits = Limits {
+        idle_max: dice.one_in(5).then_some(Duration::from_secs(3)),
+        conns_max: dice.pick(&[5, 100]),
+        buffers_bytes_max: dice.pick(&[1500, 1 << 30]),
+        ..small_limits()
+    };
+    let app = Chaos {
+        dice: dice.clone(),
+        net: Net::new(terms, dice.clone(), sabotage),
+        framing: dice.pick(&[Framing::Lines, Framing::Lines, Framing::Raw]),
+        brakes: dice.pick(&[Brakes::Nobody, Brakes::Itself, Brakes::Everybody]),
+        accounts: HashMap::new(),
+        opened: Vec::new(),
+        dialed: Vec::new(),
+        is_held: false,
+        calm: false,
+    };
+    let mut world = World::new(dice.clone(), terms, limits, sabotage, app);
+    world.app.net = world.net.clone();
+    world
+}
+
+/// Runs one world to its end. `steps` tells how far it came.
+pub(super) fn run(dice: &Dice, sabotage: Sabotage, steps: &mut usize) {
+    let mut world = world(dice, sabotage);
+    for _ in 0..200 {
+        if dice.are_used_up() {
+            break;
+        }
+        let here = world.engine.board.len();
+        if here < HERE_MAX && dice.one_in(if here < 3 { 2 } else { 10 }) {
+            let text = dice.text(400);
+            world.knock(Far::of_any_kind(text, dice));
+        }
+        world.happen(dice.below(6));
+        if dice.one_in(3)
+            && let Some(id) = world.app.anybody()
+        {
+            world.app.act(id, &mut world.engine.board);
+        }
+        world.turn(Duration::from_millis(dice.pick(&[0, 0, 1, 50, 250, 1100, 4000])));
+        check_accounts(&world);
+        *steps = world.steps;
+    }
+    world.app.calm = true;
+    world.engine.board.hold_reading(false);
+    world.calm_down();
+    world.run_out(|world| world.engine.board.is_empty() && !world.net.look().can_accept());
+    *steps = world.steps;
+    check_accounts(&world);
+    check_end(&world);
+}
+
+/// What the App heard and was promised, against what the far ends said and were sent.
+fn check_accounts(world: &World<Chaos>) {
+    let board = &world.engine.board;
+    let kernel = world.net.look();
+    let (mut discarded, mut unsent) = (0, 0);
+    for account in world.app.accounts.values() {
+        let id = account.id;
+        let conn = board.conns.get(id.key as usize).filter(|conn| conn.id == id);
+        assert_ne!(conn.is_some(), account.closed.is_some(), "{id} is here, or closed");
+        let sock = &kernel.sockets[account.sock];
+        let record = sock.record.as_deref().unwrap_or_else(|| panic!("this system keeps records"));
+        let rx_bytes = conn.map_or(account.rx_bytes, |conn| conn.rx_bytes) as usize;
+        let tail: &[u8] = conn.map_or(&[], |conn| &conn.tail);
+        assert_eq!(rx_bytes as u64, sock.read_bytes, "{id}: bytes read");
+
+        let kept = [account.heard.as_slice(), tail].concat();
+        assert!(record.said.starts_with(&kept), "{id}: heard something else than was said");
+        assert!(kept.len() <= rx_bytes, "{id}: heard more than was read");
+        if conn.is_some_and(|conn| conn.is_heard()) {
+            assert_eq!(kept.len(), rx_bytes, "{id}: heard and its tail, against bytes read");
+        }
+        discarded += rx_bytes - kept.len();
+
+        let queued = match (conn, account.closed) {
+            (Some(conn), _) => conn.queued_bytes(&board.said),
+            (None, Some((_, queued))) => queued,
+            (None, None) => 0,
+        };
+        assert!(account.owed.starts_with(&record.written), "{id}: sent something else than was accepted");
+        assert_eq!(
+            record.written.len() + queued,
+            account.owed.len(),
+            "{id}: sent and queued, against accepted"
+        );
+        if conn.is_none_or(|conn| conn.is_over()) {
+            unsent += queued;
+        }
+    }
+    let stats = board.stats();
+    assert_eq!(stats.discarded_bytes, discarded as u64, "bytes discarded");
+    assert_eq!(stats.unsent_bytes, unsent as u64, "bytes unsent");
+}
+
+fn check_end(world: &World<Chaos>) {
+    let kernel = world.net.look();
+    assert_eq!(kernel.descriptors(), 0, "descriptors are left open");
+    assert_eq!(world.engine.board.buffered_bytes(), 0, "nobody is left to have anything in memory");
+    let limits = world.engine.board.limits();
+    for account in world.app.accounts.values() {
+        let id = account.id;
+        let Some((why, unsent)) = account.closed else { panic!("{id} was never closed") };
+        let sock = &kernel.sockets[account.sock];
+        assert!(sock.closed_at.is_some(), "{id}: its stream is let go of");
+        assert_eq!(sock.is_aborted(), why == "we-reset", "{id}: closed {why}");
+        let said = sock.record.as_ref().map_or(0, |record| record.said.len());
+        if why == "finished" {
+            assert_eq!(unsent, 0, "{id}: all was sent");
+            assert_eq!(account.heard.len(), said, "{id}: all was heard");
+        }
+        if matches!(why, "reset" | "lost" | "timed-out") {
+            assert_eq!(account.heard.len(), said, "{id}: all was heard before it was {why}");
+        }
+        // What was promised arrives, unless the far end itself broke the connection, or took so long over it
+        // that the closing had to come to its end.
+        let since = |moment| sock.closed_at.map_or(Duration::ZERO, |closed| closed.since(moment));
+        let lingered_out = since(sock.moved_at) >= limits.linger_silence
+            || sock.our_fin().is_some_and(|fin| since(fin) >= limits.linger_max);
+        let is_polite = matches!(why, "finished" | "kicked" | "idle" | "half-open");
+        if is_polite && unsent == 0 && sock.far_was_faithful() && !lingered_out {
+            assert_eq!(sock.lost_bytes, 0, "{id}: {why}, and a reset destroyed what was under way to it");
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! The modes as they are, with an operator who types and screens that stand still at times. What each promises is
+//! checked from outside: what the far ends were sent, and what was shown.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use super::dice::Dice;
+use super::far::Far;
+use super::net::{Net, Sabotage, Terms};
+use super::world::{World, small_limits};
+use crate::app::{App, Brakes};
+use crate::board::Board;
+use crate::conn::{ConnId, Outbound};
+use crate::console::{Chunk, Desk, Format, Mail, Reel, WhenFull};
+use crate::framing::{Frame, Framing};
+use crate::modes::{Attended, Chat, Console, Echo, Manners, OnStdinEof, Operator, Voice};
+use crate::reason::Reason;
+
+/// Beside a mode, writes down what it is told.
+struct Witness<A> {
+    app: A,
+    net: Net,
+    conns: BTreeMap<u64, Seen>,
+    /// Frames in the order in which they were handed over.
+    frames: Vec<(u64, Vec<u8>)>,
+    /// A chat tells of everything that is seen here.
+    relays: bool,
+}
+
+/// What was seen of a connection.
+#[derive(Default)]
+struct Seen {
+    sock: usize,
+    has_left: bool,
+    /// What a chat has to tell it of the others.
+    told: Vec<u8>,
+    closed: Option<(&'static str, usize)>,
+}
+
+impl<A> Witness<A> {
+    fn tell_others(&mut self, who: ConnId, line: &[u8], board: &Board) {
+        if !self.relays {
+            return;
+        }
+        for view in board.views().filter(|view| view.is_open && view.outbound == Outbound::Open) {
+            if view.id != who
+                && let Some(seen) = self.conns.get_mut(&view.id.serial())
+            {
+                seen.told.extend_from_slice(line);
+            }
+        }
+    }
+}
+
+impl<A: App> App for Witness<A> {
+    type Message = A::Message;
+
+    fn framing(&self) -> Framing {
+        self.app.framing()
+    }
+
+    fn brakes(&self) -> Brakes {
+        self.app.brakes()
+    }
+
+    fn opened(&mut self, id: ConnId, board: &mut Board) {
+        let sock = self.net.look().number_of(id.key);
+        self.conns.insert(id.serial(), Seen { sock, ..Seen::default() });
+        self.tell_others(id, format!("* {id} joined\n").as_bytes(), board);
+        self.app.opened(id, board);
+    }
+
+    fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
+        self.frames.push((id.serial(), frame.bytes.to_vec()));
+        let line = [format!("<{id}> ").as_bytes(), frame.bytes, b"\n"].concat();
+        self.tell_others(id, &line, board);
+        self.app.received(id, frame, board);
+    }
+
+    fn ended(&mut self, id: ConnId, board: &mut Board) {
+        self.tell_others(id, format!("* {id} left\n").as_bytes(), board);
+        self.conns.entry(id.serial()).or_default().has_left = true;
+        self.app.ended(id, board);
+    }
+
+    fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
+        let unsent = board.view(id).map_or(0, |view| view.queued_bytes);
+        let seen = self.conns.entry(id.serial()).or_default();
+        assert_eq!(seen.closed.replace((why.code(), unsent)), None, "{id} was closed once");
+        if !seen.has_left {
+            self.tell_others(id, format!("* {id} left\n").as_bytes(), board);
+        }
+        self.app.closed(id, why, board);
+    }
+
+    fn message(&mut self, message: A::Message, board: &mut Board) {
+        self.app.message(message, board);
+    }
+
+    fn turn_ended(&mut self, board: &mut Board) {
+        self.app.turn_ended(board);
+    }
+}
+
+/// The operator: what was typed, and what the screens have shown.
+struct Keyboard {
+    dice: Dice,
+    out: Reel,
+    err: Reel,
+    shown: Vec<u8>,
+    answers: Vec<u8>,
+    /// Texts so far; each has a number of its own.
+    texts: usize,
+    /// To whom the text of this number may go.
+    meant_for: BTreeMap<usize, Meant>,
+    /// Those whom a command was to end.
+    ends: HashSet<u64>,
+    /// Typed and not yet posted: it is cut anywhere.
+    typed: Vec<u8>,
+}
+
+/// Whom a text is meant for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Meant {
+    These(HashSet<u64>),
+    /// One, whoever spoke last when it was obeyed.
+    WhoeverSpokeLast,
+    All,
+}
+
+/// What a mode's operator types.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Types {
+    /// Texts alone, and questions.
+    Texts,
+    /// Everything there is.
+    Everything,
+}
+
+impl Keyboard {
+    fn new(dice: &Dice, when_full: WhenFull) -> (Desk, Keyboard) {
+        // The screen of the answers never skips here: they are counted.
+        let (desk, out, err) =
+            Desk::on_reels(Format::Tsv, when_full, dice.pick(&[200, 2000, 1 << 20]), 1 << 20);
+        let keyboard = Keyboard {
+            dice: dice.clone(),
+            out,
+            err,
+            shown: Vec::new(),
+            answers: Vec::new(),
+            texts: 0,
+            meant_for: BTreeMap::new(),
+            ends: HashSet::new(),
+            typed: Vec::new(),
+        };
+        (desk, keyboard)
+    }
+
+    /// Somebody who is here, was here, or never will be.
+    fn somebody(&self, seen: &BTreeMap<u64, Seen>) -> u64 {
+        self.dice.below(seen.len() + 2) as u64
+    }
+
+    /// Types a line, whole or begun.
+    fn type_something(&mut self, seen: &BTreeMap<u64, Seen>, types: Types) {
+        let (one, other) = (self.somebody(seen), self.somebody(seen));
+        let kinds = if types == Types::Texts { 6 } else { 12 };
+        let line = match self.dice.below(kinds) {
+            0 => self.text("", Meant::WhoeverSpokeLast),
+            1 => self.text("@all ", Meant::All),
+            2 => self.text("@last ", Meant::WhoeverSpokeLast),
+            3 => "/who".to_owned(),
+            4 => "/stats".to_owned(),
+            5 => self
+                .dice
+                .pick(&["/nonsense", "@", "@x y", "/kick", "/help nothing", "@99999999999999999999999 a"])
+                .to_owned(),
+            6 | 7 => self.text(&format!("@{one} "), Meant::These([one].into())),
+            8 => self.text(&format!("@{one},{other} "), Meant::These([one, other].into())),
+            kind => {
+                self.ends.insert(one);
+                match kind {
+                    9 => format!("/kick {one} bye"),
+                    10 => format!("/eof {one}"),
+                    _ => format!("/rst {one}"),
+                }
+            }
+        };
+        self.typed.extend_from_slice(line.as_bytes());
+        self.typed.push(b'\n');
+    }
+
+    fn text(&mut self, to: &str, whom: Meant) -> String {
+        self.texts += 1;
+        self.meant_for.insert(self.texts, whom);
+        format!("{to}text{}", self.texts)
+    }
+
+    /// What the keyboard and the screens have for the engine.
+    fn mail(&mut self) -> Vec<Mail> {
+        let mut mail = Vec::new();
+        if !self.typed.is_empty() && self.dice.one_in(2) {
+            let count = 1 + self.dice.below(self.typed.len());
+            mail.push(Mail::Stdin(Chunk::Bytes(self.typed.drain(..count).collect())));
+        }
+        // Most of the time somebody looks at the screen.
+        if self.dice.below(4) > 0 && self.look() {
+            mail.push(Mail::ScreenHasRoom);
+        }
+        mail
+    }
+
+    /// Takes what is to be shown. Returns whether the screen wants to know that it has room.
+    fn look(&mut self) -> bool {
+        let wants_room = self.out.take(&mut self.shown);
+        self.err.take(&mut self.answers) | wants_room
+    }
+}
+
+fn manners(voice: Voice) -> Manners {
+    Manners { voice, on_stdin_eof: OnStdinEof::Keep, waits_for_slow: true }
+}
+
+/// How a world comes to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Finale {
+    /// Everybody leaves.
+    AllLeave,
+    /// The operator, or a signal, stops the server.
+    Stop,
+}
+
+/// Runs a mode in a world of its own, to its end.
+fn run_mode<A: App<Message = Mail>>(
+    dice: &Dice,
+    app: A,
+    keyboard: &mut Keyboard,
+    types: Types,
+    say: impl Fn(&Dice) -> Vec<u8>,
+    steps: &mut usize,
+) -> World<Witness<A>> {
+    let terms = Terms {
+        descriptors_max: dice.pick(&[5, 100]),
+        backlog_max: 6,
+        buffer_bytes: dice.pick(&[100, 300]),
+        turbulence: dice.pick(&[6, 20]),
+        keeps_records: true,
+    };
+    let net = Net::new(terms, dice.clone(), Sabotage::None);
+    let relays = types == Types::Texts && app.brakes() == Brakes::Everybody;
+    let witness = Witness { app, net, conns: BTreeMap::new(), frames: Vec::new(), relays };
+    let mut world = World::new(dice.clone(), terms, small_limits(), Sabotage::None, witness);
+    world.app.net = world.net.clone();
+    for _ in 0..150 {
+        if dice.are_used_up() {
+            break;
+        }
+        let here = world.engine.board.len();
+        if here < 8 && dice.one_in(if here < 3 { 2 } else { 10 }) {
+            let text = say(dice);
+            let far = if dice.one_in(3) { Far::of_any_kind(text, dice) } else { Far::faithful(text, dice) };
+            world.knock(far);
+        }
+        world.happen(dice.below(6));
+        if dice.one_in(2) {
+            keyboard.type_something(&world.app.conns, types);
+        }
+        turn(&mut world, keyboard, Duration::from_millis(dice.pick(&[0, 0, 1, 50, 250, 1100, 4000])));
+        *steps = world.steps;
+    }
+    let finale = dice.pick(&[Finale::AllLeave, Finale::Stop]);
+    if finale == Finale::Stop {
+        keyboard.typed.extend_from_slice(b"exit\n");
+        let typed = std::mem::take(&mut keyboard.typed);
+        world.post(if dice.one_in(2) { Mail::Terminate } else { Mail::Stdin(Chunk::Bytes(typed)) });
+    }
+    world.calm_down();
+    for _ in 0..4000 {
+        let count = world.net.look().sockets.len();
+        (0..count).for_each(|number| world.net.touch().step(number));
+        turn(&mut world, keyboard, Duration::from_millis(500));
+        *steps = world.steps;
+        let is_over = match finale {
+            Finale::AllLeave => world.engine.board.is_empty() && !world.net.look().can_accept(),
+            Finale::Stop => world.engine.has_ended(),
+        };
+        if is_over {
+            // What was shown last is on its way to the screens, bit by bit.
+            let mut before = None;
+            while before.replace(keyboard.shown.len()) != Some(keyboard.shown.len()) {
+                keyboard.look();
+                world.app.turn_ended(&mut world.engine.board);
+                keyboard.look();
+            }
+            return world;
+        }
+    }
+    let here: Vec<_> = world.engine.board.views().collect();
+    panic!("it never came to its end; still here: {here:?}");
+}
+
+fn turn<A: App<Message = Mail>>(world: &mut World<Witness<A>>, keyboard: &mut Keyboard, passes: Duration) {
+    for mail in keyboard.mail() {
+        world.post(mail);
+    }
+    world.turn(passes);
+}
+
+/// Lines of letters alone, so that no format has to spell anything out.
+fn letters(dice: &Dice) -> Vec<u8> {
+    let words = 1 + dice.below(60);
+    (0..words).flat_map(|word| format!("w{word}{}", dice.pick(&["\n", "\n", "-"])).into_bytes()).collect()
+}
+
+/// One world in one of the modes.
+pub(super) fn run(dice: &Dice, steps: &mut usize) {
+    match dice.below(3) {
+        0 => echo(dice, steps),
+        1 => chat(dice, steps),
+        _ => console(dice, steps),
+    }
+}
+
+/// Every byte comes back, to who sent it, in order; and all of them, where both sides finish.
+fn echo(dice: &Dice, steps: &mut usize) {
+    let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip);
+    let app = Attended::new(Echo, Operator::new(desk, None, manners(Voice::Mute)));
+
+    let say = |dice: &Dice| dice.text(600);
+    let world = run_mode(dice, app, &mut keyboard, Types::Everything, say, steps);
+
+    let kernel = world.net.look();
+    for (serial, seen) in &world.app.conns {
+        let sock = &kernel.sockets[seen.sock];
+        let Some(record) = &sock.record else { panic!("this system keeps records") };
+        // A kick says why behind what was echoed, whole or as far as the connection lasted.
+        let is_right = |cut: usize| {
+            let echoed = record.written.strip_suffix(&b"bye\n"[..cut]);
+            echoed.is_some_and(|echoed| record.said.starts_with(echoed))
+        };
+        assert!((0..=4).any(is_right), "#{serial} got back something else than it said");
+        if seen.closed == Some(("finished", 0)) && !keyboard.ends.contains(serial) {
+            assert_eq!(record.written.len(), record.said.len(), "#{serial} got back all it said");
+        }
+    }
+}
+
+/// Everybody hears what the others say, who comes and who goes, once each and in one order; and nothing else.
+fn chat(dice: &Dice, steps: &mut usize) {
+    let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip);
+    let app = Chat::new(Operator::new(desk, None, manners(Voice::Participant)), false);
+
+    let world = run_mode(dice, app, &mut keyboard, Types::Texts, letters, steps);
+
+    let kernel = world.net.look();
+    for (serial, seen) in &world.app.conns {
+        let Some(record) = &kernel.sockets[seen.sock].record else { panic!("this system keeps records") };
+        let (of_operator, of_others): (Vec<&[u8]>, Vec<&[u8]>) = record
+            .written
+            .split_inclusive(|byte| *byte == b'\n')
+            .partition(|line| line.starts_with(b"<operator> "));
+        // The last line may be cut where the connection ended, the operator's as well.
+        let of_others = of_others.concat();
+        let whole = &of_others[..of_others.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)];
+        assert!(seen.told.starts_with(whole), "#{serial} heard something else than was said");
+        if seen.closed.is_some_and(|(_, unsent)| unsent == 0) && record.written.ends_with(b"\n") {
+            let told = String::from_utf8_lossy(&seen.told);
+            assert_eq!(String::from_utf8_lossy(whole), told, "#{serial} heard all that was said");
+        }
+        let numbers: Vec<usize> = of_operator.iter().filter_map(|line| number_of_text(line)).collect();
+        assert!(numbers.is_sorted(), "#{serial} heard the operator in order: {numbers:?}");
+    }
+}
+
+/// All that is said is shown, with who said it; a text reaches those it is meant for, and nobody else; and where
+/// it went is answered.
+fn console(dice: &Dice, steps: &mut usize) {
+    let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Wait);
+    let app = Console::new(Operator::new(desk, None, manners(Voice::Plain)), Format::Tsv);
+
+    let world = run_mode(dice, app, &mut keyboard, Types::Everything, letters, steps);
+
+    let shown: Vec<(u64, Vec<u8>)> =
+        keyboard.shown.split(|byte| *byte == b'\n').filter_map(parse_tsv).collect();
+    assert!(shown == world.app.frames, "something else was shown than was said");
+    let answers = String::from_utf8_lossy(&keyboard.answers);
+    let kernel = world.net.look();
+    for (serial, seen) in &world.app.conns {
+        let Some(record) = &kernel.sockets[seen.sock].record else { panic!("this system keeps records") };
+        let texts: Vec<usize> =
+            record.written.split_inclusive(|byte| *byte == b'\n').filter_map(number_of_text).collect();
+        assert!(
+            texts.is_sorted_by(|one, next| one < next),
+            "#{serial} got each text once, in order: {texts:?}"
+        );
+        for text in &texts {
+            if let Meant::These(these) = &keyboard.meant_for[text] {
+                assert!(these.contains(serial), "#{serial} got another's text {text}");
+            }
+        }
+        if seen.closed.is_some_and(|(_, unsent)| unsent == 0) {
+            let to_one = |text: &&usize| keyboard.meant_for[*text] != Meant::All;
+            let got = texts.iter().filter(to_one).count();
+            let accepted = answers.lines().filter(|line| accepts_for(line, *serial)).count();
+            assert_eq!(got, accepted, "#{serial}: texts that it got, against answers that say so");
+        }
+    }
+}
+
+fn parse_tsv(line: &[u8]) -> Option<(u64, Vec<u8>)> {
+    let tab = line.iter().position(|byte| *byte == b'\t')?;
+    let serial = str::from_utf8(&line[..tab]).ok()?.parse().ok()?;
+    Some((serial, line[tab + 1..].to_vec()))
+}
+
+/// The number of a whole text of the operator's.
+fn number_of_text(line: &[u8]) -> Option<usize> {
+    let line = line.strip_suffix(b"\n")?;
+    let line = line.strip_prefix(b"<operator> ").unwrap_or(line);
+    str::from_utf8(line.strip_prefix(b"text")?).ok()?.parse().ok()
+}
+
+/// Whether an answer says that a text is on its way to this connection.
+fn accepts_for(answer: &str, serial: u64) -> bool {
+    answer.starts_with(&format!("-> #{serial} ")) && answer.contains(" byte")
+        || answer.starts_with(&format!("#{serial} is not reading")) && !answer.ends_with("this was not sent")
+}

@@ -1,0 +1,89 @@
+//! What the engine holds of the simulated system: its listener, and its ends of the connections.
+
+use std::io::{self, IoSlice};
+
+use super::Net;
+use super::sock::Link;
+use crate::conn::Peer;
+use crate::door::Listen;
+use crate::stream::Stream;
+
+/// The simulated listener.
+#[derive(Debug)]
+pub(in crate::simulator) struct SimListener(pub(super) Net);
+
+impl Listen for SimListener {
+    type Stream = SimStream;
+
+    fn accept(&mut self) -> io::Result<(SimStream, Peer)> {
+        let sock = self.0.touch().accept()?;
+        Ok((SimStream { net: self.0.clone(), sock }, Peer::Unix))
+    }
+}
+
+impl Drop for SimListener {
+    fn drop(&mut self) {
+        let mut kernel = self.0.touch();
+        kernel.is_listening = false;
+        for waiting in std::mem::take(&mut kernel.backlog) {
+            kernel.reset_far(waiting);
+        }
+    }
+}
+
+/// Our end of a simulated connection.
+#[derive(Debug)]
+pub(in crate::simulator) struct SimStream {
+    pub(super) net: Net,
+    pub(super) sock: usize,
+}
+
+impl Stream for SimStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.net.touch().read(self.sock, buffer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.net.touch().write(self.sock, &[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.net.touch().write(self.sock, slices)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.net.touch().finish(self.sock)
+    }
+
+    fn abort(&mut self) -> io::Result<()> {
+        self.net.touch().sockets[self.sock].aborts = true;
+        Ok(())
+    }
+
+    fn connected(&mut self) -> io::Result<bool> {
+        let mut kernel = self.net.touch();
+        let sock = &mut kernel.sockets[self.sock];
+        match sock.error.take() {
+            Some(kind) => Err(kind.into()),
+            None => Ok(sock.link == Link::Up),
+        }
+    }
+
+    fn take_error(&mut self) -> io::Result<Option<io::Error>> {
+        Ok(self.net.touch().sockets[self.sock].error.take().map(io::Error::from))
+    }
+
+    fn short_read_drains(&self) -> bool {
+        !self.net.look().sockets[self.sock].reads_short
+    }
+
+    fn drop_finishes(&self) -> bool {
+        true
+    }
+}
+
+impl Drop for SimStream {
+    fn drop(&mut self) {
+        self.net.touch().close(self.sock);
+    }
+}

@@ -1,0 +1,151 @@
+//! One simulated connection, as the system sees it: our socket, the far end, and what is under way between them.
+
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+
+use crate::clock::Moment;
+use crate::pump::Readiness;
+use crate::simulator::far::Far;
+
+/// One connection: our socket and its far end.
+#[derive(Debug)]
+pub(in crate::simulator) struct Sock {
+    pub far: Far,
+    /// Received, and not yet read by us.
+    pub(super) inbox: VecDeque<u8>,
+    /// Written by us, and not yet at the far end.
+    pub(super) outgoing: VecDeque<u8>,
+    /// At the far end, and not yet read there.
+    pub arrived: VecDeque<u8>,
+    pub(super) link: Link,
+    /// What the system has to tell of it (`SO_ERROR`).
+    pub(super) error: Option<ErrorKind>,
+    /// The far end's FIN is here, behind the inbox.
+    pub(super) fin_in: bool,
+    pub(super) our_fin: Option<Moment>,
+    /// A write found no room.
+    pub(super) blocked: bool,
+    pub(super) on_ready_list: bool,
+    pub(super) key: Option<u32>,
+    pub(super) aborts: bool,
+    /// Reads stop short at any place, as where a layer between has its own buffers.
+    pub(super) reads_short: bool,
+    /// When something was last read or written.
+    pub moved_at: Moment,
+    /// When our side was closed.
+    pub closed_at: Option<Moment>,
+    pub read_bytes: u64,
+    pub written_bytes: u64,
+    /// Written, and destroyed by a reset before the far end had it.
+    pub lost_bytes: usize,
+    pub record: Option<Box<Record>>,
+}
+
+/// All that went through a connection.
+#[derive(Debug, Default)]
+pub(in crate::simulator) struct Record {
+    /// By the far end, read or not.
+    pub said: Vec<u8>,
+    /// By us, lost or not.
+    pub written: Vec<u8>,
+    /// What the far end has read.
+    pub heard: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    /// Dialled by us; what will come of it.
+    Dialing {
+        refused: bool,
+    },
+    Up,
+    /// Reset or given up.
+    Dead,
+}
+
+impl Sock {
+    /// A socket that nothing has happened to yet.
+    pub(super) fn new(far: Far, link: Link, now: Moment) -> Sock {
+        Sock {
+            far,
+            inbox: VecDeque::new(),
+            outgoing: VecDeque::new(),
+            arrived: VecDeque::new(),
+            link,
+            error: None,
+            fin_in: false,
+            our_fin: None,
+            blocked: false,
+            on_ready_list: false,
+            key: None,
+            aborts: false,
+            reads_short: false,
+            moved_at: now,
+            closed_at: None,
+            read_bytes: 0,
+            written_bytes: 0,
+            lost_bytes: 0,
+            record: None,
+        }
+    }
+
+    /// What epoll would say now, in the words that the reactor makes of it.
+    pub(super) fn readiness(&self, buffer_bytes: usize) -> Readiness {
+        let dead = self.link == Link::Dead;
+        let both_finished = self.fin_in && self.our_fin.is_some() && self.outgoing.is_empty();
+        let hangup = dead || both_finished;
+        let error_hinted = self.error.is_some() || hangup;
+        let dialing = matches!(self.link, Link::Dialing { .. });
+        Readiness {
+            readable: !self.inbox.is_empty() || self.fin_in || dead,
+            writable: !dialing && (dead || self.has_room(buffer_bytes)),
+            end_hinted: self.fin_in || hangup || error_hinted,
+            error_hinted,
+        }
+    }
+
+    /// Whether there is room worth an announcement: Linux waits for a third of the buffer.
+    pub(super) fn has_room(&self, buffer_bytes: usize) -> bool {
+        self.outgoing.len() <= buffer_bytes - buffer_bytes.div_ceil(3)
+    }
+
+    /// Whether a read would bring something: bytes, an end not yet read, or an error.
+    pub fn has_input(&self) -> bool {
+        !self.inbox.is_empty() || self.fin_in || self.link == Link::Dead
+    }
+
+    /// Whether a write would take something, or fail.
+    pub fn takes_output(&self, buffer_bytes: usize) -> bool {
+        self.link == Link::Dead || (self.link == Link::Up && self.has_room(buffer_bytes))
+    }
+
+    /// After a FIN a reset is called a broken pipe.
+    pub(super) fn kind_of_reset(&self) -> ErrorKind {
+        if self.fin_in { ErrorKind::BrokenPipe } else { ErrorKind::ConnectionReset }
+    }
+
+    /// Whether the engine ever took it in; whoever is turned away is written to all the same.
+    pub fn was_watched(&self) -> bool {
+        self.key.is_some()
+    }
+
+    pub fn is_dialing(&self) -> bool {
+        matches!(self.link, Link::Dialing { .. })
+    }
+
+    /// When our FIN went out, if it was sent before the close.
+    pub fn our_fin(&self) -> Option<Moment> {
+        self.our_fin
+    }
+
+    /// Whether the far end neither broke the connection nor left it.
+    pub fn far_was_faithful(&self) -> bool {
+        let far = &self.far;
+        !far.has_reset && !far.is_closed && far.vanished_at.is_none()
+    }
+
+    /// Whether the close was made a reset.
+    pub fn is_aborted(&self) -> bool {
+        self.aborts
+    }
+}

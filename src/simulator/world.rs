@@ -1,0 +1,242 @@
+//! The engine in its simulated surroundings: one step lets things happen outside, decides how long the engine
+//! may sleep as the engine itself says, and gives it a turn. After each turn the books are checked.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use super::books;
+use super::dice::Dice;
+use super::far::Far;
+use super::net::{Net, Sabotage, SimListener, SimStream, Terms, Told};
+use crate::app::App;
+use crate::board::{Board, Dial};
+use crate::clock::Moment;
+use crate::door::Door;
+use crate::engine::{Engine, Outside, Rest};
+use crate::limits::Limits;
+
+/// Turns in a row that may bring nothing about although the engine wants them.
+const EMPTY_TURNS_MAX: usize = 100;
+
+/// Limits that a few bytes reach.
+pub(super) fn small_limits() -> Limits {
+    Limits {
+        read_budget_bytes: 64,
+        write_budget_bytes: 48,
+        deliver_budget_bytes: 100,
+        deliver_budget_receivers: 3,
+        undelivered_high_bytes: 300,
+        accept_budget: 3,
+        mail_budget: 2,
+        line_bytes_max: 40,
+        outbox_high_bytes: 200,
+        outbox_low_bytes: 50,
+        outbox_soft_bytes: 400,
+        outbox_bytes_max: 800,
+        honest_bytes_min: 50,
+        half_open_max: Duration::from_secs(5),
+        write_stall_max: Duration::from_secs(6),
+        ..Limits::default()
+    }
+}
+
+/// An engine, its App, and all that is outside.
+pub(super) struct World<A: App> {
+    pub dice: Dice,
+    pub net: Net,
+    pub engine: Engine<SimListener>,
+    pub app: A,
+    pub now: Moment,
+    pub steps: usize,
+    terms: Terms,
+    mail: Post<A::Message>,
+    /// What the engine has done and how many turns ago that changed.
+    done: u64,
+    empty_turns: usize,
+    /// Kept for its memory.
+    told: Vec<Told>,
+}
+
+/// Mail on its way, and the bell that is rung for it.
+struct Post<M> {
+    waiting: VecDeque<M>,
+    rung: bool,
+    announced: bool,
+    taken: u64,
+}
+
+impl<A: App> World<A> {
+    pub fn new(dice: Dice, terms: Terms, limits: Limits, sabotage: Sabotage, app: A) -> World<A> {
+        let net = Net::new(terms, dice.clone(), sabotage);
+        let mut door = Door::default();
+        door.add(net.listener());
+        let engine = Engine::new(Board::new(limits), door, &app);
+        let mail = Post { waiting: VecDeque::new(), rung: false, announced: false, taken: 0 };
+        let now = Moment::default();
+        let told = Vec::new();
+        World { dice, net, engine, app, now, steps: 0, terms, mail, done: 0, empty_turns: 0, told }
+    }
+
+    /// Posts mail, and rings unless that was done already.
+    pub fn post(&mut self, mail: A::Message) {
+        self.mail.waiting.push_back(mail);
+        self.mail.announced |= !std::mem::replace(&mut self.mail.rung, true);
+    }
+
+    /// Somebody knocks.
+    pub fn knock(&mut self, far: Far) {
+        self.net.touch().connect(far);
+    }
+
+    /// The far ends do something, so many of them one after the other; and what is rarer happens.
+    pub fn happen(&mut self, count: usize) {
+        let mut kernel = self.net.touch();
+        for _ in 0..count {
+            if !kernel.sockets.is_empty() {
+                let number = self.dice.below(kernel.sockets.len());
+                kernel.step(number);
+            }
+        }
+        if self.dice.one_in(30) {
+            kernel.accept_fails_once(self.dice.pick(&[
+                ErrorKind::ConnectionAborted,
+                ErrorKind::Interrupted,
+                ErrorKind::OutOfMemory,
+                ErrorKind::PermissionDenied,
+            ]));
+        }
+    }
+
+    /// The engine sleeps as long as it says, or less, and has its turn. What happens in the world lets it sleep
+    /// for `passes` at most.
+    pub fn turn(&mut self, passes: Duration) {
+        self.steps += 1;
+        let rest = self.engine.rest();
+        let is_told = self.mail.announced || self.net.look().is_ready();
+        match rest {
+            Rest::None => self.count_empty_turns(),
+            Rest::Until { deadline, wake } => {
+                self.empty_turns = 0;
+                if !is_told {
+                    if self.terms.keeps_records {
+                        self.check_rest(deadline);
+                    }
+                    let until = [deadline, wake].into_iter().flatten().min();
+                    let most = self.now + passes;
+                    self.now = until.map_or(most, |until| until.min(most).max(self.now));
+                }
+            }
+        }
+        // A turn takes time, too.
+        self.now = self.now + Duration::from_micros(self.dice.below(300) as u64);
+        self.net.touch().pass(self.now);
+        self.engine.begin_turn(self.now);
+        self.note_what_is_told();
+        if !self.terms.keeps_records {
+            return self.engine_turns();
+        }
+        let before = books::Reach::of(&self.engine, &self.net);
+        self.engine_turns();
+        books::check(&self.engine, &self.net);
+        before.check_budgets(&self.engine, &self.net);
+    }
+
+    fn engine_turns(&mut self) {
+        let mut outside = Surroundings { net: &self.net, mail: &mut self.mail, dice: &self.dice };
+        self.engine.turn(&mut self.app, &mut outside);
+    }
+
+    fn note_what_is_told(&mut self) {
+        if std::mem::take(&mut self.mail.announced) {
+            self.engine.note_mail();
+        }
+        let most = if self.terms.turbulence > 0 { 1 + self.dice.below(8) } else { 1024 };
+        self.net.touch().poll(most, &mut self.told);
+        for told in self.told.drain(..) {
+            match told {
+                Told::Knock => drop(self.engine.note_knock(0)),
+                Told::Of(key, readiness) => self.engine.note(key, readiness),
+            }
+        }
+    }
+
+    /// Where the engine would sleep although nothing is announced, there is nothing that it could do, and
+    /// what will be due is known.
+    fn check_rest(&self, deadline: Option<Moment>) {
+        books::check_rest(&self.engine, &self.net, self.terms.buffer_bytes);
+        books::check_deadlines(&self.engine, deadline);
+        assert!(!self.mail.rung, "mail waits, and nobody will say so");
+        if self.net.look().can_accept() && !self.engine.has_ended() {
+            let retries_soon =
+                deadline.is_some_and(|at| at.since(self.now) <= self.engine.board.limits().accept_retry);
+            assert!(retries_soon, "somebody waits at the door, and nobody will say so");
+        }
+    }
+
+    fn count_empty_turns(&mut self) {
+        let stats = self.engine.board.stats();
+        let done = stats.rx_bytes + stats.tx_bytes + stats.opened + stats.closed + self.mail.taken;
+        self.empty_turns = if done == self.done { self.empty_turns + 1 } else { 0 };
+        self.done = done;
+        assert!(self.empty_turns <= EMPTY_TURNS_MAX, "turn after turn brings nothing about");
+    }
+
+    /// Everything comes to its end: the far ends read all and finish.
+    pub fn calm_down(&mut self) {
+        self.net.touch().calm_down();
+    }
+
+    /// Lets each far end act, and the engine turn, until nothing is left; that has to come.
+    pub fn run_out(&mut self, is_over: impl Fn(&World<A>) -> bool) {
+        for _ in 0..4000 {
+            let count = self.net.look().sockets.len();
+            for number in 0..count {
+                self.net.touch().step(number);
+            }
+            self.turn(Duration::from_millis(500));
+            if is_over(self) {
+                return;
+            }
+        }
+        let here: Vec<_> = self.engine.board.views().collect();
+        panic!("it never came to its end; still here: {here:?}");
+    }
+}
+
+struct Surroundings<'a, M> {
+    net: &'a Net,
+    mail: &'a mut Post<M>,
+    dice: &'a Dice,
+}
+
+impl<M> Outside for Surroundings<'_, M> {
+    type Listener = SimListener;
+    type Mail = M;
+
+    fn watch(&mut self, stream: &mut SimStream, key: usize) -> io::Result<()> {
+        if self.net.look().is_turbulent() && self.dice.one_in(50) {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        self.net.watch(stream, key);
+        Ok(())
+    }
+
+    fn dial(&mut self, dial: &Dial, _limits: &Limits) -> io::Result<SimStream> {
+        if self.dice.one_in(8) {
+            return Err(ErrorKind::AddrNotAvailable.into());
+        }
+        let far = Far::of_any_kind(self.dice.text(300), self.dice);
+        Ok(self.net.dial(far, dial.id.key as usize))
+    }
+
+    fn open_mail(&mut self) {
+        self.mail.rung = false;
+    }
+
+    fn next_mail(&mut self) -> Option<M> {
+        let mail = self.mail.waiting.pop_front()?;
+        self.mail.taken += 1;
+        Some(mail)
+    }
+}
