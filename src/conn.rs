@@ -198,6 +198,8 @@ pub(crate) struct Conn {
     pub writable: bool,
     /// An event hinted at an end, so a short read does not prove that nothing is left.
     pub end_hinted: bool,
+    /// An event hinted at a break, which reading does not tell where a FIN came before it.
+    pub error_hinted: bool,
     /// It stands on the ready list.
     pub on_ready_list: bool,
     /// It stands on the dirty list.
@@ -229,6 +231,7 @@ impl Conn {
             readable: false,
             writable: false,
             end_hinted: false,
+            error_hinted: false,
             on_ready_list: false,
             on_dirty_list: false,
             budget_spent: false,

@@ -96,6 +96,7 @@ impl<S: Stream> Pump<S> {
         // An event may be stale: its connection was swept in an earlier turn.
         let Some(conn) = board.conns.get_mut(key) else { return };
         conn.end_hinted |= readiness.end_hinted;
+        conn.error_hinted |= readiness.error_hinted;
         if readiness.writable && !conn.writable {
             conn.writable = true;
             if !conn.on_dirty_list && conn.has_something_to_flush(&board.said) {
@@ -220,10 +221,7 @@ impl<S: Stream> Pump<S> {
         }
         if conn.inbound == Inbound::Ended {
             conn.readable = false;
-            // The peer may have vanished behind its FIN, which reading would not tell.
-            if let Ok(Some(error)) = stream.take_error() {
-                board.hang_up(id, Reason::Lost(error));
-            }
+            self.hang_up_if_lost(key, board);
             return false;
         }
         let is_parting = matches!(conn.stage, Stage::Parting(_));
@@ -263,6 +261,10 @@ impl<S: Stream> Pump<S> {
             }
             FillEnd::Ended => {
                 inbound_ended(key, board, app);
+                // One event may have announced both.
+                if board.conns[key as usize].error_hinted {
+                    self.hang_up_if_lost(key, board);
+                }
                 false
             }
             FillEnd::Failed(error) => {
@@ -282,6 +284,14 @@ impl<S: Stream> Pump<S> {
         let stays = more && !conn.on_ready_list;
         conn.on_ready_list |= more;
         stays
+    }
+
+    /// The connection may have broken behind the peer's FIN, which reading does not tell.
+    fn hang_up_if_lost(&mut self, key: u32, board: &mut Board) {
+        let Some(stream) = self.streams[key as usize].as_mut() else { return };
+        if let Ok(Some(error)) = stream.take_error() {
+            board.hang_up(board.conns[key as usize].id, Reason::Lost(error));
+        }
     }
 
     fn keep_deadlines<A: App>(&mut self, board: &mut Board, app: &mut A) {

@@ -47,6 +47,8 @@ pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: 
             !sock.has_input() || has_a_reason,
             "{id} has something to say and is not read: {conn:?} {sock:?}"
         );
+        let is_broken_behind_its_fin = conn.inbound == Inbound::Ended && sock.has_error();
+        assert!(!is_broken_behind_its_fin || is_held, "{id} has gone, and nobody looks: {conn:?} {sock:?}");
         let wants_to_write =
             !matches!(conn.stage, Stage::Broken(_)) && conn.has_something_to_flush(&board.said);
         assert!(

@@ -61,9 +61,25 @@ pub(super) struct World<A: App> {
 /// Mail on its way, and the bell that is rung for it.
 struct Post<M> {
     waiting: VecDeque<M>,
+    /// What comes in the moment when the engine has just found that nothing waits.
+    late: VecDeque<M>,
     rung: bool,
     announced: bool,
     taken: u64,
+}
+
+impl<M> Post<M> {
+    /// Rings, unless that was done already.
+    fn post(&mut self, mail: M) {
+        self.waiting.push_back(mail);
+        self.announced |= !std::mem::replace(&mut self.rung, true);
+    }
+
+    fn post_the_late(&mut self) {
+        for mail in std::mem::take(&mut self.late) {
+            self.post(mail);
+        }
+    }
 }
 
 impl<A: App> World<A> {
@@ -72,16 +88,20 @@ impl<A: App> World<A> {
         let mut door = Door::default();
         door.add(net.listener());
         let engine = Engine::new(Board::new(limits), door, &app);
-        let mail = Post { waiting: VecDeque::new(), rung: false, announced: false, taken: 0 };
+        let mail =
+            Post { waiting: VecDeque::new(), late: VecDeque::new(), rung: false, announced: false, taken: 0 };
         let now = Moment::default();
         let told = Vec::new();
         World { dice, net, engine, app, now, steps: 0, terms, mail, done: 0, empty_turns: 0, told }
     }
 
-    /// Posts mail, and rings unless that was done already.
+    /// Posts mail, at once or in the worst moment.
     pub fn post(&mut self, mail: A::Message) {
-        self.mail.waiting.push_back(mail);
-        self.mail.announced |= !std::mem::replace(&mut self.mail.rung, true);
+        if self.mail.late.is_empty() && self.dice.below(4) > 0 {
+            self.mail.post(mail);
+        } else {
+            self.mail.late.push_back(mail);
+        }
     }
 
     /// Somebody knocks.
@@ -112,6 +132,10 @@ impl<A: App> World<A> {
     /// for `passes` at most.
     pub fn turn(&mut self, passes: Duration) {
         self.steps += 1;
+        // Sooner or later it comes anyhow.
+        if self.dice.one_in(8) || !self.net.look().is_turbulent() {
+            self.mail.post_the_late();
+        }
         let rest = self.engine.rest();
         let is_told = self.mail.announced || self.net.look().is_ready();
         match rest {
@@ -195,7 +219,7 @@ impl<A: App> World<A> {
                 self.net.touch().step(number);
             }
             self.turn(Duration::from_millis(500));
-            if is_over(self) {
+            if is_over(self) && self.engine.rest() != Rest::None {
                 return;
             }
         }
@@ -235,7 +259,10 @@ impl<M> Outside for Surroundings<'_, M> {
     }
 
     fn next_mail(&mut self) -> Option<M> {
-        let mail = self.mail.waiting.pop_front()?;
+        let Some(mail) = self.mail.waiting.pop_front() else {
+            self.mail.post_the_late();
+            return None;
+        };
         self.mail.taken += 1;
         Some(mail)
     }

@@ -148,3 +148,19 @@ fn a_peer_that_vanishes_behind_its_fin_is_noticed() {
 
     assert_eq!(rig.told(), ["#1 ended", "#1 closed reset"]);
 }
+
+/// Linux reads an end, and keeps the error to itself, where a reset came behind a FIN.
+#[test]
+fn a_reset_that_is_announced_together_with_the_fin_before_it_ends_the_connection() {
+    let mut rig = Rig::new();
+    rig.on_ended(|_, _| {});
+    let far = rig.connect();
+    far.wire.arrives(b"last words\n");
+    far.wire.gets([Get::Eof]);
+    far.wire.is_befallen_by(ErrorKind::BrokenPipe);
+
+    rig.note(&far, EVERYTHING);
+    rig.settle();
+
+    assert_eq!(rig.told(), ["#1 line last words", "#1 ended", "#1 closed reset"]);
+}

@@ -114,6 +114,11 @@ impl Sock {
         !self.inbox.is_empty() || self.fin_in || self.link == Link::Dead
     }
 
+    /// Whether the system has an error to tell.
+    pub fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
+
     /// Whether a write would take something, or fail.
     pub fn takes_output(&self, buffer_bytes: usize) -> bool {
         self.link == Link::Dead || (self.link == Link::Up && self.has_room(buffer_bytes))
