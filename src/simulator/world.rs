@@ -190,7 +190,7 @@ impl<A: App> World<A> {
     fn check_rest(&self, deadline: Option<Moment>) {
         books::check_rest(&self.engine, &self.net, self.terms.buffer_bytes);
         books::check_deadlines(&self.engine, deadline);
-        assert!(!self.mail.rung, "mail waits, and nobody will say so");
+        assert!(self.mail.waiting.is_empty(), "mail waits, and nobody will say so");
         if self.net.look().can_accept() && !self.engine.has_ended() {
             let retries_soon =
                 deadline.is_some_and(|at| at.since(self.now) <= self.engine.board.limits().accept_retry);
