@@ -22,6 +22,12 @@ pub trait App {
         Brakes::Itself
     }
 
+    /// Whether all that `received` does is to send each frame back to where it came from. Where much comes at a
+    /// time, the engine then does that by itself, for less, and `received` is not called. Asked once, at the start.
+    fn only_returns(&self) -> bool {
+        false
+    }
+
     /// Whether a peer that is closed for its silence is told so in one line, `switchboard: idle for 60s`.
     /// Not where every byte that it is sent has a meaning. Asked once, at the start.
     fn tells_limits(&self) -> bool {

@@ -200,6 +200,8 @@ pub(crate) struct Conn {
     pub end_hinted: bool,
     /// An event hinted at a break, which reading does not tell where a FIN came before it.
     pub error_hinted: bool,
+    /// What was read of it last was much.
+    pub is_bulk: bool,
     /// It stands on the ready list.
     pub on_ready_list: bool,
     /// It stands on the dirty list.
@@ -232,6 +234,7 @@ impl Conn {
             writable: false,
             end_hinted: false,
             error_hinted: false,
+            is_bulk: false,
             on_ready_list: false,
             on_dirty_list: false,
             budget_spent: false,
@@ -365,6 +368,15 @@ impl Conn {
         self.outbox.put_back(lent);
         self.tx_bytes += bytes as u64;
         Flush { bytes, then }
+    }
+
+    /// Notes what was sent back without being looked at; what could not be sent is kept.
+    pub fn reflected(&mut self, read: usize, written: usize, kept: &[u8], now: Moment) {
+        self.heard_at = now;
+        self.rx_bytes += read as u64;
+        self.tx_bytes += written as u64;
+        self.writable = written == read;
+        self.outbox.push(kept);
     }
 
     fn write_once(

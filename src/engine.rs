@@ -10,6 +10,7 @@ use crate::door::{Door, Listen};
 use crate::limits::Limits;
 use crate::pump::{Pump, Readiness};
 use crate::reason::Reason;
+use crate::stream::Stream;
 
 /// What the engine needs of the world beside sockets: a poller's watch over them, and mail.
 pub(crate) trait Outside {
@@ -58,8 +59,14 @@ pub(crate) struct Engine<L: Listen> {
 
 impl<L: Listen> Engine<L> {
     /// An engine whose first turn comes whatever happens: the App may want to begin something.
-    pub fn new(mut board: Board, door: Door<L>, app: &impl App) -> Engine<L> {
-        let pump = Pump::new(&mut board, app);
+    /// `mirror` makes what streams need to reflect, if the App is one that only returns what it hears.
+    pub fn new(
+        mut board: Board,
+        door: Door<L>,
+        app: &impl App,
+        mirror: impl FnOnce() -> <StreamOf<L> as Stream>::Mirror,
+    ) -> Engine<L> {
+        let pump = Pump::new(&mut board, app, mirror);
         board.call_again();
         Engine { board, pump, door, mail_is_waiting: false }
     }

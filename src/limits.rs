@@ -11,6 +11,9 @@ pub struct Limits {
     /// Most bytes read from one connection in one turn. It is also the size of the buffer that all
     /// connections are read into, so it bounds what one read can bring.
     pub read_budget_bytes: usize,
+    /// Where a read brings at least this much, an App that only returns what comes is left out (`App::only_returns`).
+    /// Below it, two moves through a pipe cost more than a copy in and a copy out.
+    pub reflect_bytes_min: usize,
     /// Most bytes written to one connection in one turn.
     pub write_budget_bytes: usize,
     /// Most bytes of a broadcast delivered in one turn, over all receivers; the walk over them goes on
@@ -85,6 +88,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             read_budget_bytes: 64 << 10,
+            reflect_bytes_min: 16 << 10,
             write_budget_bytes: 256 << 10,
             deliver_budget_bytes: 8 << 20,
             deliver_budget_receivers: 4096,

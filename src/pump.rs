@@ -4,15 +4,18 @@
 //! It knows no poller. Whoever drives it notes readiness (`note`), calls `turn`, and asks `is_idle`
 //! and `Board::deadlines` how long it may sleep.
 
+mod reading;
+
 use std::io;
 use std::mem;
 
 use crate::app::{App, Brakes};
 use crate::board::{Board, Running};
-use crate::conn::{Conn, ConnId, Due, FillEnd, FlushEnd, Inbound, Outbound, Peer, Stage};
-use crate::framing::{self, End, Frame, Framing};
+use crate::conn::{Conn, Due, FlushEnd, Inbound, Outbound, Peer, Stage};
+use crate::framing::{self, End};
 use crate::reason::Reason;
 use crate::stream::Stream;
+use reading::{hand_over_tail, is_never_held};
 
 /// What an event said of a connection. All of it are hints; reading and writing decide.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,7 +32,7 @@ pub struct Readiness {
 
 /// The streams, and the lists of what there is to do.
 #[derive(Debug)]
-pub struct Pump<S> {
+pub struct Pump<S: Stream> {
     /// By slab key.
     streams: Vec<Option<S>>,
     /// Those that may be read.
@@ -41,6 +44,8 @@ pub struct Pump<S> {
     /// The walk over those who have to hear what was said.
     walk: Walk,
     brakes: Brakes,
+    /// For an App that only returns what it hears.
+    mirror: Option<S::Mirror>,
     tells_limits: bool,
 }
 
@@ -59,7 +64,7 @@ enum Walk {
 
 impl<S: Stream> Pump<S> {
     /// A pump for this App, with a buffer as large as the read budget.
-    pub fn new(board: &mut Board, app: &impl App) -> Pump<S> {
+    pub fn new(board: &mut Board, app: &impl App, mirror: impl FnOnce() -> S::Mirror) -> Pump<S> {
         board.framing = app.framing();
         Pump {
             streams: Vec::new(),
@@ -68,6 +73,7 @@ impl<S: Stream> Pump<S> {
             scratch: vec![0; board.limits().read_budget_bytes].into_boxed_slice(),
             walk: Walk::Resting,
             brakes: app.brakes(),
+            mirror: app.only_returns().then(mirror),
             tells_limits: app.tells_limits(),
         }
     }
@@ -161,137 +167,6 @@ impl<S: Stream> Pump<S> {
     #[cfg(any(test, feature = "simulator"))]
     pub(crate) fn brakes(&self) -> Brakes {
         self.brakes
-    }
-
-    fn read_ready<A: App>(&mut self, board: &mut Board, app: &mut A) {
-        for key in board.read_again.drain(..) {
-            let Some(conn) = board.conns.get_mut(key as usize) else { continue };
-            if conn.readable && !mem::replace(&mut conn.on_ready_list, true) {
-                self.ready.push(key);
-            }
-        }
-        let mut list = mem::take(&mut self.ready);
-        let mut kept = 0;
-        for at in 0..list.len() {
-            let key = list[at];
-            // Whether reading is held may change with every frame handed over.
-            let stays = if self.is_held(board) && !is_never_held(key, board) {
-                true
-            } else {
-                self.read_one(key, board, app)
-            };
-            if stays {
-                list[kept] = key;
-                kept += 1;
-            }
-        }
-        list.truncate(kept);
-        // What a flush has put on the list meanwhile comes after those who were there before.
-        list.append(&mut self.ready);
-        self.ready = list;
-    }
-
-    /// Reads one connection and hands over what it said. Returns whether it stays on the ready list.
-    fn read_one<A: App>(&mut self, key: u32, board: &mut Board, app: &mut A) -> bool {
-        // The key may be free by now, or another's; then the flags of that other one decide.
-        let Some(conn) = board.conns.get_mut(key as usize) else { return false };
-        let Some(stream) = self.streams[key as usize].as_mut() else { return false };
-        conn.on_ready_list = false;
-        let id = conn.id;
-        match conn.stage {
-            Stage::Over(_) => return false,
-            Stage::Dialing => match stream.connected() {
-                Ok(true) => {
-                    board.connected(key);
-                    app.opened(id, board);
-                    board.arm(key);
-                    // Bytes may have come with the same event: read on.
-                    return self.read_one(key, board, app);
-                }
-                Ok(false) => return false,
-                Err(error) => {
-                    board.hang_up(id, Reason::CannotConnect(error));
-                    return false;
-                }
-            },
-            Stage::Open | Stage::Parting(_) | Stage::Broken(_) => {}
-        }
-        if !conn.readable {
-            return false;
-        }
-        if conn.inbound == Inbound::Ended {
-            conn.readable = false;
-            self.hang_up_if_lost(key, board);
-            return false;
-        }
-        let is_parting = matches!(conn.stage, Stage::Parting(_));
-        if self.brakes == Brakes::Itself && conn.is_over_high() && !is_parting {
-            // `flush` puts it back on the list when it has caught up.
-            return false;
-        }
-
-        let fill = conn.fill(stream, &mut self.scratch);
-        if fill.bytes > 0 {
-            conn.heard_at = board.now;
-            board.stats.rx_bytes += fill.bytes as u64;
-            let scratch = mem::take(&mut self.scratch);
-            let fresh = &scratch[..fill.bytes];
-            board.lend(id, fresh);
-            hand_over(key, fresh, board, app);
-            let lent = &fresh[board.lent()];
-            // Flushed at once: had all the answers of a turn to wait for its end, many large buffers
-            // would live at the same time, which costs bulk traffic more than half its speed.
-            let conn = &board.conns[key as usize];
-            if conn.on_dirty_list && !conn.budget_spent {
-                self.flush(key, lent, board);
-            }
-            self.scratch = scratch;
-            board.account(key);
-            board.keep_budget();
-        }
-        let more = match fill.then {
-            FillEnd::More => true,
-            FillEnd::Drained => {
-                // Where the flush found it broken, it is readable again: something may have come
-                // between the read and the break.
-                if !board.conns[key as usize].readable {
-                    hang_up_if_broken(key, board, app);
-                }
-                false
-            }
-            FillEnd::Ended => {
-                inbound_ended(key, board, app);
-                // One event may have announced both.
-                if board.conns[key as usize].error_hinted {
-                    self.hang_up_if_lost(key, board);
-                }
-                false
-            }
-            FillEnd::Failed(error) => {
-                hand_over_tail(key, usize::MAX, End::Gone, board, app);
-                board.hang_up(id, Reason::Lost(error));
-                false
-            }
-        };
-        // The end of what it said may have brought something to be said, or our FIN.
-        let conn = &board.conns[key as usize];
-        if conn.on_dirty_list && !conn.budget_spent {
-            self.flush(key, &[], board);
-        }
-        board.arm(key);
-        let conn = &mut board.conns[key as usize];
-        // The flush may have put it on the new list already.
-        let stays = more && !conn.on_ready_list;
-        conn.on_ready_list |= more;
-        stays
-    }
-
-    /// The connection may have broken behind the peer's FIN, which reading does not tell.
-    fn hang_up_if_lost(&mut self, key: u32, board: &mut Board) {
-        let Some(stream) = self.streams[key as usize].as_mut() else { return };
-        if let Ok(Some(error)) = stream.take_error() {
-            board.hang_up(board.conns[key as usize].id, Reason::Lost(error));
-        }
     }
 
     fn keep_deadlines<A: App>(&mut self, board: &mut Board, app: &mut A) {
@@ -499,92 +374,6 @@ impl<S: Stream> Pump<S> {
 /// Sends our FIN, unless dropping the stream, which comes next where both sides have finished, does it.
 fn finish(conn: &Conn, stream: &mut impl Stream) -> io::Result<()> {
     if conn.inbound == Inbound::Ended && stream.drop_finishes() { Ok(()) } else { stream.finish() }
-}
-
-/// What a closing connection says is thrown away, and one that is being dialled says nothing yet, so
-/// there is always room for it.
-fn is_never_held(key: u32, board: &Board) -> bool {
-    let stage = board.conns.get(key as usize).map(|conn| &conn.stage);
-    matches!(stage, Some(Stage::Parting(_) | Stage::Dialing))
-}
-
-/// Hands fresh bytes to the App, cut into frames.
-fn hand_over<A: App>(key: u32, fresh: &[u8], board: &mut Board, app: &mut A) {
-    let conn = &mut board.conns[key as usize];
-    let id = conn.id;
-    let mut tail = mem::take(&mut conn.tail);
-    match board.framing {
-        Framing::Raw => hand_over_frame(id, Frame { bytes: fresh, end: End::Read }, board, app),
-        Framing::Lines => {
-            let line_bytes_max = board.limits().line_bytes_max;
-            framing::cut_lines(&mut tail, fresh, line_bytes_max, |frame| {
-                hand_over_frame(id, frame, board, app);
-            });
-        }
-    }
-    if !tail.is_empty() {
-        // Nothing frees a key within the turn, so it is still the same connection.
-        let conn = &mut board.conns[key as usize];
-        if conn.is_heard() {
-            conn.tail = tail;
-        } else {
-            board.stats.discarded_bytes += tail.len() as u64;
-        }
-    }
-}
-
-/// Hands over the unfinished tail, or its first `bytes_max` bytes.
-fn hand_over_tail<A: App>(key: u32, bytes_max: usize, end: End, board: &mut Board, app: &mut A) {
-    let conn = &mut board.conns[key as usize];
-    let id = conn.id;
-    let mut part = mem::take(&mut conn.tail);
-    if part.is_empty() {
-        return;
-    }
-    conn.tail = part.split_off(bytes_max.min(part.len()));
-    board.account(key);
-    hand_over_frame(id, Frame { bytes: &part, end }, board, app);
-}
-
-fn hand_over_frame<A: App>(id: ConnId, frame: Frame<'_>, board: &mut Board, app: &mut A) {
-    // It may have been closed by what the App did on the frame before.
-    if board.is_heard(id) {
-        board.stats.frames += 1;
-        board.stats.cuts += u64::from(frame.end == End::Limit);
-        app.received(id, frame, board);
-    } else {
-        let newline = usize::from(frame.end == End::Newline);
-        board.stats.discarded_bytes += (frame.bytes.len() + newline) as u64;
-    }
-}
-
-fn inbound_ended<A: App>(key: u32, board: &mut Board, app: &mut A) {
-    hand_over_tail(key, usize::MAX, End::Gone, board, app);
-    if hang_up_if_broken(key, board, app) {
-        return;
-    }
-    let conn = &mut board.conns[key as usize];
-    let id = conn.id;
-    conn.inbound = Inbound::Ended;
-    // Its FIN is the last thing it said; how long our side stays open is counted from here.
-    conn.heard_at = board.now;
-    if matches!(conn.stage, Stage::Open) {
-        app.ended(id, board);
-    }
-    if board.conns[key as usize].outbound == Outbound::Closed {
-        board.hang_up(id, Reason::Finished);
-    }
-}
-
-/// All that came before the break has been read: now it is over.
-fn hang_up_if_broken<A: App>(key: u32, board: &mut Board, app: &mut A) -> bool {
-    if !matches!(board.conns[key as usize].stage, Stage::Broken(_)) {
-        return false;
-    }
-    hand_over_tail(key, usize::MAX, End::Gone, board, app);
-    let id = board.conns[key as usize].id;
-    board.hang_up(id, Reason::Finished);
-    true
 }
 
 #[cfg(test)]

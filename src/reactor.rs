@@ -28,6 +28,7 @@ use crate::door::Door;
 use crate::engine::{Engine, Outside, Rest};
 use crate::limits::Limits;
 use crate::mailbox::{Letters, Mailbox, mailbox};
+use crate::mirror::Mirror;
 use crate::pump::Readiness;
 use crate::socket::{Listener, Socket};
 
@@ -102,7 +103,7 @@ impl<M: Send + 'static> Reactor<M> {
     /// When the poller fails; no connection's error ends the loop.
     pub fn run<A: App<Message = M>>(self, mut app: A) -> io::Result<A> {
         let Reactor { mut poll, clock, door, letters, board } = self;
-        let mut engine = Engine::new(board, door, &app);
+        let mut engine = Engine::new(board, door, &app, Mirror::new);
         let mut alarm = None;
         let mut events = Events::with_capacity(EVENTS_MAX);
         while !engine.has_ended() {

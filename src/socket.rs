@@ -16,7 +16,8 @@ use crate::address::Address;
 use crate::conn::Peer;
 use crate::door::Listen;
 use crate::limits::Limits;
-use crate::stream::Stream;
+use crate::mirror::Mirror;
+use crate::stream::{Reflected, Stream};
 
 /// Unanswered questions after which a silent peer is given up.
 const KEEPALIVE_RETRIES: u32 = 3;
@@ -134,6 +135,8 @@ impl Socket {
 }
 
 impl Stream for Socket {
+    type Mirror = Mirror;
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Socket::Tcp(stream) => stream.read(buffer),
@@ -186,6 +189,13 @@ impl Stream for Socket {
         match self {
             Socket::Tcp(stream) => stream.take_error(),
             Socket::Unix(stream) => stream.take_error(),
+        }
+    }
+
+    fn reflect(&mut self, mirror: &mut Mirror, bytes_max: usize, rest: &mut [u8]) -> Reflected {
+        match self {
+            Socket::Tcp(stream) => mirror.reflect(stream, bytes_max, rest),
+            Socket::Unix(stream) => mirror.reflect(stream, bytes_max, rest),
         }
     }
 

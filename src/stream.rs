@@ -1,9 +1,35 @@
 //! What a connection needs of a byte stream. Sockets are one, a test's script or a simulator another.
 
+use std::fmt;
 use std::io::{self, IoSlice};
+
+/// What came of sending back what had come in, without looking at it.
+#[derive(Debug)]
+pub enum Reflected {
+    /// Nothing was, and nothing was taken: reading will tell why, or this stream cannot do it.
+    Nothing,
+    /// Nothing is there to be read for now.
+    Drained,
+    /// So many bytes were.
+    Some {
+        /// Bytes that were taken.
+        read: usize,
+        /// Of these, bytes that were sent.
+        written: usize,
+        /// Of the others, bytes that stand at the front of `rest`. All, but for a failure of the system's own.
+        kept: usize,
+        /// Why no more could be sent; none where the stream takes no more for now.
+        failure: Option<io::Error>,
+    },
+    /// Reading failed.
+    Failed(io::Error),
+}
 
 /// A non-blocking byte stream. `WouldBlock` says: not now.
 pub trait Stream {
+    /// What `reflect` needs beside the stream; there is one for all streams.
+    type Mirror: fmt::Debug;
+
     /// Reads once into `buffer`; 0 means that the peer has finished sending.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
@@ -26,6 +52,12 @@ pub trait Stream {
     /// "ended" even when a reset came behind it. A stream whose reads tell all has none.
     fn take_error(&mut self) -> io::Result<Option<io::Error>> {
         Ok(None)
+    }
+
+    /// Sends back up to `bytes_max` bytes of what has come in, as a read and a write would, for less. What was
+    /// taken and could not be sent is put into `rest`.
+    fn reflect(&mut self, _mirror: &mut Self::Mirror, _bytes_max: usize, _rest: &mut [u8]) -> Reflected {
+        Reflected::Nothing
     }
 
     /// Whether a read that brings less than was asked for proves that nothing is left. True of plain

@@ -37,6 +37,10 @@ impl<A: App<Message = Infallible>> App for Attended<A> {
         self.app.brakes()
     }
 
+    fn only_returns(&self) -> bool {
+        self.app.only_returns()
+    }
+
     fn opened(&mut self, id: ConnId, board: &mut Board) {
         self.operator.opened(id, board);
         self.app.opened(id, board);

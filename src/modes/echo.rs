@@ -17,6 +17,10 @@ impl App for Echo {
         Framing::Raw
     }
 
+    fn only_returns(&self) -> bool {
+        true
+    }
+
     fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
         if let Sent::Full(_) = board.send(id, frame.bytes) {
             // It is not read while it does not read, so this does not happen; but no byte is ever left out.

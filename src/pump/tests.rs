@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::*;
 use crate::address::Address;
 use crate::board::{Dial, Sent};
+use crate::conn::ConnId;
+use crate::framing::{Frame, Framing};
 use crate::limits::Limits;
 use crate::stream::script::{Dial as Outcome, Get, Put, Scripted, Wire, script};
 
@@ -17,6 +19,7 @@ mod half_close;
 mod hearing;
 mod ids;
 mod reactions;
+mod reflecting;
 mod slow_readers;
 mod writing;
 
@@ -26,6 +29,7 @@ type Answer = Box<dyn FnMut(ConnId, &[u8], &mut Board)>;
 /// Writes down what it is told, as text, and does what a test wants it to do about it.
 struct Recorder {
     framing: Framing,
+    only_returns: bool,
     brakes: Brakes,
     log: Vec<String>,
     on_opened: Reaction,
@@ -43,6 +47,10 @@ impl App for Recorder {
 
     fn brakes(&self) -> Brakes {
         self.brakes
+    }
+
+    fn only_returns(&self) -> bool {
+        self.only_returns
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {
@@ -123,17 +131,24 @@ impl Rig {
     }
 
     fn with(limits: Limits, framing: Framing, brakes: Brakes) -> Rig {
-        let app = Recorder {
-            framing,
-            brakes,
-            log: Vec::new(),
-            on_opened: Box::new(|_, _| {}),
-            on_received: Box::new(|_, _, _| {}),
-            on_ended: Box::new(|id, board| board.finish(id)),
-            on_closed: Box::new(|_, _| {}),
-        };
+        Rig::of(
+            limits,
+            Recorder {
+                framing,
+                only_returns: false,
+                brakes,
+                log: Vec::new(),
+                on_opened: Box::new(|_, _| {}),
+                on_received: Box::new(|_, _, _| {}),
+                on_ended: Box::new(|id, board| board.finish(id)),
+                on_closed: Box::new(|_, _| {}),
+            },
+        )
+    }
+
+    fn of(limits: Limits, app: Recorder) -> Rig {
         let mut board = Board::new(limits);
-        let pump = Pump::new(&mut board, &app);
+        let pump = Pump::new(&mut board, &app, || ());
         Rig { board, pump, app }
     }
 

@@ -23,6 +23,7 @@ const EMPTY_TURNS_MAX: usize = 100;
 pub(super) fn small_limits() -> Limits {
     Limits {
         read_budget_bytes: 64,
+        reflect_bytes_min: 40,
         write_budget_bytes: 48,
         deliver_budget_bytes: 100,
         deliver_budget_receivers: 3,
@@ -87,7 +88,7 @@ impl<A: App> World<A> {
         let net = Net::new(terms, dice.clone(), sabotage);
         let mut door = Door::default();
         door.add(net.listener());
-        let engine = Engine::new(Board::new(limits), door, &app);
+        let engine = Engine::new(Board::new(limits), door, &app, || ());
         let mail =
             Post { waiting: VecDeque::new(), late: VecDeque::new(), rung: false, announced: false, taken: 0 };
         let now = Moment::default();

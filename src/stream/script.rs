@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
 
-use super::Stream;
+use super::{Reflected, Stream};
 
 /// What a read meets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,9 @@ struct State {
     /// What a write meets when `puts` is used up: all is taken, or nothing.
     takes_all: bool,
     drains: bool,
+    /// Whether it can send back what has come in by itself, and how much it did.
+    reflects: bool,
+    reflected_bytes: usize,
     dial: Dial,
     finish_fails: Option<ErrorKind>,
     befell: Option<ErrorKind>,
@@ -78,6 +81,8 @@ pub(crate) fn script() -> (Scripted, Wire) {
         puts: VecDeque::new(),
         takes_all: true,
         drains: true,
+        reflects: false,
+        reflected_bytes: 0,
         dial: Dial::Connected,
         finish_fails: None,
         befell: None,
@@ -141,6 +146,16 @@ impl Wire {
     /// An error befalls it that reads will not tell.
     pub fn is_befallen_by(&self, kind: ErrorKind) {
         self.0.borrow_mut().befell = Some(kind);
+    }
+
+    /// It can send back what has come in by itself.
+    pub fn reflects(&self) {
+        self.0.borrow_mut().reflects = true;
+    }
+
+    /// Bytes that were taken to be sent back by itself.
+    pub fn reflected_bytes(&self) -> usize {
+        self.0.borrow().reflected_bytes
     }
 
     pub fn short_read_drains(&self, drains: bool) {
@@ -260,6 +275,30 @@ impl State {
 }
 
 impl Stream for Scripted {
+    type Mirror = ();
+
+    fn reflect(&mut self, _mirror: &mut (), bytes_max: usize, rest: &mut [u8]) -> Reflected {
+        let mut state = self.0.borrow_mut();
+        if !state.reflects {
+            return Reflected::Nothing;
+        }
+        let bytes_max = bytes_max.min(rest.len());
+        let read = match state.get(&mut rest[..bytes_max]) {
+            Ok(0) => return Reflected::Nothing,
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Reflected::Drained,
+            Err(error) => return Reflected::Failed(error),
+        };
+        state.reflected_bytes += read;
+        let (written, failure) = match state.put(&[IoSlice::new(&rest[..read])]) {
+            Ok(count) => (count, None),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => (0, None),
+            Err(error) => (0, Some(error)),
+        };
+        rest.copy_within(written..read, 0);
+        Reflected::Some { read, written, kept: read - written, failure }
+    }
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.borrow_mut().get(buffer)
     }

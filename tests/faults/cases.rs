@@ -81,7 +81,7 @@ impl Case {
     /// The system says that there is nothing although there is, and never says so again: what waits then
     /// waits for the next event, which is right.
     pub fn is_a_lie(&self) -> bool {
-        self.errno == "EAGAIN" && matches!(self.call, "accept4" | "recvfrom" | "sendto" | "writev")
+        self.errno == "EAGAIN" && matches!(self.call, "accept4" | "recvfrom" | "sendto" | "writev" | "splice")
     }
 
     /// The thread that waits for signals makes such calls on a socket pair, which cannot fail that way. So
@@ -95,6 +95,7 @@ impl Case {
         let passes = matches!(self.errno, "EINTR" | "EAGAIN");
         match self.call {
             "accept4" | "recvfrom" | "sendto" | "writev" | "shutdown" | "close" => true,
+            "splice" | "pipe2" => true,
             "read" | "openat" | "readlink" | "statx" | "prlimit64" => true,
             // The first are the waker's and the listener's.
             "epoll_ctl" => matches!(self.when, When::Nth(nth) if nth > 2),
@@ -109,6 +110,11 @@ impl Case {
     /// Whoever read stdout has gone: it ends in order, and nobody is told.
     pub fn ends_quietly(&self) -> bool {
         self.on == On::Stdout && self.errno == "EPIPE"
+    }
+
+    /// What a peer says comes back to it, and the operator says nothing.
+    pub fn echoes(&self) -> bool {
+        matches!(self.mode, "echo" | "bulk")
     }
 
     /// A memory request that fails ends a Rust program at once, with a line of its runtime's.
@@ -263,6 +269,16 @@ const TABLE: &[Row] = &[
         &[When::Nth(1), When::Nth(2), When::Always],
     ),
     (&["chat"], "writev", &["EINTR"], &[When::Nth(1), When::Nth(2), When::EveryOther]),
+    // An echo of much at a time. The first call fills the pipe, the second empties it, or tries to.
+    (
+        &["bulk"],
+        "splice",
+        &["EINVAL", "ENOSYS", "ENOMEM", "EPERM", "EIO", "ENOTCONN", "ECONNRESET", "EPIPE"],
+        &[When::Nth(1), When::Nth(2), When::Nth(3), When::Nth(4), When::Always],
+    ),
+    (&["bulk"], "pipe2", &["EMFILE", "ENFILE"], FIRST),
+    (&["bulk"], "splice", &["EAGAIN"], &[When::Nth(1), When::Nth(2), When::Nth(3), When::Always]),
+    (&["bulk"], "splice", &["EINTR"], &[When::Nth(1), When::Nth(2), When::EveryOther]),
     (&["console", "full"], "shutdown", &["ENOTCONN", "ENOBUFS"], &[When::Nth(1), When::Always]),
     (ALL, "close", &["EIO", "EINTR", "ENOSPC", "EDQUOT"], ANY),
 ];

@@ -1,12 +1,12 @@
 //! What the engine holds of the simulated system: its listener, and its ends of the connections.
 
-use std::io::{self, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 
 use super::Net;
 use super::sock::Link;
 use crate::conn::Peer;
 use crate::door::Listen;
-use crate::stream::Stream;
+use crate::stream::{Reflected, Stream};
 
 /// The simulated listener.
 #[derive(Debug)]
@@ -39,6 +39,37 @@ pub(in crate::simulator) struct SimStream {
 }
 
 impl Stream for SimStream {
+    type Mirror = ();
+
+    fn reflect(&mut self, _mirror: &mut (), bytes_max: usize, rest: &mut [u8]) -> Reflected {
+        let bytes_max = bytes_max.min(rest.len());
+        let read = match self.read(&mut rest[..bytes_max]) {
+            Ok(0) => return Reflected::Nothing,
+            Ok(count) => count,
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => return Reflected::Drained,
+                ErrorKind::Interrupted => return Reflected::Nothing,
+                _ => return Reflected::Failed(error),
+            },
+        };
+        let (mut written, mut failure) = (0, None);
+        while written < read {
+            match self.write(&rest[written..read]) {
+                Ok(count) => written += count,
+                Err(error) => match error.kind() {
+                    ErrorKind::Interrupted => {}
+                    ErrorKind::WouldBlock => break,
+                    _ => {
+                        failure = Some(error);
+                        break;
+                    }
+                },
+            }
+        }
+        rest.copy_within(written..read, 0);
+        Reflected::Some { read, written, kept: read - written, failure }
+    }
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.net.touch().read(self.sock, buffer)
     }

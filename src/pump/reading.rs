@@ -1,0 +1,283 @@
+//! The part of a turn that reads: each connection within its budget, what it said to the App, the answers out at
+//! once.
+
+use std::mem;
+
+use super::Pump;
+use crate::app::{App, Brakes};
+use crate::board::Board;
+use crate::conn::{ConnId, FillEnd, Inbound, Outbound, Stage};
+use crate::framing::{self, End, Frame, Framing};
+use crate::reason::Reason;
+use crate::stream::{Reflected, Stream};
+
+impl<S: Stream> Pump<S> {
+    pub(super) fn read_ready<A: App>(&mut self, board: &mut Board, app: &mut A) {
+        for key in board.read_again.drain(..) {
+            let Some(conn) = board.conns.get_mut(key as usize) else { continue };
+            if conn.readable && !mem::replace(&mut conn.on_ready_list, true) {
+                self.ready.push(key);
+            }
+        }
+        let mut list = mem::take(&mut self.ready);
+        let mut kept = 0;
+        for at in 0..list.len() {
+            let key = list[at];
+            // Whether reading is held may change with every frame handed over.
+            let stays = if self.is_held(board) && !is_never_held(key, board) {
+                true
+            } else {
+                self.read_one(key, board, app)
+            };
+            if stays {
+                list[kept] = key;
+                kept += 1;
+            }
+        }
+        list.truncate(kept);
+        // What a flush has put on the list meanwhile comes after those who were there before.
+        list.append(&mut self.ready);
+        self.ready = list;
+    }
+
+    /// Reads one connection and hands over what it said. Returns whether it stays on the ready list.
+    fn read_one<A: App>(&mut self, key: u32, board: &mut Board, app: &mut A) -> bool {
+        // The key may be free by now, or another's; then the flags of that other one decide.
+        let Some(conn) = board.conns.get_mut(key as usize) else { return false };
+        let Some(stream) = self.streams[key as usize].as_mut() else { return false };
+        conn.on_ready_list = false;
+        let id = conn.id;
+        match conn.stage {
+            Stage::Over(_) => return false,
+            Stage::Dialing => match stream.connected() {
+                Ok(true) => {
+                    board.connected(key);
+                    app.opened(id, board);
+                    board.arm(key);
+                    // Bytes may have come with the same event: read on.
+                    return self.read_one(key, board, app);
+                }
+                Ok(false) => return false,
+                Err(error) => {
+                    board.hang_up(id, Reason::CannotConnect(error));
+                    return false;
+                }
+            },
+            Stage::Open | Stage::Parting(_) | Stage::Broken(_) => {}
+        }
+        if !conn.readable {
+            return false;
+        }
+        if conn.inbound == Inbound::Ended {
+            conn.readable = false;
+            self.hang_up_if_lost(key, board);
+            return false;
+        }
+        let is_parting = matches!(conn.stage, Stage::Parting(_));
+        if self.brakes == Brakes::Itself && conn.is_over_high() && !is_parting {
+            // `flush` puts it back on the list when it has caught up.
+            return false;
+        }
+        let more = match self.reflect(key, board) {
+            Some(more) => more,
+            None => self.fill(key, board, app),
+        };
+        // The end of what it said may have brought something to be said, or our FIN.
+        let conn = &board.conns[key as usize];
+        if conn.on_dirty_list && !conn.budget_spent {
+            self.flush(key, &[], board);
+        }
+        board.arm(key);
+        let conn = &mut board.conns[key as usize];
+        // The flush may have put it on the new list already.
+        let stays = more && !conn.on_ready_list;
+        conn.on_ready_list |= more;
+        stays
+    }
+
+    /// Reads a connection and hands over what it said. Returns whether more may be left to be read.
+    fn fill<A: App>(&mut self, key: u32, board: &mut Board, app: &mut A) -> bool {
+        let Some(stream) = self.streams[key as usize].as_mut() else { return false };
+        let bulk_bytes = board.limits().reflect_bytes_min;
+        let conn = &mut board.conns[key as usize];
+        let id = conn.id;
+        let fill = conn.fill(stream, &mut self.scratch);
+        conn.is_bulk = fill.bytes >= bulk_bytes;
+        if fill.bytes > 0 {
+            conn.heard_at = board.now;
+            board.stats.rx_bytes += fill.bytes as u64;
+            let scratch = mem::take(&mut self.scratch);
+            let fresh = &scratch[..fill.bytes];
+            board.lend(id, fresh);
+            hand_over(key, fresh, board, app);
+            let lent = &fresh[board.lent()];
+            // Flushed at once: had all the answers of a turn to wait for its end, many large buffers
+            // would live at the same time, which costs bulk traffic more than half its speed.
+            let conn = &board.conns[key as usize];
+            if conn.on_dirty_list && !conn.budget_spent {
+                self.flush(key, lent, board);
+            }
+            self.scratch = scratch;
+            board.account(key);
+            board.keep_budget();
+        }
+        match fill.then {
+            FillEnd::More => true,
+            FillEnd::Drained => {
+                // Where the flush found it broken, it is readable again: something may have come
+                // between the read and the break.
+                if !board.conns[key as usize].readable {
+                    hang_up_if_broken(key, board, app);
+                }
+                false
+            }
+            FillEnd::Ended => {
+                inbound_ended(key, board, app);
+                // One event may have announced both.
+                if board.conns[key as usize].error_hinted {
+                    self.hang_up_if_lost(key, board);
+                }
+                false
+            }
+            FillEnd::Failed(error) => {
+                hand_over_tail(key, usize::MAX, End::Gone, board, app);
+                board.hang_up(id, Reason::Lost(error));
+                false
+            }
+        }
+    }
+
+    /// Sends back what has come in, where that is all the App would do and much comes at a time. Returns
+    /// whether more may be left to be read; `None` where it has to be read.
+    fn reflect(&mut self, key: u32, board: &mut Board) -> Option<bool> {
+        let mirror = self.mirror.as_mut()?;
+        let limits = board.limits();
+        let (bytes_max, bytes_min) = (limits.read_budget_bytes, limits.reflect_bytes_min);
+        let conn = &mut board.conns[key as usize];
+        if !(conn.is_bulk && conn.may_be_sent() && conn.takes_at_once()) {
+            return None;
+        }
+        let stream = self.streams[key as usize].as_mut()?;
+        match stream.reflect(mirror, bytes_max, &mut self.scratch) {
+            Reflected::Nothing => None,
+            Reflected::Drained => {
+                conn.readable = false;
+                Some(false)
+            }
+            Reflected::Failed(error) => {
+                conn.readable = false;
+                let id = conn.id;
+                board.hang_up(id, Reason::Lost(error));
+                Some(false)
+            }
+            Reflected::Some { read, written, kept, failure } => {
+                conn.is_bulk = read >= bytes_min;
+                conn.reflected(read, written, &self.scratch[..kept], board.now);
+                let (id, is_blocked) = (conn.id, written < read && failure.is_none());
+                board.stats.rx_bytes += read as u64;
+                board.stats.tx_bytes += written as u64;
+                board.stats.discarded_bytes += (read - written - kept) as u64;
+                board.stats.frames += 1;
+                board.note_flush(key, written, is_blocked);
+                if let Some(error) = failure {
+                    board.writing_failed(id, error);
+                }
+                Some(true)
+            }
+        }
+    }
+
+    /// The connection may have broken behind the peer's FIN, which reading does not tell.
+    fn hang_up_if_lost(&mut self, key: u32, board: &mut Board) {
+        let Some(stream) = self.streams[key as usize].as_mut() else { return };
+        if let Ok(Some(error)) = stream.take_error() {
+            board.hang_up(board.conns[key as usize].id, Reason::Lost(error));
+        }
+    }
+}
+
+/// What a closing connection says is thrown away, and one that is being dialled says nothing yet, so
+/// there is always room for it.
+pub(super) fn is_never_held(key: u32, board: &Board) -> bool {
+    let stage = board.conns.get(key as usize).map(|conn| &conn.stage);
+    matches!(stage, Some(Stage::Parting(_) | Stage::Dialing))
+}
+
+/// Hands fresh bytes to the App, cut into frames.
+fn hand_over<A: App>(key: u32, fresh: &[u8], board: &mut Board, app: &mut A) {
+    let conn = &mut board.conns[key as usize];
+    let id = conn.id;
+    let mut tail = mem::take(&mut conn.tail);
+    match board.framing {
+        Framing::Raw => hand_over_frame(id, Frame { bytes: fresh, end: End::Read }, board, app),
+        Framing::Lines => {
+            let line_bytes_max = board.limits().line_bytes_max;
+            framing::cut_lines(&mut tail, fresh, line_bytes_max, |frame| {
+                hand_over_frame(id, frame, board, app);
+            });
+        }
+    }
+    if !tail.is_empty() {
+        // Nothing frees a key within the turn, so it is still the same connection.
+        let conn = &mut board.conns[key as usize];
+        if conn.is_heard() {
+            conn.tail = tail;
+        } else {
+            board.stats.discarded_bytes += tail.len() as u64;
+        }
+    }
+}
+
+/// Hands over the unfinished tail, or its first `bytes_max` bytes.
+pub(super) fn hand_over_tail<A: App>(key: u32, bytes_max: usize, end: End, board: &mut Board, app: &mut A) {
+    let conn = &mut board.conns[key as usize];
+    let id = conn.id;
+    let mut part = mem::take(&mut conn.tail);
+    if part.is_empty() {
+        return;
+    }
+    conn.tail = part.split_off(bytes_max.min(part.len()));
+    board.account(key);
+    hand_over_frame(id, Frame { bytes: &part, end }, board, app);
+}
+
+fn hand_over_frame<A: App>(id: ConnId, frame: Frame<'_>, board: &mut Board, app: &mut A) {
+    // It may have been closed by what the App did on the frame before.
+    if board.is_heard(id) {
+        board.stats.frames += 1;
+        board.stats.cuts += u64::from(frame.end == End::Limit);
+        app.received(id, frame, board);
+    } else {
+        let newline = usize::from(frame.end == End::Newline);
+        board.stats.discarded_bytes += (frame.bytes.len() + newline) as u64;
+    }
+}
+
+fn inbound_ended<A: App>(key: u32, board: &mut Board, app: &mut A) {
+    hand_over_tail(key, usize::MAX, End::Gone, board, app);
+    if hang_up_if_broken(key, board, app) {
+        return;
+    }
+    let conn = &mut board.conns[key as usize];
+    let id = conn.id;
+    conn.inbound = Inbound::Ended;
+    // Its FIN is the last thing it said; how long our side stays open is counted from here.
+    conn.heard_at = board.now;
+    if matches!(conn.stage, Stage::Open) {
+        app.ended(id, board);
+    }
+    if board.conns[key as usize].outbound == Outbound::Closed {
+        board.hang_up(id, Reason::Finished);
+    }
+}
+
+/// All that came before the break has been read: now it is over.
+fn hang_up_if_broken<A: App>(key: u32, board: &mut Board, app: &mut A) -> bool {
+    if !matches!(board.conns[key as usize].stage, Stage::Broken(_)) {
+        return false;
+    }
+    hand_over_tail(key, usize::MAX, End::Gone, board, app);
+    let id = board.conns[key as usize].id;
+    board.hang_up(id, Reason::Finished);
+    true
+}
