@@ -372,10 +372,11 @@ impl Conn {
 
     /// Notes what was sent back without being looked at; what could not be sent is kept.
     pub fn reflected(&mut self, read: usize, written: usize, kept: &[u8], now: Moment) {
-        self.heard_at = now;
+        if read > 0 {
+            self.heard_at = now;
+        }
         self.rx_bytes += read as u64;
         self.tx_bytes += written as u64;
-        self.writable = written == read;
         self.outbox.push(kept);
     }
 

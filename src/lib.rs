@@ -61,4 +61,4 @@ pub use reactor::Reactor;
 pub use reason::{Reason, cannot, in_words};
 pub use said::{Hearing, Said};
 pub use stats::Stats;
-pub use stream::{Reflected, Stream};
+pub use stream::{Reflected, Stream, Then};

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::io::{Errno, read};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-use crate::stream::Reflected;
+use crate::stream::{Reflected, Then};
 
 /// The pipe takes references to buffers, not bytes; 16 of them (the default) can be too few for one read.
 /// What an unprivileged process may ask for (`fs.pipe-max-size`).
@@ -45,28 +45,37 @@ impl Mirror {
     /// See `Stream::reflect`.
     pub fn reflect(&mut self, socket: impl AsFd, bytes_max: usize, rest: &mut [u8]) -> Reflected {
         let Some(pipe) = &self.pipe else { return Reflected::Nothing };
-        let read = match pipe.fill(&socket, bytes_max.min(rest.len())) {
-            Ok(0) => return Reflected::Nothing,
-            Ok(count) => count,
-            Err(Errno::AGAIN) => return Reflected::Drained,
-            // That it cannot be done at all; nothing was taken from the socket.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::NOMEM) => {
-                self.pipe = None;
-                return Reflected::Nothing;
+        let (mut read, mut written) = (0, 0);
+        while read < bytes_max {
+            // What is not taken by the socket has to have room in `rest`.
+            let taken = match pipe.fill(&socket, rest.len().min(bytes_max - read)) {
+                Ok(count) if count > 0 => count,
+                Err(Errno::AGAIN) => return Reflected::Some { read, written, kept: 0, then: Then::Drained },
+                // What else there is will be told to whoever reads, or to the next call.
+                _ if read > 0 => break,
+                Ok(_) => return Reflected::Nothing,
+                // That it cannot be done at all; nothing was taken from the socket.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::NOMEM) => {
+                    self.pipe = None;
+                    return Reflected::Nothing;
+                }
+                Err(error) => return Reflected::Failed(error.into()),
+            };
+            read += taken;
+            let (sent, then) = pipe.empty(&socket, taken);
+            written += sent;
+            if let Some(then) = then {
+                return match pipe.take(&mut rest[..taken - sent]) {
+                    Ok(()) => Reflected::Some { read, written, kept: taken - sent, then },
+                    Err(error) => {
+                        // What is left in it must not reach another connection.
+                        self.pipe = None;
+                        Reflected::Some { read, written, kept: 0, then: Then::Broken(error.into()) }
+                    }
+                };
             }
-            Err(error) => return Reflected::Failed(error.into()),
-        };
-        let (written, mut failure) = pipe.empty(&socket, read);
-        let kept = match pipe.take(&mut rest[..read - written]) {
-            Ok(()) => read - written,
-            Err(error) => {
-                // What is left in it must not reach another connection.
-                self.pipe = None;
-                failure = Some(error.into());
-                0
-            }
-        };
-        Reflected::Some { read, written, kept, failure }
+        }
+        Reflected::Some { read, written, kept: 0, then: Then::More }
     }
 }
 
@@ -81,17 +90,17 @@ impl Pipe {
         }
     }
 
-    /// Writes as much as the socket takes; returns how much that was, and what was wrong with it.
-    fn empty(&self, socket: &impl AsFd, bytes: usize) -> (usize, Option<io::Error>) {
+    /// Writes as much as the socket takes; returns how much that was, and why it was not all.
+    fn empty(&self, socket: &impl AsFd, bytes: usize) -> (usize, Option<Then>) {
         let mut written = 0;
         while written < bytes {
             let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
             match splice(&self.out, None, socket, None, bytes - written, flags) {
-                Ok(0) => return (written, Some(io::ErrorKind::WriteZero.into())),
+                Ok(0) => return (written, Some(Then::Broken(io::ErrorKind::WriteZero.into()))),
                 Ok(count) => written += count,
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return (written, None),
-                Err(error) => return (written, Some(error.into())),
+                Err(Errno::AGAIN) => return (written, Some(Then::Blocked)),
+                Err(error) => return (written, Some(Then::Broken(error.into()))),
             }
         }
         (written, None)

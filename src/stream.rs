@@ -8,9 +8,7 @@ use std::io::{self, IoSlice};
 pub enum Reflected {
     /// Nothing was, and nothing was taken: reading will tell why, or this stream cannot do it.
     Nothing,
-    /// Nothing is there to be read for now.
-    Drained,
-    /// So many bytes were.
+    /// So many bytes were, perhaps none.
     Some {
         /// Bytes that were taken.
         read: usize,
@@ -18,11 +16,24 @@ pub enum Reflected {
         written: usize,
         /// Of the others, bytes that stand at the front of `rest`. All, but for a failure of the system's own.
         kept: usize,
-        /// Why no more could be sent; none where the stream takes no more for now.
-        failure: Option<io::Error>,
+        /// What ended it.
+        then: Then,
     },
     /// Reading failed.
     Failed(io::Error),
+}
+
+/// What ended a reflection.
+#[derive(Debug)]
+pub enum Then {
+    /// Nothing is there to be read for now.
+    Drained,
+    /// More may be there to be read.
+    More,
+    /// The stream takes no more for now.
+    Blocked,
+    /// Writing failed.
+    Broken(io::Error),
 }
 
 /// A non-blocking byte stream. `WouldBlock` says: not now.

@@ -9,7 +9,7 @@ use crate::board::Board;
 use crate::conn::{ConnId, FillEnd, Inbound, Outbound, Stage};
 use crate::framing::{self, End, Frame, Framing};
 use crate::reason::Reason;
-use crate::stream::{Reflected, Stream};
+use crate::stream::{Reflected, Stream, Then};
 
 impl<S: Stream> Pump<S> {
     pub(super) fn read_ready<A: App>(&mut self, board: &mut Board, app: &mut A) {
@@ -152,7 +152,8 @@ impl<S: Stream> Pump<S> {
     fn reflect(&mut self, key: u32, board: &mut Board) -> Option<bool> {
         let mirror = self.mirror.as_mut()?;
         let limits = board.limits();
-        let (bytes_max, bytes_min) = (limits.read_budget_bytes, limits.reflect_bytes_min);
+        // Twice what is read: a peer that says a whole budget at a time is then found to have said all.
+        let (bytes_max, bytes_min) = (2 * limits.read_budget_bytes, limits.reflect_bytes_min);
         let conn = &mut board.conns[key as usize];
         if !(conn.is_bulk && conn.may_be_sent() && conn.takes_at_once()) {
             return None;
@@ -160,29 +161,28 @@ impl<S: Stream> Pump<S> {
         let stream = self.streams[key as usize].as_mut()?;
         match stream.reflect(mirror, bytes_max, &mut self.scratch) {
             Reflected::Nothing => None,
-            Reflected::Drained => {
-                conn.readable = false;
-                Some(false)
-            }
             Reflected::Failed(error) => {
                 conn.readable = false;
                 let id = conn.id;
                 board.hang_up(id, Reason::Lost(error));
                 Some(false)
             }
-            Reflected::Some { read, written, kept, failure } => {
-                conn.is_bulk = read >= bytes_min;
+            Reflected::Some { read, written, kept, then } => {
+                // Where there was nothing, nothing is known of what comes next.
+                conn.is_bulk = read == 0 || read >= bytes_min;
+                conn.readable = !matches!(then, Then::Drained);
+                conn.writable = !matches!(then, Then::Blocked | Then::Broken(_));
                 conn.reflected(read, written, &self.scratch[..kept], board.now);
-                let (id, is_blocked) = (conn.id, written < read && failure.is_none());
+                let (id, more) = (conn.id, conn.readable);
                 board.stats.rx_bytes += read as u64;
                 board.stats.tx_bytes += written as u64;
                 board.stats.discarded_bytes += (read - written - kept) as u64;
-                board.stats.frames += 1;
-                board.note_flush(key, written, is_blocked);
-                if let Some(error) = failure {
+                board.stats.frames += u64::from(read > 0);
+                board.note_flush(key, written, matches!(then, Then::Blocked));
+                if let Then::Broken(error) = then {
                     board.writing_failed(id, error);
                 }
-                Some(true)
+                Some(more)
             }
         }
     }

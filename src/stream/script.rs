@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
 
-use super::{Reflected, Stream};
+use super::{Reflected, Stream, Then};
 
 /// What a read meets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -286,17 +286,20 @@ impl Stream for Scripted {
         let read = match state.get(&mut rest[..bytes_max]) {
             Ok(0) => return Reflected::Nothing,
             Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Reflected::Drained,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return Reflected::Some { read: 0, written: 0, kept: 0, then: Then::Drained };
+            }
             Err(error) => return Reflected::Failed(error),
         };
         state.reflected_bytes += read;
-        let (written, failure) = match state.put(&[IoSlice::new(&rest[..read])]) {
-            Ok(count) => (count, None),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => (0, None),
-            Err(error) => (0, Some(error)),
+        let (written, then) = match state.put(&[IoSlice::new(&rest[..read])]) {
+            Ok(count) if count == read => (count, Then::More),
+            Ok(count) => (count, Then::Blocked),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => (0, Then::Blocked),
+            Err(error) => (0, Then::Broken(error)),
         };
         rest.copy_within(written..read, 0);
-        Reflected::Some { read, written, kept: read - written, failure }
+        Reflected::Some { read, written, kept: read - written, then }
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -6,7 +6,7 @@ use super::Net;
 use super::sock::Link;
 use crate::conn::Peer;
 use crate::door::Listen;
-use crate::stream::{Reflected, Stream};
+use crate::stream::{Reflected, Stream, Then};
 
 /// The simulated listener.
 #[derive(Debug)]
@@ -47,27 +47,29 @@ impl Stream for SimStream {
             Ok(0) => return Reflected::Nothing,
             Ok(count) => count,
             Err(error) => match error.kind() {
-                ErrorKind::WouldBlock => return Reflected::Drained,
+                ErrorKind::WouldBlock => {
+                    return Reflected::Some { read: 0, written: 0, kept: 0, then: Then::Drained };
+                }
                 ErrorKind::Interrupted => return Reflected::Nothing,
                 _ => return Reflected::Failed(error),
             },
         };
-        let (mut written, mut failure) = (0, None);
-        while written < read {
+        let mut written = 0;
+        let then = loop {
+            if written == read {
+                break Then::More;
+            }
             match self.write(&rest[written..read]) {
                 Ok(count) => written += count,
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock => break,
-                    _ => {
-                        failure = Some(error);
-                        break;
-                    }
+                    ErrorKind::WouldBlock => break Then::Blocked,
+                    _ => break Then::Broken(error),
                 },
             }
-        }
+        };
         rest.copy_within(written..read, 0);
-        Reflected::Some { read, written, kept: read - written, failure }
+        Reflected::Some { read, written, kept: read - written, then }
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
