@@ -130,7 +130,7 @@ impl Board {
             conns: Slab::new(),
             roster: Roster::default(),
             last_serial: 0,
-            said: Said::default(),
+            said: Said::new(limits.own_unheard_max),
             lending: None,
             dirty: Vec::new(),
             read_again: Vec::new(),
@@ -198,8 +198,20 @@ impl Board {
     /// Says something to everybody, in parts that are joined; `except` does not hear it. The bytes are
     /// kept once, whoever has to hear them.
     pub fn broadcast(&mut self, except: Option<ConnId>, parts: &[&[u8]]) {
-        let speaker = except.and_then(|id| here_mut(&mut self.conns, id));
-        self.said.say(parts, speaker.map(|conn| &mut conn.hearing));
+        let Some(mut speaker) = except.and_then(|id| here_mut(&mut self.conns, id)) else {
+            return self.said.say(parts, None);
+        };
+        if self.said.owns_many(&speaker.hearing) {
+            let key = speaker.id.key;
+            if speaker.may_be_sent() {
+                self.give_copy(key);
+            } else {
+                // It hears nothing any more.
+                speaker.hearing = self.said.newcomer();
+            }
+            speaker = &mut self.conns[key as usize];
+        }
+        self.said.say(parts, Some(&mut speaker.hearing));
     }
 
     /// How many connections a broadcast reaches.
@@ -211,11 +223,13 @@ impl Board {
     pub fn finish(&mut self, id: ConnId) {
         let Some(conn) = here_mut(&mut self.conns, id) else { return };
         if conn.may_be_sent() {
+            let braked = conn.brakes();
             catch_up(conn, &self.said, &mut self.lagging);
             conn.outbound = Outbound::Finishing;
             self.audience -= 1;
             mark_dirty(conn, &mut self.dirty);
             self.account(id.key);
+            self.count_brake(id.key, braked);
         }
     }
 
@@ -228,6 +242,7 @@ impl Board {
             Stage::Over(_) | Stage::Parting(_) | Stage::Broken(_) => return,
             Stage::Open => {}
         }
+        let braked = conn.brakes();
         if conn.outbound == Outbound::Open {
             catch_up(conn, &self.said, &mut self.lagging);
             conn.outbound = Outbound::Finishing;
@@ -244,6 +259,7 @@ impl Board {
         }
         mark_dirty(conn, &mut self.dirty);
         self.account(id.key);
+        self.count_brake(id.key, braked);
         self.arm(id.key);
     }
 
@@ -253,6 +269,8 @@ impl Board {
         if conn.is_over() {
             return;
         }
+        self.drop_slow(id.key);
+        let conn = &mut self.conns[id.key as usize];
         let lent = self.lending.as_ref().map_or(0, |lending| lending.lent_bytes(id));
         let unsent_bytes = conn.queued_bytes(&self.said) + lent;
         self.audience -= usize::from(conn.may_be_sent());
@@ -276,7 +294,6 @@ impl Board {
         self.stats.unsent_bytes += unsent_bytes as u64;
         self.over.push(id.key);
         self.account(id.key);
-        self.drop_slow(id.key);
     }
 
     /// Begins a connection to an address. `App::opened` or `App::closed` will tell what became of it.
@@ -319,7 +336,7 @@ impl Board {
     /// Whether this one is a slow reader that whoever feeds it waits for.
     pub fn is_braked_by(&self, id: ConnId) -> bool {
         let conn = self.conns.get(id.key as usize).filter(|conn| conn.id == id);
-        conn.and_then(|conn| conn.slow.as_ref()).is_some_and(|slow| slow.brakes())
+        conn.is_some_and(Conn::brakes)
     }
 
     /// Closes all connections politely and ends the loop when they are gone, `Limits::drain_max` from

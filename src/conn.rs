@@ -266,6 +266,11 @@ impl Conn {
         self.slow.as_ref().is_some_and(|slow| slow.is_over_high())
     }
 
+    /// Whether others wait for it: not where they cannot feed it any more.
+    pub fn brakes(&self) -> bool {
+        self.may_be_sent() && self.slow.as_ref().is_some_and(|slow| slow.brakes())
+    }
+
     /// Whether there is something to do for a flush: bytes to send, or a FIN.
     pub fn has_something_to_flush(&self, said: &Said) -> bool {
         match self.outbound {

@@ -24,6 +24,10 @@ pub struct Limits {
     /// While more than this was said to many and not yet delivered, nobody who talks to many is read:
     /// what one turn reads is multiplied by those who hear it.
     pub undelivered_high_bytes: usize,
+    /// A connection that has said more than so many pieces since it last heard everything (its neighbours in the
+    /// log are others' words) gets a copy of its own of what it has not heard: each look at its place in the log
+    /// is a walk over these pieces.
+    pub own_unheard_max: u32,
     /// Most connections accepted from one listener in one turn.
     pub accept_budget: usize,
     /// Most messages taken from the mailbox in one turn.
@@ -93,6 +97,7 @@ impl Default for Limits {
             deliver_budget_bytes: 8 << 20,
             deliver_budget_receivers: 4096,
             undelivered_high_bytes: 256 << 10,
+            own_unheard_max: 512,
             accept_budget: 32,
             mail_budget: 64,
             line_bytes_max: LINE_BYTES_MAX,

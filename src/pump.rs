@@ -251,7 +251,8 @@ impl<S: Stream> Pump<S> {
         let was_over_high = conn.is_over_high();
         let flush = conn.flush(stream, lent, &board.said, budget_bytes);
         board.stats.tx_bytes += flush.bytes as u64;
-        let blocked = matches!(flush.then, FlushEnd::Blocked);
+        // Who takes all that a turn may write and still has some left is fed faster than it can be sent to.
+        let is_behind = matches!(flush.then, FlushEnd::Blocked | FlushEnd::More);
         match flush.then {
             FlushEnd::Done if conn.outbound == Outbound::Finishing => match finish(conn, stream) {
                 Ok(()) => board.fin_is_out(key),
@@ -265,7 +266,7 @@ impl<S: Stream> Pump<S> {
             }
             FlushEnd::Failed(error) => board.writing_failed(id, error),
         }
-        board.note_flush(key, flush.bytes, blocked);
+        board.note_flush(key, flush.bytes, is_behind);
         board.arm(key);
         let conn = &mut board.conns[key as usize];
         let reads_again = matches!(conn.stage, Stage::Broken(_)) || (was_over_high && !conn.is_over_high());

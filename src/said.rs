@@ -7,12 +7,13 @@
 use std::collections::VecDeque;
 
 use crate::gather::Gather;
+use crate::limits::Limits;
 
 /// Own pieces looked at for one write; a speaker with more unheard ones gets the rest with the next.
 const OWN_PIECES_MAX: usize = 16;
 
 /// The shared log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Said {
     bytes: VecDeque<u8>,
     /// The position of the first byte kept.
@@ -20,6 +21,8 @@ pub struct Said {
     pieces: VecDeque<Piece>,
     /// The number of the first piece kept. Pieces are numbered from 1; 0 stands for none.
     first_piece: u64,
+    /// See `owns_many`.
+    own_unheard_max: u32,
 }
 
 /// What one speaker said in one go, from position `from` up to `to`.
@@ -29,6 +32,8 @@ struct Piece {
     to: u64,
     /// The number of the speaker's piece before this one.
     before: u64,
+    /// How many pieces its speaker has not yet been led over, up to this one; at least, not fewer.
+    unheard: u32,
 }
 
 /// What a connection has heard of the log.
@@ -46,7 +51,18 @@ struct OwnPieces {
     all: bool,
 }
 
+impl Default for Said {
+    fn default() -> Said {
+        Said::new(Limits::default().own_unheard_max)
+    }
+}
+
 impl Said {
+    /// An empty log; a connection owns many pieces when it has more than so many unheard ones.
+    pub fn new(own_unheard_max: u32) -> Said {
+        Said { bytes: VecDeque::new(), start: 0, pieces: VecDeque::new(), first_piece: 0, own_unheard_max }
+    }
+
     /// The position behind the last byte.
     pub fn end(&self) -> u64 {
         self.start + self.bytes.len() as u64
@@ -78,8 +94,30 @@ impl Said {
             // Numbers grow for ever, so a chain that leads to a forgotten piece ends there.
             self.first_piece = self.first_piece.max(1);
         }
-        self.pieces.push_back(Piece { from, to, before: speaker.own });
+        let unheard = self.own_unheard(speaker) + 1;
+        self.pieces.push_back(Piece { from, to, before: speaker.own, unheard });
         speaker.own = self.first_piece + self.pieces.len() as u64 - 1;
+    }
+
+    /// Whether so much of what is left to hear are its own pieces that it should be given a copy of the rest: a
+    /// peer that says much and reads nothing would otherwise make each look at its place in the log a long walk.
+    pub fn owns_many(&self, hearing: &Hearing) -> bool {
+        self.own_unheard(hearing) > self.own_unheard_max
+    }
+
+    /// How many of its own pieces it was not yet led over; counted anew only where it may be many.
+    fn own_unheard(&self, hearing: &Hearing) -> u32 {
+        let Some(last) = self.piece(hearing.own).filter(|piece| piece.to > hearing.heard) else { return 0 };
+        if last.unheard <= self.own_unheard_max {
+            return last.unheard;
+        }
+        let mut count = 0;
+        let mut number = hearing.own;
+        while let Some(piece) = self.piece(number).filter(|piece| piece.to > hearing.heard) {
+            count += 1;
+            number = piece.before;
+        }
+        count
     }
 
     /// Whether something is left that this connection has not heard. Call `skip_own` first to know

@@ -69,6 +69,8 @@ impl Board {
     pub(crate) fn writing_failed(&mut self, id: ConnId, error: std::io::Error) {
         let Some(conn) = here_mut(&mut self.conns, id) else { return };
         if conn.is_heard() {
+            self.drop_slow(id.key);
+            let conn = &mut self.conns[id.key as usize];
             if conn.may_be_sent() {
                 self.audience -= 1;
                 catch_up(conn, &self.said, &mut self.lagging);
@@ -77,7 +79,6 @@ impl Board {
             conn.readable = true;
             conn.end_hinted = true;
             self.account(id.key);
-            self.drop_slow(id.key);
         } else {
             self.hang_up(id, Reason::Lost(error));
         }
@@ -141,8 +142,8 @@ impl Board {
         }
     }
 
-    /// Notes how a flush went: it took `taken_bytes`, and is `blocked` or not.
-    pub(crate) fn note_flush(&mut self, key: u32, taken_bytes: usize, blocked: bool) {
+    /// Notes how a flush went: it took `taken_bytes`, and `is_behind` if something was left.
+    pub(crate) fn note_flush(&mut self, key: u32, taken_bytes: usize, is_behind: bool) {
         self.account(key);
         let conn = &mut self.conns[key as usize];
         if taken_bytes > 0 {
@@ -157,7 +158,7 @@ impl Board {
                 self.lagging -= 1;
             }
         }
-        if conn.slow.is_none() && !blocked {
+        if conn.slow.is_none() && !is_behind {
             return;
         }
         let queued_bytes = conn.queued_bytes(&self.said);
@@ -165,12 +166,12 @@ impl Board {
             self.drop_slow(key);
             return;
         }
-        let now = self.now;
+        let (now, braked) = (self.now, conn.brakes());
         let slow = conn.slow.get_or_insert_with(|| Box::new(Slow::new(now)));
-        let (braked, was_high) = (slow.brakes(), slow.is_over_high());
+        let was_high = slow.is_over_high();
         slow.note(taken_bytes, queued_bytes, now, &self.limits);
-        let (brakes, is_high) = (slow.brakes(), slow.is_over_high());
-        self.count_brake(braked, brakes);
+        let is_high = slow.is_over_high();
+        self.count_brake(key, braked);
         self.wants_turn |= was_high && !is_high;
         if queued_bytes > self.limits.outbox_bytes_max {
             let id = self.conns[key as usize].id;
@@ -182,11 +183,10 @@ impl Board {
     pub(crate) fn check_slow(&mut self, key: u32) {
         let conn = &mut self.conns[key as usize];
         let id = conn.id;
+        let braked = conn.brakes();
         let Some(slow) = &mut conn.slow else { return };
-        let braked = slow.brakes();
         let verdict = slow.check(self.now, &self.limits);
-        let brakes = slow.brakes();
-        self.count_brake(braked, brakes);
+        self.count_brake(key, braked);
         let why = match verdict {
             Verdict::Patience => return,
             Verdict::OverSoftTooLong => Reason::ReadsTooSlowly(self.limits.outbox_soft_max),
@@ -196,13 +196,16 @@ impl Board {
     }
 
     pub(super) fn drop_slow(&mut self, key: u32) {
-        let Some(slow) = self.conns[key as usize].slow.take() else { return };
-        self.count_brake(slow.brakes(), false);
+        let conn = &mut self.conns[key as usize];
+        let braked = conn.brakes();
+        let Some(slow) = conn.slow.take() else { return };
         self.wants_turn |= slow.is_over_high();
+        self.count_brake(key, braked);
     }
 
-    fn count_brake(&mut self, before: bool, after: bool) {
-        match (before, after) {
+    /// Brings the count of those that others wait for up to date with this one, which `braked` before.
+    pub(super) fn count_brake(&mut self, key: u32, braked: bool) {
+        match (braked, self.conns[key as usize].brakes()) {
             (false, true) => self.braking += 1,
             (true, false) => {
                 self.braking -= 1;

@@ -28,6 +28,7 @@ pub(super) fn small_limits() -> Limits {
         deliver_budget_bytes: 100,
         deliver_budget_receivers: 3,
         undelivered_high_bytes: 300,
+        own_unheard_max: 4,
         accept_budget: 3,
         mail_budget: 2,
         line_bytes_max: 40,

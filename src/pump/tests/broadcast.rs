@@ -157,3 +157,26 @@ fn the_walk_over_many_receivers_spans_turns_and_leaves_nobody_out() {
     }
     assert_eq!((newcomer.wire.text().as_str(), rig.board.said.kept_bytes()), ("", 0));
 }
+
+/// It says much and reads nothing: what it has said itself, in between, must not make its place in the log a walk
+/// that grows for ever.
+#[test]
+fn who_talks_and_does_not_listen_gets_a_copy_of_what_it_has_not_heard() {
+    let mut rig = Rig::chat(Limits { own_unheard_max: 5, ..Limits::default() });
+    let (deaf, other, third) = (rig.connect(), rig.connect(), rig.connect());
+    deaf.wire.stalls();
+
+    for _ in 0..40 {
+        rig.says(&deaf, "d\n");
+        rig.says(&other, "o\n");
+        rig.settle();
+        assert!(rig.board.said.kept_bytes() <= 4 * 7, "{} bytes kept", rig.board.said.kept_bytes());
+    }
+    rig.has_room_again(&deaf);
+    rig.settle();
+
+    assert_eq!(deaf.wire.text(), "o\n".repeat(40));
+    assert_eq!(other.wire.text(), "d\n".repeat(40));
+    assert_eq!(third.wire.text(), "d\no\n".repeat(40));
+    rig.board.check_books();
+}

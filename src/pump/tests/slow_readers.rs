@@ -160,3 +160,41 @@ fn idle_time_does_not_count_while_reading_is_held() {
 
     assert_eq!((held, rig.told()), (vec![], vec!["#1 closed idle".to_owned()]));
 }
+
+/// It never meets `WouldBlock`, and is slow all the same: it is fed faster than a turn may write to it.
+#[test]
+fn who_reads_well_but_is_said_more_than_a_turn_may_write_brakes_the_talkers_and_loses_nothing() {
+    let mut rig = Rig::chat(Limits { write_budget_bytes: 32 << 10, ..Limits::default() });
+    let (listener, talker) = (rig.connect(), rig.connect());
+    talker.wire.arrives(&b"a line\n".repeat(100_000));
+    rig.note(&talker, READABLE);
+
+    let mut most = 0;
+    for _ in 0..200 {
+        rig.turn();
+        most = most.max(rig.queued(&listener));
+    }
+    rig.settle();
+
+    assert!(most < 512 << 10, "{most} bytes were queued for one who reads well");
+    assert_eq!(listener.wire.written().len(), 700_000);
+}
+
+#[test]
+fn nobody_waits_for_one_who_can_be_fed_no_more() {
+    for end in [Board::finish, |board: &mut Board, id| board.close(id, kicked())] {
+        let mut rig = Rig::chat(Limits::default());
+        let (slow, talker, listener) = (rig.connect(), rig.connect(), rig.connect());
+        slow.wire.stalls();
+        rig.board.send(slow.id, &[b'x'; 200_000]);
+        rig.settle();
+        assert!(rig.board.is_braked());
+
+        end(&mut rig.board, slow.id);
+        rig.says(&talker, "hello\n");
+        rig.settle();
+
+        assert!(!rig.board.is_braked());
+        assert_eq!(listener.wire.text(), "hello\n");
+    }
+}
