@@ -59,6 +59,8 @@ pub struct View<'a> {
     pub tx_bytes: u64,
     /// Bytes queued for it.
     pub queued_bytes: usize,
+    /// Bytes read from it that nobody was told, because it was being closed.
+    pub discarded_bytes: usize,
     /// Whether it is slow: more was queued for it than the high water, and it has not yet caught up.
     pub is_slow: bool,
 }
@@ -249,8 +251,7 @@ impl Board {
             self.audience -= 1;
         }
         let fin_at = (conn.outbound == Outbound::Closed).then_some(self.now);
-        conn.stage = Stage::Parting(Box::new(Parting { why, fin_at }));
-        self.stats.discarded_bytes += std::mem::take(&mut conn.tail).len() as u64;
+        conn.stage = Stage::Parting(Box::new(Parting { why, fin_at, discarded_bytes: 0 }));
         if conn.readable && !conn.on_ready_list {
             // It was slow. Whatever it says from now on is thrown away: it might not read before it has
             // said it.
@@ -274,6 +275,7 @@ impl Board {
         let lent = self.lending.as_ref().map_or(0, |lending| lending.lent_bytes(id));
         let unsent_bytes = conn.queued_bytes(&self.said) + lent;
         self.audience -= usize::from(conn.may_be_sent());
+        let discarded_bytes = conn.discarded_bytes();
         let was_dialing = matches!(conn.stage, Stage::Dialing);
         // Whatever stage it was in is left; the placeholder is overwritten below.
         let why = match (std::mem::replace(&mut conn.stage, Stage::Dialing), why) {
@@ -287,9 +289,8 @@ impl Board {
             self.dials.retain(|dial| dial.id != id);
         }
         self.stats.note_limit(&why);
-        conn.stage = Stage::Over(Box::new(Ending { why, unsent_bytes }));
+        conn.stage = Stage::Over(Box::new(Ending { why, unsent_bytes, discarded_bytes }));
         conn.outbox = Outbox::default();
-        self.stats.discarded_bytes += std::mem::take(&mut conn.tail).len() as u64;
         self.lagging -= usize::from(std::mem::take(&mut conn.lagging));
         self.stats.unsent_bytes += unsent_bytes as u64;
         self.over.push(id.key);
@@ -415,6 +416,7 @@ impl Board {
             rx_bytes: conn.rx_bytes,
             tx_bytes: conn.tx_bytes,
             queued_bytes: conn.queued_bytes(&self.said) + lent,
+            discarded_bytes: conn.discarded_bytes(),
             is_slow: conn.is_over_high(),
         })
     }

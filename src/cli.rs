@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use crate::address::Place;
 
@@ -36,7 +36,7 @@ pub struct ServerArgs {
     pub chat: bool,
 
     /// With --chat: relay bytes as they are, not made safe for a terminal
-    #[arg(long, requires = "chat")]
+    #[arg(long, requires = "chat", conflicts_with = "echo")]
     pub chat_raw: bool,
 
     /// Return bytes exactly as they came
@@ -149,7 +149,17 @@ pub fn tell<Args: Parser>(what: &str) {
 
 fn net(text: &str) -> Result<IpNet, String> {
     let address = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
-    text.parse().or_else(|_| address()).map_err(|_| "not an address or CIDR such as 10.0.0.0/8".into())
+    let net = text.parse().or_else(|_| address());
+    net.map(canonical).map_err(|_| "not an address or CIDR such as 10.0.0.0/8".into())
+}
+
+/// A net of IPv4 addresses written as IPv6 ones (`::ffff:10.0.0.0/104`) as what it is: peers are compared in
+/// their own family.
+fn canonical(net: IpNet) -> IpNet {
+    let IpNet::V6(v6) = net else { return net };
+    let prefix = v6.prefix_len().checked_sub(96);
+    let v4 = v6.addr().to_ipv4_mapped().zip(prefix).and_then(|(v4, prefix)| Ipv4Net::new(v4, prefix).ok());
+    v4.map_or(net, IpNet::V4)
 }
 
 /// `64K`: a number of bytes, with K, M or G for powers of 1024.
@@ -224,6 +234,19 @@ mod tests {
         }
         for text in ["", "10", "s", "10x", "-1s", "10 s", "99999999999999999999s", "18446744073709551615h"] {
             assert!(duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_net_of_mapped_addresses_is_an_ipv4_net() {
+        for (text, meant) in [
+            ("::ffff:127.0.0.0/104", "127.0.0.0/8"),
+            ("::ffff:10.1.2.3", "10.1.2.3/32"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("fe80::/10", "fe80::/10"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(net(text).unwrap().to_string(), meant);
         }
     }
 

@@ -115,6 +115,8 @@ pub(crate) struct Ending {
     pub why: Reason,
     /// What was queued for it and is lost.
     pub unsent_bytes: usize,
+    /// What it said and nobody was told.
+    pub discarded_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -122,6 +124,8 @@ pub(crate) struct Parting {
     pub why: Reason,
     /// When our FIN went out; the lingering is counted from here.
     pub fin_at: Option<Moment>,
+    /// What it has said since.
+    pub discarded_bytes: usize,
 }
 
 /// What reading brought.
@@ -280,9 +284,27 @@ impl Conn {
         }
     }
 
-    /// What it has in memory of its own.
+    /// What it has in memory of its own. Once it is over, the rest goes with the sweep.
     pub fn own_bytes(&self) -> usize {
-        self.tail.len() + self.outbox.len()
+        if self.is_over() { 0 } else { self.tail.len() + self.outbox.len() }
+    }
+
+    /// Notes that it said something that nobody is told.
+    pub fn discard(&mut self, bytes: usize) {
+        match &mut self.stage {
+            Stage::Parting(parting) => parting.discarded_bytes += bytes,
+            Stage::Over(ending) => ending.discarded_bytes += bytes,
+            Stage::Dialing | Stage::Open | Stage::Broken(_) => {}
+        }
+    }
+
+    /// What it said and nobody was told, because it was being closed.
+    pub fn discarded_bytes(&self) -> usize {
+        match &self.stage {
+            Stage::Parting(parting) => parting.discarded_bytes,
+            Stage::Over(ending) => ending.discarded_bytes,
+            Stage::Dialing | Stage::Open | Stage::Broken(_) => 0,
+        }
     }
 
     /// All that is queued for it, what was said to many included; once it is over, all that was.

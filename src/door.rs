@@ -127,7 +127,9 @@ impl<L: Listen> Door<L> {
             {
                 continue;
             }
-            for _ in 0..board.limits().accept_budget {
+            let budget = board.limits().accept_budget;
+            let mut gone = 0;
+            for _ in 0..budget {
                 let (listener, accepting) = &mut self.listeners[at];
                 // The App may have stopped while it was told of the last newcomer.
                 if *accepting == Accepting::Idle || board.running != Running::On {
@@ -138,7 +140,13 @@ impl<L: Listen> Door<L> {
                     Err(error) => match error.kind() {
                         ErrorKind::WouldBlock => *accepting = Accepting::Idle,
                         // The newcomer has gone again, or a signal came: try the next.
-                        ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                        ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {
+                            gone += 1;
+                            if gone == budget {
+                                // Whatever goes on there, it is not looked at without a pause.
+                                *accepting = Accepting::Retry(board.now + board.limits().accept_retry);
+                            }
+                        }
                         _ => {
                             if self.warned_at.is_none_or(|at| board.now.since(at) >= WARN_EVERY) {
                                 self.warned_at = Some(board.now);

@@ -49,10 +49,16 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     } else {
         serve(reactor, Console::new(operator, format))?.into_operator()
     };
-    let Farewell { unsent_conns, unsent_bytes } = operator.finish(&limits)?;
+    let Farewell { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes } =
+        operator.finish(&limits)?;
     if unsent_bytes > 0 {
         cli::tell::<ServerArgs>(&format!(
             "{unsent_bytes} bytes could not be sent, to {unsent_conns} connection(s)"
+        ));
+    }
+    if discarded_bytes > 0 {
+        cli::tell::<ServerArgs>(&format!(
+            "{discarded_bytes} bytes came too late and were thrown away, from {discarded_conns} connection(s)"
         ));
     }
     Ok(())

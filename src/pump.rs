@@ -12,7 +12,7 @@ use std::mem;
 use crate::app::{App, Brakes};
 use crate::board::{Board, Running};
 use crate::conn::{Conn, Due, FlushEnd, Inbound, Outbound, Peer, Stage};
-use crate::framing::{self, End};
+use crate::framing::{self, End, Frame};
 use crate::reason::Reason;
 use crate::stream::Stream;
 use reading::{hand_over_tail, is_never_held};
@@ -353,6 +353,12 @@ impl<S: Stream> Pump<S> {
             let id = conn.id;
             let Stage::Over(ending) = &mut conn.stage else { continue };
             let why = mem::replace(&mut ending.why, Reason::Finished);
+            let begun = mem::take(&mut conn.tail);
+            if !begun.is_empty() {
+                // It was cut short while it said this.
+                board.stats.frames += 1;
+                app.received(id, Frame { bytes: &begun, end: End::Gone }, board);
+            }
             app.closed(id, &why, board);
             if let Some(mut stream) = self.streams.get_mut(key as usize).and_then(Option::take)
                 && matches!(why, Reason::WeReset)

@@ -191,3 +191,58 @@ fn while_it_ends_nobody_new_is_taken() {
     );
     has_got(&mut slow, &expected, "exit");
 }
+
+#[test]
+fn a_line_that_was_begun_is_shown_however_the_connection_is_ended() {
+    for end in ["exit", "/kick 1 enough", "/rst 1", "TERM", "HUP"] {
+        let (mut server, mut peers) = Server::with_peers(&["--partial-after", "1h"], 1);
+        peers[0].send("a line\nand the beginning of");
+        server.out.line_with("1\ta line");
+
+        match end {
+            "TERM" | "HUP" => server.signal(end),
+            command => server.type_line(command),
+        }
+
+        server.out.line_with("1\tand the beginning of");
+        drop(peers);
+        server.wait_for_status("* #1 closed: ");
+    }
+}
+
+#[test]
+fn what_comes_when_the_end_has_begun_is_shown_or_told_byte_for_byte() {
+    let (mut server, mut peers) = Server::with_peers(&[], 1);
+    server.pause();
+    peers[0].send("sixteen bytes..\n".repeat(1000));
+    server.signal("TERM");
+    server.resume();
+    peers[0].finish();
+
+    assert_eq!(server.exit_status().code(), Some(0));
+    let shown = server.out.to_end().len() / "1\tsixteen bytes..\n".len() * 16;
+    let err = String::from_utf8(server.err.to_end()).unwrap();
+    let told = err.lines().find_map(|line| {
+        let told = line.strip_prefix("switchboard: ")?;
+        told.strip_suffix(" bytes came too late and were thrown away, from 1 connection(s)")?
+            .parse::<usize>()
+            .ok()
+    });
+    assert_eq!(shown + told.unwrap_or(0), 16_000, "{err}");
+}
+
+/// The shell tells its jobs that the terminal has gone, and then the system does.
+#[test]
+fn a_hangup_asks_for_an_orderly_end_however_often_it_comes() {
+    let (mut server, mut peers) = Server::with_peers(&[], 1);
+    let expected = queue_for(&mut server, 1, QUEUED);
+
+    (0..3).for_each(|_| server.signal("HUP"));
+    server.wait_for_status("* stopping");
+    server.signal("HUP");
+    let got = peers[0].read_to_end();
+    drop(peers);
+
+    assert!(got == expected, "{} of {} bytes", got.len(), expected.len());
+    assert_eq!(server.exit_status().code(), Some(0));
+}

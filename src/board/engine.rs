@@ -114,6 +114,12 @@ impl Board {
         self.roster.remove_one(|id| conns.get(id.key as usize).is_some_and(|conn| conn.id == id));
     }
 
+    /// Counts what a connection said and nobody is told.
+    pub(crate) fn discard(&mut self, key: u32, bytes: usize) {
+        self.stats.discarded_bytes += bytes as u64;
+        self.conns[key as usize].discard(bytes);
+    }
+
     /// Whether what this connection says is to be handed to the App.
     pub(crate) fn is_heard(&self, id: ConnId) -> bool {
         self.conns.get(id.key as usize).is_some_and(|conn| conn.id == id && conn.is_heard())

@@ -92,7 +92,7 @@ pub struct LimitArgs {
     keepalive: Duration,
 
     /// A connection ends when the far system acknowledges nothing for this long
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = some_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = unacked)]
     unacked: Duration,
 }
 
@@ -152,6 +152,18 @@ impl LimitArgs {
 /// The system counts these in whole seconds, and asks three times within it.
 fn seconds(text: &str) -> Result<Duration, String> {
     duration(text).and_then(|time| {
-        if time < Duration::from_secs(3) { Err("has to be at least 3s".into()) } else { Ok(time) }
+        match time.as_secs() {
+            0..3 => Err("has to be at least 3s".into()),
+            // TCP_KEEPIDLE takes no more (MAX_TCP_KEEPIDLE).
+            3..=32767 => Ok(time),
+            _ => Err("has to be at most 9h".into()),
+        }
+    })
+}
+
+/// The system counts this in milliseconds, as a signed number of 32 bits (TCP_USER_TIMEOUT).
+fn unacked(text: &str) -> Result<Duration, String> {
+    some_duration(text).and_then(|time| {
+        if time.as_millis() > i32::MAX as u128 { Err("has to be at most 596h".into()) } else { Ok(time) }
     })
 }

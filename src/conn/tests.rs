@@ -386,7 +386,7 @@ fn the_idle_limit_counts_both_directions() {
 fn lingering_lasts_until_silence_and_never_longer_than_its_limit() {
     let limits = Limits::default();
     let mut conn = conn(&Said::default());
-    let parting = Parting { why: Reason::WeReset, fin_at: Some(at(5000)) };
+    let parting = Parting { why: Reason::WeReset, fin_at: Some(at(5000)), discarded_bytes: 0 };
     conn.stage = Stage::Parting(Box::new(parting));
 
     let dues = [1000, 4000, 6000, 14_000].map(|heard_ms| {
@@ -403,7 +403,7 @@ fn lingering_lasts_until_silence_and_never_longer_than_its_limit() {
 #[test]
 fn what_is_over_broken_or_being_dialled_waits_for_no_time() {
     let limits = Limits { idle_max: Some(Duration::from_secs(5)), ..Limits::default() };
-    let over = Ending { why: Reason::Finished, unsent_bytes: 0 };
+    let over = Ending { why: Reason::Finished, unsent_bytes: 0, discarded_bytes: 0 };
 
     let dues = [Stage::Over(Box::new(over)), Stage::Broken(Box::new(Reason::Finished)), Stage::Dialing].map(
         |stage| {

@@ -26,6 +26,8 @@ pub enum Event<'a> {
         tx_bytes: u64,
         /// Bytes that were queued for it and are lost.
         unsent_bytes: usize,
+        /// Bytes that it said when it was being closed, and that were thrown away.
+        discarded_bytes: usize,
     },
     /// Lines that were not shown, because the screen was full.
     Skipped(u64),

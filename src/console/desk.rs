@@ -39,7 +39,7 @@ pub struct Desk {
 
 impl Desk {
     /// A desk on stdout and stderr. `lossless`: whatever is no terminal gets every message, so whoever
-    /// puts messages here has to mind `is_full`. The screen's thread posts its notices to `mailbox`.
+    /// puts messages here has to mind `is_full`. The screens' threads post their notices to `mailbox`.
     ///
     /// # Errors
     /// When the system gives no descriptor or no thread.
@@ -50,8 +50,8 @@ impl Desk {
             renderer: Renderer::new(format),
             format,
             stamp: Stamp::local(),
-            out: Screen::stdout(when_full, mailbox)?,
-            err: Screen::stderr()?,
+            out: Screen::stdout(when_full, mailbox.clone())?,
+            err: Screen::stderr(mailbox)?,
             all_on_out: on_terminal && format == Format::Human,
         })
     }

@@ -113,12 +113,15 @@ fn push_event(out: &mut Vec<u8>, event: &Event<'_>) -> std::io::Result<()> {
         Event::Message(..) => Ok(()),
         Event::Opened(id, peer) => writeln!(out, "* {id} connected from {peer}"),
         Event::Ended(id) => writeln!(out, "* {id} has finished sending"),
-        Event::Closed { id, why, rx_bytes, tx_bytes, unsent_bytes } => {
+        Event::Closed { id, why, rx_bytes, tx_bytes, unsent_bytes, discarded_bytes } => {
             write!(out, "* {id} closed: ")?;
             push_human(out, why.to_string().as_bytes());
             write!(out, " (received {rx_bytes}, sent {tx_bytes}")?;
             if *unsent_bytes > 0 {
                 write!(out, ", {unsent_bytes} bytes could not be sent")?;
+            }
+            if *discarded_bytes > 0 {
+                write!(out, ", {discarded_bytes} bytes came too late and were thrown away")?;
             }
             writeln!(out, ")")
         }

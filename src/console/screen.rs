@@ -84,34 +84,38 @@ impl Screen {
     pub fn stdout(when_full: WhenFull, mailbox: Mailbox<Mail>) -> io::Result<Screen> {
         // A duplicate of the descriptor: std's own stdout would cut what is written at line endings.
         let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-        Screen::open(file, when_full, DATA_PAUSE, Some(mailbox))
+        // When the loop has ended there is nobody who wants to know.
+        let tell = move |mail| {
+            let _ = mailbox.post(mail);
+        };
+        Screen::open(file, when_full, DATA_PAUSE, tell)
     }
 
     /// A screen on this process's stderr. When nobody can read what is said there, there is nobody to
-    /// tell, so its lines are skipped then.
+    /// tell, so its lines are skipped then, and `ScreenHasRoom` is all that is posted.
     ///
     /// # Errors
     /// When the system gives no descriptor or no thread.
-    pub fn stderr() -> io::Result<Screen> {
+    pub fn stderr(mailbox: Mailbox<Mail>) -> io::Result<Screen> {
         let file = File::from(io::stderr().as_fd().try_clone_to_owned()?);
-        Screen::open(file, WhenFull::Skip, STATUS_PAUSE, None)
+        let tell = move |mail: Mail| {
+            if matches!(mail, Mail::ScreenHasRoom) {
+                // When the loop has ended there is nobody who wants to know.
+                let _ = mailbox.post(mail);
+            }
+        };
+        Screen::open(file, WhenFull::Skip, STATUS_PAUSE, tell)
     }
 
     fn open(
         file: File,
         when_full: WhenFull,
         pause: Duration,
-        mailbox: Option<Mailbox<Mail>>,
+        tell: impl Fn(Mail) + Send + 'static,
     ) -> io::Result<Screen> {
         let shared = Arc::new(Shared::default());
         let for_thread = shared.clone();
-        let run = move || {
-            let tell = |mail| {
-                // When the loop has ended there is nobody who wants to know.
-                let _ = mailbox.as_ref().map(|mailbox| mailbox.post(mail));
-            };
-            write_all(file, &for_thread, pause, tell);
-        };
+        let run = move || write_all(file, &for_thread, pause, tell);
         thread::Builder::new().name("screen".into()).spawn(run)?;
         let mark_bytes = match when_full {
             WhenFull::Wait => WAIT_MARK_BYTES,

@@ -1,10 +1,11 @@
 //! Signals that ask for an end.
 
+use std::fs;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
 use crate::Mailbox;
@@ -15,7 +16,8 @@ use super::Mail;
 const READS_MAX: usize = 100;
 
 /// Posts `Mail::Terminate` to each of these at the first SIGINT or SIGTERM. A second one ends the process at
-/// once, with status 1, whatever it is doing.
+/// once, with status 1, whatever it is doing. A SIGHUP asks for an end as well, unless it is ignored as under
+/// nohup, but it never hurries: of a terminal that goes, the shell tells its jobs, and the system tells them again.
 ///
 /// # Errors
 /// When the system refuses the handlers or the thread.
@@ -23,18 +25,40 @@ pub fn on_signal(mailboxes: Vec<Mailbox<Mail>>) -> io::Result<()> {
     let (mut arrived, handler) = UnixStream::pair()?;
     pipe::register(SIGINT, handler.try_clone()?)?;
     pipe::register(SIGTERM, handler)?;
+    if !ignores_hangup() {
+        let (mut arrived, handler) = UnixStream::pair()?;
+        pipe::register(SIGHUP, handler)?;
+        let mailboxes = mailboxes.clone();
+        thread::Builder::new().name("hangup".into()).spawn(move || {
+            wait_for_one(&mut arrived);
+            terminate(&mailboxes);
+        })?;
+    }
     thread::Builder::new().name("signals".into()).spawn(move || {
         // Each signal is a byte. If they could not be heard any more, nobody could end the program: that
         // counts as one.
         wait_for_one(&mut arrived);
-        for mailbox in &mailboxes {
-            // When the loop has ended there is nobody who wants to know.
-            let _ = mailbox.post(Mail::Terminate);
-        }
+        terminate(&mailboxes);
         wait_for_one(&mut arrived);
         std::process::exit(1);
     })?;
     Ok(())
+}
+
+fn terminate(mailboxes: &[Mailbox<Mail>]) {
+    for mailbox in mailboxes {
+        // When the loop has ended there is nobody who wants to know.
+        let _ = mailbox.post(Mail::Terminate);
+    }
+}
+
+/// Whether whoever started us wants a hang-up to be ignored. Where it cannot be told, it is not.
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is signal 1.
+    ignored.is_some_and(|mask| mask >> (SIGHUP - 1) & 1 == 1)
 }
 
 /// Waits for a byte. A read that fails is tried again, but not for ever.

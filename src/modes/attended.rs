@@ -37,6 +37,10 @@ impl<A: App<Message = Infallible>> App for Attended<A> {
         self.app.brakes()
     }
 
+    fn tells_limits(&self) -> bool {
+        self.app.tells_limits()
+    }
+
     fn only_returns(&self) -> bool {
         self.app.only_returns()
     }

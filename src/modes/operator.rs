@@ -22,7 +22,26 @@ struct Turn {
     bytes: usize,
 }
 
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Obeyed {
+    Done,
+    /// It is a text, and one of those who are to get it reads slowly.
+    Waits,
+}
+
 impl Turn {
+    /// Counts the work that a command makes, with so many connections here.
+    fn charge(&mut self, command: &Command<'_>, conns: usize) {
+        match command {
+            // What is said to all is kept once, whoever hears it.
+            Command::Say(To::Several(serials), text) => self.bytes += text.len() * serials.len(),
+            Command::Say(_, text) => self.bytes += text.len(),
+            Command::Who => self.lines += conns,
+            _ => {}
+        }
+    }
+
     fn is_used_up(&self, limits: &Limits) -> bool {
         self.lines >= LINES_MAX || self.bytes > limits.outbox_high_bytes
     }
@@ -81,6 +100,8 @@ pub struct Operator {
     stopped_at: Option<Instant>,
     /// What the stop could not send: connections and bytes.
     unsent: (usize, usize),
+    /// What came when it had begun and was thrown away: connections and bytes.
+    discarded: (usize, usize),
     since: Moment,
 }
 
@@ -99,6 +120,7 @@ impl Operator {
             screen_error: None,
             stopped_at: None,
             unsent: (0, 0),
+            discarded: (0, 0),
             since: Moment::default(),
         }
     }
@@ -134,8 +156,13 @@ impl Operator {
             self.unsent.0 += 1;
             self.unsent.1 += view.queued_bytes;
         }
-        let (rx_bytes, tx_bytes, unsent_bytes) = (view.rx_bytes, view.tx_bytes, view.queued_bytes);
-        self.desk.show(&Event::Closed { id, why, rx_bytes, tx_bytes, unsent_bytes });
+        if self.is_stopping && view.discarded_bytes > 0 {
+            self.discarded.0 += 1;
+            self.discarded.1 += view.discarded_bytes;
+        }
+        let (rx_bytes, tx_bytes) = (view.rx_bytes, view.tx_bytes);
+        let (unsent_bytes, discarded_bytes) = (view.queued_bytes, view.discarded_bytes);
+        self.desk.show(&Event::Closed { id, why, rx_bytes, tx_bytes, unsent_bytes, discarded_bytes });
     }
 
     /// Takes what came from outside the loop.
@@ -183,15 +210,19 @@ impl Operator {
         if unwritten > 0 {
             return Err(format!("cannot write to stdout: nobody took the last {unwritten} bytes"));
         }
-        Ok(Farewell { unsent_conns: self.unsent.0, unsent_bytes: self.unsent.1 })
+        let ((unsent_conns, unsent_bytes), (discarded_conns, discarded_bytes)) =
+            (self.unsent, self.discarded);
+        Ok(Farewell { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes })
     }
 
     fn obey_input(&mut self, board: &mut Board) {
         // Taken out, so that a line may be borrowed from it while it is obeyed.
         let mut input = mem::take(&mut self.input);
         let mut turn = Turn { lines: 0, bytes: 0 };
-        if let Some(line) = self.waiting.take() {
-            self.obey_line(&line, &mut turn, board);
+        if let Some(line) = self.waiting.take()
+            && self.obey_line(&line, &mut turn, board) == Obeyed::Waits
+        {
+            self.waiting = Some(line);
         }
         while !self.is_stopping && self.waiting.is_none() {
             if turn.is_used_up(board.limits()) {
@@ -200,7 +231,11 @@ impl Operator {
             }
             match input.next_line() {
                 None => break,
-                Some(Typed::Line(line)) => self.obey_line(line, &mut turn, board),
+                Some(Typed::Line(line)) => {
+                    if self.obey_line(line, &mut turn, board) == Obeyed::Waits {
+                        self.waiting = Some(line.to_vec());
+                    }
+                }
                 Some(Typed::TooLong) => self.answer(Answer::TooLong),
                 Some(Typed::End) => self.leave(board),
             }
@@ -208,21 +243,20 @@ impl Operator {
         self.input = input;
     }
 
-    fn obey_line(&mut self, line: &[u8], turn: &mut Turn, board: &mut Board) {
+    fn obey_line(&mut self, line: &[u8], turn: &mut Turn, board: &mut Board) -> Obeyed {
         turn.lines += 1;
         match parse(line) {
             // It is tried again when the brake is off.
             Ok(Command::Say(to, _)) if self.manners.waits_for_slow && self.is_braked(&to, board) => {
-                self.waiting = Some(line.to_vec());
+                return Obeyed::Waits;
             }
             Ok(command) => {
-                if let Command::Say(_, text) = command {
-                    turn.bytes += text.len();
-                }
+                turn.charge(&command, board.len());
                 self.obey(command, board);
             }
             Err(mistake) => self.answer(Answer::Mistake(&mistake)),
         }
+        Obeyed::Done
     }
 
     /// Whether a text waits for one of those who are to get it. Who else is slow does not matter to it.
@@ -258,7 +292,12 @@ impl Operator {
             }),
             Command::Kick(to, reason) => self.each(&to, board, |this, id, board| {
                 if !reason.is_empty() {
-                    board.send_parts(id, &[reason, b"\n"]);
+                    match board.send_parts(id, &[reason, b"\n"]) {
+                        // It is closed all the same; the reason is what it does not get.
+                        Sent::Full(queued) => this.answer(Answer::Full(id, queued)),
+                        Sent::Finished => this.answer(Answer::Finished(id)),
+                        Sent::Queued | Sent::Slow(_) | Sent::Gone => {}
+                    }
                 }
                 board.close(id, Reason::Kicked(String::from_utf8_lossy(reason).into_owned()));
                 this.answer(Answer::Closing(id, "closes after what is queued"));
@@ -397,4 +436,8 @@ pub struct Farewell {
     pub unsent_conns: usize,
     /// How many bytes those were.
     pub unsent_bytes: usize,
+    /// Connections that said something when the stop had begun, which was thrown away.
+    pub discarded_conns: usize,
+    /// How many bytes those were.
+    pub discarded_bytes: usize,
 }

@@ -206,6 +206,10 @@ pub(super) fn is_never_held(key: u32, board: &Board) -> bool {
 /// Hands fresh bytes to the App, cut into frames.
 fn hand_over<A: App>(key: u32, fresh: &[u8], board: &mut Board, app: &mut A) {
     let conn = &mut board.conns[key as usize];
+    if !conn.is_heard() {
+        // What it had begun to say before it was closed is handed over by the sweep.
+        return board.discard(key, fresh.len());
+    }
     let id = conn.id;
     let mut tail = mem::take(&mut conn.tail);
     match board.framing {
@@ -223,7 +227,7 @@ fn hand_over<A: App>(key: u32, fresh: &[u8], board: &mut Board, app: &mut A) {
         if conn.is_heard() {
             conn.tail = tail;
         } else {
-            board.stats.discarded_bytes += tail.len() as u64;
+            board.discard(key, tail.len());
         }
     }
 }
@@ -232,10 +236,11 @@ fn hand_over<A: App>(key: u32, fresh: &[u8], board: &mut Board, app: &mut A) {
 pub(super) fn hand_over_tail<A: App>(key: u32, bytes_max: usize, end: End, board: &mut Board, app: &mut A) {
     let conn = &mut board.conns[key as usize];
     let id = conn.id;
-    let mut part = mem::take(&mut conn.tail);
-    if part.is_empty() {
+    if conn.tail.is_empty() || !conn.is_heard() {
+        // The sweep hands over what one that is being closed had begun to say.
         return;
     }
+    let mut part = mem::take(&mut conn.tail);
     conn.tail = part.split_off(bytes_max.min(part.len()));
     board.account(key);
     hand_over_frame(id, Frame { bytes: &part, end }, board, app);
@@ -249,7 +254,7 @@ fn hand_over_frame<A: App>(id: ConnId, frame: Frame<'_>, board: &mut Board, app:
         app.received(id, frame, board);
     } else {
         let newline = usize::from(frame.end == End::Newline);
-        board.stats.discarded_bytes += (frame.bytes.len() + newline) as u64;
+        board.discard(id.key, frame.bytes.len() + newline);
     }
 }
 

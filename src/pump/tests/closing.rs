@@ -50,7 +50,7 @@ fn what_stands_behind_the_line_that_made_the_app_close_is_discarded_and_counted(
 }
 
 #[test]
-fn an_unfinished_line_that_a_close_throws_away_is_counted() {
+fn a_line_that_was_begun_before_a_close_is_handed_over_as_far_as_it_came() {
     for close in [Board::close, Board::hang_up] {
         let mut rig = Rig::new();
         let far = rig.connect();
@@ -58,14 +58,32 @@ fn an_unfinished_line_that_a_close_throws_away_is_counted() {
         rig.settle();
 
         close(&mut rig.board, far.id, kicked());
+        rig.says(&far, " business\n");
         rig.finishes(&far);
         rig.settle();
 
-        let told = rig.told();
-        let shown = usize::from(told.iter().any(|entry| entry == "#1 Gone unfinished")) * 10;
-        let discarded = rig.board.stats.discarded_bytes as usize;
-        assert_eq!(shown + discarded, 10, "bytes shown or counted; the App was told {told:?}");
+        assert_eq!(rig.told(), ["#1 Gone unfinished", "#1 closed kicked"]);
+        let late = rig.board.stats.rx_bytes - 10;
+        assert_eq!(rig.board.stats.discarded_bytes, late, "what came later is counted");
     }
+}
+
+#[test]
+fn the_app_is_told_how_much_came_too_late() {
+    let mut rig = Rig::new();
+    let late = std::rc::Rc::new(std::cell::Cell::new(0));
+    let seen = late.clone();
+    rig.on_closed(move |id, board| seen.set(board.view(id).map_or(0, |view| view.discarded_bytes)));
+    let far = rig.connect();
+    rig.board.close(far.id, kicked());
+    rig.settle();
+
+    rig.says(&far, "too late\n");
+    rig.settle();
+    rig.finishes(&far);
+    rig.settle();
+
+    assert_eq!(late.get(), 9);
 }
 
 #[test]
