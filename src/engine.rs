@@ -93,6 +93,12 @@ impl<L: Listen> Engine<L> {
         [retry, stop, self.board.deadlines.next()].into_iter().flatten().min()
     }
 
+    /// When accepting is tried again, where it failed.
+    #[cfg(any(test, feature = "simulator"))]
+    pub fn next_retry(&self) -> Option<Moment> {
+        self.door.next_retry()
+    }
+
     /// Begins a turn: this is the time until it ends.
     pub fn begin_turn(&mut self, now: Moment) {
         self.board.now = now;

@@ -63,6 +63,14 @@ impl<A: App> App for Witness<A> {
         self.app.brakes()
     }
 
+    fn tells_limits(&self) -> bool {
+        self.app.tells_limits()
+    }
+
+    fn only_returns(&self) -> bool {
+        self.app.only_returns()
+    }
+
     fn opened(&mut self, id: ConnId, board: &mut Board) {
         let sock = self.net.look().number_of(id.key);
         self.conns.insert(id.serial(), Seen { sock, ..Seen::default() });
@@ -117,6 +125,8 @@ struct Keyboard {
     ends: HashSet<u64>,
     /// Typed and not yet posted: it is cut anywhere.
     typed: Vec<u8>,
+    /// Stdin has ended.
+    has_left: bool,
 }
 
 /// Whom a text is meant for.
@@ -152,6 +162,7 @@ impl Keyboard {
             meant_for: BTreeMap::new(),
             ends: HashSet::new(),
             typed: Vec::new(),
+            has_left: false,
         };
         (desk, keyboard)
     }
@@ -199,7 +210,11 @@ impl Keyboard {
     /// What the keyboard and the screens have for the engine.
     fn mail(&mut self) -> Vec<Mail> {
         let mut mail = Vec::new();
-        if !self.typed.is_empty() && self.dice.one_in(2) {
+        if !self.has_left && self.dice.one_in(300) {
+            self.has_left = true;
+            mail.push(Mail::Stdin(Chunk::Bytes(std::mem::take(&mut self.typed))));
+            mail.push(Mail::Stdin(Chunk::Ended(None)));
+        } else if !self.has_left && !self.typed.is_empty() && self.dice.one_in(2) {
             let count = 1 + self.dice.below(self.typed.len());
             mail.push(Mail::Stdin(Chunk::Bytes(self.typed.drain(..count).collect())));
         }
@@ -217,8 +232,18 @@ impl Keyboard {
     }
 }
 
-fn manners(voice: Voice) -> Manners {
-    Manners { voice, on_stdin_eof: OnStdinEof::Keep, waits_for_slow: true }
+fn manners(voice: Voice, dice: &Dice) -> Manners {
+    let on_stdin_eof = dice.pick(&[OnStdinEof::Keep, OnStdinEof::Drain, OnStdinEof::Quit]);
+    Manners { voice, on_stdin_eof, waits_for_slow: true }
+}
+
+/// What those are like who connect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Crowd {
+    /// Anybody, and time may jump.
+    Mixed,
+    /// They read all the time, and time goes steadily: nobody has a reason to drop any of them.
+    Attentive,
 }
 
 /// How a world comes to its end.
@@ -236,6 +261,7 @@ fn run_mode<A: App<Message = Mail>>(
     app: A,
     keyboard: &mut Keyboard,
     types: Types,
+    crowd: Crowd,
     say: impl Fn(&Dice) -> Vec<u8>,
     steps: &mut usize,
 ) -> World<Witness<A>> {
@@ -258,21 +284,35 @@ fn run_mode<A: App<Message = Mail>>(
         let here = world.engine.board.len();
         if here < 8 && dice.one_in(if here < 3 { 2 } else { 10 }) {
             let text = say(dice);
-            let far = if dice.one_in(3) { Far::of_any_kind(text, dice) } else { Far::faithful(text, dice) };
-            world.knock(far);
+            world.knock(match crowd {
+                Crowd::Attentive => Far::saying(text),
+                Crowd::Mixed if dice.one_in(3) => Far::of_any_kind(text, dice),
+                Crowd::Mixed => Far::faithful(text, dice),
+            });
         }
         world.happen(dice.below(6));
+        if crowd == Crowd::Attentive {
+            world.net.touch().all_hear();
+        }
         if dice.one_in(2) {
             keyboard.type_something(&world.app.conns, types);
         }
-        turn(&mut world, keyboard, Duration::from_millis(dice.pick(&[0, 0, 1, 50, 250, 1100, 4000])));
+        let passes_ms = match crowd {
+            Crowd::Mixed => dice.pick(&[0, 0, 1, 50, 250, 1100, 4000]),
+            Crowd::Attentive => dice.pick(&[0, 1, 50]),
+        };
+        turn(&mut world, keyboard, Duration::from_millis(passes_ms));
         *steps = world.steps;
     }
     let finale = dice.pick(&[Finale::AllLeave, Finale::Stop]);
     if finale == Finale::Stop {
         keyboard.typed.extend_from_slice(b"exit\n");
         let typed = std::mem::take(&mut keyboard.typed);
-        world.post(if dice.one_in(2) { Mail::Terminate } else { Mail::Stdin(Chunk::Bytes(typed)) });
+        world.post(if keyboard.has_left || dice.one_in(2) {
+            Mail::Terminate
+        } else {
+            Mail::Stdin(Chunk::Bytes(typed))
+        });
     }
     world.calm_down();
     for _ in 0..4000 {
@@ -281,7 +321,9 @@ fn run_mode<A: App<Message = Mail>>(
         turn(&mut world, keyboard, Duration::from_millis(500));
         *steps = world.steps;
         let is_over = match finale {
-            Finale::AllLeave => world.engine.board.is_empty() && !world.net.look().can_accept(),
+            Finale::AllLeave => {
+                world.engine.has_ended() || (world.engine.board.is_empty() && !world.net.look().can_accept())
+            }
             Finale::Stop => world.engine.has_ended(),
         };
         if is_over {
@@ -324,10 +366,10 @@ pub(super) fn run(dice: &Dice, steps: &mut usize) {
 /// Every byte comes back, to who sent it, in order; and all of them, where both sides finish.
 fn echo(dice: &Dice, steps: &mut usize) {
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip);
-    let app = Attended::new(Echo, Operator::new(desk, None, manners(Voice::Mute)));
+    let app = Attended::new(Echo, Operator::new(desk, None, manners(Voice::Mute, dice)));
 
     let say = |dice: &Dice| dice.text(600);
-    let world = run_mode(dice, app, &mut keyboard, Types::Everything, say, steps);
+    let world = run_mode(dice, app, &mut keyboard, Types::Everything, Crowd::Mixed, say, steps);
 
     let kernel = world.net.look();
     for (serial, seen) in &world.app.conns {
@@ -348,9 +390,10 @@ fn echo(dice: &Dice, steps: &mut usize) {
 /// Everybody hears what the others say, who comes and who goes, once each and in one order; and nothing else.
 fn chat(dice: &Dice, steps: &mut usize) {
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip);
-    let app = Chat::new(Operator::new(desk, None, manners(Voice::Participant)), false);
+    let app = Chat::new(Operator::new(desk, None, manners(Voice::Participant, dice)), false);
 
-    let world = run_mode(dice, app, &mut keyboard, Types::Texts, letters, steps);
+    let crowd = dice.pick(&[Crowd::Mixed, Crowd::Attentive]);
+    let world = run_mode(dice, app, &mut keyboard, Types::Texts, crowd, letters, steps);
 
     let kernel = world.net.look();
     for (serial, seen) in &world.app.conns {
@@ -363,12 +406,20 @@ fn chat(dice: &Dice, steps: &mut usize) {
         let of_others = of_others.concat();
         let whole = &of_others[..of_others.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)];
         assert!(seen.told.starts_with(whole), "#{serial} heard something else than was said");
-        if seen.closed.is_some_and(|(_, unsent)| unsent == 0) && record.written.ends_with(b"\n") {
+        if seen.closed.is_some_and(|(_, unsent)| unsent == 0)
+            && (record.written.is_empty() || record.written.ends_with(b"\n"))
+        {
             let told = String::from_utf8_lossy(&seen.told);
             assert_eq!(String::from_utf8_lossy(whole), told, "#{serial} heard all that was said");
         }
+        let why = seen.closed.map_or("", |(why, _)| why);
+        let is_dropped = matches!(why, "queue-full" | "buffers-full" | "reads-too-slowly" | "reads-nothing");
+        assert!(crowd == Crowd::Mixed || !is_dropped, "#{serial} listened well and was dropped: {why}");
         let numbers: Vec<usize> = of_operator.iter().filter_map(|line| number_of_text(line)).collect();
-        assert!(numbers.is_sorted(), "#{serial} heard the operator in order: {numbers:?}");
+        assert!(
+            numbers.is_sorted_by(|one, next| one < next),
+            "#{serial} heard the operator once, in order: {numbers:?}"
+        );
     }
 }
 
@@ -376,9 +427,9 @@ fn chat(dice: &Dice, steps: &mut usize) {
 /// it went is answered.
 fn console(dice: &Dice, steps: &mut usize) {
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Wait);
-    let app = Console::new(Operator::new(desk, None, manners(Voice::Plain)), Format::Tsv);
+    let app = Console::new(Operator::new(desk, None, manners(Voice::Plain, dice)), Format::Tsv);
 
-    let world = run_mode(dice, app, &mut keyboard, Types::Everything, letters, steps);
+    let world = run_mode(dice, app, &mut keyboard, Types::Everything, Crowd::Mixed, letters, steps);
 
     let shown: Vec<(u64, Vec<u8>)> =
         keyboard.shown.split(|byte| *byte == b'\n').filter_map(parse_tsv).collect();
@@ -402,6 +453,12 @@ fn console(dice: &Dice, steps: &mut usize) {
             let to_one = |text: &&usize| keyboard.meant_for[*text] != Meant::All;
             let got = texts.iter().filter(to_one).count();
             let accepted = answers.lines().filter(|line| accepts_for(line, *serial)).count();
+            let (got_of_all, meant_for_all) = (texts.len() - got, texts_for_all(&answers, *serial));
+            let was_told = seen.closed.is_some_and(|(why, _)| matches!(why, "kicked" | "stopping"));
+            assert!(
+                !was_told || got_of_all == meant_for_all,
+                "#{serial} got {got_of_all} of {meant_for_all} to all"
+            );
             assert_eq!(got, accepted, "#{serial}: texts that it got, against answers that say so");
         }
     }
@@ -424,4 +481,14 @@ fn number_of_text(line: &[u8]) -> Option<usize> {
 fn accepts_for(answer: &str, serial: u64) -> bool {
     answer.starts_with(&format!("-> #{serial} ")) && answer.contains(" byte")
         || answer.starts_with(&format!("#{serial} is not reading")) && !answer.ends_with("this was not sent")
+}
+
+/// How many texts went to all while this connection was among them, as the screen tells in order.
+fn texts_for_all(shown: &str, serial: u64) -> usize {
+    let came = format!("* #{serial} connected");
+    let goes =
+        [format!("-> #{serial} closes"), format!("-> #{serial} finishes"), format!("-> #{serial} is reset")];
+    let is_end = |line: &str| line.starts_with("* stopping") || goes.iter().any(|end| line.starts_with(end));
+    let here = shown.lines().skip_while(|line| !line.starts_with(&came)).take_while(|line| !is_end(line));
+    here.filter(|line| line.starts_with("-> all ")).count()
 }

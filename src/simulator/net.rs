@@ -65,6 +65,7 @@ pub(super) struct Kernel {
     knocked: bool,
     is_listening: bool,
     descriptors: usize,
+    pub accepted: u64,
     /// What the next accept fails with.
     accept_fault: Option<ErrorKind>,
     /// Keys whose sockets were closed and of which the poller may still speak once.
@@ -111,6 +112,7 @@ impl Net {
             knocked: false,
             is_listening: true,
             descriptors: 0,
+            accepted: 0,
             accept_fault: None,
             stale: Vec::new(),
             watched: Vec::new(),
@@ -292,6 +294,11 @@ impl Kernel {
             1 | 2 if self.sockets[number].far.has_more_to_say() => self.far_says(number),
             _ => self.far_concludes(number),
         }
+    }
+
+    /// Every far end reads what has arrived.
+    pub fn all_hear(&mut self) {
+        (0..self.sockets.len()).for_each(|number| self.far_hears(number));
     }
 
     fn far_says(&mut self, number: usize) {
@@ -547,6 +554,7 @@ impl Kernel {
         }
         let sock = self.backlog.pop_front().ok_or(ErrorKind::WouldBlock)?;
         self.descriptors += 1;
+        self.accepted += 1;
         Ok(sock)
     }
 }

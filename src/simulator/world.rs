@@ -162,7 +162,7 @@ impl<A: App> World<A> {
         if !self.terms.keeps_records {
             return self.engine_turns();
         }
-        let before = books::Reach::of(&self.engine, &self.net);
+        let before = books::Reach::of(&self.net);
         self.engine_turns();
         books::check(&self.engine, &self.net);
         before.check_budgets(&self.engine, &self.net);
@@ -194,8 +194,8 @@ impl<A: App> World<A> {
         books::check_deadlines(&self.engine, deadline);
         assert!(self.mail.waiting.is_empty(), "mail waits, and nobody will say so");
         if self.net.look().can_accept() && !self.engine.has_ended() {
-            let retries_soon =
-                deadline.is_some_and(|at| at.since(self.now) <= self.engine.board.limits().accept_retry);
+            let soon = self.now + self.engine.board.limits().accept_retry;
+            let retries_soon = self.engine.next_retry().is_some_and(|at| at <= soon);
             assert!(retries_soon, "somebody waits at the door, and nobody will say so");
         }
     }

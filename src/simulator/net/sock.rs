@@ -92,7 +92,7 @@ impl Sock {
     /// What epoll would say now, in the words that the reactor makes of it.
     pub(super) fn readiness(&self, buffer_bytes: usize) -> Readiness {
         let dead = self.link == Link::Dead;
-        let both_finished = self.fin_in && self.our_fin.is_some() && self.outgoing.is_empty();
+        let both_finished = self.fin_in && self.our_fin.is_some();
         let hangup = dead || both_finished;
         let error_hinted = self.error.is_some() || hangup;
         let dialing = matches!(self.link, Link::Dialing { .. });
