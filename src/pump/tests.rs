@@ -103,22 +103,8 @@ const ENDING: Readiness =
 const EVERYTHING: Readiness =
     Readiness { readable: true, writable: true, end_hinted: true, error_hinted: true };
 
-/// Limits that a test reaches with a few bytes.
 fn small() -> Limits {
-    Limits {
-        read_budget_bytes: 64,
-        write_budget_bytes: 48,
-        deliver_budget_bytes: 100,
-        line_bytes_max: 40,
-        outbox_high_bytes: 200,
-        outbox_low_bytes: 50,
-        outbox_soft_bytes: 400,
-        outbox_bytes_max: 800,
-        honest_bytes_min: 50,
-        half_open_max: Duration::from_secs(5),
-        write_stall_max: Duration::from_secs(6),
-        ..Limits::default()
-    }
+    Limits::small()
 }
 
 fn kicked() -> Reason {

@@ -19,27 +19,16 @@ use crate::limits::Limits;
 /// Turns in a row that may bring nothing about although the engine wants them.
 const EMPTY_TURNS_MAX: usize = 100;
 
-/// Limits that a few bytes reach.
+/// Limits that a few bytes, and a few connections, reach.
 pub(super) fn small_limits() -> Limits {
     Limits {
-        read_budget_bytes: 64,
         reflect_bytes_min: 40,
-        write_budget_bytes: 48,
-        deliver_budget_bytes: 100,
         deliver_budget_receivers: 3,
         undelivered_high_bytes: 300,
         own_unheard_max: 4,
         accept_budget: 3,
         mail_budget: 2,
-        line_bytes_max: 40,
-        outbox_high_bytes: 200,
-        outbox_low_bytes: 50,
-        outbox_soft_bytes: 400,
-        outbox_bytes_max: 800,
-        honest_bytes_min: 50,
-        half_open_max: Duration::from_secs(5),
-        write_stall_max: Duration::from_secs(6),
-        ..Limits::default()
+        ..Limits::small()
     }
 }
 
