@@ -94,8 +94,9 @@ fn h40_a_socket_is_its_owners_alone_from_the_moment_of_the_bind() {
     }
     let path = place("moment");
 
-    // Right after the bind the server is held for a while, so that nothing done later goes unseen.
-    let held = "strace -f -qq -o /dev/null -e trace=bind -e inject=bind:delay_exit=300000";
+    // Right after the bind the server is held for a while, so that nothing done later goes unseen. The tracer is
+    // the grandchild (-D), so that the server itself is ours to kill.
+    let held = "strace -D -f -qq -o /dev/null -e trace=bind -e inject=bind:delay_exit=300000";
     assert_eq!(modes_seen(&path, held), 0o600, "modes seen while it started");
 }
 
