@@ -16,7 +16,12 @@ pub fn works() -> Vec<Work> {
         work("echo, 64 connections, 1 in flight", "<= 1.10", with_tokio.clone(), &["-c", "64"]),
         work("echo, 5000 connections", "<= 1.15", floor.clone(), &["-c", "5000", "--connect-rate", "20000"]),
         work("echo, 64 connections, 64 in flight", "<= 1.15", with_tokio.clone(), &["-c", "64", "-p", "64"]),
-        work("echo, 16 connections, 64 KiB", "<= 1.10", with_tokio, &["-c", "16", "-s", "64K"]),
+        work(
+            "echo, 16 connections, 64 KiB",
+            "<= 1.10, 0.50 of tokio",
+            with_tokio,
+            &["-c", "16", "-s", "64K"],
+        ),
         work("connect, a line, close", "<= 1.12", floor, &["-c", "16", "--churn"]),
     ]
 }
