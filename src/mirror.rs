@@ -11,9 +11,9 @@ use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice
 
 use crate::stream::{Reflected, Then};
 
-/// The pipe takes references to buffers, not bytes; 16 of them (the default) can be too few for one read.
-/// What an unprivileged process may ask for (`fs.pipe-max-size`).
-const PIPE_BYTES: usize = 1 << 20;
+/// The pipe takes references to buffers, one a page of this: 16 of them (the default) can be too few for one read,
+/// and of very many each is cold when its turn comes.
+const PIPE_BYTES: usize = 128 << 10;
 
 /// The pipe, one for all connections. It is empty whenever nothing is being reflected.
 #[derive(Debug)]
