@@ -10,6 +10,7 @@
 mod chat;
 mod console;
 mod echo;
+mod plot;
 mod programs;
 mod table;
 
@@ -49,6 +50,9 @@ fn main() -> io::Result<()> {
                 table.note(&work, kind, figure);
             }
         }
+    }
+    if let Ok(path) = std::env::var("PLOT") {
+        plot::write(&path, &table.charts())?;
     }
     table.print(&programs, &mut io::stdout())
 }

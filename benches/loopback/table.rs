@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::time::Instant;
 
+use crate::plot::Chart;
 use crate::programs::{Kind, Programs, Role};
 
 /// One run of one program.
@@ -67,6 +68,19 @@ impl Table {
             Some((_, figures)) => figures.push(figure),
             None => row.runs.push((kind, vec![figure])),
         }
+    }
+
+    /// What the chats in which all talk delivered, for a picture.
+    pub fn charts(&self) -> Vec<Chart> {
+        let rows = self.rows.iter().filter(|row| row.name.ends_with("all talking"));
+        rows.map(|row| {
+            let bars = row.runs.iter().map(|(kind, figures)| {
+                let per_second = median(figures.iter().map(|figure| figure.per_second));
+                (format!("{kind:?}").to_lowercase(), per_second)
+            });
+            (format!("{}: deliveries a second (log scale)", row.name), bars.collect())
+        })
+        .collect()
     }
 
     /// Prints everything as Markdown.
@@ -141,7 +155,8 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn short(number: f64) -> String {
+/// A number as people read it.
+pub fn short(number: f64) -> String {
     match number {
         1e6.. => format!("{:.2}M", number / 1e6),
         1e4.. => format!("{:.0}k", number / 1e3),
