@@ -23,7 +23,8 @@ pub trait App {
     }
 
     /// Whether all that `received` does is to send each frame back to where it came from. Where much comes at a
-    /// time, the engine then does that by itself, for less, and `received` is not called. Asked once, at the start.
+    /// time, the engine then does that by itself, for less, and `received` is not called. It counts where the
+    /// framing is raw: the frames of lines are not all that came. Asked once, at the start.
     fn only_returns(&self) -> bool {
         false
     }

@@ -439,8 +439,9 @@ impl Conn {
             Stage::Over(_) | Stage::Dialing | Stage::Broken(_) => return None,
             Stage::Parting(parting) => {
                 if let Some(fin_at) = parting.fin_at {
-                    // Where nothing was said either way for long enough already, nothing is under way that
-                    // a reset could destroy.
+                    // Where nothing was said either way for long enough already, nobody is waited for: an
+                    // end would otherwise take so long wherever a peer stays. What the system still holds
+                    // for one that has stood still all this time is lost if it then says something.
                     let quiet_at = self.heard_at.max(self.took_at) + limits.linger_silence;
                     at(quiet_at.max(fin_at).min(fin_at + limits.linger_max), Due::LingerOver);
                 }

@@ -12,7 +12,7 @@ use std::mem;
 use crate::app::{App, Brakes};
 use crate::board::{Board, Running};
 use crate::conn::{Conn, Due, FlushEnd, Inbound, Outbound, Peer, Stage};
-use crate::framing::{self, End, Frame};
+use crate::framing::{self, End, Frame, Framing};
 use crate::reason::Reason;
 use crate::stream::Stream;
 use reading::{hand_over_tail, is_never_held};
@@ -73,7 +73,7 @@ impl<S: Stream> Pump<S> {
             scratch: vec![0; board.limits().read_budget_bytes].into_boxed_slice(),
             walk: Walk::Resting,
             brakes: app.brakes(),
-            mirror: app.only_returns().then(mirror),
+            mirror: (app.only_returns() && board.framing == Framing::Raw).then(mirror),
             tells_limits: app.tells_limits(),
         }
     }

@@ -8,7 +8,6 @@ use super::*;
 use crate::address::Address;
 use crate::board::{Dial, Sent};
 use crate::conn::ConnId;
-use crate::framing::{Frame, Framing};
 use crate::limits::Limits;
 use crate::stream::script::{Dial as Outcome, Get, Put, Scripted, Wire, script};
 

@@ -110,3 +110,22 @@ fn an_app_that_does_anything_else_sees_everything() {
 
     assert_eq!((far.wire.text(), far.wire.reflected_bytes()), (bulk(350), 0));
 }
+
+/// What stands in the tail has not gone back yet, and would be overtaken.
+#[test]
+fn lines_are_never_sent_back_unseen() {
+    let limits = Limits { read_budget_bytes: 100, reflect_bytes_min: 50, ..Limits::default() };
+    let mut rig = Rig::with(limits.clone(), Framing::Lines, Brakes::Itself);
+    rig.app.only_returns = true;
+    rig.on_received(|id, line, board| {
+        board.send_parts(id, &[line, b"\n"]);
+    });
+    let mut rig = Rig::of(limits, rig.app);
+    let far = rig.connect();
+    far.wire.reflects();
+
+    rig.says(&far, &format!("{}\n", bulk(350)));
+    rig.settle();
+
+    assert_eq!((far.wire.text(), far.wire.reflected_bytes()), (bulk(350) + "\n", 0));
+}
