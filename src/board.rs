@@ -7,6 +7,7 @@
 mod books;
 mod budget;
 mod engine;
+mod time;
 
 use std::net::IpAddr;
 
@@ -24,6 +25,10 @@ use crate::reason::Reason;
 use crate::roster::Roster;
 use crate::said::Said;
 use crate::stats::Stats;
+
+#[cfg(any(test, feature = "simulator"))]
+pub(crate) use time::LAPSE_MAX;
+pub(crate) use time::{Polled, Time, Told};
 
 /// What became of bytes given to `Board::send`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +112,7 @@ pub struct Board {
     pub(crate) framing: Framing,
     limits: Limits,
     pub(crate) stats: Stats,
-    pub(crate) now: Moment,
+    pub(crate) time: Time,
     pub(crate) running: Running,
     /// What all connections have in memory of their own; see `budget`.
     own_bytes: usize,
@@ -142,7 +147,7 @@ impl Board {
             framing: Framing::Lines,
             limits,
             stats: Stats::default(),
-            now: Moment::default(),
+            time: Time::default(),
             running: Running::On,
             own_bytes: 0,
             audience: 0,
@@ -250,7 +255,7 @@ impl Board {
             conn.outbound = Outbound::Finishing;
             self.audience -= 1;
         }
-        let fin_at = (conn.outbound == Outbound::Closed).then_some(self.now);
+        let fin_at = (conn.outbound == Outbound::Closed).then_some(self.time.listened());
         conn.stage = Stage::Parting(Box::new(Parting { why, fin_at, discarded_bytes: 0 }));
         if conn.readable && !conn.on_ready_list {
             // It was slow. Whatever it says from now on is thrown away: it might not read before it has
@@ -346,7 +351,7 @@ impl Board {
         if matches!(self.running, Running::Stopping(_)) {
             return;
         }
-        self.running = Running::Stopping(self.now + self.limits.drain_max);
+        self.running = Running::Stopping(self.time.listened() + self.limits.drain_max);
         for at in 0..self.roster.ids().len() {
             self.close(self.roster.ids()[at], Reason::Stopping);
         }
@@ -361,7 +366,7 @@ impl Board {
 
     /// The time, read once a turn.
     pub fn now(&self) -> Moment {
-        self.now
+        self.time.now()
     }
 
     /// The limits in force.

@@ -15,6 +15,7 @@ use crate::reason::Reason;
 use crate::said::{Hearing, Said};
 use crate::slow::Slow;
 use crate::stream::Stream;
+use crate::tail::Tail;
 
 /// Names a connection. Shown as `#serial`; serials count up from 1 and are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,6 +129,10 @@ pub(crate) struct Parting {
     pub discarded_bytes: usize,
 }
 
+/// A message without an ending that goes on and on is shown this many times as long after its first byte as a silence
+/// would have to last: a device that ends its lines in its own way, and talks all the time, is seen.
+const PART_SILENCES_MAX: u32 = 5;
+
 /// What reading brought.
 #[derive(Debug)]
 pub(crate) struct Fill {
@@ -182,7 +187,7 @@ pub(crate) struct Conn {
     pub inbound: Inbound,
     pub outbound: Outbound,
     /// The beginning of a line whose ending has not come yet.
-    pub tail: Vec<u8>,
+    pub tail: Tail,
     pub outbox: Outbox,
     /// What the board's sum has for it.
     pub accounted_bytes: usize,
@@ -224,7 +229,7 @@ impl Conn {
             stage,
             inbound: Inbound::Open,
             outbound: Outbound::Open,
-            tail: Vec::new(),
+            tail: Tail::default(),
             outbox: Outbox::default(),
             accounted_bytes: 0,
             hearing,
@@ -284,9 +289,9 @@ impl Conn {
         }
     }
 
-    /// What it has in memory of its own. Once it is over, the rest goes with the sweep.
+    /// What it has in memory of its own, spare room included. Once it is over, the rest goes with the sweep.
     pub fn own_bytes(&self) -> usize {
-        if self.is_over() { 0 } else { self.tail.len() + self.outbox.len() }
+        if self.is_over() { 0 } else { self.tail.held_bytes() + self.outbox.held_bytes() }
     }
 
     /// Notes that it said something that nobody is told.
@@ -447,10 +452,17 @@ impl Conn {
                 }
             }
             Stage::Open => {
-                if !self.tail.is_empty() && framing == Framing::Lines && self.inbound == Inbound::Open {
-                    let whole = framing::whole_chars(&self.tail) > 0;
-                    let after = if whole { limits.partial_after } else { limits.split_char_after };
-                    at(self.heard_at + after, Due::ShowPart);
+                if let Some(since) = self.tail.since()
+                    && framing == Framing::Lines
+                    && self.inbound == Inbound::Open
+                {
+                    let when = if framing::whole_chars(self.tail.bytes()) > 0 {
+                        let longest = limits.partial_after.saturating_mul(PART_SILENCES_MAX);
+                        (self.heard_at + limits.partial_after).min(since + longest)
+                    } else {
+                        self.heard_at + limits.split_char_after.max(limits.partial_after)
+                    };
+                    at(when, Due::ShowPart);
                 }
                 let said_at = self.heard_at.max(self.took_at);
                 if self.inbound == Inbound::Ended && self.outbound == Outbound::Open {

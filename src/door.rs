@@ -123,7 +123,7 @@ impl<L: Listen> Door<L> {
     ) {
         for at in 0..self.listeners.len() {
             if let Accepting::Retry(when) = self.listeners[at].1
-                && when > board.now
+                && when > board.time.listened()
             {
                 continue;
             }
@@ -144,16 +144,18 @@ impl<L: Listen> Door<L> {
                             gone += 1;
                             if gone == budget {
                                 // Whatever goes on there, it is not looked at without a pause.
-                                *accepting = Accepting::Retry(board.now + board.limits().accept_retry);
+                                *accepting =
+                                    Accepting::Retry(board.time.listened() + board.limits().accept_retry);
                             }
                         }
                         _ => {
-                            if self.warned_at.is_none_or(|at| board.now.since(at) >= WARN_EVERY) {
-                                self.warned_at = Some(board.now);
+                            if self.warned_at.is_none_or(|at| board.now().since(at) >= WARN_EVERY) {
+                                self.warned_at = Some(board.now());
                                 log::warn!("cannot accept: {error}; trying again when somebody leaves");
                             }
                             board.stats.accept_errors += 1;
-                            *accepting = Accepting::Retry(board.now + board.limits().accept_retry);
+                            *accepting =
+                                Accepting::Retry(board.time.listened() + board.limits().accept_retry);
                             break;
                         }
                     },

@@ -4,7 +4,7 @@
 use std::io;
 
 use crate::app::App;
-use crate::board::{Board, Dial, Running};
+use crate::board::{Board, Dial, Polled, Running};
 use crate::clock::Moment;
 use crate::door::{Door, Listen};
 use crate::limits::Limits;
@@ -31,6 +31,9 @@ pub(crate) trait Outside {
     /// The next piece of mail, if there is one.
     fn next_mail(&mut self) -> Option<Self::Mail>;
 }
+
+/// What a poller may tell of beside connections and listeners: mail, and a timer.
+const OTHER_SOURCES: usize = 2;
 
 type StreamOf<L> = <L as Listen>::Stream;
 
@@ -84,13 +87,15 @@ impl<L: Listen> Engine<L> {
         Rest::Until { deadline: self.next_deadline(), wake: self.board.wake }
     }
 
+    /// By the clock.
     fn next_deadline(&self) -> Option<Moment> {
         let stop = match self.board.running {
             Running::Stopping(at) => Some(at),
             Running::On | Running::Draining => None,
         };
         let retry = self.door.next_retry();
-        [retry, stop, self.board.deadlines.next()].into_iter().flatten().min()
+        let next = [retry, stop, self.board.deadlines.next()].into_iter().flatten().min();
+        next.map(|when| self.board.time.by_the_clock(when))
     }
 
     /// When accepting is tried again, where it failed.
@@ -99,9 +104,10 @@ impl<L: Listen> Engine<L> {
         self.door.next_retry()
     }
 
-    /// Begins a turn: this is the time until it ends.
-    pub fn begin_turn(&mut self, now: Moment) {
-        self.board.now = now;
+    /// Begins a turn: this is the time until it ends. What the poller told is noted next.
+    pub fn begin_turn(&mut self, now: Moment, polled: Polled) {
+        let sources = self.board.len() + self.door.listeners() + OTHER_SOURCES;
+        self.board.time.advance(now, polled, sources);
         self.board.wake = self.board.wake.filter(|wake| *wake > now);
     }
 

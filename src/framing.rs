@@ -129,6 +129,25 @@ pub fn whole_chars(bytes: &[u8]) -> usize {
     bytes.len()
 }
 
+/// How much of a message without an ending is shown when that has to be: all but a character that has only begun,
+/// which the next bytes may complete. Where what comes before it is no text, the last byte is no character either (the
+/// checksum of a Modbus frame often looks like the beginning of one); where nothing comes before it, it has had its
+/// longer wait.
+pub(crate) fn part_to_show(part: &[u8]) -> usize {
+    match whole_chars(part) {
+        0 => part.len(),
+        whole if is_text(&part[..whole]) => whole,
+        _ => part.len(),
+    }
+}
+
+/// Whether these bytes are UTF-8, and hold no control characters but those that terminals and their users send.
+fn is_text(bytes: &[u8]) -> bool {
+    const OF_TERMINALS: [u8; 5] = [0x07, 0x08, b'\t', b'\r', 0x1b];
+    let is_control = |byte: &u8| (*byte < 0x20 && !OF_TERMINALS.contains(byte)) || *byte == 0x7f;
+    std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(|byte| is_control(byte))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +196,22 @@ mod tests {
             (b"", 0),
         ] {
             assert_eq!(whole_chars(bytes), whole, "{bytes:x?}");
+        }
+    }
+
+    #[test]
+    fn a_part_is_shown_without_the_beginning_of_a_character_unless_it_is_no_text() {
+        for (part, shown) in [
+            (&b"abc"[..], 3),
+            (b"a\xe4\xbd", 1),
+            (b"\x1b[1mtemp\xc2", 8),
+            (b"\xe4\xbd", 2),
+            // Modbus: read two registers, and an answer whose checksum ends like a character begins.
+            (b"\x01\x03\x00\x00\x00\x02\xc4\x0b", 8),
+            (b"\x01\x03\x04\x00\x00\x00\x2a\x7b\xcd", 9),
+            (b"\xff\xfe\xc4", 3),
+        ] {
+            assert_eq!(part_to_show(part), shown, "{part:x?}");
         }
     }
 

@@ -45,6 +45,7 @@ mod slow;
 mod socket;
 mod stats;
 mod stream;
+mod tail;
 
 pub use address::{Address, Place};
 pub use app::{App, Brakes};

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+/// So much spare room is left to a queue that gets shorter; beyond it the memory is given back.
+const SPARE_BYTES: usize = 4 << 10;
+
 /// A connection's own queue. It owns no memory while it is empty, and is a pointer then: most of a
 /// server's connections have nothing queued.
 #[derive(Debug, Default)]
@@ -15,6 +18,11 @@ impl Outbox {
     /// Bytes still to be sent.
     pub fn len(&self) -> usize {
         self.bytes.as_ref().map_or(0, |bytes| bytes.len())
+    }
+
+    /// What it has in memory, spare room included.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes.as_ref().map_or(0, |bytes| bytes.capacity())
     }
 
     /// Whether nothing is left to be sent.
@@ -53,6 +61,10 @@ impl Outbox {
             return all;
         }
         bytes.drain(..count);
+        // Three quarters of what was moved here are gone by then, so moving the rest costs little for each byte.
+        if bytes.capacity() > 4 * bytes.len() + SPARE_BYTES {
+            bytes.shrink_to(2 * bytes.len());
+        }
         count
     }
 }
@@ -86,6 +98,20 @@ mod tests {
         assert_eq!(content(&outbox), b"hello world!");
         outbox.put_back(b"");
         assert_eq!(outbox.len(), 12);
+    }
+
+    #[test]
+    fn a_queue_that_gets_shorter_gives_its_memory_back_and_keeps_its_bytes() {
+        let mut outbox = Outbox::default();
+        let bytes: Vec<u8> = (0..100_000).map(|number| number as u8).collect();
+        outbox.push(&bytes);
+
+        for at in (0..100_000).step_by(1000) {
+            assert_eq!(content(&outbox), &bytes[at..]);
+            let most = 4 * outbox.len() + SPARE_BYTES;
+            assert!(outbox.held_bytes() <= most, "{} of {most} bytes are held", outbox.held_bytes());
+            outbox.sent(1000);
+        }
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl<S: Stream> Pump<S> {
         !can_read && !can_write && board.over.is_empty() && board.dials.is_empty() && !board.wants_turn
     }
 
-    /// Does what there is to do, within the budgets. `board.now` was set before.
+    /// Does what there is to do, within the budgets. `board.time` was advanced before.
     pub fn turn<A: App>(&mut self, board: &mut Board, app: &mut A) {
         board.stats.turns += 1;
         board.wants_turn = false;
@@ -169,10 +169,17 @@ impl<S: Stream> Pump<S> {
         self.brakes
     }
 
+    /// Judges whoever is due by now. Everybody who said something by then has been read; whoever has room again is
+    /// flushed first.
     fn keep_deadlines<A: App>(&mut self, board: &mut Board, app: &mut A) {
+        let judged_until = board.time.noted_until();
+        if board.deadlines.next().is_none_or(|when| when > judged_until) {
+            return;
+        }
+        self.flush_dirty(board);
         // What is armed again meanwhile waits for the next turn, even if a limit of zero makes it due.
         for _ in 0..board.deadlines.len() {
-            let Some((when, id)) = board.deadlines.pop_due(board.now) else { return };
+            let Some((when, id)) = board.deadlines.pop_due(judged_until) else { return };
             let Some(conn) = board.conns.get_mut(id.key as usize) else { continue };
             // An earlier deadline has superseded this one, or its owner has gone.
             if conn.id != id || conn.alarm != Some(when) {
@@ -181,7 +188,7 @@ impl<S: Stream> Pump<S> {
             conn.alarm = None;
             let due = board.conns[id.key as usize].next_due(board.limits(), board.framing);
             if let Some((when, due)) = due
-                && when <= board.now
+                && when <= judged_until
             {
                 self.act(due, id.key, board, app);
             }
@@ -197,13 +204,13 @@ impl<S: Stream> Pump<S> {
         // wait in the kernel.
         let unread = conn.readable || held;
         match due {
-            Due::ShowPart | Due::IdleOver if unread => conn.heard_at = board.now,
+            Due::ShowPart | Due::IdleOver if unread => {
+                conn.heard_at = board.time.listened();
+                conn.tail.begins_at(board.time.listened());
+            }
             Due::ShowPart => {
-                let whole = match framing::whole_chars(&conn.tail) {
-                    0 => usize::MAX,
-                    whole => whole,
-                };
-                hand_over_tail(key, whole, End::Silence, board, app);
+                let bytes = framing::part_to_show(conn.tail.bytes());
+                hand_over_tail(key, bytes, End::Silence, board, app);
             }
             Due::HalfOpenOver => {
                 let limit = board.limits().half_open_max;
@@ -339,7 +346,7 @@ impl<S: Stream> Pump<S> {
 
     fn stop_if_due(&mut self, board: &mut Board) {
         if let Running::Stopping(at) = board.running
-            && at <= board.now
+            && at <= board.time.noted_until()
         {
             board.hang_up_all(|| Reason::Stopping);
         }
@@ -353,7 +360,7 @@ impl<S: Stream> Pump<S> {
             let id = conn.id;
             let Stage::Over(ending) = &mut conn.stage else { continue };
             let why = mem::replace(&mut ending.why, Reason::Finished);
-            let begun = mem::take(&mut conn.tail);
+            let begun = conn.tail.take();
             if !begun.is_empty() {
                 // It was cut short while it said this.
                 board.stats.frames += 1;

@@ -14,16 +14,19 @@
 //! Steps 2 to 9 are the engine's (and 6 to 9 the pump's), so that the simulator drives them too.
 
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ipnet::IpNet;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use signal_hook::consts::SIGCONT;
 
 use crate::address::Address;
 use crate::alarm::Alarm;
 use crate::app::App;
-use crate::board::{Board, Dial};
-use crate::clock::Clock;
+use crate::board::{Board, Dial, Polled, Told};
+use crate::clock::{Clock, Moment};
 use crate::door::Door;
 use crate::engine::{Engine, Outside, Rest};
 use crate::limits::Limits;
@@ -104,16 +107,19 @@ impl<M: Send + 'static> Reactor<M> {
     pub fn run<A: App<Message = M>>(self, mut app: A) -> io::Result<A> {
         let Reactor { mut poll, clock, door, letters, board } = self;
         let mut engine = Engine::new(board, door, &app, Mirror::new);
+        let continued = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGCONT, continued.clone())?;
         let mut alarm = None;
         let mut events = Events::with_capacity(EVENTS_MAX);
         while !engine.has_ended() {
-            let timeout = time_to_sleep(engine.rest(), &clock, &mut alarm, poll.registry())?;
-            match poll.poll(&mut events, timeout) {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            let (asked_at, timeout) = time_to_sleep(&engine, &clock, &mut alarm, poll.registry())?;
+            let told = match poll.poll(&mut events, timeout) {
+                Ok(()) => told(&events),
+                Err(error) if error.kind() == ErrorKind::Interrupted => Told::Nothing,
                 Err(error) => return Err(error),
-            }
-            engine.begin_turn(clock.now());
+            };
+            let was_stopped = continued.load(Ordering::Relaxed) && continued.swap(false, Ordering::Relaxed);
+            engine.begin_turn(clock.now(), Polled { asked_at, timeout, told, was_stopped });
             for event in &events {
                 match event.token() {
                     MAILBOX => engine.note_mail(),
@@ -161,19 +167,22 @@ impl<M> Outside for System<'_, M> {
     }
 }
 
-/// How long the poller may sleep: not at all, for a while, or for ever. Sets the alarm, which is made when
-/// an App first asks for it, where a whole millisecond would be too coarse.
+/// How long the poller may sleep from when on: not at all, for a while, or for ever. Sets the alarm, which is made
+/// when an App first asks for it, where a whole millisecond would be too coarse.
 fn time_to_sleep(
-    rest: Rest,
+    engine: &Engine<Listener>,
     clock: &Clock,
     alarm: &mut Option<Alarm>,
     registry: &Registry,
-) -> io::Result<Option<Duration>> {
-    let Rest::Until { deadline, wake } = rest else { return Ok(Some(Duration::ZERO)) };
+) -> io::Result<(Moment, Option<Duration>)> {
+    let Rest::Until { deadline, wake } = engine.rest() else {
+        // Where there is always something to do, the clock is read once a turn.
+        return Ok((engine.board.now(), Some(Duration::ZERO)));
+    };
     let now = clock.now();
     if let Some(wake) = wake {
         if wake <= now {
-            return Ok(Some(Duration::ZERO));
+            return Ok((now, Some(Duration::ZERO)));
         }
         let alarm = match alarm {
             Some(alarm) => alarm,
@@ -181,7 +190,12 @@ fn time_to_sleep(
         };
         alarm.set(wake, now)?;
     }
-    Ok(deadline.map(|when| when.since(now)))
+    Ok((now, deadline.map(|when| when.since(now))))
+}
+
+fn told(events: &Events) -> Told {
+    let count = events.iter().count();
+    if count < EVENTS_MAX { Told::All } else { Told::Full(count) }
 }
 
 fn readiness(event: &mio::event::Event) -> Readiness {

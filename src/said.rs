@@ -12,6 +12,10 @@ use crate::limits::Limits;
 /// Own pieces looked at for one write; a speaker with more unheard ones gets the rest with the next.
 const OWN_PIECES_MAX: usize = 16;
 
+/// Spare room that the log may keep.
+const KEPT_BYTES: usize = 1 << 20;
+const KEPT_PIECES: usize = 16 << 10;
+
 /// The shared log.
 #[derive(Debug)]
 pub struct Said {
@@ -71,6 +75,27 @@ impl Said {
     /// Bytes kept in memory, for all receivers together.
     pub fn kept_bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// What it has in memory, spare room included. Once all have heard all, the room is kept for the next turn, and
+    /// is nobody's.
+    pub fn held_bytes(&self) -> usize {
+        if self.bytes.is_empty() {
+            return 0;
+        }
+        self.bytes.capacity() + self.pieces.capacity() * size_of::<Piece>()
+    }
+
+    /// What it would have in memory if it were kept from this position on, without spare room.
+    pub fn held_bytes_from(&self, position: u64) -> usize {
+        let pieces = self.pieces.len() - self.pieces.partition_point(|piece| piece.to <= position);
+        (self.end() - position.max(self.start)) as usize + pieces * size_of::<Piece>()
+    }
+
+    /// Gives spare room back.
+    pub fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+        self.pieces.shrink_to_fit();
     }
 
     /// The hearing of a newcomer, who is told only what is said from now on.
@@ -197,14 +222,20 @@ impl Said {
         if count == self.bytes.len() as u64 {
             self.bytes.clear();
             // Kept for the next turn, unless a burst has made it large.
-            self.bytes.shrink_to(1 << 20);
+            self.bytes.shrink_to(KEPT_BYTES);
         } else {
             self.bytes.drain(..count as usize);
+            if self.bytes.capacity() > 4 * self.bytes.len() + KEPT_BYTES {
+                self.bytes.shrink_to(2 * self.bytes.len());
+            }
         }
         self.start += count;
         while self.pieces.front().is_some_and(|piece| piece.to <= self.start) {
             self.pieces.pop_front();
             self.first_piece += 1;
+        }
+        if self.pieces.capacity() > 4 * self.pieces.len() + KEPT_PIECES {
+            self.pieces.shrink_to(2 * self.pieces.len());
         }
     }
 

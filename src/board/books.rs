@@ -16,7 +16,11 @@ impl Board {
         assert!(self.buffered_bytes() <= self.limits.buffers_bytes_max, "the budget of all buffers");
         for (key, conn) in &self.conns {
             assert_eq!(conn.id.key as usize, key, "{}: its place in the slab", conn.id);
-            assert!(conn.tail.len() <= self.limits.line_bytes_max, "{}: its unfinished line", conn.id);
+            assert!(
+                conn.tail.bytes().len() <= self.limits.line_bytes_max,
+                "{}: its unfinished line",
+                conn.id
+            );
             let is_queued = conn.is_over() == self.over.contains(&conn.id.key);
             assert!(is_queued, "{}: on the list of those that ended, or not", conn.id);
         }

@@ -1,6 +1,6 @@
 //! What all connections together have in memory, and what is done when that is too much.
 //!
-//! What a connection has of its own (its outbox and its unfinished line) is summed up in one place,
+//! What a connection has of its own (its outbox and its unfinished line, spare room included) is summed up in one place,
 //! `account`, which is called after every change of either. What was said to many is kept once and
 //! counts once here, while on each connection all that it has not heard counts as queued.
 
@@ -28,11 +28,15 @@ impl Board {
 
     /// What all connections have in memory.
     pub fn buffered_bytes(&self) -> usize {
-        self.own_bytes + self.said.kept_bytes()
+        self.own_bytes + self.said.held_bytes()
     }
 
     /// Drops those with the most, if all together have too much.
     pub(crate) fn keep_budget(&mut self) {
+        if self.buffered_bytes() <= self.limits.buffers_bytes_max {
+            return;
+        }
+        self.said.shrink();
         if self.buffered_bytes() <= self.limits.buffers_bytes_max {
             return;
         }
@@ -47,9 +51,10 @@ impl Board {
         }
         let mut own_bytes = self.own_bytes;
         for (at, holder) in holders.iter().enumerate() {
-            let shared_bytes = (self.said.end() - kept_from[at]) as usize;
+            let shared_bytes = self.said.held_bytes_from(kept_from[at]);
             if own_bytes + shared_bytes <= goal || holder.holds_bytes == 0 {
                 self.said.forget_before(kept_from[at]);
+                self.said.shrink();
                 return;
             }
             own_bytes -= holder.own_bytes;
@@ -63,7 +68,7 @@ impl Board {
         conns
             .map(|conn| Holder {
                 id: conn.id,
-                holds_bytes: conn.tail.len() + conn.queued_bytes(&self.said),
+                holds_bytes: conn.own_bytes() + conn.queued_bytes(&self.said) - conn.outbox.len(),
                 own_bytes: conn.own_bytes(),
                 heard: conn.may_be_sent().then(|| self.said.position(&conn.hearing)),
             })

@@ -48,7 +48,7 @@ impl Board {
         conn.stage = Stage::Open;
         conn.writable = true;
         conn.hearing = self.said.newcomer();
-        (conn.heard_at, conn.took_at) = (self.now, self.now);
+        (conn.heard_at, conn.took_at) = (self.time.listened(), self.time.listened());
         self.audience += 1;
     }
 
@@ -57,7 +57,7 @@ impl Board {
         let conn = &mut self.conns[key as usize];
         conn.outbound = Outbound::Closed;
         if let Stage::Parting(parting) = &mut conn.stage {
-            parting.fin_at = Some(self.now);
+            parting.fin_at = Some(self.time.listened());
         }
         if conn.inbound == Inbound::Ended {
             let id = conn.id;
@@ -95,7 +95,7 @@ impl Board {
         let key = key.expect("descriptors are ints, so there are fewer connections than 2^31");
         let id = ConnId { serial: self.last_serial, key };
         let hearing = self.said.newcomer();
-        let conn = Conn::new(id, peer, stage, hearing, self.now);
+        let conn = Conn::new(id, peer, stage, hearing, self.time.listened());
         self.audience += usize::from(conn.may_be_sent());
         self.conns.insert(conn);
         self.roster.add(id);
@@ -153,7 +153,7 @@ impl Board {
         self.account(key);
         let conn = &mut self.conns[key as usize];
         if taken_bytes > 0 {
-            conn.took_at = self.now;
+            conn.took_at = self.time.listened();
         }
         let lagging = conn.may_be_sent() && self.said.is_behind(&conn.hearing);
         if lagging != conn.lagging {
@@ -172,7 +172,7 @@ impl Board {
             self.drop_slow(key);
             return;
         }
-        let (now, braked) = (self.now, conn.brakes());
+        let (now, braked) = (self.time.listened(), conn.brakes());
         let slow = conn.slow.get_or_insert_with(|| Box::new(Slow::new(now)));
         let was_high = slow.is_over_high();
         slow.note(taken_bytes, queued_bytes, now, &self.limits);
@@ -191,7 +191,7 @@ impl Board {
         let id = conn.id;
         let braked = conn.brakes();
         let Some(slow) = &mut conn.slow else { return };
-        let verdict = slow.check(self.now, &self.limits);
+        let verdict = slow.check(self.time.listened(), &self.limits);
         self.count_brake(key, braked);
         let why = match verdict {
             Verdict::Patience => return,

@@ -339,7 +339,7 @@ fn a_part_is_shown_after_a_silence_and_a_split_character_after_a_longer_one() {
     conn.heard_at = at(1000);
 
     let dues = [&b"par"[..], b"par\xe4", b"\xe4\xbd"].map(|tail| {
-        conn.tail = tail.to_vec();
+        conn.tail.put(tail.to_vec(), at(900));
         due(&conn, &limits)
     });
 
@@ -348,9 +348,20 @@ fn a_part_is_shown_after_a_silence_and_a_split_character_after_a_longer_one() {
 }
 
 #[test]
+fn a_part_that_goes_on_and_on_is_shown_a_second_after_its_first_byte() {
+    let mut conn = conn(&Said::default());
+    conn.tail.put(b"23.4\r23.5\r".to_vec(), at(100));
+    conn.heard_at = at(1050);
+
+    let next = due(&conn, &Limits::default());
+
+    assert_eq!(next, Some((at(1100), Due::ShowPart)));
+}
+
+#[test]
 fn raw_bytes_have_no_part_that_could_be_shown() {
     let mut conn = conn(&Said::default());
-    conn.tail = b"never".to_vec();
+    conn.tail.put(b"never".to_vec(), at(0));
 
     let next = conn.next_due(&Limits::default(), Framing::Raw);
 
@@ -408,7 +419,7 @@ fn what_is_over_broken_or_being_dialled_waits_for_no_time() {
     let dues = [Stage::Over(Box::new(over)), Stage::Broken(Box::new(Reason::Finished)), Stage::Dialing].map(
         |stage| {
             let mut conn = conn(&Said::default());
-            conn.tail = b"tail".to_vec();
+            conn.tail.put(b"tail".to_vec(), at(0));
             conn.stage = stage;
             due(&conn, &limits)
         },
@@ -421,7 +432,7 @@ fn what_is_over_broken_or_being_dialled_waits_for_no_time() {
 fn the_earliest_of_several_deadlines_comes_first() {
     let limits = Limits { idle_max: Some(Duration::from_millis(100)), ..Limits::default() };
     let mut conn = conn(&Said::default());
-    conn.tail = b"part".to_vec();
+    conn.tail.put(b"part".to_vec(), at(0));
     conn.slow = Some(Box::new(Slow::new(at(0))));
 
     let next = due(&conn, &limits);

@@ -104,7 +104,7 @@ impl<S: Stream> Pump<S> {
         let fill = conn.fill(stream, &mut self.scratch);
         conn.is_bulk = fill.bytes >= bulk_bytes;
         if fill.bytes > 0 {
-            conn.heard_at = board.now;
+            conn.heard_at = board.time.listened();
             board.stats.rx_bytes += fill.bytes as u64;
             let scratch = mem::take(&mut self.scratch);
             let fresh = &scratch[..fill.bytes];
@@ -172,7 +172,7 @@ impl<S: Stream> Pump<S> {
                 conn.is_bulk = read == 0 || read >= bytes_min;
                 conn.readable = !matches!(then, Then::Drained);
                 conn.writable = !matches!(then, Then::Blocked | Then::Broken(_));
-                conn.reflected(read, written, &self.scratch[..kept], board.now);
+                conn.reflected(read, written, &self.scratch[..kept], board.time.listened());
                 let (id, more) = (conn.id, conn.readable);
                 board.stats.rx_bytes += read as u64;
                 board.stats.tx_bytes += written as u64;
@@ -211,24 +211,25 @@ fn hand_over<A: App>(key: u32, fresh: &[u8], board: &mut Board, app: &mut A) {
         return board.discard(key, fresh.len());
     }
     let id = conn.id;
-    let mut tail = mem::take(&mut conn.tail);
+    let now = board.time.listened();
+    let mut since = conn.tail.since().unwrap_or(now);
+    let mut tail = conn.tail.take();
     match board.framing {
         Framing::Raw => hand_over_frame(id, Frame { bytes: fresh, end: End::Read }, board, app),
         Framing::Lines => {
             let line_bytes_max = board.limits().line_bytes_max;
             framing::cut_lines(&mut tail, fresh, line_bytes_max, |frame| {
+                since = now;
                 hand_over_frame(id, frame, board, app);
             });
         }
     }
-    if !tail.is_empty() {
-        // Nothing frees a key within the turn, so it is still the same connection.
-        let conn = &mut board.conns[key as usize];
-        if conn.is_heard() {
-            conn.tail = tail;
-        } else {
-            board.discard(key, tail.len());
-        }
+    // Nothing frees a key within the turn, so it is still the same connection.
+    let conn = &mut board.conns[key as usize];
+    if conn.is_heard() {
+        conn.tail.put(tail, since);
+    } else if !tail.is_empty() {
+        board.discard(key, tail.len());
     }
 }
 
@@ -240,8 +241,9 @@ pub(super) fn hand_over_tail<A: App>(key: u32, bytes_max: usize, end: End, board
         // The sweep hands over what one that is being closed had begun to say.
         return;
     }
-    let mut part = mem::take(&mut conn.tail);
-    conn.tail = part.split_off(bytes_max.min(part.len()));
+    let mut part = conn.tail.take();
+    let rest = part.split_off(bytes_max.min(part.len()));
+    conn.tail.put(rest, board.time.listened());
     board.account(key);
     hand_over_frame(id, Frame { bytes: &part, end }, board, app);
 }
@@ -267,7 +269,7 @@ fn inbound_ended<A: App>(key: u32, board: &mut Board, app: &mut A) {
     let id = conn.id;
     conn.inbound = Inbound::Ended;
     // Its FIN is the last thing it said; how long our side stays open is counted from here.
-    conn.heard_at = board.now;
+    conn.heard_at = board.time.listened();
     if matches!(conn.stage, Stage::Open) {
         app.ended(id, board);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::address::Address;
-use crate::board::{Dial, Sent};
+use crate::board::{Dial, Polled, Sent, Told};
 use crate::conn::ConnId;
 use crate::limits::Limits;
 use crate::stream::script::{Dial as Outcome, Get, Put, Scripted, Wire, script};
@@ -17,6 +17,7 @@ mod closing;
 mod half_close;
 mod hearing;
 mod ids;
+mod lapses;
 mod reactions;
 mod reflecting;
 mod slow_readers;
@@ -224,7 +225,8 @@ impl Rig {
     fn settle(&mut self) {
         for _ in 0..1000 {
             self.turn();
-            let is_due = self.board.deadlines.next().is_some_and(|when| when <= self.board.now);
+            let is_due =
+                self.board.deadlines.next().is_some_and(|when| when <= self.board.time.noted_until());
             if self.pump.is_idle(&self.board) && !is_due {
                 return;
             }
@@ -234,8 +236,16 @@ impl Rig {
 
     /// Lets time pass and does what it brings.
     fn pass(&mut self, ms: u64) {
-        self.board.now = self.board.now + Duration::from_millis(ms);
+        self.board.time.pass(Duration::from_millis(ms));
         self.settle();
+    }
+
+    /// Lets time pass in which the loop does not run; then the poller has told everything.
+    fn lapse(&mut self, ms: u64) {
+        let asked_at = self.board.now();
+        let now = asked_at + Duration::from_millis(ms);
+        let polled = Polled { asked_at, timeout: Some(Duration::ZERO), told: Told::All, was_stopped: true };
+        self.board.time.advance(now, polled, 0);
     }
 
     /// What the App was told since the last time.

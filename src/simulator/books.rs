@@ -1,11 +1,13 @@
 //! What holds after each turn, whatever the App does. Where it can, it asks the simulated system for the truth
 //! instead of the engine.
 
-use super::net::{Net, SimListener};
+use super::net::{Awake, Kernel, Net, SimListener};
 use crate::app::Brakes;
 use crate::clock::Moment;
-use crate::conn::{Inbound, Stage};
+use crate::conn::{ConnId, Inbound, Stage};
 use crate::engine::Engine;
+use crate::limits::Limits;
+use crate::reason::Reason;
 
 /// The books of engine and system, against each other.
 pub(super) fn check(engine: &Engine<SimListener>, net: &Net) {
@@ -66,6 +68,7 @@ pub(super) fn check_deadlines(engine: &Engine<SimListener>, next: Option<Moment>
     let board = &engine.board;
     for (_, conn) in &board.conns {
         if let Some((when, due)) = conn.next_due(board.limits(), board.framing) {
+            let when = board.time.by_the_clock(when);
             assert!(
                 next.is_some_and(|next| next <= when),
                 "{}: {due:?} is due, and nothing wakes for it",
@@ -75,17 +78,51 @@ pub(super) fn check_deadlines(engine: &Engine<SimListener>, next: Option<Moment>
     }
 }
 
+/// Nobody is dropped for taking nothing while nothing could be written to it: the time in which the engine was
+/// stopped does not count.
+pub(super) fn check_stall(id: ConnId, why: &Reason, kernel: &Kernel, number: usize, limits: &Limits) {
+    if matches!(why, Reason::ReadsNothing(_)) {
+        let stall = kernel.awake().awake_since(kernel.sockets[number].wrote_at);
+        assert!(stall >= limits.write_stall_max, "{id}: {why}, and it took something {stall:?} ago");
+    }
+}
+
 /// How far each connection had come before a turn.
 pub(super) struct Reach {
     read_and_written: Vec<(u64, u64)>,
     accepted: u64,
+    /// Those that were not being closed, and when something was last read or written.
+    open: Vec<(ConnId, Awake)>,
 }
 
 impl Reach {
-    pub fn of(net: &Net) -> Reach {
-        let sockets = &net.look().sockets;
+    pub fn of(engine: &Engine<SimListener>, net: &Net) -> Reach {
+        let kernel = net.look();
+        let sockets = &kernel.sockets;
         let read_and_written = sockets.iter().map(|sock| (sock.read_bytes, sock.written_bytes)).collect();
-        Reach { read_and_written, accepted: net.look().accepted }
+        let open = engine.pump.streams().map(|key| &engine.board.conns[key]);
+        let open = open.filter(|conn| matches!(conn.stage, Stage::Open));
+        let open = open.map(|conn| (conn.id, sockets[kernel.number_of(conn.id.key)].moved_at)).collect();
+        Reach { read_and_written, accepted: kernel.accepted, open }
+    }
+
+    /// Nobody is closed for a silence that nobody listened to: it was long enough without the time in which the
+    /// engine was stopped, and nothing that came before the poller was asked waits to be read.
+    pub fn check_silences(&self, engine: &Engine<SimListener>, net: &Net) {
+        let kernel = net.look();
+        for (id, moved_at) in &self.open {
+            let conn = engine.board.conns.get(id.key as usize).filter(|conn| conn.id == *id);
+            let Some(Stage::Parting(parting)) = conn.map(|conn| &conn.stage) else { continue };
+            let why = &parting.why;
+            let (Reason::Idle(silence_min) | Reason::HalfOpen(silence_min)) = why else { continue };
+            let silence = kernel.awake().awake_since(*moved_at);
+            assert!(silence >= *silence_min, "{id}: {why}, and something was said {silence:?} ago");
+            let number = kernel.number_of(id.key);
+            let sock = &kernel.sockets[number];
+            let read = sock.read_bytes - self.read_and_written[number].0;
+            let is_unread = !sock.inbox_is_empty() && !kernel.is_news(sock);
+            assert!(read == 0 && !is_unread, "{id}: {why}, and what it had said was not heard");
+        }
     }
 
     /// A turn does so much and no more: for each connection one read budget, and one write budget for each of

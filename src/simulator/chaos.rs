@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
+use super::books;
 use super::dice::Dice;
 use super::far::Far;
-use super::net::{Net, Sabotage, Terms};
+use super::net::{Awake, Net, Sabotage, Terms};
 use super::world::{World, small_limits};
 use crate::address::Address;
 use crate::app::{App, Brakes};
@@ -33,6 +34,8 @@ struct Account {
     /// Why it was closed, and what was queued for it then.
     closed: Option<(&'static str, usize)>,
     rx_bytes: u64,
+    /// Since when more was queued for it than the soft limit, after each turn.
+    over_soft_since: Option<Awake>,
 }
 
 struct Chaos {
@@ -138,8 +141,16 @@ impl App for Chaos {
     fn opened(&mut self, id: ConnId, board: &mut Board) {
         self.dialed.retain(|dialed| *dialed != id);
         let sock = self.net.look().number_of(id.key);
-        let account =
-            Account { id, sock, heard: Vec::new(), owed: Vec::new(), ended: 0, closed: None, rx_bytes: 0 };
+        let account = Account {
+            id,
+            sock,
+            heard: Vec::new(),
+            owed: Vec::new(),
+            ended: 0,
+            closed: None,
+            rx_bytes: 0,
+            over_soft_since: None,
+        };
         assert!(self.accounts.insert(id.serial(), account).is_none(), "{id} was opened twice");
         self.opened.push(id);
         self.react(id, board);
@@ -148,9 +159,16 @@ impl App for Chaos {
     fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
         let account = self.account(id);
         assert!(account.closed.is_none() && account.ended == 0, "{id} was heard after its end");
+        let number = account.sock;
         account.heard.extend_from_slice(frame.bytes);
         if frame.end == End::Newline {
             account.heard.push(b'\n');
+        }
+        if frame.end == End::Silence {
+            let kernel = self.net.look();
+            let sock = &kernel.sockets[number];
+            let goes_on = !sock.inbox_is_empty() && !kernel.is_news(sock);
+            assert!(!goes_on, "{id}: a part was shown, and more of it was here");
         }
         self.react(id, board);
     }
@@ -176,6 +194,15 @@ impl App for Chaos {
         let account = self.account(id);
         assert_eq!(account.closed.replace((why.code(), queued)), None, "{id} was closed once");
         account.rx_bytes = rx_bytes;
+        let (sock, over_soft_since) = (account.sock, account.over_soft_since);
+        let kernel = self.net.look();
+        books::check_stall(id, why, &kernel, sock, board.limits());
+        if matches!(why, Reason::ReadsTooSlowly(_)) {
+            let since = over_soft_since.unwrap_or_else(|| panic!("{id} was not over the soft limit"));
+            let over = kernel.awake().awake_since(since);
+            assert!(over >= board.limits().outbox_soft_max, "{id}: over the soft limit for {over:?}");
+        }
+        drop(kernel);
         self.react(id, board);
     }
 
@@ -241,6 +268,7 @@ pub(super) fn run(dice: &Dice, sabotage: Sabotage, steps: &mut usize) {
         }
         world.turn(Duration::from_millis(dice.pick(&[0, 0, 1, 50, 250, 1100, 4000])));
         check_accounts(&world);
+        note_soft_limits(&mut world);
         *steps = world.steps;
     }
     world.app.calm = true;
@@ -250,6 +278,17 @@ pub(super) fn run(dice: &Dice, sabotage: Sabotage, steps: &mut usize) {
     *steps = world.steps;
     check_accounts(&world);
     check_end(&world);
+}
+
+/// Writes down since when each is over the soft limit of its queue.
+fn note_soft_limits(world: &mut World<Chaos>) {
+    let World { engine, app, net, .. } = world;
+    let awake = net.look().awake();
+    for account in app.accounts.values_mut() {
+        let queued = engine.board.view(account.id).map_or(0, |view| view.queued_bytes);
+        let is_over = queued > engine.board.limits().outbox_soft_bytes;
+        account.over_soft_since = is_over.then(|| account.over_soft_since.unwrap_or(awake));
+    }
 }
 
 /// What the App heard and was promised, against what the far ends said and were sent.
@@ -264,7 +303,7 @@ fn check_accounts(world: &World<Chaos>) {
         let sock = &kernel.sockets[account.sock];
         let record = sock.record.as_deref().unwrap_or_else(|| panic!("this system keeps records"));
         let rx_bytes = conn.map_or(account.rx_bytes, |conn| conn.rx_bytes) as usize;
-        let tail: &[u8] = conn.map_or(&[], |conn| &conn.tail);
+        let tail: &[u8] = conn.map_or(&[], |conn| conn.tail.bytes());
         assert_eq!(rx_bytes as u64, sock.read_bytes, "{id}: bytes read");
 
         let kept = [account.heard.as_slice(), tail].concat();
@@ -317,7 +356,7 @@ fn check_end(world: &World<Chaos>) {
         // What was promised arrives, unless the far end itself broke the connection, or took so long over it
         // that the closing had to come to its end.
         let since = |moment| sock.closed_at.map_or(Duration::ZERO, |closed| closed.since(moment));
-        let lingered_out = since(sock.moved_at) >= limits.linger_silence
+        let lingered_out = since(sock.moved_at.at) >= limits.linger_silence
             || sock.our_fin().is_some_and(|fin| since(fin) >= limits.linger_max);
         let is_polite = matches!(why, "finished" | "kicked" | "idle" | "half-open");
         if is_polite && unsent == 0 && sock.far_was_faithful() && !lingered_out {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use super::books;
 use super::dice::Dice;
 use super::far::Far;
 use super::net::{Net, Sabotage, Terms};
@@ -95,6 +96,7 @@ impl<A: App> App for Witness<A> {
         let unsent = board.view(id).map_or(0, |view| view.queued_bytes);
         let seen = self.conns.entry(id.serial()).or_default();
         assert_eq!(seen.closed.replace((why.code(), unsent)), None, "{id} was closed once");
+        books::check_stall(id, why, &self.net.look(), seen.sock, board.limits());
         if !seen.has_left {
             self.tell_others(id, format!("* {id} left\n").as_bytes(), board);
         }

@@ -28,6 +28,8 @@ use crate::clock::Moment;
 use crate::pump::Readiness;
 use sock::{Link, Sock};
 
+pub(super) use sock::Awake;
+
 pub(super) use ends::{SimListener, SimStream};
 
 /// A vanished peer is given up after so long: three unanswered questions.
@@ -58,6 +60,10 @@ pub(super) struct Kernel {
     terms: Terms,
     dice: Dice,
     now: Moment,
+    /// For how long the engine was stopped so far.
+    stopped: Duration,
+    /// How many times the poller has told everything.
+    polls: u64,
     pub sockets: Vec<Sock>,
     ready: VecDeque<usize>,
     backlog: VecDeque<usize>,
@@ -89,11 +95,13 @@ pub(super) enum Sabotage {
     StutteringWrites,
     /// A descriptor is never free again.
     LeaksDescriptors,
+    /// The engine is not told that it was stopped, or that the poller did not tell everything.
+    HidesStops,
 }
 
 /// What the poller tells.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Told {
+pub(super) enum Event {
     /// Somebody knocks.
     Knock,
     /// Something about the connection of this key.
@@ -106,6 +114,8 @@ impl Net {
             terms,
             dice,
             now: Moment::default(),
+            stopped: Duration::ZERO,
+            polls: 0,
             sockets: Vec::new(),
             ready: VecDeque::new(),
             backlog: VecDeque::new(),
@@ -167,7 +177,7 @@ impl Kernel {
         if self.is_calm {
             far.calm_down();
         }
-        let mut sock = Sock::new(far, link, self.now);
+        let mut sock = Sock::new(far, link, self.awake());
         sock.reads_short = self.terms.turbulence > 0 && self.dice.one_in(4);
         sock.record = self.terms.keeps_records.then(Box::default);
         self.sockets.push(sock);
@@ -231,13 +241,33 @@ impl Kernel {
         }
     }
 
-    /// Asks the poller. It tells `most` things at most; what is left it tells the next time.
-    pub fn poll(&mut self, most: usize, told: &mut Vec<Told>) {
+    /// Moves the clock while the engine cannot run.
+    pub fn stop(&mut self, now: Moment, stopped: Duration) {
+        self.stopped += stopped;
+        self.pass(now);
+    }
+
+    /// Now, and how long the engine was stopped until now.
+    pub fn awake(&self) -> Awake {
+        Awake { at: self.now, stopped: self.stopped }
+    }
+
+    /// Whether what the far end said last may be unknown to the engine, since it came after the poller had told
+    /// everything.
+    pub fn is_news(&self, sock: &Sock) -> bool {
+        sock.said_after_polls == self.polls
+    }
+
+    /// Asks the poller. It tells `most` things at most; what is left it tells the next time. Returns whether that
+    /// was everything.
+    pub fn poll(&mut self, most: usize, told: &mut Vec<Event>) -> bool {
+        let all = self.ready.len() < most;
+        self.polls += u64::from(all);
         if std::mem::take(&mut self.knocked) {
-            told.push(Told::Knock);
+            told.push(Event::Knock);
         }
         for key in std::mem::take(&mut self.stale) {
-            told.push(Told::Of(
+            told.push(Event::Of(
                 key,
                 Readiness { readable: true, writable: true, end_hinted: true, error_hinted: true },
             ));
@@ -247,15 +277,16 @@ impl Kernel {
             let sock = &mut self.sockets[number];
             sock.on_ready_list = false;
             if let Some(key) = sock.key {
-                told.push(Told::Of(key as usize, sock.readiness(self.terms.buffer_bytes)));
+                told.push(Event::Of(key as usize, sock.readiness(self.terms.buffer_bytes)));
             }
         }
         // A poller may also speak for no reason.
         if self.terms.turbulence > 0 && !self.watched.is_empty() && self.dice.one_in(8) {
             let key = self.dice.below(self.watched.len());
             let sock = &self.sockets[self.watched[key].min(self.sockets.len() - 1)];
-            told.push(Told::Of(key, sock.readiness(self.terms.buffer_bytes)));
+            told.push(Event::Of(key, sock.readiness(self.terms.buffer_bytes)));
         }
+        all
     }
 
     /// Something changed about a socket: the poller will tell how it stands.
@@ -324,6 +355,7 @@ impl Kernel {
             return self.reset_far(number);
         }
         sock.inbox.extend(said);
+        sock.said_after_polls = self.polls;
         self.changed(number);
     }
 
@@ -431,7 +463,8 @@ impl Kernel {
         if self.terms.turbulence > 0 && self.dice.one_in(40) {
             return Err(ErrorKind::Interrupted.into());
         }
-        let Kernel { sockets, dice, now, .. } = self;
+        let awake = self.awake();
+        let Kernel { sockets, dice, .. } = self;
         let sock = &mut sockets[number];
         if !sock.inbox.is_empty() {
             let mut count = buffer.len().min(sock.inbox.len());
@@ -445,7 +478,7 @@ impl Kernel {
                 sock.inbox = VecDeque::new();
             }
             sock.read_bytes += count as u64;
-            sock.moved_at = *now;
+            sock.moved_at = awake;
             return Ok(count);
         }
         if sock.fin_in {
@@ -463,6 +496,7 @@ impl Kernel {
         if self.terms.turbulence > 0 && self.dice.one_in(40) {
             return Err(ErrorKind::Interrupted.into());
         }
+        let awake = self.awake();
         let Kernel { sockets, dice, terms, sabotage, .. } = self;
         let sock = &mut sockets[number];
         assert!(sock.our_fin.is_none(), "nothing is written after our FIN");
@@ -496,7 +530,7 @@ impl Kernel {
             }
         }
         sock.written_bytes += count as u64;
-        sock.moved_at = self.now;
+        (sock.moved_at, sock.wrote_at) = (awake, awake);
         self.carry(number);
         Ok(count)
     }

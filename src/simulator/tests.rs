@@ -56,9 +56,10 @@ fn faults_built_in_on_purpose_are_found_and_found_again() {
         (Sabotage::ForgetsRoom, "is to be sent something, and is not"),
         (Sabotage::StutteringWrites, "sent something else than was accepted"),
         (Sabotage::LeaksDescriptors, "open descriptors, against streams"),
+        (Sabotage::HidesStops, "and it took something"),
     ] {
         let failed = |seed| run_sabotaged(seed, sabotage).err().map(|failure| (seed, failure));
-        let (seed, failure) = (1..200).find_map(failed).expect("it is found within 200 seeds");
+        let (seed, failure) = (1..2000).find_map(failed).expect("it is found within 2000 seeds");
 
         assert!(failure.contains(told), "{sabotage:?} was found as {failure}");
         assert_eq!(run_sabotaged(seed, sabotage), Err(failure), "the same seed, the same failure");

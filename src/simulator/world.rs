@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::books;
 use super::dice::Dice;
 use super::far::Far;
-use super::net::{Net, Sabotage, SimListener, SimStream, Terms, Told};
+use super::net::{Event, Net, Sabotage, SimListener, SimStream, Terms};
 use crate::app::App;
-use crate::board::{Board, Dial};
+use crate::board::{Board, Dial, LAPSE_MAX, Polled, Told};
 use crate::clock::Moment;
 use crate::door::Door;
 use crate::engine::{Engine, Outside, Rest};
@@ -46,7 +46,22 @@ pub(super) struct World<A: App> {
     done: u64,
     empty_turns: usize,
     /// Kept for its memory.
-    told: Vec<Told>,
+    told: Vec<Event>,
+    sabotage: Sabotage,
+}
+
+/// What keeps the engine from running.
+#[derive(Clone, Copy, Debug)]
+enum Lapse {
+    None,
+    /// The poller returns so much later than it was asked to.
+    Late(Duration),
+    /// A signal interrupts the poller.
+    Interrupted,
+    /// The process is stopped while the poller sleeps, which interrupts it, too.
+    Stopped(Duration),
+    /// The process is stopped between the poller's return and the look at the clock.
+    StoppedBehind(Duration),
 }
 
 /// Mail on its way, and the bell that is rung for it.
@@ -83,7 +98,7 @@ impl<A: App> World<A> {
             Post { waiting: VecDeque::new(), late: VecDeque::new(), rung: false, announced: false, taken: 0 };
         let now = Moment::default();
         let told = Vec::new();
-        World { dice, net, engine, app, now, steps: 0, terms, mail, done: 0, empty_turns: 0, told }
+        World { dice, net, engine, app, now, steps: 0, terms, mail, done: 0, empty_turns: 0, told, sabotage }
     }
 
     /// Posts mail, at once or in the worst moment.
@@ -120,7 +135,7 @@ impl<A: App> World<A> {
     }
 
     /// The engine sleeps as long as it says, or less, and has its turn. What happens in the world lets it sleep
-    /// for `passes` at most.
+    /// for `passes` at most; or it cannot run for a while.
     pub fn turn(&mut self, passes: Duration) {
         self.steps += 1;
         // Sooner or later it comes anyhow.
@@ -129,31 +144,33 @@ impl<A: App> World<A> {
         }
         let rest = self.engine.rest();
         let is_told = self.mail.announced || self.net.look().is_ready();
-        match rest {
-            Rest::None => self.count_empty_turns(),
+        let timeout = match rest {
+            Rest::None => {
+                self.count_empty_turns();
+                Some(Duration::ZERO)
+            }
             Rest::Until { deadline, wake } => {
                 self.empty_turns = 0;
-                if !is_told {
-                    if self.terms.keeps_records {
-                        self.check_rest(deadline);
-                    }
-                    let until = [deadline, wake].into_iter().flatten().min();
-                    let most = self.now + passes;
-                    self.now = until.map_or(most, |until| until.min(most).max(self.now));
+                if !is_told && self.terms.keeps_records {
+                    self.check_rest(deadline);
                 }
+                [deadline, wake].into_iter().flatten().min().map(|until| until.since(self.now))
             }
-        }
+        };
+        let slept = if is_told { Duration::ZERO } else { timeout.unwrap_or(Duration::MAX).min(passes) };
+        let polled = self.poll(timeout, slept);
         // A turn takes time, too.
         self.now = self.now + Duration::from_micros(self.dice.below(300) as u64);
         self.net.touch().pass(self.now);
-        self.engine.begin_turn(self.now);
-        self.note_what_is_told();
+        self.engine.begin_turn(self.now, polled);
+        self.note_what_is_told(polled.told);
         if !self.terms.keeps_records {
             return self.engine_turns();
         }
-        let before = books::Reach::of(&self.net);
+        let before = books::Reach::of(&self.engine, &self.net);
         self.engine_turns();
         books::check(&self.engine, &self.net);
+        before.check_silences(&self.engine, &self.net);
         before.check_budgets(&self.engine, &self.net);
     }
 
@@ -162,16 +179,72 @@ impl<A: App> World<A> {
         self.engine.turn(&mut self.app, &mut outside);
     }
 
-    fn note_what_is_told(&mut self) {
-        if std::mem::take(&mut self.mail.announced) {
+    /// Sleeps and asks the poller, with whatever keeps the engine from running meanwhile.
+    fn poll(&mut self, timeout: Option<Duration>, slept: Duration) -> Polled {
+        let asked_at = self.now;
+        let lapse = self.lapse(timeout);
+        let (mut told, mut was_stopped) = (Told::Nothing, false);
+        match lapse {
+            Lapse::None => self.now = self.now + slept,
+            Lapse::Late(late) => {
+                self.now = self.now + timeout.unwrap_or_default();
+                self.stop(late);
+            }
+            Lapse::Interrupted => self.now = self.now + slept,
+            Lapse::Stopped(stopped) => {
+                self.now = self.now + slept;
+                self.stop(stopped);
+                was_stopped = true;
+            }
+            Lapse::StoppedBehind(_) => self.now = self.now + slept,
+        }
+        self.net.touch().pass(self.now);
+        if !matches!(lapse, Lapse::Interrupted | Lapse::Stopped(_)) {
+            let most = if self.terms.turbulence > 0 { 1 + self.dice.below(8) } else { 1024 };
+            let all = self.net.touch().poll(most, &mut self.told);
+            told = if all { Told::All } else { Told::Full(most) };
+        }
+        if let Lapse::StoppedBehind(stopped) = lapse {
+            self.stop(stopped);
+            was_stopped = true;
+        }
+        if self.sabotage == Sabotage::HidesStops {
+            return Polled { asked_at, timeout: None, told: Told::All, was_stopped: false };
+        }
+        Polled { asked_at, timeout, told, was_stopped }
+    }
+
+    /// What keeps the engine from running this time; mostly nothing.
+    fn lapse(&self, timeout: Option<Duration>) -> Lapse {
+        if !self.net.look().is_turbulent() || !self.dice.one_in(10) {
+            return Lapse::None;
+        }
+        let stopped = Duration::from_millis(self.dice.pick(&[150, 700, 4000, 11_000]));
+        match self.dice.below(4) {
+            // Nothing tells a late return from a sleep that was asked for, unless it is later than that.
+            0 if timeout.is_some() => Lapse::Late(stopped),
+            0 | 1 => Lapse::Interrupted,
+            2 => Lapse::Stopped(stopped),
+            _ => Lapse::StoppedBehind(stopped),
+        }
+    }
+
+    /// Time passes, and the world goes on, while the engine cannot run.
+    fn stop(&mut self, stopped: Duration) {
+        self.now = self.now + stopped;
+        self.net.touch().stop(self.now, stopped.saturating_sub(LAPSE_MAX));
+        self.happen(self.dice.below(20));
+    }
+
+    fn note_what_is_told(&mut self, told: Told) {
+        // A poller that was interrupted has told of no mail either.
+        if told != Told::Nothing && std::mem::take(&mut self.mail.announced) {
             self.engine.note_mail();
         }
-        let most = if self.terms.turbulence > 0 { 1 + self.dice.below(8) } else { 1024 };
-        self.net.touch().poll(most, &mut self.told);
         for told in self.told.drain(..) {
             match told {
-                Told::Knock => drop(self.engine.note_knock(0)),
-                Told::Of(key, readiness) => self.engine.note(key, readiness),
+                Event::Knock => drop(self.engine.note_knock(0)),
+                Event::Of(key, readiness) => self.engine.note(key, readiness),
             }
         }
     }

@@ -149,6 +149,38 @@ fn more_of_a_line_puts_the_showing_of_its_part_off() {
 }
 
 #[test]
+fn a_device_that_ends_its_lines_with_cr_alone_and_talks_all_the_time_is_seen() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+
+    for _ in 0..21 {
+        rig.says(&far, "21.5\r");
+        rig.settle();
+        rig.pass(100);
+    }
+
+    let told = rig.told();
+    assert_eq!(
+        told,
+        vec![format!("#1 Silence {}", "21.5\r".repeat(10)); 2],
+        "ten a second are shown once a second"
+    );
+}
+
+#[test]
+fn a_checksum_that_looks_like_the_beginning_of_a_character_is_shown_with_its_frame() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    far.wire.arrives(b"\x01\x03\x04\x00\x2a\xcd");
+    rig.note(&far, READABLE);
+    rig.settle();
+
+    rig.pass(200);
+
+    assert_eq!(rig.told(), ["#1 Silence \u{1}\u{3}\u{4}\0*\u{fffd}"]);
+}
+
+#[test]
 fn a_line_that_was_shown_in_part_goes_on_with_what_is_new() {
     let mut rig = Rig::new();
     let far = rig.connect();

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::pump::Readiness;
@@ -31,7 +32,11 @@ pub(in crate::simulator) struct Sock {
     /// Reads stop short at any place, as where a layer between has its own buffers.
     pub(super) reads_short: bool,
     /// When something was last read or written.
-    pub moved_at: Moment,
+    pub moved_at: Awake,
+    /// When something was last written.
+    pub wrote_at: Awake,
+    /// How many times the poller had told everything when the far end last said something.
+    pub said_after_polls: u64,
     /// When our side was closed.
     pub closed_at: Option<Moment>,
     pub read_bytes: u64,
@@ -39,6 +44,20 @@ pub(in crate::simulator) struct Sock {
     /// Written, and destroyed by a reset before the far end had it.
     pub lost_bytes: usize,
     pub record: Option<Box<Record>>,
+}
+
+/// A moment, and for how long the engine had been stopped by then.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::simulator) struct Awake {
+    pub at: Moment,
+    pub stopped: Duration,
+}
+
+impl Awake {
+    /// The time from `earlier` to here in which the engine was not stopped.
+    pub fn awake_since(self, earlier: Awake) -> Duration {
+        self.at.since(earlier.at).saturating_sub(self.stopped - earlier.stopped)
+    }
 }
 
 /// All that went through a connection.
@@ -65,7 +84,7 @@ pub(super) enum Link {
 
 impl Sock {
     /// A socket that nothing has happened to yet.
-    pub(super) fn new(far: Far, link: Link, now: Moment) -> Sock {
+    pub(super) fn new(far: Far, link: Link, now: Awake) -> Sock {
         Sock {
             far,
             inbox: VecDeque::new(),
@@ -81,6 +100,8 @@ impl Sock {
             aborts: false,
             reads_short: false,
             moved_at: now,
+            wrote_at: now,
+            said_after_polls: 0,
             closed_at: None,
             read_bytes: 0,
             written_bytes: 0,
@@ -112,6 +133,10 @@ impl Sock {
     /// Whether a read would bring something: bytes, an end not yet read, or an error.
     pub fn has_input(&self) -> bool {
         !self.inbox.is_empty() || self.fin_in || self.link == Link::Dead
+    }
+
+    pub fn inbox_is_empty(&self) -> bool {
+        self.inbox.is_empty()
     }
 
     /// Whether the system has an error to tell.
