@@ -145,7 +145,7 @@ pub(crate) fn part_to_show(part: &[u8]) -> usize {
 fn is_text(bytes: &[u8]) -> bool {
     const OF_TERMINALS: [u8; 5] = [0x07, 0x08, b'\t', b'\r', 0x1b];
     let is_control = |byte: &u8| (*byte < 0x20 && !OF_TERMINALS.contains(byte)) || *byte == 0x7f;
-    std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(|byte| is_control(byte))
+    std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(is_control)
 }
 
 #[cfg(test)]
