@@ -393,3 +393,28 @@ fn h22_half_a_line_that_was_shown_is_kept_no_longer() {
     // Kept, the halves would be 18 MiB.
     assert!(growth < 6 * MIB, "{growth} bytes for {IDLE} who have said half a line");
 }
+
+/// What a line left behind it is given back, however long it was: the sum of all buffers is a sum of memory.
+#[test]
+fn h20_peers_that_once_said_a_long_line_hold_no_more_than_what_they_have_begun_to_say() {
+    const PEERS: u64 = 300;
+    const LINE_BYTES: usize = 60_000;
+    let arguments = ["--buffers-max", "1M", "--partial-after", "1h", "--format", "raw"];
+    let (server, mut peers) = Server::with_peers(&arguments, PEERS);
+    let before = server.resident_bytes();
+
+    let half = [b'x'; LINE_BYTES / 2];
+    for peer in &mut peers {
+        // In two pieces, so that the first has to be kept.
+        let read = server.out.so_far().len() + LINE_BYTES + 1;
+        peer.send(half);
+        peer.send(half);
+        peer.send(b"\nbegun");
+        server.out.wait_for("the line to be shown", |out| (out.len() >= read).then_some(()));
+    }
+
+    let held = server.resident_bytes() - before;
+    assert!(held < PEERS * 20_000, "{held} bytes are held for {PEERS} beginnings of five bytes");
+    let dropped = String::from_utf8_lossy(&server.err.so_far()).matches("buffers").count();
+    assert_eq!(dropped, 0, "dropped although nearly nothing was queued");
+}
