@@ -64,6 +64,7 @@ pub fn result(args: &LoadArgs, tally: &Tally, saturated: bool) -> Value {
             "measured_s": tally.measured.as_secs_f64(),
             "processor_s": tally.processor.as_secs_f64(),
             "interrupted": tally.interrupted,
+            "cut_short": tally.cut_short,
         },
     })
 }

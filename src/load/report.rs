@@ -28,6 +28,9 @@ fn write(out: &mut String, args: &LoadArgs, tally: &Tally, saturated: bool) -> f
     if tally.interrupted {
         writeln!(out, "interrupted after {seconds:.1} s: this is what there is")?;
     }
+    if tally.cut_short {
+        writeln!(out, "{}", cut_short(args, tally))?;
+    }
     writeln!(out)?;
     if args.churn {
         writeln!(out, "connections   {} made, {} at a time", tally.connected, args.connections)?;
@@ -78,16 +81,33 @@ fn write(out: &mut String, args: &LoadArgs, tally: &Tally, saturated: bool) -> f
         write_bars(out, &tally.latency)?;
     }
     write_troubles(out, tally)?;
-    let busy = tally.busiest;
     writeln!(out)?;
-    write!(out, "the tester's busiest thread used {:.0} % of its processor", busy * 100.0)?;
+    match tally.busiest {
+        Some(busy) => write!(out, "the tester's busiest thread used {:.0} % of its processor", busy * 100.0)?,
+        None => write!(out, "too little time counted to say what share of its processor the tester used")?,
+    }
     if tally.messages > 0 {
         write!(out, ", {:.2} us a message", tally.processor.as_secs_f64() * 1e6 / tally.messages as f64)?;
     }
-    if busy > BUSY {
+    if tally.busiest.is_some_and(|busy| busy > BUSY) {
         write!(out, "\nwarning: over 80 %: these figures may be the tester's own; use more threads")?;
     }
     writeln!(out)
+}
+
+/// That a run ended because no connection was left: when, and how much of it was done by then.
+pub fn cut_short(args: &LoadArgs, tally: &Tally) -> String {
+    if tally.measured.is_zero() && !args.warmup().is_zero() {
+        return "cut short before anything counted: all connections were lost".to_owned();
+    }
+    let mut line = format!("cut short after {:.1} s", tally.measured.as_secs_f64());
+    if let Some(duration) = args.duration() {
+        line += &format!(" of {duration:?}");
+    }
+    if let Some(messages) = args.messages {
+        line += &format!(", {} of {messages} messages", tally.messages);
+    }
+    line + ": all connections were lost"
 }
 
 fn write_head(out: &mut String) -> fmt::Result {

@@ -111,12 +111,16 @@ fn run_threads(plan: &Plan, threads: u64, live: Live) -> Result<(Tally, Vec<Slic
     on_signal(mailboxes).map_err(cannot("watch for signals"))?;
 
     let slices = watch(&watched, live);
-    let mut tally = Tally::default();
+    let mut tally: Option<Tally> = None;
     for thread in running {
         let counted = thread.join().map_err(|_| "a thread of the tester panicked".to_owned())?;
-        tally.add(counted.map_err(cannot("wait for events"))?);
+        let counted = counted.map_err(cannot("wait for events"))?;
+        match &mut tally {
+            Some(tally) => tally.add(counted),
+            None => tally = Some(counted),
+        }
     }
-    Ok((tally, slices))
+    Ok((tally.unwrap_or_default(), slices))
 }
 
 /// New connections a second in a chat, unless it is said otherwise. ncat's backlog is 10: faster, and
@@ -164,17 +168,16 @@ fn write_files(args: &LoadArgs, tally: &Tally, slices: &[Slice]) -> Result<(), S
 }
 
 fn verdict(args: &LoadArgs, tally: &Tally) -> Result<(), String> {
-    let failed: Vec<String> = args.fail_if.iter().filter_map(|threshold| threshold.failure(tally)).collect();
-    if !failed.is_empty() {
-        return Err(format!("failed: {}", failed.join("; ")));
+    let mut failed: Vec<String> = args.fail_if.iter().filter_map(|threshold| threshold.failure(tally)).collect();
+    if tally.cut_short {
+        failed.insert(0, report::cut_short(args, tally));
     }
     if tally.failed() > 0 {
         let counts: Vec<String> =
             tally.failures.iter().map(|(failure, count)| format!("{count} {}", failure.name())).collect();
-        return Err(format!("failed: {}", counts.join(", ")));
+        failed.push(counts.join(", "));
+    } else if tally.unanswered > 0 && !tally.interrupted {
+        failed.push(format!("{} messages were not answered", tally.unanswered));
     }
-    if tally.unanswered > 0 && !tally.interrupted {
-        return Err(format!("failed: {} messages were not answered", tally.unanswered));
-    }
-    Ok(())
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join("; "))) }
 }

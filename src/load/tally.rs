@@ -215,12 +215,14 @@ pub struct Tally {
     pub measured: Duration,
     /// Processor time that this used within it.
     pub processor: Duration,
-    /// The part of its processor that the busiest thread used.
-    pub busiest: f64,
+    /// The part of its processor that the busiest thread used; none where too little time counted to tell.
+    pub busiest: Option<f64>,
     /// In an open loop: whether the replies fell behind the schedule, more and more.
     pub fell_behind: bool,
-    /// Whether it was ended before its time.
+    /// Whether it was ended before its time by whoever ran it.
     pub interrupted: bool,
+    /// Whether it ended before its time because no connection was left.
+    pub cut_short: bool,
 }
 
 impl Tally {
@@ -270,9 +272,14 @@ impl Tally {
         };
         self.measured = self.measured.max(other.measured);
         self.processor += other.processor;
-        self.busiest = self.busiest.max(other.busiest);
+        self.busiest = match (self.busiest, other.busiest) {
+            (Some(mine), Some(theirs)) => Some(mine.max(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
         self.fell_behind |= other.fell_behind;
         self.interrupted |= other.interrupted;
+        // As long as one thread has connections left, the run goes on.
+        self.cut_short &= other.cut_short;
     }
 }
 

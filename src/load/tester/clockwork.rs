@@ -19,6 +19,9 @@ const HICCUP: Duration = Duration::from_millis(50);
 /// The last of a number of messages may be late by the same part of its schedule, and by this.
 const LATE: Duration = Duration::from_millis(5);
 
+/// In less time than this the timers' grain and the tester's own start say more than what it did.
+const SHARE_TIME_MIN: Duration = Duration::from_millis(10);
+
 /// Into how many steps unsent messages are counted at most.
 const UNSENT_STEPS: u64 = 100_000;
 
@@ -57,6 +60,10 @@ impl Tester {
                 board.wake_at(next.min(until));
             }
             Phase::Knock { next, until } => board.wake_at(next.min(until)),
+            Phase::Warmup(_) if self.nobody_is_left() => {
+                self.tally.cut_short = true;
+                self.finish(now, board);
+            }
             Phase::Warmup(until) if until <= now => {
                 self.phase = Phase::Measure(now);
                 self.begin_to_count(now);
@@ -66,11 +73,12 @@ impl Tester {
             Phase::Measure(since) => {
                 let ends = self.plan.duration.map(|duration| since + duration);
                 let all_sent = self.to_send == Some(0) && self.in_flight == 0 && self.has_flushed(board);
-                let nobody_left = self.up == 0
-                    && self.dialing == 0
-                    && self.redial.is_empty()
-                    && self.redial_later.is_empty();
-                if ends.is_some_and(|ends| ends <= now) || all_sent || nobody_left {
+                let is_time = ends.is_some_and(|ends| ends <= now);
+                let nobody_left = self.nobody_is_left();
+                if is_time || all_sent || nobody_left {
+                    // Where a number of messages is asked for, all of them may be done with in spite of it.
+                    let is_done = self.plan.messages.is_some_and(|asked| asked <= self.tally.messages);
+                    self.tally.cut_short = nobody_left && !is_time && !is_done;
                     self.stop_counting(since, now, board);
                     self.phase = Phase::Drain { since, until: now + self.plan.timeout };
                     self.follow_the_plan(now, board);
@@ -84,6 +92,11 @@ impl Tester {
         }
     }
 
+    /// Whether no connection is there, and none is to come.
+    fn nobody_is_left(&self) -> bool {
+        self.up == 0 && self.dialing == 0 && self.redial.is_empty() && self.redial_later.is_empty()
+    }
+
     /// Whether all who are connected hear what the first one says; outside a chat that does not matter.
     fn all_are_let_in(&self) -> bool {
         let hears = |slot: &Slot| slot.is_let_in || !matches!(slot.link, Link::Up(_));
@@ -95,7 +108,9 @@ impl Tester {
         self.tally.fell_behind = self.left_late || self.falls_behind();
         self.tally.measured = now.since(since);
         self.tally.processor = processor_time().saturating_sub(self.processor_at);
-        self.tally.busiest = self.tally.processor.as_secs_f64() / self.tally.measured.as_secs_f64().max(1e-9);
+        let (processor, measured) = (self.tally.processor, self.tally.measured);
+        self.tally.busiest =
+            (measured >= SHARE_TIME_MIN).then(|| processor.as_secs_f64() / measured.as_secs_f64());
     }
 
     /// Notes, when the last of a number of messages has left, whether it left late.
