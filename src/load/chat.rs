@@ -18,6 +18,8 @@ pub struct Book {
     /// Receivers that are no more; nobody waits for them.
     gone: Vec<bool>,
     first_conn: u64,
+    /// Messages that should have left before this do not count.
+    counts_from: Moment,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +44,8 @@ pub struct Complete {
     pub sender: usize,
     /// How many of its messages.
     pub count: u64,
+    /// How many of these count.
+    pub counted: u64,
 }
 
 /// What a line turned out to be.
@@ -66,7 +70,13 @@ impl Book {
             heard: vec![0; connections * connections],
             gone: vec![false; connections],
             first_conn,
+            counts_from: Moment::default(),
         }
+    }
+
+    /// Counts only messages that should have left at this moment or later.
+    pub fn count_from(&mut self, moment: Moment) {
+        self.counts_from = moment;
     }
 
     /// Notes that the connection at this place said a line (without its ending).
@@ -83,7 +93,7 @@ impl Book {
         if std::mem::replace(&mut self.gone[receiver], true) {
             return Vec::new();
         }
-        let count = self.senders.len();
+        let (count, counts_from) = (self.senders.len(), self.counts_from);
         let others = self.senders.iter_mut().enumerate().filter(|(place, _)| *place != receiver);
         let complete = others.map(|(place, sender)| {
             let first_pending = sender.said - sender.pending.len() as u64;
@@ -91,7 +101,7 @@ impl Book {
             for pending in sender.pending.iter_mut().skip(unheard as usize) {
                 pending.missing = pending.missing.saturating_sub(1);
             }
-            Complete { sender: place, count: sender.pop_complete() }
+            sender.pop_complete(place, counts_from)
         });
         complete.filter(|complete| complete.count > 0).collect()
     }
@@ -111,6 +121,7 @@ impl Book {
             // Nobody is told its own words.
             return Heard::Duplicated;
         }
+        let counts_from = self.counts_from;
         let heard = &mut self.heard[receiver * self.senders.len() + place];
         let sender = &mut self.senders[place];
         let first_pending = sender.said - sender.pending.len() as u64;
@@ -120,7 +131,7 @@ impl Book {
         let next = at.and_then(|at| sender.pending.get(at as usize));
         if next.is_some_and(|next| next.line == text) {
             *heard += 1;
-            return sender.heard_at(at.unwrap_or(0) as usize, place, 0);
+            return sender.heard_at(at.unwrap_or(0) as usize, place, 0, counts_from);
         }
         let Some(seq) = template.claim(text).and_then(|claim| claim.seq) else {
             let Some(next) = next else { return Heard::Other };
@@ -128,7 +139,7 @@ impl Book {
             let wrong = differing + next.line.len().abs_diff(text.len());
             *heard += 1;
             // It has been heard, if wrongly; whoever waits for that may go on.
-            let complete = sender.heard_at(at.unwrap_or(0) as usize, place, 0).complete();
+            let complete = sender.heard_at(at.unwrap_or(0) as usize, place, 0, counts_from).complete();
             return Heard::Corrupted { bytes: wrong as u64, complete };
         };
         if seq < u64::from(*heard) {
@@ -140,7 +151,7 @@ impl Book {
         // Those in between were left out.
         let lost = seq - u64::from(*heard);
         *heard = (seq + 1) as u32;
-        sender.heard_at((seq - first_pending) as usize, place, lost)
+        sender.heard_at((seq - first_pending) as usize, place, lost, counts_from)
     }
 
     /// Gives up on messages sent before `oldest`: whose they were, when each should have left, and how
@@ -170,23 +181,25 @@ impl Heard {
     fn complete(self) -> Complete {
         match self {
             Heard::Message { complete, .. } | Heard::Corrupted { complete, .. } => complete,
-            Heard::Duplicated | Heard::Other => Complete { sender: 0, count: 0 },
+            Heard::Duplicated | Heard::Other => Complete { sender: 0, count: 0, counted: 0 },
         }
     }
 }
 
 impl Sender {
-    /// Takes off the messages that everybody has heard; returns how many.
-    fn pop_complete(&mut self) -> u64 {
-        let mut count = 0;
-        while self.pending.front().is_some_and(|pending| pending.missing == 0) {
+    /// Takes off the messages of the sender at this place that everybody has heard; those count that should
+    /// have left at `counts_from` or later.
+    fn pop_complete(&mut self, place: usize, counts_from: Moment) -> Complete {
+        let mut complete = Complete { sender: place, count: 0, counted: 0 };
+        while let Some(pending) = self.pending.front().filter(|pending| pending.missing == 0) {
+            complete.count += 1;
+            complete.counted += u64::from(pending.scheduled >= counts_from);
             self.pending.pop_front();
-            count += 1;
         }
-        count
+        complete
     }
 
-    fn heard_at(&mut self, at: usize, place: usize, lost: u64) -> Heard {
+    fn heard_at(&mut self, at: usize, place: usize, lost: u64, counts_from: Moment) -> Heard {
         // Those before it that this receiver skipped will not come any more.
         for skipped in self.pending.range_mut(at - lost as usize..at) {
             skipped.missing = skipped.missing.saturating_sub(1);
@@ -194,7 +207,7 @@ impl Sender {
         let pending = &mut self.pending[at];
         pending.missing = pending.missing.saturating_sub(1);
         let (scheduled, sent) = (pending.scheduled, pending.sent);
-        let complete = Complete { sender: place, count: self.pop_complete() };
+        let complete = self.pop_complete(place, counts_from);
         Heard::Message { scheduled, sent, lost, complete }
     }
 }
@@ -233,7 +246,7 @@ mod tests {
 
     fn message(count: u64, lost: u64) -> Heard {
         let now = Moment::default();
-        Heard::Message { scheduled: now, sent: now, lost, complete: Complete { sender: 0, count } }
+        Heard::Message { scheduled: now, sent: now, lost, complete: Complete { sender: 0, count, counted: count } }
     }
 
     #[test]
@@ -274,7 +287,7 @@ mod tests {
         assert_eq!(book.hear(0, &first, &template), Heard::Duplicated, "its own words");
         assert_eq!(
             book.hear(1, &garbled, &template),
-            Heard::Corrupted { bytes: 1, complete: Complete { sender: 0, count: 0 } }
+            Heard::Corrupted { bytes: 1, complete: Complete { sender: 0, count: 0, counted: 0 } }
         );
         assert_eq!(book.hear(1, &second, &template), message(0, 0));
         assert_eq!(book.hear(1, &first, &template), Heard::Duplicated);

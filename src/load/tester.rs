@@ -81,6 +81,8 @@ pub struct Tester {
     /// Messages sent on the schedule since the first.
     paced: u64,
     first_paced: Moment,
+    /// In an open loop: how long after it was due the first message that counts was answered.
+    lag: Option<Duration>,
     /// The slot whose turn it is on the schedule.
     turn: usize,
     /// Messages that are still to be sent, where their number is bounded.
@@ -113,9 +115,10 @@ enum Phase {
     Warmup(Moment),
     /// Talking, and it counts, since this moment.
     Measure(Moment),
-    /// No more talking; replies are waited for until this moment.
+    /// No more talking, and the time that counts ended at `ended`; replies are waited for until `until`.
     Drain {
         since: Moment,
+        ended: Moment,
         until: Moment,
     },
     Over,
@@ -129,6 +132,8 @@ struct Slot {
     /// A line of a chat that has not come whole.
     line: Vec<u8>,
     latency: Option<Latencies>,
+    /// Where no reply is awaited: its messages that were counted when they were sent.
+    counted: u64,
     /// It has heard the knocking.
     is_let_in: bool,
 }
@@ -150,6 +155,7 @@ impl Tester {
             awaited: Awaited::new(number, 0),
             line: Vec::new(),
             latency: None,
+            counted: 0,
             is_let_in: false,
         };
         let slots = (0..plan.connections).map(|place| slot(plan.first_conn + place)).collect();
@@ -171,6 +177,7 @@ impl Tester {
             pacer: None,
             paced: 0,
             first_paced: Moment::default(),
+            lag: None,
             turn: 0,
             to_send: plan.messages,
             in_flight: 0,

@@ -80,7 +80,7 @@ impl Tester {
                     let is_done = self.plan.messages.is_some_and(|asked| asked <= self.tally.messages);
                     self.tally.cut_short = nobody_left && !is_time && !is_done;
                     self.stop_counting(since, now, board);
-                    self.phase = Phase::Drain { since, until: now + self.plan.timeout };
+                    self.phase = Phase::Drain { since, ended: now, until: now + self.plan.timeout };
                     self.follow_the_plan(now, board);
                 } else if let Some(ends) = ends {
                     board.wake_at(ends);
@@ -104,7 +104,7 @@ impl Tester {
     }
 
     pub(super) fn stop_counting(&mut self, since: Moment, now: Moment, board: &Board) {
-        self.count_unsent(now, board);
+        self.count_unsent(since, now, board);
         self.tally.fell_behind = self.left_late || self.falls_behind();
         self.tally.measured = now.since(since);
         self.tally.processor = processor_time().saturating_sub(self.processor_at);
@@ -148,19 +148,21 @@ impl Tester {
         }
     }
 
-    /// Messages that should have left by now and could not: they have waited since then.
-    fn count_unsent(&mut self, now: Moment, board: &Board) {
+    /// Messages that should have left between these moments and could not: they have waited since they were
+    /// due.
+    fn count_unsent(&mut self, since: Moment, now: Moment, board: &Board) {
         if let Talk::Send(_) = self.plan.talk {
             self.count_queued_as_unsent(board);
         }
         let Some(pacer) = self.pacer else { return };
         // What was due only just now has not been held up.
         let due = pacer.due(now.since(self.first_paced).saturating_sub(JUST_NOW));
-        let unsent = due.saturating_sub(self.paced).min(self.to_send.unwrap_or(u64::MAX));
+        let from = self.paced.max(self.first_due(pacer, since));
+        let unsent = due.saturating_sub(from).min(self.to_send.unwrap_or(u64::MAX));
         // There may be a thousand million, so they are counted in steps.
         let step = (unsent / UNSENT_STEPS).max(1);
-        let mut number = self.paced;
-        let end = self.paced + unsent;
+        let mut number = from;
+        let end = from + unsent;
         while number < end {
             let count = step.min(end - number);
             self.tally.latency.note(now.since(self.first_paced + pacer.when(number)), count);
@@ -169,12 +171,24 @@ impl Tester {
         self.tally.unsent += unsent;
     }
 
-    /// Where no reply is awaited, a message that is still queued has not left.
+    /// The number of the first message on the schedule that is due at this moment or later.
+    fn first_due(&self, pacer: Pacer, moment: Moment) -> u64 {
+        let elapsed = moment.since(self.first_paced);
+        let mut number = pacer.due(elapsed);
+        while number > 0 && pacer.when(number - 1) >= elapsed {
+            number -= 1;
+        }
+        number
+    }
+
+    /// Where no reply is awaited, a message that is still queued has not left. What was queued in the warm-up
+    /// has not been counted, so it is not taken off either.
     fn count_queued_as_unsent(&mut self, board: &Board) {
         let size = self.plan.template.size_of(self.plan.first_conn);
         for slot in &self.slots {
             let Link::Up(id) = slot.link else { continue };
             let queued = board.view(id).map_or(0, |view| view.queued_bytes as u64).div_ceil(size);
+            let queued = queued.min(slot.counted);
             self.tally.messages = self.tally.messages.saturating_sub(queued);
             self.tally.unsent += queued;
             self.tally.tx_bytes = self.tally.tx_bytes.saturating_sub(queued * size);
@@ -268,7 +282,7 @@ impl Tester {
             self.tally.wrong.lost_messages += missing;
             self.tally.fail(Failure::TimedOut, missing);
             note_unanswered(&mut self.tally, self.phase, scheduled, missing, now);
-            self.go_on(Complete { sender, count: 1 }, now, board);
+            self.go_on(Complete { sender, count: 1, counted: 0 }, now, board);
         }
     }
 }

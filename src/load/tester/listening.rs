@@ -11,26 +11,20 @@ use super::*;
 impl Tester {
     pub(super) fn receive_echo(&mut self, slot: usize, bytes: &[u8], expect: &Expect, board: &mut Board) {
         let now = self.clock.now();
-        let Tester { plan, slots, tally, phase, slice, .. } = self;
+        let Tester { plan, slots, tally, phase, slice, lag, .. } = self;
         let one = &mut slots[slot];
-        let mut answered = 0;
-        // A time counts whatever is answered within it; a number of messages counts those alone.
-        let counts_all = plan.messages.is_none();
         let before = one.awaited.unanswered();
         let latency = &mut one.latency;
         one.awaited.receive(bytes, expect, &plan.template, |finding| match finding {
             Finding::Answered(run) => {
-                if counts_all || counts(*phase, run.scheduled) {
-                    answered += run.count;
+                if is_achieved(plan, *phase, lag, run.scheduled, now) {
+                    tally.messages += run.count;
                 }
                 note_answered(tally, slice, latency, *phase, &run, now);
             }
             finding => judge(finding, tally),
         });
         self.in_flight -= before - one.awaited.unanswered();
-        if matches!(phase, Phase::Measure(_)) {
-            tally.messages += answered;
-        }
         match self.plan.talk {
             Talk::Echo(Pace::Closed(pipeline), _) => {
                 let room = pipeline.saturating_sub(self.slots[slot].awaited.unanswered());
@@ -74,6 +68,9 @@ impl Tester {
         match book.hear(slot, line, &self.plan.template) {
             Heard::Message { scheduled, sent, lost, complete } => {
                 let run = Run { size: line.len() + 1, count: 1, scheduled, sent };
+                if is_achieved(&self.plan, self.phase, &mut self.lag, scheduled, now) {
+                    self.tally.deliveries += 1;
+                }
                 let latency = &mut self.slots[slot].latency;
                 note_answered(&mut self.tally, &mut self.slice, latency, self.phase, &run, now);
                 if lost > 0 {
@@ -93,8 +90,13 @@ impl Tester {
 
     /// Messages of this sender's were heard by all.
     fn complete(&mut self, complete: Complete, now: Moment, board: &mut Board) {
-        if matches!(self.phase, Phase::Measure(_)) {
-            self.tally.messages += complete.count;
+        let is_in_time = match self.phase {
+            Phase::Measure(_) => true,
+            Phase::Drain { ended, .. } => self.lag.is_some_and(|lag| now <= ended + lag),
+            _ => false,
+        };
+        if is_in_time {
+            self.tally.messages += complete.counted;
         }
         self.go_on(complete, now, board);
     }
@@ -111,8 +113,40 @@ impl Tester {
     }
 }
 
+/// Whether a message counts only if it was due in the time that does. In a closed loop nothing is due: there a
+/// time counts whatever is answered within it.
+pub(super) fn counts_only_what_was_due(plan: &Plan) -> bool {
+    plan.messages.is_some() || plan.talk.asked_rate().is_some()
+}
+
+/// Whether an answer at this moment counts towards the achieved rate. In an open loop the time in which answers
+/// count begins and ends later than the one in which messages are due, both times by how long the first answer
+/// took: otherwise the replies under way when it ends would be missing, and a steady delay would look like a
+/// server that falls short.
+fn is_achieved(
+    plan: &Plan,
+    phase: Phase,
+    lag: &mut Option<Duration>,
+    scheduled: Moment,
+    now: Moment,
+) -> bool {
+    if counts_only_what_was_due(plan) && !counts(phase, scheduled) {
+        return false;
+    }
+    match phase {
+        Phase::Measure(_) => {
+            if plan.talk.asked_rate().is_some() {
+                lag.get_or_insert(now.since(scheduled));
+            }
+            true
+        }
+        Phase::Drain { ended, .. } => lag.is_some_and(|lag| now <= ended + lag),
+        _ => false,
+    }
+}
+
 /// Whether a message that left at this moment counts.
-fn counts(phase: Phase, scheduled: Moment) -> bool {
+pub(super) fn counts(phase: Phase, scheduled: Moment) -> bool {
     match phase {
         Phase::Measure(since) | Phase::Drain { since, .. } => scheduled >= since,
         _ => false,
@@ -128,7 +162,6 @@ pub(super) fn note_answered(
     now: Moment,
 ) {
     if matches!(phase, Phase::Measure(_)) {
-        tally.deliveries += run.count;
         slice.messages += run.count;
     }
     if counts(phase, run.scheduled) {

@@ -6,6 +6,7 @@ use crate::Sent;
 
 use super::super::echo::Run;
 use super::clockwork::processor_time;
+use super::listening::{counts, counts_only_what_was_due};
 use super::*;
 
 /// Messages sent on the schedule in one turn; replies have to be read between.
@@ -96,7 +97,7 @@ impl Tester {
             let scheduled = self.first_paced + pacer.when(self.paced);
             self.paced += 1;
             let sent = self.send(slot, 1, scheduled, board);
-            self.count_sent_alone(sent);
+            self.count_sent_alone(slot, sent, scheduled);
             if self.to_send == Some(0) {
                 let now = self.clock.now();
                 return self.note_last_sent(pacer, now);
@@ -130,7 +131,7 @@ impl Tester {
             if board.view(id).is_some_and(|view| view.queued_bytes == 0) {
                 let now = self.clock.now();
                 let count = self.send(slot, batch, now, board);
-                self.count_sent_alone(count);
+                self.count_sent_alone(slot, count, now);
                 sent |= count > 0;
             }
         }
@@ -140,10 +141,14 @@ impl Tester {
     }
 
     /// Where no reply is awaited, a message counts when it is sent.
-    pub(super) fn count_sent_alone(&mut self, count: u64) {
-        if matches!(self.plan.talk, Talk::Send(_)) && matches!(self.phase, Phase::Measure(_)) {
+    pub(super) fn count_sent_alone(&mut self, slot: usize, count: u64, scheduled: Moment) {
+        if !matches!(self.plan.talk, Talk::Send(_)) || !matches!(self.phase, Phase::Measure(_)) {
+            return;
+        }
+        self.slice.messages += count;
+        if counts(self.phase, scheduled) {
             self.tally.messages += count;
-            self.slice.messages += count;
+            self.slots[slot].counted += count;
         }
     }
 
@@ -170,9 +175,13 @@ impl Tester {
         }
     }
 
+    /// From this moment on it counts, if this is the beginning of the time that does.
     pub(super) fn begin_to_count(&mut self, now: Moment) {
         if self.phase == Phase::Measure(now) {
             self.processor_at = processor_time();
+            if let Some(book) = self.book.as_mut().filter(|_| counts_only_what_was_due(&self.plan)) {
+                book.count_from(now);
+            }
         }
     }
 }
