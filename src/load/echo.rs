@@ -53,6 +53,8 @@ pub enum Finding<'a> {
     Duplicated(u64),
     /// So many bytes of an answer were wrong.
     Corrupted(u64),
+    /// A line came in place of the fixed reply.
+    OtherReply(&'a [u8]),
     /// So many bytes belong to another connection.
     CrossDelivered(u64),
     /// Nobody asked for this.
@@ -210,6 +212,12 @@ impl Awaited {
                     tell(Finding::Unasked(&self.odd[..stray]));
                     self.odd.drain(..stray);
                 }
+            } else if let Some(end) = line_end
+                && self.unanswered == 0
+                && self.is_the_last_one(&self.odd[..=end], template)
+            {
+                tell(Finding::Duplicated(end as u64 + 1));
+                self.odd.drain(..=end);
             } else if size == 0 && line_end.is_some() || self.odd.len() > STRAY_BYTES_MAX {
                 let stray = line_end.map_or(self.odd.len(), |end| end + 1);
                 tell(Finding::Unasked(&self.odd[..stray]));
@@ -218,6 +226,14 @@ impl Awaited {
                 return;
             }
         }
+    }
+
+    /// Whether this is what was answered last, where a message is too short to be told from others.
+    fn is_the_last_one(&self, line: &[u8], template: &Template) -> bool {
+        let Some(last) = self.next_seq.checked_sub(1) else { return false };
+        let mut message = Vec::new();
+        template.push(self.conn, last, &mut message);
+        message == line
     }
 
     /// Judges a line that is a message of ours, or would be one of another connection.
@@ -255,15 +271,14 @@ impl Awaited {
             self.odd.extend_from_slice(&fresh[..end]);
             fresh = &fresh[end + 1..];
             let line = mem::take(&mut self.odd);
-            let Some(run) = self.runs.front().map(|run| Run { count: 1, ..*run }) else {
-                tell(Finding::Unasked(&line));
-                continue;
-            };
-            self.pop(1);
-            if line.strip_suffix(b"\r").unwrap_or(&line) == right {
-                tell(Finding::Answered(run));
-            } else {
-                tell(Finding::Corrupted(line.len() as u64));
+            let is_right = line.strip_suffix(b"\r").unwrap_or(&line) == right;
+            match self.runs.front().map(|run| Run { count: 1, ..*run }) {
+                Some(run) => {
+                    self.pop(1);
+                    tell(if is_right { Finding::Answered(run) } else { Finding::OtherReply(&line) });
+                }
+                None if is_right && self.next_seq > 0 => tell(Finding::Duplicated(line.len() as u64 + 1)),
+                None => tell(Finding::Unasked(&line)),
             }
         }
         self.odd.extend_from_slice(fresh);
@@ -340,6 +355,7 @@ mod tests {
                 Finding::Lost(count, _) => sums[1] += count,
                 Finding::Duplicated(bytes) => sums[2] += bytes,
                 Finding::Corrupted(bytes) => sums[3] += bytes,
+                Finding::OtherReply(line) => sums[3] += line.len() as u64,
                 Finding::CrossDelivered(bytes) => sums[4] += bytes,
                 Finding::Unasked(bytes) => sums[5] += bytes.len() as u64,
             });
@@ -400,18 +416,19 @@ mod tests {
         let mut findings = Vec::new();
 
         let expect = Expect::Line(b"+PONG".to_vec());
-        for read in [&b"+PO"[..], b"NG\r\n+PUNG\r\n+PONG\n", b"+PONG\r\n"] {
+        for read in [&b"+PO"[..], b"NG\r\n+PUNG\r\n+PONG\n", b"+PONG\r\nbye\n"] {
             awaited.receive(read, &expect, &template, |finding| {
                 findings.push(match finding {
                     Finding::Answered(_) => "answered",
-                    Finding::Corrupted(_) => "corrupted",
+                    Finding::OtherReply(b"+PUNG\r") => "another",
+                    Finding::Duplicated(_) => "duplicated",
                     Finding::Unasked(_) => "unasked",
                     _ => "?",
                 });
             });
         }
 
-        assert_eq!(findings, ["answered", "corrupted", "answered", "unasked"]);
+        assert_eq!(findings, ["answered", "another", "answered", "duplicated", "unasked"]);
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::cli::{LoadArgs, Pattern};
+use super::report::short;
 use super::tally::{Failure, Latencies, Tally};
 
 /// The result as one object.
@@ -58,6 +59,7 @@ pub fn result(args: &LoadArgs, tally: &Tally, saturated: bool) -> Value {
                 "cross_delivered_bytes": wrong.cross_delivered_bytes,
                 "unasked_bytes": wrong.unasked_bytes,
             },
+            "first_other_reply": tally.first_other_reply.as_deref().map(short),
             "unanswered": tally.unanswered,
             "unsent": tally.unsent,
             "connected": tally.connected,

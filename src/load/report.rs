@@ -8,6 +8,9 @@ use super::tally::{Latencies, Tally};
 /// The tester itself is in the way when it uses more of its processors than this.
 const BUSY: f64 = 0.8;
 
+/// Characters shown of what the server said.
+const SHOWN_CHARS_MAX: usize = 150;
+
 /// Columns of the longest bar.
 const BAR: f64 = 50.0;
 
@@ -80,7 +83,7 @@ fn write(out: &mut String, args: &LoadArgs, tally: &Tally, saturated: bool) -> f
         writeln!(out)?;
         write_bars(out, &tally.latency)?;
     }
-    write_troubles(out, tally)?;
+    write_troubles(out, args, tally)?;
     writeln!(out)?;
     match tally.busiest {
         Some(busy) => write!(out, "the tester's busiest thread used {:.0} % of its processor", busy * 100.0)?,
@@ -139,6 +142,17 @@ fn ms(value: f64) -> String {
     }
 }
 
+/// What somebody said, made safe for a terminal, and no more of it than says what it is.
+pub fn short(words: &[u8]) -> String {
+    let mut shown = Vec::new();
+    crate::console::push_human(&mut shown, words.trim_ascii_end());
+    let shown = String::from_utf8_lossy(&shown);
+    match shown.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", &shown[..end]),
+        None => shown.into_owned(),
+    }
+}
+
 /// A bar for each doubling of the latency.
 fn write_bars(out: &mut String, latencies: &Latencies) -> fmt::Result {
     let histogram = latencies.histogram();
@@ -160,7 +174,7 @@ fn write_bars(out: &mut String, latencies: &Latencies) -> fmt::Result {
     Ok(())
 }
 
-fn write_troubles(out: &mut String, tally: &Tally) -> fmt::Result {
+fn write_troubles(out: &mut String, args: &LoadArgs, tally: &Tally) -> fmt::Result {
     if tally.failed() == 0 && tally.unanswered == 0 {
         return Ok(());
     }
@@ -184,11 +198,12 @@ fn write_troubles(out: &mut String, tally: &Tally) -> fmt::Result {
             writeln!(out, "  {what}: {count} {unit}")?;
         }
     }
+    if let (Some(expected), Some(came)) = (&args.expect, &tally.first_other_reply) {
+        let (expected, came) = (short(expected.as_bytes()), short(came));
+        writeln!(out, "  expected \"{expected}\", but \"{came}\" came instead")?;
+    }
     if let Some(words) = &tally.first_unasked {
-        let mut shown = Vec::new();
-        crate::console::push_human(&mut shown, words.trim_ascii_end());
-        shown.truncate(200);
-        writeln!(out, "  the server said: {}", String::from_utf8_lossy(&shown))?;
+        writeln!(out, "  the server said: {}", short(words))?;
     }
     if tally.unanswered > 0 {
         let count = tally.unanswered;

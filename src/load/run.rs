@@ -11,7 +11,7 @@ use crate::console::on_signal;
 use crate::descriptors::{self, RESERVED};
 use crate::{Address, Reactor, cannot};
 
-use super::cli::{LoadArgs, ReportFormat};
+use super::cli::{LoadArgs, Pattern, ReportFormat};
 use super::live::Live;
 use super::plan::{Plan, Talk};
 use super::tally::{SLICE, Slice, Tally};
@@ -171,6 +171,9 @@ fn verdict(args: &LoadArgs, tally: &Tally) -> Result<(), String> {
     let mut failed: Vec<String> = args.fail_if.iter().filter_map(|threshold| threshold.failure(tally)).collect();
     if tally.cut_short {
         failed.insert(0, report::cut_short(args, tally));
+    }
+    if args.pattern == Pattern::Send && tally.messages == 0 && !tally.interrupted {
+        failed.push("nothing was sent within the time that counts".to_owned());
     }
     if tally.failed() > 0 {
         let counts: Vec<String> =

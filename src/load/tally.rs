@@ -11,8 +11,9 @@ const DIGITS: u8 = 3;
 /// For one second's view, and for one connection, of which there are many.
 const FEW_DIGITS: u8 = 1;
 
-/// Enough to know what it was.
-const UNASKED_BYTES_KEPT: usize = 200;
+/// Of what the server said wrongly, enough is kept to know what it was: more than is shown, whatever the
+/// characters.
+const BYTES_KEPT: usize = 1000;
 
 /// Latencies.
 #[derive(Clone, Debug)]
@@ -207,6 +208,8 @@ pub struct Tally {
     pub wrong: Wrong,
     /// The first thing the server said that nobody had asked for.
     pub first_unasked: Option<Vec<u8>>,
+    /// The beginning of the first line that came in place of the fixed reply.
+    pub first_other_reply: Option<Vec<u8>>,
     /// The first error in the system's words.
     pub first_error: Option<String>,
     /// The connection with the highest p99: its number, and that p99 in milliseconds.
@@ -231,11 +234,6 @@ impl Tally {
         if count > 0 {
             *self.failures.entry(failure).or_default() += count;
         }
-    }
-
-    /// Keeps the beginning of what the server said first that nobody had asked for.
-    pub fn note_unasked(&mut self, bytes: &[u8]) {
-        self.first_unasked.get_or_insert_with(|| bytes[..bytes.len().min(UNASKED_BYTES_KEPT)].to_vec());
     }
 
     /// All failures together.
@@ -265,6 +263,7 @@ impl Tally {
         self.wrong.cross_delivered_bytes += other.wrong.cross_delivered_bytes;
         self.wrong.unasked_bytes += other.wrong.unasked_bytes;
         self.first_unasked = self.first_unasked.take().or(other.first_unasked);
+        self.first_other_reply = self.first_other_reply.take().or(other.first_other_reply);
         self.first_error = self.first_error.take().or(other.first_error);
         self.slowest = match (self.slowest, other.slowest) {
             (Some(mine), Some(theirs)) => Some(if theirs.1 > mine.1 { theirs } else { mine }),
@@ -281,6 +280,11 @@ impl Tally {
         // As long as one thread has connections left, the run goes on.
         self.cut_short &= other.cut_short;
     }
+}
+
+/// As much as is kept of what the server said wrongly.
+pub fn beginning_of(bytes: &[u8]) -> Vec<u8> {
+    bytes[..bytes.len().min(BYTES_KEPT)].to_vec()
 }
 
 /// How long a slice of a run is.

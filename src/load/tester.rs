@@ -19,7 +19,7 @@ use super::chat::Book;
 use super::echo::{Awaited, Expect};
 use super::pacer::Pacer;
 use super::plan::{Pace, Plan, Talk};
-use super::tally::{Failure, Latencies, SLICE, Slice, Tally};
+use super::tally::{Failure, Latencies, SLICE, Slice, Tally, beginning_of};
 
 /// Connections being dialled at a time. Those that stand in the listener's backlog are not counted: for
 /// these there is `--connect-rate`.
@@ -32,6 +32,10 @@ const KNOCK_EVERY: Duration = Duration::from_millis(100);
 /// Bytes of messages that may be in flight in an open loop: each is kept twice, to be sent and to be
 /// compared with its reply.
 const IN_FLIGHT_BYTES_MAX: u64 = 128 << 20;
+
+/// How long a server is listened to that does not finish its side when we have finished ours. One that does
+/// has said all that it had to say before.
+const PARTING_MAX: Duration = Duration::from_millis(200);
 
 /// How often it is looked whether something has waited too long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -121,6 +125,9 @@ enum Phase {
         ended: Moment,
         until: Moment,
     },
+    /// Nothing is awaited any more, and our side of each connection is finished: until each server's side is,
+    /// too, or until this moment, there may be a reply too many, or a reset that tells of what was not read.
+    Parting(Moment),
     Over,
 }
 
@@ -239,14 +246,15 @@ impl App for Tester {
             }
             Talk::Chat(_) => self.receive_chat(slot, frame.bytes, board),
             Talk::Send(_) | Talk::Hold => {
-                self.tally.note_unasked(frame.bytes);
+                self.tally.first_unasked.get_or_insert_with(|| beginning_of(frame.bytes));
             }
         }
     }
 
     fn ended(&mut self, id: ConnId, board: &mut Board) {
         if let Some(slot) = self.slot(id) {
-            if self.phase != Phase::Over {
+            // We have finished first, so it is no more than polite.
+            if !matches!(self.phase, Phase::Parting(_) | Phase::Over) {
                 self.tally.fail(Failure::ClosedEarly, 1);
             }
             let now = self.clock.now();
@@ -257,7 +265,12 @@ impl App for Tester {
 
     fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
         let Some(slot) = self.slot(id) else { return };
-        if self.phase != Phase::Over {
+        // Where replies are awaited all have come by then, so nothing is lost with a connection.
+        let is_done = match self.phase {
+            Phase::Parting(_) => !matches!(self.plan.talk, Talk::Send(_)),
+            phase => phase == Phase::Over,
+        };
+        if !is_done {
             let (failure, error) = match why {
                 Reason::CannotConnect(error) => (connect_failure(error), Some(error)),
                 Reason::Lost(error) => (lost_failure(error), Some(error)),
@@ -276,7 +289,7 @@ impl App for Tester {
     fn message(&mut self, mail: Mail, board: &mut Board) {
         let Mail::Terminate = mail else { return };
         let now = self.clock.now();
-        self.tally.interrupted = true;
+        self.tally.interrupted = !matches!(self.phase, Phase::Parting(_) | Phase::Over);
         if let Phase::Measure(since) = self.phase {
             self.stop_counting(since, now, board);
         }

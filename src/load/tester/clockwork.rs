@@ -86,8 +86,11 @@ impl Tester {
                     board.wake_at(ends);
                 }
             }
-            Phase::Drain { until, .. } if until <= now || self.in_flight == 0 => self.finish(now, board),
+            Phase::Drain { until, .. } if until <= now => self.finish(now, board),
+            Phase::Drain { .. } if self.in_flight == 0 => self.part(now, board),
             Phase::Drain { until, .. } => board.wake_at(until),
+            Phase::Parting(until) if until <= now || self.up == 0 => self.finish(now, board),
+            Phase::Parting(until) => board.wake_at(until),
             Phase::Over => {}
         }
     }
@@ -195,11 +198,27 @@ impl Tester {
         }
     }
 
+    /// Finishes our side of each connection, and listens a little longer. Where connections are not kept to the
+    /// end, or nothing is said on them, there is nothing to be heard.
+    fn part(&mut self, now: Moment, board: &mut Board) {
+        if self.up == 0 || matches!(self.plan.talk, Talk::Churn(_) | Talk::Hold) {
+            return self.finish(now, board);
+        }
+        for slot in &self.slots {
+            if let Link::Up(id) = slot.link {
+                board.finish(id);
+            }
+        }
+        let until = now + PARTING_MAX.min(self.plan.timeout);
+        self.phase = Phase::Parting(until);
+        board.wake_at(until);
+    }
+
     pub(super) fn finish(&mut self, now: Moment, board: &mut Board) {
         let phase = self.phase;
         let Tester { slots, tally, .. } = self;
         for slot in slots {
-            slot.awaited.end(|finding| judge(finding, tally));
+            slot.awaited.end(|finding| judge(finding, phase, tally));
             for run in slot.awaited.runs() {
                 note_unanswered(tally, phase, run.scheduled, run.count, now);
             }
@@ -250,7 +269,7 @@ impl Tester {
         slice.at = now.since(self.began.unwrap_or(now));
         slice.measured = match self.phase {
             Phase::Measure(since) => Some(now.since(since)),
-            Phase::Drain { .. } | Phase::Over => Some(self.tally.measured),
+            Phase::Drain { .. } | Phase::Parting(_) | Phase::Over => Some(self.tally.measured),
             _ => None,
         };
         slice.connections = self.up;

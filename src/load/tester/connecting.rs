@@ -78,7 +78,7 @@ impl Tester {
         let number = self.plan.first_conn + slot as u64;
         let mut awaited = mem::replace(&mut lost.awaited, Awaited::new(number, lost.seq));
         let tally = &mut self.tally;
-        awaited.end(|finding| judge(finding, tally));
+        awaited.end(|finding| judge(finding, self.phase, tally));
         self.in_flight -= awaited.unanswered();
         for run in awaited.runs() {
             note_unanswered(&mut self.tally, self.phase, run.scheduled, run.count, now);

@@ -6,6 +6,7 @@ use memchr::memchr;
 
 use super::super::chat::{Complete, Heard};
 use super::super::echo::{Finding, Run, STRAY_BYTES_MAX};
+use super::super::tally::beginning_of;
 use super::*;
 
 impl Tester {
@@ -22,7 +23,7 @@ impl Tester {
                 }
                 note_answered(tally, slice, latency, *phase, &run, now);
             }
-            finding => judge(finding, tally),
+            finding => judge(finding, *phase, tally),
         });
         self.in_flight -= before - one.awaited.unanswered();
         match self.plan.talk {
@@ -79,9 +80,11 @@ impl Tester {
                 }
                 self.complete(complete, now, board);
             }
-            Heard::Duplicated => judge(Finding::Duplicated(line.len() as u64 + 1), &mut self.tally),
+            Heard::Duplicated => {
+                judge(Finding::Duplicated(line.len() as u64 + 1), self.phase, &mut self.tally);
+            },
             Heard::Corrupted { bytes, complete } => {
-                judge(Finding::Corrupted(bytes), &mut self.tally);
+                judge(Finding::Corrupted(bytes), self.phase, &mut self.tally);
                 self.complete(complete, now, board);
             }
             Heard::Other => {}
@@ -181,20 +184,26 @@ pub(super) fn note_unanswered(tally: &mut Tally, phase: Phase, scheduled: Moment
 }
 
 /// Counts what was wrong about replies.
-pub(super) fn judge(finding: Finding<'_>, tally: &mut Tally) {
+pub(super) fn judge(finding: Finding<'_>, phase: Phase, tally: &mut Tally) {
     let wrong = &mut tally.wrong;
     match finding {
         Finding::Answered(_) => return,
+        // A server may say goodbye to those who have finished.
+        Finding::Unasked(_) if matches!(phase, Phase::Parting(_)) => return,
         Finding::Lost(messages, bytes) => {
             wrong.lost_messages += messages;
             wrong.lost_bytes += bytes;
         }
         Finding::Duplicated(bytes) => wrong.duplicated_bytes += bytes,
         Finding::Corrupted(bytes) => wrong.corrupted_bytes += bytes,
+        Finding::OtherReply(line) => {
+            wrong.corrupted_bytes += line.len() as u64;
+            tally.first_other_reply.get_or_insert_with(|| beginning_of(line));
+        }
         Finding::CrossDelivered(bytes) => wrong.cross_delivered_bytes += bytes,
         Finding::Unasked(bytes) => {
             wrong.unasked_bytes += bytes.len() as u64;
-            tally.note_unasked(bytes);
+            tally.first_unasked.get_or_insert_with(|| beginning_of(bytes));
         }
     }
     tally.fail(Failure::Mismatch, 1);
