@@ -18,7 +18,14 @@ use super::threshold::Threshold;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "switchboard-load", version, max_term_width = 100)]
 #[command(after_help = "With --rate the loop is open: response times count from when a message should have \
-left, so a stall is charged in full. Without it the loop is closed, and stalls are under-counted.\n\
+left, so a stall is charged in full. Without it the loop is closed, and stalls are under-counted.\n\n\
+CONDITION is FIGURE>VALUE or FIGURE<VALUE (quote it from the shell). FIGURE is one of\n  \
+p50, p99, p99.9 ...       that percentile of the latency; VALUE is a time: 5ms, 0.5s, 800us\n  \
+max, mean                 of the latency; VALUE is a time\n  \
+rate                      messages a second achieved; VALUE is a number\n  \
+errors, unanswered        how many; VALUE is a number\n\
+A condition on a latency also fails where none was measured. With --rate the latency is the response time.\n\n\
+Durations take ms, s, m, h; sizes take K, M, G.\n\
 Exit status: 0 when all went well, 1 on any error or failed --fail-if, 2 on wrong usage.")]
 pub struct LoadArgs {
     /// Whom to load.
@@ -27,15 +34,15 @@ pub struct LoadArgs {
     pub address: Place,
 
     /// How many connections
-    #[arg(short, long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long, value_name = "N", default_value = "100", value_parser = whole::<u32>(CONNECTIONS_MAX))]
     pub connections: u32,
 
     /// How long to measure [default: 10s; with --messages: as long as they take]
-    #[arg(short, long, value_name = "DURATION", value_parser = some_duration)]
+    #[arg(short, long, value_name = "DURATION", value_parser = some_time)]
     pub duration: Option<Duration>,
 
     /// How many messages to measure, on all connections together
-    #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'n', long, value_name = "N", value_parser = whole::<u64>(MESSAGES_MAX))]
     pub messages: Option<u64>,
 
     /// Messages a second in all, sent on schedule whatever the replies do (open loop)
@@ -43,7 +50,7 @@ pub struct LoadArgs {
     pub rate: Option<f64>,
 
     /// Bytes a message, line ending included
-    #[arg(short, long, value_name = "SIZE", default_value = "64", value_parser = some_size)]
+    #[arg(short, long, value_name = "SIZE", default_value = "64", value_parser = message_size)]
     pub size: usize,
 
     /// The text of a message, in which {conn} and {seq} stand for numbers; a line ending is added
@@ -54,9 +61,9 @@ pub struct LoadArgs {
     #[arg(long, value_name = "TEXT")]
     pub expect: Option<String>,
 
-    /// Messages in flight on each connection (closed loop)
+    /// Messages in flight on each connection (closed loop); with --pattern send: sent at a time
     #[arg(short, long, value_name = "N", default_value = "1", conflicts_with = "rate",
-          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+          value_parser = whole::<u32>(PIPELINE_MAX))]
     pub pipeline: u32,
 
     /// What is awaited: a reply to each; nothing; each message on all other connections
@@ -68,11 +75,11 @@ pub struct LoadArgs {
     pub connect_rate: Option<f64>,
 
     /// Talk for this long before anything counts [default: 1s; with --messages: 0s]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = time)]
     pub warmup: Option<Duration>,
 
     /// How long a connection or a reply is waited for
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = some_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = some_time)]
     pub timeout: Duration,
 
     /// A new connection for each message
@@ -99,12 +106,12 @@ pub struct LoadArgs {
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
 
-    /// Fail when this holds of the result, such as p99>5ms, rate<10000, errors>0; may be repeated
+    /// Fail when this holds of the result, such as p99>5ms (grammar below); may be repeated
     #[arg(long, value_name = "CONDITION", value_parser = Threshold::parse)]
     pub fail_if: Vec<Threshold>,
 
     /// Threads, each with its own loop
-    #[arg(short, long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..=256))]
+    #[arg(short, long, value_name = "N", default_value = "1", value_parser = whole::<u32>(THREADS_MAX))]
     pub threads: u32,
 
     /// Without a terminal: say every five seconds how it goes
@@ -132,9 +139,24 @@ pub enum ReportFormat {
     Json,
 }
 
-/// The longest message, and the most in flight on one connection.
+/// The most of each. Messages number connections with six digits; more than so many messages would take days,
+/// and each thread costs descriptors and memory.
+const CONNECTIONS_MAX: u64 = 1_000_000;
+const MESSAGES_MAX: u64 = 1_000_000_000_000;
+const PIPELINE_MAX: u64 = 1_000_000;
+const THREADS_MAX: u64 = 256;
+
+/// In a chat each connection keeps account of all others.
+const CHAT_CONNECTIONS_MAX: u32 = 10_000;
+
+/// The longest time, a year: it only has to be less than what a clock can count.
+const HOURS_MAX: u64 = 8760;
+
+/// The longest message, and the most in flight on one connection and on all of them. Each message in flight is
+/// kept twice, to be sent and to be compared with its reply.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
 const IN_FLIGHT_BYTES_MAX: usize = 256 << 20;
+const IN_FLIGHT_BYTES_MAX_IN_ALL: usize = 1 << 30;
 
 impl LoadArgs {
     /// Whether the arguments go together.
@@ -148,6 +170,10 @@ impl LoadArgs {
         }
         if bytes.saturating_mul(self.pipeline as usize) > IN_FLIGHT_BYTES_MAX {
             return Err("--pipeline times --size may be 256M at most".into());
+        }
+        let on_all = bytes.saturating_mul(self.pipeline as usize).saturating_mul(self.connections as usize);
+        if on_all > IN_FLIGHT_BYTES_MAX_IN_ALL && !self.hold {
+            return Err("--connections times --pipeline times --size may be 1G at most".into());
         }
         if self.message.as_ref().is_some_and(|text| text.contains('\n')) {
             return Err("--message is one line; its line ending is added".into());
@@ -177,6 +203,9 @@ impl LoadArgs {
             }
             Pattern::Chat if self.connections < 2 => {
                 Err("--pattern chat takes at least two connections".into())
+            }
+            Pattern::Chat if self.connections > CHAT_CONNECTIONS_MAX => {
+                Err(format!("--pattern chat takes at most {CHAT_CONNECTIONS_MAX} connections"))
             }
             Pattern::Chat if !self.template().is_numbered() => Err(format!(
                 "--pattern chat has to tell messages apart: --size of more than {NUMBERED_BYTES}, or a \
@@ -215,10 +244,12 @@ impl LoadArgs {
             (.., Pattern::Send) => "send".to_owned(),
             (.., Pattern::Chat) => "chat".to_owned(),
         };
-        let pace = match (self.hold || self.churn, self.rate) {
-            (true, _) => String::new(),
-            (_, Some(rate)) => format!(", open loop at {rate} messages/s"),
-            (_, None) => format!(", closed loop with {} in flight each", self.pipeline),
+        let pace = match (self.hold || self.churn, self.rate, self.pattern) {
+            (true, ..) => String::new(),
+            (_, Some(rate), _) => format!(", open loop at {rate} messages/s"),
+            // Nothing is awaited, so there is no loop to be closed.
+            (_, None, Pattern::Send) => format!(", {} at a time on each", self.pipeline),
+            (_, None, _) => format!(", closed loop with {} in flight each", self.pipeline),
         };
         let message = match (&self.message, self.hold) {
             (_, true) => String::new(),
@@ -236,6 +267,40 @@ impl LoadArgs {
         }
         format!("{} connections to {}: {what}{pace}{message}{times}", self.connections, self.address)
     }
+}
+
+/// A whole number from 1 to `max`.
+fn whole<T: TryFrom<u64> + Clone + Send + Sync + 'static>(
+    max: u64,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let digits_alone = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits_alone {
+            return Err("not a whole number".to_owned());
+        }
+        // What does not even fit is beyond the range as well.
+        let number = text.parse().ok().filter(|number| (1..=max).contains(number));
+        let number = number.and_then(|number: u64| T::try_from(number).ok());
+        number.ok_or_else(|| format!("has to be from 1 to {max}"))
+    }
+}
+
+fn message_size(text: &str) -> Result<usize, String> {
+    let size = some_size(text)?;
+    if size <= MESSAGE_BYTES_MAX { Ok(size) } else { Err("has to be from 1 to 64M".into()) }
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let time = duration(text)?;
+    if time <= Duration::from_secs(HOURS_MAX * 3600) {
+        Ok(time)
+    } else {
+        Err(format!("has to be at most {HOURS_MAX}h"))
+    }
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    some_duration(text).and_then(|_| time(text))
 }
 
 fn rate(text: &str) -> Result<f64, String> {

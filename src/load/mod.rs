@@ -11,6 +11,7 @@ mod echo;
 mod json;
 mod live;
 mod message;
+mod output;
 mod pacer;
 mod plan;
 mod plot;

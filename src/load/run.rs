@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
@@ -13,6 +14,7 @@ use crate::{Address, Reactor, cannot};
 
 use super::cli::{LoadArgs, Pattern, ReportFormat};
 use super::live::Live;
+use super::output::Output;
 use super::plan::{Plan, Talk};
 use super::tally::{SLICE, Slice, Tally};
 use super::tester::{self, Tester};
@@ -43,6 +45,8 @@ pub fn run(args: &LoadArgs) -> Result<(), String> {
         messages: args.messages,
         timeout: args.timeout,
     };
+    let open = |path: &Option<PathBuf>| path.as_deref().map(Output::open).transpose();
+    let (plot, hgrm) = (open(&args.plot)?, open(&args.hgrm)?);
     let (tally, slices) = run_threads(&plan, u64::from(args.threads), Live::new(args))?;
 
     let achieved = tally.messages as f64 / tally.measured.as_secs_f64().max(1e-9);
@@ -59,8 +63,10 @@ pub fn run(args: &LoadArgs) -> Result<(), String> {
         }
         _ => {}
     }
-    // Printed first: a file that cannot be written must not cost the result.
-    let written = write_files(args, &tally, &slices);
+    // Printed first: a file that cannot be written after all must not cost the result.
+    let written = plot
+        .map_or(Ok(()), |file| file.write(&plot::svg(&args.summary(), &tally, &slices, args.rate.is_some())))
+        .and(hgrm.map_or(Ok(()), |file| file.write(&tally.latency.hgrm())));
     verdict(args, &tally).and(written)
 }
 
@@ -153,18 +159,6 @@ fn watch(watched: &Receiver<Slice>, mut live: Live) -> Vec<Slice> {
     }
     live.end();
     slices.into_values().collect()
-}
-
-fn write_files(args: &LoadArgs, tally: &Tally, slices: &[Slice]) -> Result<(), String> {
-    if let Some(path) = &args.plot {
-        let svg = plot::svg(&args.summary(), tally, slices, args.rate.is_some());
-        fs::write(path, svg).map_err(cannot(format!("write the plot {}", path.display())))?;
-    }
-    if let Some(path) = &args.hgrm {
-        let hgrm = tally.latency.hgrm();
-        fs::write(path, hgrm).map_err(cannot(format!("write the histogram {}", path.display())))?;
-    }
-    Ok(())
 }
 
 fn verdict(args: &LoadArgs, tally: &Tally) -> Result<(), String> {

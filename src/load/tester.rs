@@ -32,6 +32,8 @@ const KNOCK_EVERY: Duration = Duration::from_millis(100);
 /// Bytes of messages that may be in flight in an open loop: each is kept twice, to be sent and to be
 /// compared with its reply.
 const IN_FLIGHT_BYTES_MAX: u64 = 128 << 20;
+/// Of large messages a few more, but no more than this.
+const IN_FLIGHT_BYTES_MAX_IF_LARGE: u64 = 1 << 30;
 
 /// How long a server is listened to that does not finish its side when we have finished ours. One that does
 /// has said all that it had to say before.
@@ -156,6 +158,7 @@ impl Tester {
     /// A tester that follows `plan` and tells `watcher` what happens each slice.
     pub fn new(plan: Plan, clock: Clock, watcher: Sender<Slice>) -> Tester {
         let count = plan.connections as usize;
+        let size = plan.template.size_of(plan.first_conn);
         let slot = |number| Slot {
             link: Link::Down,
             seq: 0,
@@ -188,7 +191,7 @@ impl Tester {
             turn: 0,
             to_send: plan.messages,
             in_flight: 0,
-            in_flight_max: (IN_FLIGHT_BYTES_MAX / plan.template.size_of(plan.first_conn)).max(1000),
+            in_flight_max: (IN_FLIGHT_BYTES_MAX / size).max(1000.min(IN_FLIGHT_BYTES_MAX_IF_LARGE / size)),
             book,
             messages: Vec::new(),
             tally: Tally::default(),
