@@ -257,3 +257,84 @@ fn a_closed_loop_says_that_it_under_counts_and_an_open_one_gives_both_times() {
         assert!(open.out.contains(part), "no {part:?} in {open:?}");
     }
 }
+
+#[test]
+fn nothing_is_said_of_a_closed_loop_where_nothing_is_awaited() {
+    let port = serve(|client, _| client.answer(|_, _| Vec::new()));
+
+    for arguments in ["-n 100 --pattern send -p 4", "-d 100ms --hold"] {
+        let run = load_for_people(&port, &arguments.split(' ').collect::<Vec<_>>());
+
+        assert_eq!(run.status, Some(0), "{arguments}: {run:?}");
+        for words in ["closed loop", "in flight"] {
+            assert!(!run.out.contains(words), "{words:?} with {arguments}: {run:?}");
+        }
+    }
+}
+
+#[test]
+fn values_beyond_their_range_are_refused_in_one_line_that_names_the_range() {
+    const HUGE: &str = "18446744073709551615";
+
+    for (arguments, range) in [
+        (format!("-c {HUGE}"), "from 1 to 1000000"),
+        (format!("-c {HUGE}0"), "from 1 to 1000000"),
+        ("-c 4294967296".to_owned(), "from 1 to 1000000"),
+        ("-c 0".to_owned(), "from 1 to 1000000"),
+        (format!("-n {HUGE}"), "from 1 to 1000000000000"),
+        (format!("-p {HUGE}"), "from 1 to 1000000"),
+        (format!("-t {HUGE}"), "from 1 to 256"),
+        (format!("-s {HUGE}"), "from 1 to 64M"),
+        ("-s 65M".to_owned(), "from 1 to 64M"),
+        (format!("--rate {HUGE}"), "from 0.001 to 1e9"),
+        (format!("--connect-rate {HUGE}"), "from 0.001 to 1e9"),
+        ("--rate inf".to_owned(), "from 0.001 to 1e9"),
+        (format!("-d {HUGE}s"), "at most 8760h"),
+        ("-d 8761h".to_owned(), "at most 8760h"),
+        (format!("--warmup {HUGE}s"), "at most 8760h"),
+        (format!("--timeout {HUGE}ms"), "at most 8760h"),
+        ("-c 10001 --pattern chat".to_owned(), "at most 10000 connections"),
+        ("-c 1000 -s 64 -p 1000000".to_owned(), "1G at most"),
+        ("-p 1000000 -s 1K".to_owned(), "256M at most"),
+    ] {
+        // Nobody is there, so a run that began would say that it was refused.
+        let run = load(&free_port(), &arguments);
+
+        assert_eq!((run.status, run.out.as_str()), (Some(2), ""), "{arguments}: {run:?}");
+        assert!(run.err.lines().next().is_some_and(|line| line.contains(range)), "{arguments}: {run:?}");
+    }
+}
+
+#[test]
+fn the_largest_values_that_are_taken_do_no_harm() {
+    let port = serve(|client, _| client.answer(|line, _| line));
+
+    for arguments in [
+        "-r 1000000000 -c 2 -d 100ms --warmup 0s --timeout 100ms",
+        "-r 1000000000 -c 2 -d 100ms --warmup 100ms --timeout 100ms --pattern send",
+        "-r 0.001 -c 1 -n 1 -d 8760h --timeout 8760h",
+        "-c 1 -n 1000000000000 -d 100ms --warmup 0s",
+        "-c 1 -n 1 -p 1000000",
+    ] {
+        let run = load(&port, arguments);
+
+        assert!(matches!(run.status, Some(0 | 1)), "{arguments}: {run:?}");
+        assert!(run.number("connected") >= 1.0, "{arguments}: {run:?}");
+    }
+}
+
+#[test]
+fn the_help_has_the_grammar_of_conditions() {
+    let run = load_for_people("9", &["--help"]);
+
+    for part in [
+        "FIGURE>VALUE or FIGURE<VALUE",
+        "p99.9",
+        "max, mean",
+        "rate ",
+        "errors, unanswered",
+        "5ms, 0.5s, 800us",
+    ] {
+        assert!(run.out.contains(part), "no {part:?} in {run:?}");
+    }
+}

@@ -7,8 +7,9 @@ mod common;
 #[path = "common/load.rs"]
 mod tester;
 
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
 
+use common::DEADLINE;
 use tester::{Client, SIZE, free_port, load, load_for_people, serve};
 
 fn named(troubles: &[(&str, u64)]) -> Vec<(String, u64)> {
@@ -251,4 +252,162 @@ fn a_chat_that_relays_nothing_has_no_message_that_counts() {
     assert_eq!((run.number("messages"), run.number("achieved_rate")), (0.0, 0.0), "{run:?}");
     assert!(run.number("errors/timed_out") > 0.0, "{run:?}");
     assert_eq!(run.status, Some(1), "{run:?}");
+}
+
+#[test]
+fn sending_to_a_server_that_resets_each_connection_fails() {
+    let port = serve(|client, _| client.reset());
+
+    for arguments in ["-n 3 -c 3", "-n 3 -c 3 -r 1000", "-d 1h -c 3"] {
+        let run = load(&port, &format!("--pattern send {arguments}"));
+
+        assert_eq!(run.troubles(), named(&[("reset", 3)]), "{arguments}: {run:?}");
+        assert_eq!((run.status, run.err.lines().count()), (Some(1), 1), "{arguments}: {run:?}");
+        assert!(run.err.contains("3 reset"), "{arguments}: {run:?}");
+    }
+}
+
+#[test]
+fn sending_fails_where_nothing_could_be_sent() {
+    let (keep, kept) = mpsc::channel();
+    let port = serve(move |client, _| keep.send(client.stream).unwrap());
+
+    // More than any socket takes of whom nobody reads.
+    for arguments in ["-c 2 -s 16M -d 300ms", "-c 2 -s 16M -d 300ms -r 100"] {
+        let run = load(&port, &format!("--pattern send --warmup 0s {arguments}"));
+
+        assert!(kept.recv_timeout(DEADLINE).is_ok(), "it was connected to");
+        assert_eq!((run.number("messages"), run.status), (0.0, Some(1)), "{arguments}: {run:?}");
+        assert!(
+            run.err.contains("nothing that counts was sent") && run.err.lines().count() == 1,
+            "{arguments}: {run:?}"
+        );
+    }
+}
+
+#[test]
+fn a_run_whose_server_dies_says_that_it_was_cut_short_and_when() {
+    let port = serve(|mut client, _| client.answer_some(5));
+
+    for (arguments, said) in [
+        ("-d 1h --warmup 0s", &["cut short after ", " s of 3600s", "all connections were lost"][..]),
+        ("-d 1h --warmup 0s -r 1000 -t 2", &["cut short after ", " s of 3600s"]),
+        ("-n 1000", &["cut short after ", ", 10 of 1000 messages", "all connections were lost"]),
+        ("-d 1h --warmup 1h", &["cut short before anything counted", "all connections were lost"]),
+        ("-d 1h --pattern send --warmup 0s", &["cut short after ", " s of 3600s"]),
+    ] {
+        let arguments: Vec<&str> = arguments.split(' ').chain(["-c", "2"]).collect();
+        let for_people = load_for_people(&port, &arguments);
+        let for_programs = load(&port, &arguments.join(" "));
+
+        assert_eq!(for_programs.result()["metrics"]["cut_short"], true, "{for_programs:?}");
+        for run in [&for_people, &for_programs] {
+            assert_eq!((run.status, run.err.lines().count()), (Some(1), 1), "{arguments:?}: {run:?}");
+            for part in said {
+                assert!(run.err.contains(part), "no {part:?} on stderr of {arguments:?}: {run:?}");
+            }
+        }
+        for part in said {
+            assert!(for_people.out.contains(part), "no {part:?} in {arguments:?}: {for_people:?}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_goes_on_with_fewer_connections_is_not_cut_short() {
+    let port = serve(|mut client, number| {
+        if number == 0 {
+            return client.answer_some(1);
+        }
+        client.answer(|line, _| line);
+    });
+
+    let run = load(&port, "-c 2 -t 2 -d 300ms --warmup 0s");
+
+    assert_eq!(run.result()["metrics"]["cut_short"], false, "{run:?}");
+    assert_eq!(run.status, Some(1), "{run:?}");
+}
+
+#[test]
+fn a_reply_sent_once_more_behind_the_last_one_is_duplicated() {
+    // It comes when the tester has nothing to say any more, which is as late as can be.
+    let port = serve(|mut client, _| {
+        let mut last = Vec::new();
+        while let Some(line) = client.line() {
+            client.send(&line);
+            last = line;
+        }
+        client.send(&last);
+    });
+
+    for (arguments, size) in [
+        ("-n 10 -c 1", SIZE),
+        ("-n 10 -c 1 -p 4", SIZE),
+        ("-r 1000 -d 50ms --warmup 0s -c 1", SIZE),
+        ("-n 10 -c 1 -s 8", 8),
+        ("-n 10 -c 1 -m PING", 5),
+        ("-n 10 -c 1 -m PING --expect PING", 5),
+    ] {
+        let run = load(&port, arguments);
+
+        let troubles = [("mismatch", 1), ("duplicated_bytes", size as u64)];
+        assert_eq!(run.troubles(), named(&troubles), "{arguments}: {run:?}");
+        assert_eq!(run.status, Some(1), "{arguments}: {run:?}");
+    }
+}
+
+#[test]
+fn a_server_that_says_goodbye_or_resets_when_all_is_answered_has_done_nothing_wrong() {
+    let port = serve(|mut client, number| {
+        while let Some(line) = client.line() {
+            client.send(&line);
+        }
+        if number % 2 == 0 {
+            return client.reset();
+        }
+        client.send(b"goodbye\n");
+    });
+
+    for _ in 0..2 {
+        let run = load(&port, "-n 10 -c 1");
+
+        assert_eq!((run.troubles(), run.status), (Vec::new(), Some(0)), "{run:?}");
+    }
+}
+
+#[test]
+fn a_server_that_never_finishes_is_not_waited_for_for_long() {
+    let port = serve(|mut client, _| {
+        while let Some(line) = client.line() {
+            client.send(&line);
+        }
+        // Kept open until the whole test ends.
+        std::mem::forget(client.stream.try_clone());
+    });
+
+    let run = load(&port, "-n 10 -c 1 --timeout 1h");
+
+    assert_eq!((run.number("messages"), run.status), (10.0, Some(0)), "{run:?}");
+}
+
+#[test]
+fn what_came_in_place_of_the_expected_reply_is_shown_beside_it() {
+    let port = serve(|client, _| {
+        client.answer(|_, at| match at {
+            0 => b"+PONG\r\n".to_vec(),
+            _ => [&b"-ERR \x1b[31m no\tsuch command "[..], &[b'x'; 3000], b"\n"].concat(),
+        });
+    });
+    let arguments = ["-m", "PING", "--expect", "+PONG", "-n", "4", "-c", "1"];
+
+    let for_people = load_for_people(&port, &arguments);
+    let for_programs = load(&port, &arguments.join(" "));
+
+    let line = for_people.out.lines().find(|line| line.contains("came instead")).unwrap_or_default();
+    assert!(line.contains("expected \"+PONG\", but \"-ERR \\x1b[31m no"), "{for_people:?}");
+    assert!(line.contains("xxx...\"") && line.len() < 250, "{for_people:?}");
+    assert!(!for_people.out.contains('\x1b'), "{for_people:?}");
+    assert_eq!((for_people.status, for_programs.status), (Some(1), Some(1)));
+    let other = &for_programs.result()["metrics"]["first_other_reply"];
+    assert!(other.as_str().is_some_and(|other| other.starts_with("-ERR \\x1b[31m")), "{for_programs:?}");
 }

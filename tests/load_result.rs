@@ -14,7 +14,7 @@ use std::sync::mpsc;
 
 use common::{DEADLINE, Server};
 use serde_json::Value;
-use tester::{end_of, free_port, load, serve, start_load};
+use tester::{end_of, free_port, load, load_for_people, serve, start_load};
 
 /// A file for one test, not there yet.
 fn file(name: &str) -> PathBuf {
@@ -43,13 +43,69 @@ fn a_histogram_and_a_plot_are_written() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_fails_the_run_in_one_line() {
-    let server = Server::start(&["--echo"]);
+fn a_file_that_cannot_be_written_is_found_out_before_anybody_is_connected_to() {
+    let (tell, told) = mpsc::channel();
+    let port = serve(move |client, _| {
+        let _ = tell.send(());
+        client.answer(|line, _| line);
+    });
+    let fresh = file("fresh.svg");
+    let directory = env!("CARGO_TARGET_TMPDIR");
 
-    let run = load(&server.port(), "-n 10 --hgrm /no/such/directory/a.hgrm");
+    for (path, reason) in
+        [("/no/such/directory/a", "No such file or directory"), (directory, "Is a directory")]
+    {
+        for option in ["--hgrm", "--plot"] {
+            let other = if option == "--hgrm" { "--plot" } else { "--hgrm" };
+            let run = load(&port, &format!("-n 10 {other} {} {option} {path}", fresh.to_str().unwrap()));
 
-    assert_eq!((run.status, run.err.lines().count()), (Some(1), 1), "{run:?}");
-    assert!(run.err.contains("/no/such/directory/a.hgrm"), "{run:?}");
+            let line = format!("switchboard-load: cannot write {path}: {reason}\n");
+            assert_eq!((run.status, run.out.as_str(), run.err), (Some(1), "", line), "{option}");
+            assert!(!fresh.exists(), "no empty file stays behind a run that never was");
+        }
+    }
+    assert!(told.try_recv().is_err(), "somebody was connected to");
+}
+
+#[test]
+fn the_file_of_an_earlier_run_stays_until_there_is_something_to_put_in_its_place() {
+    let (tell, told) = mpsc::channel();
+    let port = serve(move |client, _| {
+        client.answer(|line, number| {
+            if number == 100 {
+                tell.send(()).unwrap();
+            }
+            line
+        });
+    });
+    let hgrm = file("earlier.hgrm");
+    let earlier = "of an earlier run\n".repeat(1000);
+    fs::write(&hgrm, &earlier).unwrap();
+    let arguments = ["-d", "1h", "-c", "1", "--warmup", "0s", "--hgrm", hgrm.to_str().unwrap()];
+    let tester = start_load(&port, &arguments);
+    told.recv_timeout(DEADLINE).expect("it talks");
+
+    let during = fs::read_to_string(&hgrm).unwrap();
+    tester.signal("INT");
+    let run = end_of(tester);
+
+    assert_eq!(during, earlier, "{run:?}");
+    let after = fs::read_to_string(&hgrm).unwrap();
+    assert!(after.contains("TotalCount") && !after.contains("earlier"), "{after}");
+    assert_eq!(run.status, Some(0), "{run:?}");
+}
+
+#[test]
+fn a_run_that_everybody_is_turned_away_from_gives_no_share_of_the_processor() {
+    let port = serve(|mut client, _| client.send(b"full\n"));
+
+    let run = load_for_people(&port, &["-c", "3", "-d", "1s", "--warmup", "100ms"]);
+
+    let share = run.out.lines().find_map(|line| line.split_once(" % of its processor")?.0.rsplit(' ').next());
+    let share = share.map_or(0.0, |share| share.parse::<f64>().unwrap());
+    assert!(share <= 110.0 && !run.out.contains("warning"), "{run:?}");
+    assert!(run.out.contains("share of its processor"), "{run:?}");
+    assert_eq!(run.status, Some(1), "{run:?}");
 }
 
 #[test]

@@ -7,7 +7,12 @@ mod common;
 #[path = "common/load.rs"]
 mod tester;
 
-use std::sync::{OnceLock, mpsc};
+use std::fs;
+use std::io::Read;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use common::DEADLINE;
@@ -87,7 +92,7 @@ fn a_steady_delay_is_no_saturation_however_short_the_run() {
         // Replies go back in order, each 100 ms after its message.
         let (tell, told) = mpsc::channel::<(Instant, Vec<u8>)>();
         let mut back = Client::new(client.stream.try_clone().unwrap());
-        std::thread::spawn(move || {
+        thread::spawn(move || {
             for (due, line) in told {
                 wait_up_to(due);
                 back.send(&line);
@@ -104,4 +109,77 @@ fn a_steady_delay_is_no_saturation_however_short_the_run() {
         assert_eq!(run.result()["metrics"]["saturated"], false, "{arguments}: {run:?}");
         assert_eq!((run.troubles(), run.status), (Vec::new(), Some(0)), "{arguments}: {run:?}");
     }
+}
+
+/// When a server that stalls at its first message goes on: after the warm-up of the run below.
+fn stall_of_a_second() -> impl Fn() + Send + Sync + 'static {
+    let first = OnceLock::new();
+    move || wait_up_to(*first.get_or_init(Instant::now) + Duration::from_secs(1))
+}
+
+const THROUGH_THE_STALL: &str = "-c 2 -r 1000 -d 1s --warmup 900ms --fail-if rate>1100";
+
+#[test]
+fn no_more_than_was_asked_for_is_achieved_when_a_stall_of_the_warm_up_is_made_up_for() {
+    let stall = stall_of_a_second();
+    let port = serve(move |client, _| {
+        client.answer(|line, _| {
+            stall();
+            line
+        });
+    });
+
+    let run = load(&port, THROUGH_THE_STALL);
+
+    assert!(run.number("achieved_rate") < 1020.0, "{run:?}");
+    assert_eq!((run.troubles(), run.status), (Vec::new(), Some(0)), "{run:?}");
+}
+
+#[test]
+fn no_more_than_was_asked_for_is_sent_when_a_sink_makes_up_for_a_stall_of_the_warm_up() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stalling-sink");
+    let _ = fs::remove_file(&path);
+    // TCP opens a window again only slowly that was shut for a second.
+    let listener = UnixListener::bind(&path).unwrap();
+    let stall = Arc::new(stall_of_a_second());
+    thread::spawn(move || {
+        for sink in listener.incoming() {
+            let (mut sink, stall) = (sink.unwrap(), stall.clone());
+            thread::spawn(move || {
+                let mut bytes = [0; 8192];
+                while matches!(sink.read(&mut bytes), Ok(1..)) {
+                    stall();
+                }
+            });
+        }
+    });
+
+    let run = load(&format!("unix:{}", path.display()), &format!("--pattern send -s 2K {THROUGH_THE_STALL}"));
+
+    assert!(run.number("achieved_rate") < 1020.0, "{run:?}");
+    assert_eq!((run.troubles(), run.status), (Vec::new(), Some(0)), "{run:?}");
+}
+
+#[test]
+fn no_more_than_was_asked_for_is_heard_when_a_chat_makes_up_for_a_stall_of_the_warm_up() {
+    let (stall, room) = (stall_of_a_second(), Mutex::new(Vec::<Client>::new()));
+    let port = serve(move |mut client, _| {
+        room.lock().unwrap().push(Client::new(client.stream.try_clone().unwrap()));
+        let own = client.stream.peer_addr().unwrap();
+        while let Some(line) = client.line() {
+            // Not at what the tester says to be let in.
+            if line.len() == tester::SIZE {
+                stall();
+            }
+            let everybody = &mut *room.lock().unwrap();
+            let others = everybody.iter_mut().filter(|other| other.stream.peer_addr().ok() != Some(own));
+            others.for_each(|other| other.send(&line));
+        }
+    });
+
+    let run = load(&port, &format!("--pattern chat {THROUGH_THE_STALL}"));
+
+    assert!(run.number("achieved_rate") < 1020.0, "{run:?}");
+    assert!(run.number("deliveries_per_sec") < 1020.0, "{run:?}");
+    assert_eq!((run.troubles(), run.status), (Vec::new(), Some(0)), "{run:?}");
 }

@@ -246,7 +246,12 @@ mod tests {
 
     fn message(count: u64, lost: u64) -> Heard {
         let now = Moment::default();
-        Heard::Message { scheduled: now, sent: now, lost, complete: Complete { sender: 0, count, counted: count } }
+        Heard::Message {
+            scheduled: now,
+            sent: now,
+            lost,
+            complete: Complete { sender: 0, count, counted: count },
+        }
     }
 
     #[test]

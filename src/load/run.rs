@@ -162,12 +162,13 @@ fn watch(watched: &Receiver<Slice>, mut live: Live) -> Vec<Slice> {
 }
 
 fn verdict(args: &LoadArgs, tally: &Tally) -> Result<(), String> {
-    let mut failed: Vec<String> = args.fail_if.iter().filter_map(|threshold| threshold.failure(tally)).collect();
+    let mut failed: Vec<String> =
+        args.fail_if.iter().filter_map(|threshold| threshold.failure(tally)).collect();
     if tally.cut_short {
         failed.insert(0, report::cut_short(args, tally));
     }
     if args.pattern == Pattern::Send && tally.messages == 0 && !tally.interrupted {
-        failed.push("nothing was sent within the time that counts".to_owned());
+        failed.push("nothing that counts was sent".to_owned());
     }
     if tally.failed() > 0 {
         let counts: Vec<String> =

@@ -37,7 +37,7 @@ const IN_FLIGHT_BYTES_MAX_IF_LARGE: u64 = 1 << 30;
 
 /// How long a server is listened to that does not finish its side when we have finished ours. One that does
 /// has said all that it had to say before.
-const PARTING_MAX: Duration = Duration::from_millis(200);
+const PARTING_MAX: Duration = Duration::from_millis(500);
 
 /// How often it is looked whether something has waited too long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

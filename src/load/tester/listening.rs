@@ -82,7 +82,7 @@ impl Tester {
             }
             Heard::Duplicated => {
                 judge(Finding::Duplicated(line.len() as u64 + 1), self.phase, &mut self.tally);
-            },
+            }
             Heard::Corrupted { bytes, complete } => {
                 judge(Finding::Corrupted(bytes), self.phase, &mut self.tally);
                 self.complete(complete, now, board);
@@ -207,4 +207,60 @@ pub(super) fn judge(finding: Finding<'_>, phase: Phase, tally: &mut Tally) {
         }
     }
     tally.fail(Failure::Mismatch, 1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Address;
+    use crate::load::message::Template;
+
+    /// Replies to a message a millisecond, each after `delay`, in a second that counts from 100 ms on.
+    fn achieved(talk: Talk, delay: impl Fn(u64) -> u64) -> u64 {
+        let at = |millis| Moment::after_start(Duration::from_millis(millis));
+        let plan = Plan {
+            target: Address::Tcp(([127, 0, 0, 1], 9).into()),
+            sources: Vec::new(),
+            connections: 1,
+            first_conn: 0,
+            connect_rate: None,
+            talk,
+            template: Template::of_size(64),
+            warmup: Duration::from_millis(100),
+            duration: Some(Duration::from_secs(1)),
+            messages: None,
+            timeout: Duration::from_secs(5),
+        };
+        let mut lag = None;
+        let mut answers: Vec<(u64, u64)> = (0..1100).map(|due| (due + delay(due), due)).collect();
+        answers.sort_unstable();
+        let counted = answers.into_iter().filter(|(now, due)| {
+            let since = at(100);
+            let phase = match now {
+                0..100 => Phase::Warmup(since),
+                100..1100 => Phase::Measure(since),
+                _ => Phase::Drain { since, ended: at(1100), until: at(6100) },
+            };
+            is_achieved(&plan, phase, &mut lag, at(*due), at(*now))
+        });
+        counted.count() as u64
+    }
+
+    #[test]
+    fn a_steady_delay_achieves_what_was_asked_for_and_a_backlog_does_not() {
+        let open = || Talk::Echo(Pace::Open(1000.0), Expect::Echo);
+
+        assert_eq!(achieved(open(), |_| 0), 1000);
+        assert_eq!(achieved(open(), |_| 300), 1000, "those under way at the end are late by no more");
+        assert_eq!(achieved(open(), |due| 500u64.saturating_sub(due)), 1000, "a stall of the warm-up");
+        assert_eq!(achieved(open(), |due| due), 501, "half of what is asked for");
+        assert_eq!(achieved(open(), |due| if due < 900 { 0 } else { 1000 }), 800, "a stall at the end");
+    }
+
+    #[test]
+    fn in_a_closed_loop_whatever_is_answered_in_the_time_that_counts_is_achieved() {
+        let closed = Talk::Echo(Pace::Closed(1), Expect::Echo);
+
+        assert_eq!(achieved(closed, |_| 50), 1000);
+    }
 }
