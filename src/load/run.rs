@@ -101,12 +101,18 @@ fn ports_an_address() -> Option<usize> {
 fn run_threads(plan: &Plan, threads: u64, live: Live) -> Result<(Tally, Vec<Slice>), String> {
     let (watcher, watched) = channel();
     let mut mailboxes = Vec::new();
-    let mut running = Vec::new();
-    let plans = plan.split(threads);
-    for plan in plans {
+    let mut ready = Vec::new();
+    for plan in plan.split(threads) {
         let (reactor, mailbox) = Reactor::new(tester::limits(&plan)).map_err(cannot("start"))?;
-        let tester = Tester::new(plan, reactor.clock(), watcher.clone());
+        ready.push((reactor, plan));
         mailboxes.push(mailbox);
+    }
+    // Before anything is sent: whoever sees the traffic may interrupt it, and gets what there is.
+    on_signal(mailboxes).map_err(cannot("watch for signals"))?;
+
+    let mut running = Vec::new();
+    for (reactor, plan) in ready {
+        let tester = Tester::new(plan, reactor.clock(), watcher.clone());
         // It gives back its tally alone: were its end of the channel to live on, watching would not end.
         let thread = thread::Builder::new()
             .name("load".into())
@@ -114,7 +120,6 @@ fn run_threads(plan: &Plan, threads: u64, live: Live) -> Result<(Tally, Vec<Slic
         running.push(thread.map_err(cannot("start a thread"))?);
     }
     drop(watcher);
-    on_signal(mailboxes).map_err(cannot("watch for signals"))?;
 
     let slices = watch(&watched, live);
     let mut tally: Option<Tally> = None;
