@@ -1,9 +1,17 @@
 //! Where to listen, or whom to dial.
 
 use std::fmt;
+use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+
+/// The longest path of a Unix socket: what `sun_path` has room for, and a NUL behind it (unix(7)).
+#[cfg(target_os = "linux")]
+const UNIX_PATH_BYTES_MAX: usize = 107;
+#[cfg(not(target_os = "linux"))]
+const UNIX_PATH_BYTES_MAX: usize = 103;
 
 /// A place to listen at or to connect to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,45 +46,144 @@ impl Place {
     /// Reads `host:port`, `:port` or `port` (loopback), `[v6]:port`, `unix:PATH`.
     ///
     /// # Errors
-    /// What is wrong with the text.
+    /// What is wrong with the text, and what to write instead where that can be told.
     pub fn parse(text: &str) -> Result<Place, String> {
         if let Some(path) = text.strip_prefix("unix:") {
-            return if path.is_empty() {
-                Err("a path is missing".into())
-            } else {
-                Ok(Place::Unix(path.into()))
+            return parse_unix(path);
+        }
+        if let Some((scheme, rest)) = text.split_once("://") {
+            return Err(format!(
+                "an address has no {scheme}:// in front: write {}",
+                rest.trim_end_matches('/')
+            ));
+        }
+        if let Some(in_brackets) = text.strip_prefix('[') {
+            let (v6, rest) = in_brackets.split_once(']').ok_or("a ] is missing")?;
+            parse_v6(v6)?;
+            return match rest.strip_prefix(':') {
+                Some(port) => Ok(Place::Host(v6.to_owned(), parse_port(port)?)),
+                None if rest.is_empty() => Err(lacks_port(text)),
+                None => Err(format!("a colon and the port follow the ], not {rest:?}")),
             };
         }
-        let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
-        let port = port.parse().map_err(|_| format!("{port:?} is no port (0 to 65535)"))?;
-        let host = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
-            None if host.contains(':') => return Err("an IPv6 address stands in brackets: [::1]:5000".into()),
-            None => host,
-            Some(None) => return Err("a ] is missing".into()),
-            Some(Some(v6)) => {
-                v6.parse::<std::net::Ipv6Addr>().map_err(|_| format!("{v6:?} is no IPv6 address"))?;
-                v6
+        let (host, port) = match text.rsplit_once(':') {
+            Some(("", port)) => return parse_port(port).map(Place::Loopback),
+            Some((host, port)) => (host, port),
+            None if is_number(text) => return parse_port(text).map(Place::Loopback),
+            None if text.contains('/') => {
+                return Err(format!("{text:?} has no port: write unix:{text} if it is a Unix socket"));
             }
+            None => return Err(lacks_port(text)),
         };
-        Ok(if host.is_empty() { Place::Loopback(port) } else { Place::Host(host.to_owned(), port) })
+        if text.parse::<Ipv6Addr>().is_ok() {
+            return Err(format!("an IPv6 address stands in brackets: [{text}]:5000, or [{host}]:{port}"));
+        }
+        if host.contains(':') {
+            return Err(match parse_v6(host) {
+                Ok(()) => format!("an IPv6 address stands in brackets: [{host}]:{port}"),
+                Err(_) => "not an address: write host:port, or [v6]:port with an IPv6 address".into(),
+            });
+        }
+        Ok(Place::Host(host.to_owned(), parse_port(port)?))
     }
 
-    /// Looks it up: all its addresses, in the resolver's order; at least one.
+    /// Looks it up: all its addresses, in the resolver's order; at least one. An IPv4 address that is written
+    /// as an IPv6 one (`::ffff:127.0.0.1`) is the IPv4 address: no socket of ours speaks both.
     ///
     /// # Errors
-    /// Whatever the system's resolver says.
+    /// Whatever the system's resolver says, or what stands at a Unix socket's path and is no socket.
     pub fn resolve(&self) -> io::Result<Vec<Address>> {
         match self {
             Place::Loopback(port) => Ok(vec![Address::Tcp((Ipv4Addr::LOCALHOST, *port).into())]),
-            Place::Unix(path) => Ok(vec![Address::Unix(path.clone())]),
+            Place::Unix(path) => {
+                // The system would only say that the address is in use, or that it refuses to connect.
+                what_is_in_the_way(path)
+                    .map_or(Ok(()), |what| Err(io::Error::other(format!("it is {what}, not a socket"))))?;
+                Ok(vec![Address::Unix(path.clone())])
+            }
             Place::Host(host, port) => {
-                let found: Vec<_> = (host.as_str(), *port).to_socket_addrs()?.map(Address::Tcp).collect();
+                let found = (host.as_str(), *port).to_socket_addrs().map_err(|error| {
+                    // The resolver would say that it does not know the host's name, which is none.
+                    match host.split_once('%') {
+                        Some((_, zone)) => io::Error::other(format!(
+                            "its zone {zone:?} is not known here: that is a network interface, of a link-local address"
+                        )),
+                        None => error,
+                    }
+                })?;
+                let found: Vec<_> = found.map(canonical).map(Address::Tcp).collect();
                 if found.is_empty() {
                     return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
                 }
                 Ok(found)
             }
         }
+    }
+}
+
+/// What to write where a host and a port stand apart, as netcat takes them: `localhost 5000`. Nothing where
+/// they could mean something else.
+pub(crate) fn joined(host: &str, port: &str) -> Option<String> {
+    let is_host = !host.is_empty() && !host.starts_with('-') && !is_number(host);
+    if !is_host || !is_number(port) {
+        return None;
+    }
+    let in_brackets = parse_v6(host).is_ok();
+    let address = if in_brackets { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    Place::parse(&address).ok().map(|_| address)
+}
+
+fn parse_unix(path: &str) -> Result<Place, String> {
+    match path.len() {
+        0 => Err("a path is missing".into()),
+        1..=UNIX_PATH_BYTES_MAX => Ok(Place::Unix(path.into())),
+        bytes => Err(format!(
+            "the path is {bytes} bytes long, and that of a Unix socket may have {UNIX_PATH_BYTES_MAX} at most"
+        )),
+    }
+}
+
+/// Digits alone: `parse` would take a plus sign, too.
+fn parse_port(text: &str) -> Result<u16, String> {
+    let port = is_number(text).then(|| text.parse().ok()).flatten();
+    port.ok_or_else(|| format!("{text:?} is no port (0 to 65535)"))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn lacks_port(host: &str) -> String {
+    if host.is_empty() {
+        return "an address is missing: write localhost:5000".into();
+    }
+    format!("{host:?} has no port: write {host}:5000")
+}
+
+/// An IPv6 address, perhaps with a zone behind it (`fe80::1%eth0`, RFC 4007), which the resolver knows.
+fn parse_v6(text: &str) -> Result<(), String> {
+    let wrong = || format!("{text:?} is no IPv6 address");
+    let (address, zone) = text.split_once('%').map_or((text, None), |(address, zone)| (address, Some(zone)));
+    address.parse::<Ipv6Addr>().map_err(|_| wrong())?;
+    if zone == Some("") { Err(wrong()) } else { Ok(()) }
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V6(v6) => v6.ip().to_ipv4_mapped().map_or(address, |v4| (v4, v6.port()).into()),
+        SocketAddr::V4(_) => address,
+    }
+}
+
+/// What stands at a path and can't be a socket. Where that can't be told, the system will say what is wrong.
+fn what_is_in_the_way(path: &Path) -> Option<&'static str> {
+    let found = fs::metadata(path).ok()?.file_type();
+    match () {
+        () if found.is_socket() => None,
+        () if found.is_file() => Some("a plain file"),
+        () if found.is_dir() => Some("a directory"),
+        () if found.is_fifo() => Some("a named pipe"),
+        () => Some("a device"),
     }
 }
 
@@ -103,6 +210,7 @@ mod tests {
             ("0.0.0.0:80", Place::Host("0.0.0.0".into(), 80), "0.0.0.0:80"),
             ("example.org:80", Place::Host("example.org".into(), 80), "example.org:80"),
             ("[::1]:80", Place::Host("::1".into(), 80), "[::1]:80"),
+            ("[fe80::1%eth0]:80", Place::Host("fe80::1%eth0".into(), 80), "[fe80::1%eth0]:80"),
             ("unix:/tmp/a", Place::Unix("/tmp/a".into()), "unix:/tmp/a"),
         ] {
             assert_eq!(Place::parse(text), Ok(place.clone()), "{text}");
@@ -111,9 +219,57 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
-        for text in ["", "host", "host:", "host:99999", "::1:80", "[::1:80", "[nonsense]:80", "unix:", "-1"] {
-            assert!(Place::parse(text).is_err(), "{text:?}");
+    fn what_is_no_address_is_refused_and_what_was_meant_is_said() {
+        for (text, told) in [
+            ("", "write localhost:5000"),
+            ("host", "\"host\" has no port: write host:5000"),
+            ("[::1]", "\"[::1]\" has no port: write [::1]:5000"),
+            ("/run/a", "write unix:/run/a"),
+            ("tcp://host:80", "write host:80"),
+            ("http://host:80/", "write host:80"),
+            ("host:", "is no port (0 to 65535)"),
+            ("host:http", "is no port (0 to 65535)"),
+            ("host:99999", "is no port (0 to 65535)"),
+            (":+80", "\"+80\" is no port"),
+            ("+80", "has no port"),
+            ("-1", "has no port"),
+            ("::1", "[::1]:5000"),
+            ("::1:80", "[::1]:80"),
+            ("fe80::1%eth0:80", "[fe80::1%eth0]:80"),
+            ("tcp:host:80", "write host:port"),
+            ("[::1:80", "a ] is missing"),
+            ("[::1]80", "a colon"),
+            ("[nonsense]:80", "is no IPv6 address"),
+            ("[fe80::1%]:80", "is no IPv6 address"),
+            ("unix:", "a path is missing"),
+        ] {
+            let wrong = Place::parse(text).expect_err(text);
+            assert!(wrong.contains(told), "{text:?}: {wrong}");
         }
+        let longest = format!("unix:/{}", "x".repeat(UNIX_PATH_BYTES_MAX - 1));
+        assert!(Place::parse(&longest).is_ok());
+        assert!(Place::parse(&format!("{longest}x")).expect_err("too long").contains("at most"));
+    }
+
+    #[test]
+    fn a_host_and_a_port_that_stand_apart_are_joined() {
+        for (host, port, address) in [
+            ("localhost", "5000", Some("localhost:5000")),
+            ("::1", "5000", Some("[::1]:5000")),
+            ("fe80::1%eth0", "5000", Some("[fe80::1%eth0]:5000")),
+            ("5000", "6000", None),
+            ("--format", "5000", None),
+            ("localhost:5000", "6000", None),
+            ("localhost", "99999", None),
+            ("localhost", "x", None),
+        ] {
+            assert_eq!(joined(host, port).as_deref(), address, "{host} {port}");
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_in_ipv6_clothes_is_the_ipv4_address() {
+        let found = Place::parse("[::ffff:127.0.0.1]:80").unwrap().resolve().unwrap();
+        assert_eq!(found, [Address::Tcp("127.0.0.1:80".parse().unwrap())]);
     }
 }

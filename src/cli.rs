@@ -6,10 +6,11 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Parser, ValueEnum};
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::address::Place;
+use crate::address::{Place, joined};
 
 pub use limits::LimitArgs;
 
@@ -118,8 +119,8 @@ pub fn main_checked<Args: Parser>(
     check: impl FnOnce(&Args) -> Result<(), String>,
     run: impl FnOnce(&Args) -> Result<(), String>,
 ) -> ExitCode {
-    let conflict = |why| Args::command().error(clap::error::ErrorKind::ArgumentConflict, why);
-    let checked = Args::try_parse().and_then(|args| match check(&args) {
+    let conflict = |why| Args::command().error(ErrorKind::ArgumentConflict, why);
+    let checked = Args::try_parse().map_err(explained::<Args>).and_then(|args| match check(&args) {
         Ok(()) => Ok(args),
         Err(why) => Err(conflict(why)),
     });
@@ -137,6 +138,27 @@ pub fn main_checked<Args: Parser>(
             tell::<Args>(&why);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Says what to write where an address was written as netcat takes it, in two words: `localhost 5000`.
+fn explained<Args: Parser>(error: clap::Error) -> clap::Error {
+    let told = |kind| error.get(kind).map(ToString::to_string);
+    let is_address = told(ContextKind::InvalidArg).is_some_and(|arg| arg.starts_with("[ADDRESS]"));
+    let (wrong, is_stray) = match error.kind() {
+        ErrorKind::ValueValidation if is_address => (told(ContextKind::InvalidValue), false),
+        ErrorKind::UnknownArgument => (told(ContextKind::InvalidArg), true),
+        _ => return error,
+    };
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    // It is the host that is no address, or the port that is one word too many.
+    let pairs = words.windows(2).filter(|pair| wrong.as_ref() == pair.get(usize::from(is_stray)));
+    match pairs.filter_map(|pair| joined(&pair[0], &pair[1])).next() {
+        Some(address) => {
+            let why = format!("host and port are one word, with a colon between them: write {address}");
+            Args::command().error(ErrorKind::ValueValidation, why)
+        }
+        None => error,
     }
 }
 
@@ -162,59 +184,106 @@ fn canonical(net: IpNet) -> IpNet {
     v4.map_or(net, IpNet::V4)
 }
 
+/// The longest duration that any flag takes, a year: added to any moment it stays within what a clock knows.
+const LONGEST: &str = "8760h";
+
+/// The largest size that any flag takes where nothing else is said: no buffer is made by it, and no sum of a
+/// few of them overflows.
+const LARGEST: &str = "1024G";
+
 /// `64K`: a number of bytes, with K, M or G for powers of 1024.
-fn size(text: &str) -> Result<usize, String> {
+fn size(text: &str) -> Result<u64, String> {
     let (number, shift) = match text.char_indices().last() {
         Some((at, 'K' | 'k')) => (&text[..at], 10),
         Some((at, 'M' | 'm')) => (&text[..at], 20),
         Some((at, 'G' | 'g')) => (&text[..at], 30),
         _ => (text, 0),
     };
-    let number: usize = number.parse().map_err(|_| "not a size such as 512, 64K, 8M, 1G".to_owned())?;
-    number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
-}
-
-pub(crate) fn some_size(text: &str) -> Result<usize, String> {
-    size(text).and_then(|size| if size == 0 { Err("has to be more than 0".into()) } else { Ok(size) })
-}
-
-/// A line has to have room for the longest character, or it could not be cut between characters.
-fn line_size(text: &str) -> Result<usize, String> {
-    size(text).and_then(|size| if size < 4 { Err("has to be at least 4".into()) } else { Ok(size) })
-}
-
-/// Less could not hold what one packet brings.
-fn queue_size(text: &str) -> Result<usize, String> {
-    size(text).and_then(|size| if size < 4096 { Err("has to be at least 4K".into()) } else { Ok(size) })
-}
-
-fn count(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) | Err(_) => Err("not a number from 1 on".into()),
-        Ok(count) => Ok(count),
-    }
+    // What is too long for the type is too large for any range.
+    let number = digits(number).ok_or("not a size such as 512, 64K, 8M, 1G")?;
+    Ok(number.saturating_mul(1 << shift))
 }
 
 /// `200ms`, `10s`, `5m`, `1h`.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+fn time(text: &str) -> Result<Duration, String> {
     let unit_at = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
-    let wrong = || "not a duration such as 200ms, 10s, 5m, 1h".to_owned();
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let seconds =
-        |each: u64| number.checked_mul(each).map(Duration::from_secs).ok_or_else(|| "too long".to_owned());
-    match unit {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => seconds(1),
-        "m" => seconds(60),
-        "h" => seconds(3600),
-        _ => Err(wrong()),
+    let wrong = "not a duration such as 200ms, 10s, 5m, 1h";
+    let number = digits(number).ok_or(wrong)?;
+    Ok(match unit {
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number.saturating_mul(60)),
+        "h" => Duration::from_secs(number.saturating_mul(3600)),
+        _ => return Err(wrong.into()),
+    })
+}
+
+/// A number in digits alone; one that the type has no room for is the largest there is.
+fn digits(text: &str) -> Option<u64> {
+    let all_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    all_digits.then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+/// Reads a value that has to be within a range, which is written as a user would write it.
+fn within<T: PartialOrd>(
+    text: &str,
+    read: impl Fn(&str) -> Result<T, String>,
+    least: &str,
+    most: &str,
+) -> Result<T, String> {
+    let outside = || format!("has to be from {least} to {most}");
+    // A word that is no value at all is told the range, too.
+    let value = read(text).map_err(|why| format!("{why}; it {}", outside()))?;
+    // The bounds are ours, and a test reads each of them.
+    if read(least).is_ok_and(|least| value >= least) && read(most).is_ok_and(|most| value <= most) {
+        Ok(value)
+    } else {
+        Err(outside())
     }
 }
 
+/// A parser of sizes in a range.
+fn sizes(
+    least: &'static str,
+    most: &'static str,
+) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync {
+    move |text| {
+        let size = within(text, size, least, most)?;
+        usize::try_from(size).map_err(|_| "more than this machine can address".to_owned())
+    }
+}
+
+/// A parser of durations in a range.
+fn durations(
+    least: &'static str,
+    most: &'static str,
+) -> impl Fn(&str) -> Result<Duration, String> + Clone + Send + Sync {
+    move |text| within(text, time, least, most)
+}
+
+/// A parser of numbers in a range.
+fn counts(
+    least: &'static str,
+    most: &'static str,
+) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync {
+    move |text| {
+        let read = |text: &str| digits(text).ok_or_else(|| "not a number".to_owned());
+        let count = within(text, read, least, most)?;
+        u32::try_from(count).map_err(|_| format!("has to be from {least} to {most}"))
+    }
+}
+
+pub(crate) fn some_size(text: &str) -> Result<usize, String> {
+    sizes("1", LARGEST)(text)
+}
+
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    durations("0s", LONGEST)(text)
+}
+
 pub(crate) fn some_duration(text: &str) -> Result<Duration, String> {
-    duration(text)
-        .and_then(|time| if time.is_zero() { Err("has to be more than 0".into()) } else { Ok(time) })
+    durations("1ms", LONGEST)(text)
 }
 
 #[cfg(test)]
@@ -229,12 +298,46 @@ mod tests {
         assert_eq!(size("8M"), Ok(8 << 20));
         assert_eq!(duration("200ms"), Ok(Duration::from_millis(200)));
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
-        for text in ["", "K", "1T", "-1", "1.5M", "99999999999999999999G", "18446744073709551615K"] {
-            assert!(size(text).is_err(), "{text:?}");
+        for text in ["", "K", "1T", "-1", "+1", "1.5M", "99999999999999999999G", "18446744073709551615K"] {
+            assert!(some_size(text).is_err(), "{text:?}");
         }
         for text in ["", "10", "s", "10x", "-1s", "10 s", "99999999999999999999s", "18446744073709551615h"] {
             assert!(duration(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn every_limit_has_a_range_that_its_help_names_and_nothing_outside_it_is_taken() {
+        use clap::CommandFactory;
+        let command = ServerArgs::command();
+        let mut ranges = 0;
+        for argument in command.get_arguments().filter(|argument| {
+            argument.get_help_heading() == Some("Limits") && argument.get_action().takes_values()
+        }) {
+            let flag = format!("--{}", argument.get_long().expect("every limit is a flag"));
+            let help = argument.get_help().expect("every flag is explained").to_string();
+            let (_, range) = help.rsplit_once("; ").unwrap_or_else(|| panic!("{flag}: {help}"));
+            let range = range.split(" [").next().unwrap();
+            let (least, most) = range.split_once(" to ").unwrap_or_else(|| panic!("{flag}: {help}"));
+            let parsed =
+                |value: &str| ServerArgs::try_parse_from(["switchboard", &format!("{flag}={value}")]);
+            for inside in [least, most] {
+                assert!(parsed(inside).is_ok(), "{flag} {inside}");
+            }
+            let beside = |bound: &str, step: i64| {
+                let unit_at = bound.find(|char: char| !char.is_ascii_digit()).unwrap_or(bound.len());
+                let (number, unit) = bound.split_at(unit_at);
+                format!("{}{unit}", number.parse::<i64>().unwrap() + step)
+            };
+            let (smaller, larger) = (beside(least, -1), beside(most, 1));
+            let huge = "18446744073709551615";
+            for outside in [&smaller, &larger, huge, &format!("{huge}0h"), &format!("{huge}0G"), "+5", "x"] {
+                let told = parsed(outside).expect_err(&format!("{flag} {outside} is taken")).to_string();
+                assert!(told.contains(&format!("has to be from {least} to {most}")), "{outside}: {told}");
+            }
+            ranges += 1;
+        }
+        assert_eq!(ranges, 21, "a limit was left out");
     }
 
     #[test]
@@ -270,6 +373,7 @@ mod tests {
             &["--queue-low", "2K", "--queue-high", "1K"][..],
             &["--queue-max", "64K", "--queue-soft", "65K"],
             &["--queue-max", "128K", "--queue-high", "100K"],
+            &["--queue-high", "1023G", "--read-budget", "64M"],
         ] {
             let args = ServerArgs::try_parse_from([&["switchboard"], arguments].concat()).unwrap();
             assert!(args.limits.check().is_err(), "{arguments:?}");

@@ -100,6 +100,96 @@ fn wrong_usage_is_status_2() {
 }
 
 #[test]
+fn a_number_out_of_its_range_is_wrong_usage_and_nothing_listens_with_it() {
+    let huge = "18446744073709551615";
+    for (flag, value, range) in [
+        ("--read-budget", huge, "has to be from 512 to 64M"),
+        ("--read-budget", "100G", "has to be from 512 to 64M"),
+        ("--queue-high", huge, "has to be from 1 to 1024G"),
+        ("--queue-high", "1024G", "--queue-high and --read-budget together"),
+        ("--max-line", huge, "has to be from 4 to 1G"),
+        ("--max-conns", "4294967296", "has to be from 1 to 10000000"),
+        ("--accept-budget", huge, "has to be from 1 to 65536"),
+        ("--drain", "18446744073709551615s", "has to be from 0s to 8760h"),
+        ("--idle", "0s", "has to be from 1ms to 8760h"),
+        ("--keepalive", "10h", "has to be from 3s to 9h"),
+        ("--half-open", "60", "not a duration such as 200ms, 10s, 5m, 1h; it has to be from 0s to 8760h"),
+        ("--write-budget", "many", "not a size such as 512, 64K, 8M, 1G; it has to be from 512 to 1G"),
+    ] {
+        let (code, out, err) = outcome(Program::start(switchboard(&[flag, value, "0"])));
+
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{flag} {value}: {err}");
+        let first = err.lines().next().unwrap_or_default();
+        assert!(first.contains(flag) && first.contains(range), "{flag} {value}: {err}");
+        assert!(!err.contains("listening"), "{flag} {value}: {err}");
+    }
+}
+
+#[test]
+fn an_address_in_another_programs_form_is_told_how_it_is_written_here() {
+    // The load tester is left out of some builds.
+    let programs = [
+        Some(env!("CARGO_BIN_EXE_switchboard")),
+        Some(env!("CARGO_BIN_EXE_switchboard-client")),
+        option_env!("CARGO_BIN_EXE_switchboard-load"),
+    ];
+    for (arguments, told) in [
+        (&["localhost", "5000"][..], "write localhost:5000"),
+        (&["::1", "5000"], "write [::1]:5000"),
+        (&["tcp://127.0.0.1:5000"], "write 127.0.0.1:5000"),
+        (&["localhost"], "\"localhost\" has no port: write localhost:5000"),
+        (&[":+7501"], "\"+7501\" is no port (0 to 65535)"),
+        (&["/run/socket"], "write unix:/run/socket"),
+    ] {
+        for program in programs.into_iter().flatten() {
+            let mut command = Command::new(program);
+            command.args(arguments);
+            let (code, out, err) = outcome(Program::start(command));
+
+            assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}: {err}");
+            let first = err.lines().next().unwrap_or_default();
+            assert!(first.starts_with("error: ") && first.contains(told), "{arguments:?}: {err}");
+        }
+    }
+}
+
+#[test]
+fn a_path_too_long_for_a_unix_socket_is_told_how_long_it_may_be() {
+    let path = format!("unix:/{}", "x".repeat(107));
+    for program in [Program::start(switchboard(&[&path])), Program::client(&[&path])] {
+        let (code, _, err) = outcome(program);
+
+        assert_eq!(code, Some(2), "{err}");
+        let first = err.lines().next().unwrap_or_default();
+        assert!(first.contains("108 bytes long") && first.contains("may have 107 at most"), "{err}");
+    }
+}
+
+#[test]
+fn an_ipv4_address_written_as_an_ipv6_one_is_served_and_dialled() {
+    let program = Program::start(switchboard(&["[::ffff:127.0.0.1]:0"]));
+    let server = Server::of_program(program);
+    assert!(server.address.is_ipv4(), "{}", server.address);
+
+    let mut client = Program::client(&[&format!("[::ffff:127.0.0.1]:{}", server.address.port())]);
+    client.type_line("hello");
+    server.out.line_with("1\thello");
+}
+
+#[test]
+fn a_zone_behind_an_ipv6_address_is_looked_up_and_an_unknown_one_is_named() {
+    let (code, _, err) = outcome(Program::start(switchboard(&["[fe80::1%nowhere0]:0"])));
+    assert_eq!(code, Some(1), "{err}");
+    let told = "switchboard: cannot listen on [fe80::1%nowhere0]:0: its zone \"nowhere0\" is not known here";
+    assert!(err.starts_with(told) && err.lines().count() == 1, "{err}");
+
+    // The address is nobody's here, but the zone is known: it is the system that says so.
+    let (code, _, err) = outcome(Program::start(switchboard(&["[fe80::1%lo]:0"])));
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("Cannot assign requested address"), "{err}");
+}
+
+#[test]
 fn a_client_that_is_refused_says_so_in_one_line_with_status_1() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
 
@@ -252,9 +342,14 @@ fn what_is_at_a_unix_sockets_path_and_in_use_is_not_touched() {
     fs::remove_file(&path).unwrap();
     fs::write(&path, "precious").unwrap();
     let beside_a_file = outcome(Program::start(switchboard(&[&address])));
+    let client_at_a_file = outcome(Program::client(&[&address]));
 
-    assert_eq!(beside_a_server, (Some(1), String::new(), expected.clone()));
+    assert_eq!(beside_a_server, (Some(1), String::new(), expected));
+    let why = "it is a plain file, not a socket";
+    let expected = format!("switchboard: cannot listen on {address}: {why}\n");
     assert_eq!(beside_a_file, (Some(1), String::new(), expected));
+    let expected = format!("switchboard-client: cannot connect to {address}: {why}\n");
+    assert_eq!(client_at_a_file, (Some(1), String::new(), expected));
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     fs::remove_file(&path).unwrap();
 }

@@ -4,95 +4,102 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{count, duration, line_size, queue_size, some_duration, some_size};
+use super::{LARGEST, LONGEST, counts, durations, sizes};
 use crate::limits::Limits;
 
 /// The limits, as they may be given. What is not given follows from the others.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// Most connections at a time [default: what the descriptor limit allows]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Most connections at a time; 1 to 10000000 [default: what the descriptor limit allows]
+    #[arg(long, value_name = "N", value_parser = counts("1", "10000000"))]
     pub max_conns: Option<u32>,
 
-    /// Longest line; a longer one is shown in parts
-    #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = line_size)]
+    // A line has to have room for the longest character, or it could not be cut between characters.
+    /// Longest line; a longer one is shown in parts; 4 to 1G
+    #[arg(long, value_name = "SIZE", default_value = "64K", value_parser = sizes("4", "1G"))]
     max_line: usize,
 
-    /// Most that may be queued for one connection
-    #[arg(long, value_name = "SIZE", default_value = "8M", value_parser = queue_size)]
+    // Less could not hold what one packet brings.
+    /// Most that may be queued for one connection; 4K to 1024G
+    #[arg(long, value_name = "SIZE", default_value = "8M", value_parser = sizes("4K", LARGEST))]
     queue_max: usize,
 
-    /// A connection that has more than this queued for --queue-soft-for is dropped [default: 1M]
-    #[arg(long, value_name = "SIZE", value_parser = some_size)]
+    /// A connection that has more than this queued for --queue-soft-for is dropped; 1 to 1024G [default: 1M]
+    #[arg(long, value_name = "SIZE", value_parser = sizes("1", LARGEST))]
     queue_soft: Option<usize>,
 
-    /// See --queue-soft
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = some_duration)]
+    /// See --queue-soft; 1ms to 8760h
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = durations("1ms", LONGEST))]
     queue_soft_for: Duration,
 
-    /// Whoever feeds a connection that has more than this queued waits for it [default: 64K]
-    #[arg(long, value_name = "SIZE", value_parser = some_size)]
+    /// Whoever feeds a connection that has more than this queued waits for it; 1 to 1024G [default: 64K]
+    #[arg(long, value_name = "SIZE", value_parser = sizes("1", LARGEST))]
     queue_high: Option<usize>,
 
-    /// Until it is down to this [default: a quarter of --queue-high]
-    #[arg(long, value_name = "SIZE", value_parser = some_size)]
+    /// Until it is down to this; 1 to 1024G [default: a quarter of --queue-high]
+    #[arg(long, value_name = "SIZE", value_parser = sizes("1", LARGEST))]
     queue_low: Option<usize>,
 
-    /// A connection that takes nothing for this long, with something queued for it, is dropped
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = some_duration)]
+    /// A connection that takes nothing for this long, with something queued for it, is dropped; 1ms to 8760h
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = durations("1ms", LONGEST))]
     write_stall: Duration,
 
-    /// All buffers together; who has most queued is dropped first [default: a quarter of the memory, at most 4G]
-    #[arg(long, value_name = "SIZE", value_parser = some_size)]
+    /// All buffers together; who has most queued is dropped first; 64K to 1024G
+    /// [default: a quarter of the memory, at most 4G]
+    #[arg(long, value_name = "SIZE", value_parser = sizes("64K", LARGEST))]
     pub buffers_max: Option<usize>,
 
-    /// Close a connection on which nothing was said for this long [default: never]
-    #[arg(long, value_name = "DURATION", value_parser = some_duration)]
+    /// Close a connection on which nothing was said for this long; 1ms to 8760h [default: never]
+    #[arg(long, value_name = "DURATION", value_parser = durations("1ms", LONGEST))]
     idle: Option<Duration>,
 
-    /// How long a connection stays open for an answer once the peer has finished sending
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
+    /// How long a connection stays open for an answer once the peer has finished sending; 0s to 8760h
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = durations("0s", LONGEST))]
     half_open: Duration,
 
-    /// A message without a line ending is shown after this much silence
-    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = some_duration)]
+    /// A message without a line ending is shown after this much silence; 1ms to 8760h
+    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = durations("1ms", LONGEST))]
     partial_after: Duration,
 
-    /// How long the end waits for what is still queued
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    /// How long the end waits for what is still queued; 0s to 8760h
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = durations("0s", LONGEST))]
     drain: Duration,
 
-    /// A closed connection is read, and what comes is thrown away, until it was silent for this long
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
+    /// A closed connection is read, and what comes is thrown away, until it was silent for this long;
+    /// 0s to 8760h
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = durations("0s", LONGEST))]
     linger_silence: Duration,
 
-    /// The most that this may last
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    /// The most that this may last; 0s to 8760h
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = durations("0s", LONGEST))]
     linger: Duration,
 
-    /// Most that is read from one connection before the others have their turn
-    #[arg(long, value_name = "SIZE", value_parser = some_size)]
+    // A buffer of this size is made at the start.
+    /// Most that is read from one connection before the others have their turn; 512 to 64M [default: 64K]
+    #[arg(long, value_name = "SIZE", value_parser = sizes("512", "64M"))]
     read_budget: Option<usize>,
 
-    /// Most that is written to one connection before the others have their turn
-    #[arg(long, value_name = "SIZE", default_value = "256K", value_parser = some_size)]
+    /// Most that is written to one connection before the others have their turn; 512 to 1G
+    #[arg(long, value_name = "SIZE", default_value = "256K", value_parser = sizes("512", "1G"))]
     write_budget: usize,
 
-    /// Most newcomers let in before the others have their turn
-    #[arg(long, value_name = "N", default_value = "32", value_parser = count)]
-    accept_budget: usize,
+    /// Most newcomers let in before the others have their turn; 1 to 65536
+    #[arg(long, value_name = "N", default_value = "32", value_parser = counts("1", "65536"))]
+    accept_budget: u32,
 
-    /// How many newcomers may wait to be let in
-    #[arg(long, value_name = "N", default_value = "4096", value_parser = clap::value_parser!(u32).range(1..))]
+    /// How many newcomers may wait to be let in; 1 to 1000000
+    #[arg(long, value_name = "N", default_value = "4096", value_parser = counts("1", "1000000"))]
     backlog: u32,
 
-    /// A silent peer is asked after this long whether it is still there
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = seconds)]
+    // The system counts it in whole seconds (TCP_KEEPIDLE, up to 32767 of them) and asks three times within it.
+    /// A silent peer is asked after this long whether it is still there; 3s to 9h
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = durations("3s", "9h"))]
     keepalive: Duration,
 
-    /// A connection ends when the far system acknowledges nothing for this long
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = unacked)]
+    // The system counts it in milliseconds, as a signed number of 32 bits (TCP_USER_TIMEOUT).
+    /// A connection ends when the far system acknowledges nothing for this long; 1ms to 596h
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = durations("1ms", "596h"))]
     unacked: Duration,
 }
 
@@ -107,7 +114,8 @@ impl LimitArgs {
             return Err("--queue-low may not be more than --queue-high".into());
         }
         // One read more than the high water has to fit, or an echo would lose bytes.
-        if limits.outbox_high_bytes + limits.read_budget_bytes > limits.outbox_bytes_max {
+        let together = limits.outbox_high_bytes.checked_add(limits.read_budget_bytes);
+        if together.is_none_or(|bytes| bytes > limits.outbox_bytes_max) {
             return Err("--queue-high and --read-budget together may not be more than --queue-max".into());
         }
         if limits.outbox_soft_bytes > limits.outbox_bytes_max {
@@ -125,7 +133,7 @@ impl LimitArgs {
         Limits {
             read_budget_bytes: self.read_budget.unwrap_or(default.read_budget_bytes.min(self.queue_max / 2)),
             write_budget_bytes: self.write_budget,
-            accept_budget: self.accept_budget,
+            accept_budget: self.accept_budget as usize,
             line_bytes_max: self.max_line,
             outbox_high_bytes: high,
             outbox_low_bytes: self.queue_low.unwrap_or(high / 4),
@@ -147,23 +155,4 @@ impl LimitArgs {
             ..default
         }
     }
-}
-
-/// The system counts these in whole seconds, and asks three times within it.
-fn seconds(text: &str) -> Result<Duration, String> {
-    duration(text).and_then(|time| {
-        match time.as_secs() {
-            0..3 => Err("has to be at least 3s".into()),
-            // TCP_KEEPIDLE takes no more (MAX_TCP_KEEPIDLE).
-            3..=32767 => Ok(time),
-            _ => Err("has to be at most 9h".into()),
-        }
-    })
-}
-
-/// The system counts this in milliseconds, as a signed number of 32 bits (TCP_USER_TIMEOUT).
-fn unacked(text: &str) -> Result<Duration, String> {
-    some_duration(text).and_then(|time| {
-        if time.as_millis() > i32::MAX as u128 { Err("has to be at most 596h".into()) } else { Ok(time) }
-    })
 }
