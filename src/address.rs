@@ -75,14 +75,19 @@ impl Place {
             }
             None => return Err(lacks_port(text)),
         };
-        if text.parse::<Ipv6Addr>().is_ok() {
-            return Err(format!("an IPv6 address stands in brackets: [{text}]:5000, or [{host}]:{port}"));
-        }
         if host.contains(':') {
-            return Err(match parse_v6(host) {
-                Ok(()) => format!("an IPv6 address stands in brackets: [{host}]:{port}"),
-                Err(_) => "not an address: write host:port, or [v6]:port with an IPv6 address".into(),
-            });
+            // What is no port may be the address's last group, and what could be a port may be, too.
+            let address = if parse_v6(host).is_ok() && is_number(port) {
+                format!("[{host}]:{port}")
+            } else if parse_v6(text).is_ok() {
+                format!("[{text}]:5000")
+            } else {
+                return Err("not an address: write host:port, or [v6]:port with an IPv6 address".into());
+            };
+            return Err(format!("an IPv6 address stands in brackets: {address}"));
+        }
+        if port.is_empty() {
+            return Err(lacks_port(host));
         }
         Ok(Place::Host(host.to_owned(), parse_port(port)?))
     }
@@ -227,7 +232,7 @@ mod tests {
             ("/run/a", "write unix:/run/a"),
             ("tcp://host:80", "write host:80"),
             ("http://host:80/", "write host:80"),
-            ("host:", "is no port (0 to 65535)"),
+            ("host:", "\"host\" has no port: write host:5000"),
             ("host:http", "is no port (0 to 65535)"),
             ("host:99999", "is no port (0 to 65535)"),
             (":+80", "\"+80\" is no port"),

@@ -244,7 +244,7 @@ fn within<T: PartialOrd>(
 }
 
 /// A parser of sizes in a range.
-fn sizes(
+pub(crate) fn sizes(
     least: &'static str,
     most: &'static str,
 ) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync {
@@ -274,10 +274,6 @@ fn counts(
     }
 }
 
-pub(crate) fn some_size(text: &str) -> Result<usize, String> {
-    sizes("1", LARGEST)(text)
-}
-
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     durations("0s", LONGEST)(text)
 }
@@ -299,7 +295,7 @@ mod tests {
         assert_eq!(duration("200ms"), Ok(Duration::from_millis(200)));
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
         for text in ["", "K", "1T", "-1", "+1", "1.5M", "99999999999999999999G", "18446744073709551615K"] {
-            assert!(some_size(text).is_err(), "{text:?}");
+            assert!(sizes("1", LARGEST)(text).is_err(), "{text:?}");
         }
         for text in ["", "10", "s", "10x", "-1s", "10 s", "99999999999999999999s", "18446744073709551615h"] {
             assert!(duration(text).is_err(), "{text:?}");

@@ -17,6 +17,9 @@ use crate::stream::Stream;
 /// That accepting fails is said this often at most.
 const WARN_EVERY: Duration = Duration::from_secs(1);
 
+/// Those who were turned away are gathered for so long before the App is told.
+const GATHERED_FOR: Duration = Duration::from_secs(1);
+
 /// What the door needs of a listening socket.
 pub trait Listen {
     /// What it accepts.
@@ -37,6 +40,8 @@ pub struct Door<L> {
     deny: Vec<IpNet>,
     /// When it was last said that accepting fails.
     warned_at: Option<Moment>,
+    /// When the App will be told of those who were turned away, if anybody was.
+    tell_at: Option<Moment>,
 }
 
 /// How a listener stands. It is announced once; whatever keeps us from accepting all that wait has to
@@ -53,7 +58,7 @@ enum Accepting {
 
 impl<L> Default for Door<L> {
     fn default() -> Door<L> {
-        Door { listeners: Vec::new(), allow: Vec::new(), deny: Vec::new(), warned_at: None }
+        Door { listeners: Vec::new(), allow: Vec::new(), deny: Vec::new(), warned_at: None, tell_at: None }
     }
 }
 
@@ -89,13 +94,13 @@ impl<L: Listen> Door<L> {
         self.listeners.iter().any(|(_, accepting)| *accepting == Accepting::Pending)
     }
 
-    /// When to try again where accepting failed.
+    /// When to try again where accepting failed, or to tell of those who were turned away.
     pub fn next_retry(&self) -> Option<Moment> {
         let retries = self.listeners.iter().filter_map(|(_, accepting)| match accepting {
             Accepting::Retry(at) => Some(*at),
             Accepting::Idle | Accepting::Pending => None,
         });
-        retries.min()
+        retries.chain(self.tell_at).min()
     }
 
     /// Somebody has left, so there may be a descriptor for a newcomer again.
@@ -149,23 +154,35 @@ impl<L: Listen> Door<L> {
                             }
                         }
                         _ => {
-                            if self.warned_at.is_none_or(|at| board.now().since(at) >= WARN_EVERY) {
-                                self.warned_at = Some(board.now());
-                                log::warn!("cannot accept: {error}; trying again when somebody leaves");
-                            }
                             board.stats.accept_errors += 1;
                             *accepting =
                                 Accepting::Retry(board.time.listened() + board.limits().accept_retry);
+                            if self.may_warn(board.now()) {
+                                log::warn!("cannot accept: {error}; trying again when somebody leaves");
+                            }
                             break;
                         }
                     },
                 }
             }
         }
+        if self.tell_at.is_some_and(|at| at <= board.time.listened()) {
+            self.tell_at = None;
+            app.turned_away(board);
+        }
+    }
+
+    /// Whether nothing was said of failures for a while. Notes that something is said now.
+    fn may_warn(&mut self, now: Moment) -> bool {
+        let may = self.warned_at.is_none_or(|at| now.since(at) >= WARN_EVERY);
+        if may {
+            self.warned_at = Some(now);
+        }
+        may
     }
 
     fn welcome<A: App>(
-        &self,
+        &mut self,
         mut stream: L::Stream,
         peer: Peer,
         pump: &mut Pump<L::Stream>,
@@ -176,17 +193,22 @@ impl<L: Listen> Door<L> {
         let conns_max = board.limits().conns_max;
         if !self.lets_in(&peer) {
             board.stats.refused_address += 1;
+            self.tell_at.get_or_insert(board.time.listened() + GATHERED_FOR);
             log::info!("turned away {peer}: its address is not allowed in");
             return;
         }
         if board.len() >= conns_max {
             board.stats.refused_full += 1;
+            self.tell_at.get_or_insert(board.time.listened() + GATHERED_FOR);
             log::info!("turned away {peer}: full");
-            return turn_away(stream, &format!("switchboard: full ({conns_max} connections)\n"));
+            let plural = if conns_max == 1 { "" } else { "s" };
+            return turn_away(stream, &format!("switchboard: full ({conns_max} connection{plural})\n"));
         }
         if let Err(error) = watch(&mut stream, board.next_key()) {
             board.stats.accept_errors += 1;
-            log::warn!("cannot watch the connection of {peer}: {error}");
+            if self.may_warn(board.now()) {
+                log::warn!("cannot watch the connection of {peer}: {error}");
+            }
             return;
         }
         pump.adopt(stream, peer, board, app);

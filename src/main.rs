@@ -1,10 +1,10 @@
 //! The server: parses, builds, runs, and turns what went wrong into one line and an exit status.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use switchboard::cli::{self, FormatArg, ServerArgs, StdinEofArg};
-use switchboard::console::{Desk, Format, Mail, on_signal, read_in_background};
+use switchboard::console::{Desk, Format, Mail, Stamp, on_signal, plural, read_in_background};
 use switchboard::descriptors::{self, RESERVED};
 use switchboard::modes::{Attended, Chat, Console, Echo, Farewell, Manners, OnStdinEof, Operator, Voice};
 use switchboard::{App, Reactor, cannot, memory};
@@ -51,17 +51,20 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     };
     let Farewell { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes } =
         operator.finish(&limits)?;
-    if unsent_bytes > 0 {
-        cli::tell::<ServerArgs>(&format!(
-            "{unsent_bytes} bytes could not be sent, to {unsent_conns} connection(s)"
-        ));
-    }
     if discarded_bytes > 0 {
-        cli::tell::<ServerArgs>(&format!(
-            "{discarded_bytes} bytes came too late and were thrown away, from {discarded_conns} connection(s)"
-        ));
+        let (bytes, conns) = (counted(discarded_bytes, "byte"), counted(discarded_conns, "connection"));
+        let were = if discarded_bytes == 1 { "was" } else { "were" };
+        cli::tell::<ServerArgs>(&format!("{bytes} came too late and {were} thrown away, from {conns}"));
+    }
+    if unsent_bytes > 0 {
+        let (bytes, conns) = (counted(unsent_bytes, "byte"), counted(unsent_conns, "connection"));
+        return Err(format!("{bytes} could not be sent, to {conns}"));
     }
     Ok(())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    plural(count as u64, what)
 }
 
 fn serve<A: App<Message = Mail>>(reactor: Reactor<Mail>, app: A) -> Result<A, String> {
@@ -103,7 +106,8 @@ fn connections_possible(asked: Option<u32>) -> usize {
         && asked as usize > possible
     {
         cli::tell::<ServerArgs>(&format!(
-            "at most {possible} connections, not {asked}: the descriptor limit is {descriptors}"
+            "at most {}, not {asked}: the descriptor limit is {descriptors}",
+            counted(possible, "connection")
         ));
     }
     possible
@@ -121,5 +125,11 @@ fn start_log(desk: &Desk) {
             builder.parse_filters(DEFAULT_LOG)
         }
     };
+    if desk.stamps_log() {
+        builder.format(|out, record| {
+            let (level, target) = (record.level(), record.target());
+            writeln!(out, "{} [{level:<5} {target}] {}", Stamp::local().text(), record.args())
+        });
+    }
     builder.target(env_logger::Target::Pipe(Box::new(desk.log_writer()))).init();
 }

@@ -142,9 +142,9 @@ fn a_mistyped_command_or_target_is_an_error_and_sends_nothing() {
 }
 
 fn is_refusal(line: &str) -> bool {
-    ["unknown command ", "unknown target ", "cannot ", "there is no "]
-        .iter()
-        .any(|start| line.starts_with(start))
+    let starts = ["unknown command ", "unknown target ", "cannot ", "there is no "];
+    starts.iter().any(|start| line.starts_with(start))
+        || [" needs to know which connection", " does not take "].iter().any(|part| line.contains(part))
 }
 
 #[test]
@@ -304,4 +304,19 @@ fn a_client_that_is_killed_takes_nobody_with_it() {
     server.type_line("@1 so am I");
 
     assert_eq!(peers[0].line(), "so am I");
+}
+
+#[test]
+fn a_command_that_lacks_a_connection_says_so_with_an_example_and_does_nothing() {
+    let (mut server, _peers) = Server::with_peers(&[], 1);
+    for (line, answer) in [
+        ("/kick", "/kick needs to know which connection, for example: /kick 3"),
+        ("/eof", "/eof needs to know which connection, for example: /eof 3"),
+        ("/rst 1 now", "/rst does not take \"now\": it is written /rst 3"),
+    ] {
+        server.type_line(line);
+        assert_eq!(server.err.line_with(answer), answer, "to {line:?}");
+    }
+    server.type_line("/who");
+    assert!(server.err.line_with("received 0").contains(" open "), "nothing was done to it");
 }

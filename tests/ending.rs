@@ -151,8 +151,28 @@ fn the_drain_limit_bounds_the_end_and_what_was_not_sent_is_reported() {
         let report = report.unwrap_or_else(|| panic!("no report when ended by {how}:\n{err}"));
         let unsent: usize = report.split(' ').nth(1).unwrap().parse().expect("a number of bytes");
         assert!((1..=QUEUED).contains(&unsent), "{report:?}");
-        assert_eq!(status.code(), Some(0), "an orderly end by {how}");
+        assert_eq!(status.code(), Some(1), "bytes were lost, ended by {how}");
     }
+}
+
+#[test]
+fn what_a_drain_at_the_end_of_stdin_could_not_send_is_reported_with_status_1() {
+    let mut server = Server::start(&["--on-stdin-eof", "drain"]);
+    let (stuck, _) = server.connect_numbered();
+
+    queue_for(&mut server, 1, QUEUED);
+    server.close_stdin();
+    wait_until("newcomers to be refused", || TcpStream::connect(server.address).err());
+    stuck.reset();
+    let status = server.exit_status();
+    let err = String::from_utf8_lossy(&server.err.to_end()).into_owned();
+
+    assert_eq!(status.code(), Some(1), "{err}");
+    let last = err.lines().last().unwrap_or_default();
+    assert!(
+        last.starts_with("switchboard: ") && last.ends_with(" bytes could not be sent, to 1 connection"),
+        "{err}"
+    );
 }
 
 #[test]
@@ -224,7 +244,7 @@ fn what_comes_when_the_end_has_begun_is_shown_or_told_byte_for_byte() {
     let err = String::from_utf8(server.err.to_end()).unwrap();
     let told = err.lines().find_map(|line| {
         let told = line.strip_prefix("switchboard: ")?;
-        told.strip_suffix(" bytes came too late and were thrown away, from 1 connection(s)")?
+        told.strip_suffix(" bytes came too late and were thrown away, from 1 connection")?
             .parse::<usize>()
             .ok()
     });

@@ -273,6 +273,53 @@ fn when_it_is_full_a_newcomer_is_told_why_and_let_go_until_a_place_frees_up() {
 }
 
 #[test]
+fn newcomers_who_are_turned_away_are_told_to_the_operator_gathered() {
+    const NEWCOMERS: usize = 200;
+    for (arguments, why, places) in [
+        (&["--max-conns", "1"][..], "full", 1),
+        (&["--deny", "127.0.0.1"], "address not allowed", 0),
+        (&["--max-conns", "1", "--format", "human"], "full", 1),
+        (&["--max-conns", "1", "--chat"], "full", 1),
+        (&["--max-conns", "1", "--echo"], "full", 1),
+    ] {
+        let (mut server, _inside) = Server::with_peers(arguments, places);
+        let status = if arguments.contains(&"human") { server.out.clone() } else { server.err.clone() };
+        let told = |bytes: &[u8]| -> Vec<usize> {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let behind = format!(" turned away in the last second: {why}");
+            let counts = text.lines().filter_map(|line| line.strip_prefix("* ")?.strip_suffix(&behind));
+            counts.map(|count| count.parse().expect("a number")).collect()
+        };
+
+        server.connect().read_to_any_end();
+        let first =
+            status.wait_for("the first to be told", |bytes| Some(told(bytes)).filter(|all| !all.is_empty()));
+        let began = std::time::Instant::now();
+        for _ in 0..NEWCOMERS {
+            server.connect().read_to_any_end();
+        }
+        let all = status.wait_for("all to be told", |bytes| {
+            Some(told(bytes)).filter(|all| all.iter().sum::<usize>() == NEWCOMERS + 1)
+        });
+        let seconds = began.elapsed().as_secs() as usize + 1;
+
+        assert_eq!(first, [1], "{arguments:?}");
+        assert!(all.len() <= 2 + seconds, "{arguments:?}: {all:?} in {seconds} s");
+        // Those of the last moment are told at the end, too.
+        server.connect().read_to_any_end();
+        server.type_line("exit");
+        server.exit_status();
+        assert_eq!(told(&status.to_end()).iter().sum::<usize>(), NEWCOMERS + 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn one_place_is_called_one_connection() {
+    let (server, _inside) = Server::with_peers(&["--max-conns", "1"], 1);
+    assert_eq!(server.connect().read_to_end(), b"switchboard: full (1 connection)\n");
+}
+
+#[test]
 fn an_address_is_let_in_or_shut_out_as_was_asked() {
     for (arguments, is_let_in) in [
         (&["--deny", "127.0.0.1"][..], false),

@@ -19,13 +19,40 @@ fn a_peer_that_has_finished_sending_still_gets_a_later_reply() {
     let said = server.out.line_with("has finished");
     server.type_line("a later reply");
 
-    assert!(said.starts_with("* #1 has finished"), "{said:?}");
+    assert_eq!(said, "* #1 has finished sending (it may have left); kept 60 s for your answer");
     assert_eq!(peer.line(), "a later reply");
     server.type_line("@1 and another");
     assert_eq!(peer.line(), "and another");
     server.type_line("/eof 1");
     assert_eq!(peer.read_to_end(), b"");
     server.out.line_with("* #1 closed");
+}
+
+#[test]
+fn how_long_a_connection_is_kept_for_an_answer_is_said_as_it_was_asked_and_only_where_it_is() {
+    for (arguments, kept) in [
+        (&["--half-open", "500ms"][..], "; kept 500 ms for your answer"),
+        (&["--half-open", "5m"], "; kept 5 min for your answer"),
+        (&["--half-open", "1h", "--chat"], "; kept 60 min for your answer"),
+        (&["--half-open", "0s"], ""),
+    ] {
+        let (server, peers) = Server::with_peers(arguments, 1);
+        peers[0].finish();
+
+        let said = server.err.line_with("has finished");
+        assert_eq!(said, format!("* #1 has finished sending (it may have left){kept}"), "{arguments:?}");
+    }
+    let (mut server, mut peers) = Server::with_peers(&[], 3);
+    server.type_line("/eof 1");
+    server.err.line_with("-> #1 finishes");
+    peers[0].finish();
+    assert_eq!(server.err.line_with("#1 has finished"), "* #1 has finished sending (it may have left)");
+    peers[2].finish();
+    server.err.line_with("#3 has finished");
+    server.close_stdin();
+    assert_eq!(peers[2].read_to_end(), b"", "nobody is left to answer it");
+    peers[1].finish();
+    assert_eq!(server.err.line_with("#2 has finished"), "* #2 has finished sending (it may have left)");
 }
 
 #[test]

@@ -247,7 +247,7 @@ fn h04_what_the_descriptors_allow_is_served_and_what_they_do_not_is_said_at_the_
 
     let mut only = scarce.connect();
     is_served(&mut only, "hello");
-    is_turned_away(scarce.connect(), "switchboard: full (1 connections)\n");
+    is_turned_away(scarce.connect(), "switchboard: full (1 connection)\n");
     is_served(&mut only, "hello again");
     let said = asks_too_much.err.line_with("at most");
     assert_eq!(said, "switchboard: at most 32 connections, not 1000: the descriptor limit is 64");

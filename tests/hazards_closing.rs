@@ -49,7 +49,7 @@ fn h26_a_newcomer_who_is_turned_away_reads_why_whatever_it_has_sent_already() {
             let got = String::from_utf8_lossy(&got).into_owned();
             assert_eq!(
                 got,
-                "switchboard: full (1 connections)\n",
+                "switchboard: full (1 connection)\n",
                 "round {round}, with {} bytes unread; it ended with {error:?}",
                 number * 2000
             );
@@ -167,10 +167,10 @@ fn h27_at_the_end_readers_get_all_and_who_does_not_read_is_not_waited_for() {
     let took = asked_at.elapsed();
     let err = String::from_utf8(server.err.to_end()).unwrap();
 
-    assert_eq!(status.code(), Some(0), "an orderly end: {err}");
+    assert_eq!(status.code(), Some(1), "bytes were lost: {err}");
     assert!((Duration::from_millis(1900)..Duration::from_secs(8)).contains(&took), "it ended after {took:?}");
-    let report = err.lines().find(|line| line.contains("connection(s)")).expect("a report");
-    let expected = format!(" bytes could not be sent, to {stuck} connection(s)");
+    let report = err.lines().find(|line| line.contains(", to ")).expect("a report");
+    let expected = format!(" bytes could not be sent, to {stuck} connections");
     assert!(report.starts_with("switchboard: ") && report.ends_with(&expected), "{report:?}");
     let unsent: usize = report.split(' ').nth(1).unwrap().parse().unwrap();
     let lost_by_each: usize = err
@@ -231,7 +231,8 @@ fn removes_its_file(drain: &str, signals: i32) -> bool {
     wait_until("newcomers to be refused", || UnixStream::connect(&path).err());
     (1..signals).for_each(|_| server.signal("TERM"));
 
-    assert_eq!(server.exit_status().code(), Some(signals - 1), "after {signals} signals");
+    // Either way it did not get all.
+    assert_eq!(server.exit_status().code(), Some(1), "after {signals} signals");
     !path.exists()
 }
 
@@ -259,7 +260,7 @@ fn h27_when_the_time_is_over_all_that_was_to_be_shown_is_shown_all_the_same() {
     let err = String::from_utf8(server.err.to_end()).unwrap();
 
     assert!(out.contains("* #1 closed: the server stops"), "{out}{err}");
-    assert_eq!(status.code(), Some(0), "{out}{err}");
+    assert_eq!(status.code(), Some(1), "it did not get all: {out}{err}");
 }
 
 #[test]

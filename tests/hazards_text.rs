@@ -18,7 +18,9 @@ use switchboard::{cut_lines, whole_chars};
 fn is_harmful(char: char) -> bool {
     let turns_direction = matches!(char,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let is_hidden = matches!(char, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
+    let is_hidden = matches!(char, '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}'
+        | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}'
+        | '\u{3164}' | '\u{ffa0}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' | '\u{e000}'..='\u{f8ff}');
     // Control characters are those of ASCII, DEL, and U+0080 to U+009F.
     char.is_control() || turns_direction || is_hidden
 }

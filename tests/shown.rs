@@ -5,7 +5,11 @@
 
 mod common;
 
-use common::{Random, Server, parse_tsv, wait_until};
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use common::{Output, Peer, Program, Random, Server, has_tool, parse_tsv, wait_until};
 
 /// With digits made equal, so that it can be compared.
 fn shape(text: &str) -> String {
@@ -24,6 +28,106 @@ fn each_message_is_shown_with_its_time_under_its_senders_number() {
     for (line, rest) in [(good_day, " #2> good day"), (hello, " #1> hello")] {
         let (stamp, shown) = line.split_at("HH:MM:SS.mmm".len());
         assert_eq!((shape(stamp).as_str(), shown), ("00:00:00.000", rest), "in the line {line:?}");
+    }
+}
+
+#[test]
+fn in_a_log_each_status_line_has_its_time_and_the_listening_line_is_exact() {
+    for format in ["tsv", "human"] {
+        let (err, stderr) = std::io::pipe().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_switchboard"))
+            .args(["--format", format, "0"])
+            .env("RUST_LOG", "switchboard=debug")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
+        // As it is written, with the time.
+        let err = Output::of(err);
+        let line = err.line_with("listening on ");
+        let address = line.strip_prefix("switchboard: listening on ").expect("it is exact");
+        let mut peer = Peer::connect(address.parse().expect("an address"));
+        peer.send("hello\n");
+        let mut stdin = child.stdin.take().unwrap();
+        std::io::Write::write_all(&mut stdin, b"/stats\n/who\n@9 x\n@1 hi\n/quit\n").unwrap();
+        peer.read_to_end();
+        drop(peer);
+        child.wait().unwrap();
+
+        let err = String::from_utf8(err.to_end()).unwrap();
+        let status: Vec<&str> = err.lines().filter(|line| !line.starts_with("switchboard: ")).collect();
+        for line in &status {
+            let (stamp, rest) = line.split_at_checked("HH:MM:SS.mmm ".len()).unwrap_or((line, ""));
+            assert_eq!(shape(stamp), "00:00:00.000 ", "{format}: the line {line:?}");
+            assert!(!rest.is_empty(), "{format}: the line {line:?}");
+        }
+        for part in ["up ", "there is no #9", "-> #1 3 bytes", "* stopping"] {
+            assert!(status.iter().any(|line| line[13..].starts_with(part)), "{format}: no {part:?} in {err}");
+        }
+        if format == "tsv" {
+            assert!(status.iter().any(|line| line[13..].starts_with("* #1 connected from")), "{err}");
+        }
+    }
+}
+
+/// What a terminal shows of this message, where the locale is set like this before the server starts.
+fn shown_on_a_terminal(name: &str, locale: &str, message: &str) -> String {
+    let err = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    drop(File::create(&err).unwrap());
+    let server = env!("CARGO_BIN_EXE_switchboard");
+    let shell = format!("unset LC_ALL LC_CTYPE LANG; {locale} exec {server} 0 2>{}", err.display());
+    let mut command = Command::new("script");
+    command.args(["-qefc", &shell, "/dev/null"]);
+    let mut terminal = Program::start(command);
+    let address = wait_until("the server to listen", || {
+        fs::read_to_string(&err).ok()?.strip_suffix('\n')?.rsplit(' ').next()?.parse().ok()
+    });
+    let mut peer = Peer::connect(address);
+    peer.send(format!("{message}\n"));
+    let line = terminal.out.line_with("#1> ");
+    terminal.type_line("exit");
+    drop(peer);
+    terminal.exit_status();
+    let _ = fs::remove_file(err);
+    line.split_once("#1> ").expect("it is there").1.trim_end().to_owned()
+}
+
+#[test]
+fn a_terminal_whose_locale_is_not_utf8_gets_ascii_alone() {
+    if !has_tool("script") {
+        return;
+    }
+    for (locale, shown) in [
+        ("", "你好 é"),
+        ("export LANG=C.UTF-8;", "你好 é"),
+        ("export LANG=en_US.UTF-8 LC_ALL=C;", "\\u{4f60}\\u{597d} \\u{e9}"),
+        ("export LC_CTYPE=de_DE.ISO-8859-1;", "\\u{4f60}\\u{597d} \\u{e9}"),
+    ] {
+        assert_eq!(shown_on_a_terminal("locale", locale, "你好 é"), shown, "with {locale:?}");
+    }
+}
+
+#[test]
+fn a_locale_changes_nothing_for_programs() {
+    for format in ["tsv", "human", "raw"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        command.args(["--format", format, "0"]).env("LC_ALL", "C");
+        let server = Server::of(command);
+        server.connect().send("你好\n");
+        server.out.line_with("你好");
+    }
+}
+
+#[test]
+fn what_cannot_be_seen_is_spelt_out_and_an_emoji_stays_whole() {
+    for (format, spelt) in
+        [("human", "#1> a\\u{3164}b ❤\u{fe0f}!"), ("tsv", "1\ta\\xe3\\x85\\xa4b ❤\u{fe0f}!")]
+    {
+        let (server, mut peers) = Server::with_peers(&["--format", format], 1);
+        peers[0].send("a\u{3164}b ❤\u{fe0f}!\n");
+        let line = server.out.line_with("!");
+        assert!(line.ends_with(spelt), "{line:?}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{LARGEST, LONGEST, counts, durations, sizes};
+use super::{LARGEST, counts, duration, durations, sizes, some_duration};
 use crate::limits::Limits;
 
 /// The limits, as they may be given. What is not given follows from the others.
@@ -30,7 +30,7 @@ pub struct LimitArgs {
     queue_soft: Option<usize>,
 
     /// See --queue-soft; 1ms to 8760h
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = durations("1ms", LONGEST))]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = some_duration)]
     queue_soft_for: Duration,
 
     /// Whoever feeds a connection that has more than this queued waits for it; 1 to 1024G [default: 64K]
@@ -42,7 +42,7 @@ pub struct LimitArgs {
     queue_low: Option<usize>,
 
     /// A connection that takes nothing for this long, with something queued for it, is dropped; 1ms to 8760h
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = durations("1ms", LONGEST))]
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = some_duration)]
     write_stall: Duration,
 
     /// All buffers together; who has most queued is dropped first; 64K to 1024G
@@ -51,28 +51,28 @@ pub struct LimitArgs {
     pub buffers_max: Option<usize>,
 
     /// Close a connection on which nothing was said for this long; 1ms to 8760h [default: never]
-    #[arg(long, value_name = "DURATION", value_parser = durations("1ms", LONGEST))]
+    #[arg(long, value_name = "DURATION", value_parser = some_duration)]
     idle: Option<Duration>,
 
     /// How long a connection stays open for an answer once the peer has finished sending; 0s to 8760h
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = durations("0s", LONGEST))]
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     half_open: Duration,
 
     /// A message without a line ending is shown after this much silence; 1ms to 8760h
-    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = durations("1ms", LONGEST))]
+    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = some_duration)]
     partial_after: Duration,
 
     /// How long the end waits for what is still queued; 0s to 8760h
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = durations("0s", LONGEST))]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     drain: Duration,
 
     /// A closed connection is read, and what comes is thrown away, until it was silent for this long;
     /// 0s to 8760h
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = durations("0s", LONGEST))]
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     linger_silence: Duration,
 
     /// The most that this may last; 0s to 8760h
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = durations("0s", LONGEST))]
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     linger: Duration,
 
     // A buffer of this size is made at the start.

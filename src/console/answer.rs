@@ -1,6 +1,8 @@
 //! What an operator is told: events of the connections, and answers to commands. Typed; how they look
 //! is the renderer's affair.
 
+use std::time::Duration;
+
 use crate::{ConnId, Frame, Peer, Reason, Stats, View};
 
 use super::command::{Help, Mistake};
@@ -12,8 +14,8 @@ pub enum Event<'a> {
     Opened(ConnId, &'a Peer),
     /// A peer said something.
     Message(ConnId, Frame<'a>),
-    /// A peer has finished sending.
-    Ended(ConnId),
+    /// A peer has finished sending. Our side stays open for an answer for so long, or does not.
+    Ended(ConnId, Option<Duration>),
     /// A connection has ended.
     Closed {
         /// Which.
@@ -31,6 +33,8 @@ pub enum Event<'a> {
     },
     /// Lines that were not shown, because the screen was full.
     Skipped(u64),
+    /// So many newcomers were turned away within the last second, and why.
+    TurnedAway(u64, &'static str),
     /// The answer to a command.
     Answer(Answer<'a>),
 }
@@ -73,7 +77,7 @@ pub enum Answer<'a> {
         /// How many connections there are.
         conns: usize,
         /// Since the start.
-        uptime: std::time::Duration,
+        uptime: Duration,
     },
     /// A line of help.
     Help(&'a Help),

@@ -49,8 +49,10 @@ pub enum Mistake {
     UnknownCommand(String),
     /// What stands behind `@`, or behind a command, names no connections.
     UnknownTarget(String),
-    /// The command was used wrongly.
-    Usage(&'static Help),
+    /// The command is about a connection, and none was named.
+    NoTarget(&'static Help),
+    /// There is more behind the command than belongs there.
+    TooMuch(&'static Help, String),
 }
 
 /// One line of help.
@@ -96,7 +98,14 @@ impl fmt::Display for Mistake {
                 "unknown target {name}: it is a number, numbers with commas, all or last; \
                  @@text sends a text that begins with @"
             ),
-            Mistake::Usage(help) => write!(f, "cannot do {}: the usage is {}", help.name, help.usage),
+            Mistake::NoTarget(help) => {
+                // The usage without what may be left out is an example.
+                let example = help.usage.split(" [").next().unwrap_or(help.usage);
+                write!(f, "{} needs to know which connection, for example: {example}", help.name)
+            }
+            Mistake::TooMuch(help, what) => {
+                write!(f, "{} does not take {what:?}: it is written {}", help.name, help.usage)
+            }
         }
     }
 }
@@ -131,16 +140,18 @@ fn parse_command(line: &[u8]) -> Result<Command<'_>, Mistake> {
     let (name, rest) = first_word(line);
     let help = HELP.iter().find(|help| help.name.as_bytes() == name);
     let Some(help) = help else { return Err(Mistake::UnknownCommand(lossy(name))) };
-    let usage = || Mistake::Usage(help);
     let about = || {
         let (word, rest) = first_word(rest);
         if word.is_empty() {
-            return Err(usage());
+            return Err(Mistake::NoTarget(help));
         }
         let target = word.strip_prefix(b"@").unwrap_or(word);
         Ok((parse_target(target).ok_or_else(|| Mistake::UnknownTarget(lossy(word)))?, rest))
     };
-    let alone = |what, rest: &[u8]| if rest.is_empty() { Ok(what) } else { Err(usage()) };
+    let alone = |what, rest: &[u8]| match rest {
+        [] => Ok(what),
+        rest => Err(Mistake::TooMuch(help, lossy(rest))),
+    };
     match help.name {
         "/who" => alone(Command::Who, rest),
         "/stats" => alone(Command::Stats, rest),
@@ -293,6 +304,19 @@ mod tests {
             "/@all hi",
         ] {
             assert!(parse(line.as_bytes()).is_err(), "{line:?} is no mistake");
+        }
+    }
+
+    #[test]
+    fn a_mistake_says_what_is_missing_or_too_much() {
+        for (line, told) in [
+            ("/kick", "/kick needs to know which connection, for example: /kick 3"),
+            ("/eof ", "/eof needs to know which connection, for example: /eof 3"),
+            ("/rst", "/rst needs to know which connection, for example: /rst 3"),
+            ("/who 3", "/who does not take \"3\": it is written /who"),
+            ("/rst 3 now", "/rst does not take \"now\": it is written /rst 3"),
+        ] {
+            assert_eq!(parse(line.as_bytes()).expect_err(line).to_string(), told);
         }
     }
 

@@ -18,10 +18,10 @@ use std::io;
 
 pub use answer::{Answer, Event};
 pub use command::{Command, HELP, Mistake, To, help, parse};
-pub use desk::{Desk, Format};
+pub use desk::{Desk, Format, terminal_repertoire};
 pub use input::{Input, Typed};
-pub use render::{Renderer, push_id, without_cr};
-pub use safe::{push_human, push_tsv};
+pub use render::{Renderer, Repertoire, plural, push_id, without_cr};
+pub use safe::{push_ascii, push_human, push_tsv};
 #[cfg(any(test, feature = "simulator"))]
 pub use screen::Reel;
 pub use screen::{LogWriter, Screen, WhenFull};

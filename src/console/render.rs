@@ -8,13 +8,41 @@ use crate::{ConnId, End, Frame, Inbound, Outbound, View};
 
 use super::answer::{Answer, Event};
 use super::desk::Format;
-use super::safe::{push_human, push_tsv};
+use super::safe::{push_ascii, push_human, push_tsv};
 use super::stamp::Stamp;
+
+/// Which characters whoever reads the human format can see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repertoire {
+    /// All that Unicode has.
+    Unicode,
+    /// ASCII alone: what is not in it is spelt out.
+    Ascii,
+}
+
+impl Repertoire {
+    /// Appends a peer's bytes as a person reads them.
+    pub fn push(self, out: &mut Vec<u8>, bytes: &[u8]) {
+        match self {
+            Repertoire::Unicode => push_human(out, bytes),
+            Repertoire::Ascii => push_ascii(out, bytes),
+        }
+    }
+
+    /// What stands behind a line that goes on in the next message.
+    fn ellipsis(self) -> &'static str {
+        match self {
+            Repertoire::Unicode => "…",
+            Repertoire::Ascii => "...",
+        }
+    }
+}
 
 /// Renders events in one format.
 #[derive(Debug)]
 pub struct Renderer {
     format: Format,
+    repertoire: Repertoire,
     /// What stands in front of the lines of `labelled`: most lines are by whoever said the one before.
     label: Vec<u8>,
     labelled: Option<ConnId>,
@@ -23,7 +51,16 @@ pub struct Renderer {
 impl Renderer {
     /// A renderer for this format.
     pub fn new(format: Format) -> Renderer {
-        Renderer { format, label: Vec::new(), labelled: None }
+        Renderer::of(format, Repertoire::Unicode)
+    }
+
+    /// A renderer of the human format for a terminal that shows these characters.
+    pub fn for_terminal(repertoire: Repertoire) -> Renderer {
+        Renderer::of(Format::Human, repertoire)
+    }
+
+    fn of(format: Format, repertoire: Repertoire) -> Renderer {
+        Renderer { format, repertoire, label: Vec::new(), labelled: None }
     }
 
     /// Appends an event, as one line or several.
@@ -31,19 +68,39 @@ impl Renderer {
         match event {
             Event::Message(id, frame) => self.message(*id, frame, stamp, out),
             // Writing to a Vec cannot fail.
-            event => drop(push_event(out, event)),
+            event => drop(push_event(out, event, self.repertoire)),
+        }
+    }
+
+    /// The same with the time in front of each line.
+    pub fn render_stamped(&mut self, event: &Event<'_>, stamp: &mut Stamp, out: &mut Vec<u8>) {
+        stamp.push(out);
+        if let Event::Answer(Answer::Sent(id, bytes)) = event {
+            // The most frequent of all; see `push_number`.
+            return push_sent(out, *id, *bytes);
+        }
+        let mut from = out.len();
+        self.render(event, stamp, out);
+        // Mostly it is one line, which ends with the last byte.
+        while let Some(newline) = memchr::memchr(b'\n', &out[from..])
+            && from + newline + 1 < out.len()
+        {
+            from += newline + 1;
+            let rest = out.split_off(from);
+            stamp.push(out);
+            from = out.len();
+            out.extend_from_slice(&rest);
         }
     }
 
     fn message(&mut self, id: ConnId, frame: &Frame<'_>, stamp: &mut Stamp, out: &mut Vec<u8>) {
         match self.format {
             Format::Human => {
-                out.extend_from_slice(stamp.text().as_bytes());
+                stamp.push(out);
                 out.extend_from_slice(self.label(id));
-                push_human(out, without_cr(frame.bytes));
+                self.repertoire.push(out, without_cr(frame.bytes));
                 if frame.end == End::Limit {
-                    // The line goes on in the next message.
-                    out.extend_from_slice("…".as_bytes());
+                    out.extend_from_slice(self.repertoire.ellipsis().as_bytes());
                 }
                 out.push(b'\n');
             }
@@ -67,7 +124,6 @@ impl Renderer {
             self.label.clear();
             match self.format {
                 Format::Human => {
-                    self.label.push(b' ');
                     push_id(&mut self.label, id);
                     self.label.extend_from_slice(b"> ");
                 }
@@ -108,41 +164,51 @@ fn push_number(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(&digits[at..]);
 }
 
-fn push_event(out: &mut Vec<u8>, event: &Event<'_>) -> std::io::Result<()> {
+fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> std::io::Result<()> {
     match event {
         Event::Message(..) => Ok(()),
         Event::Opened(id, peer) => writeln!(out, "* {id} connected from {peer}"),
-        Event::Ended(id) => writeln!(out, "* {id} has finished sending"),
+        // Whether it only shut down its side or has left altogether cannot be told from its end.
+        Event::Ended(id, None) => writeln!(out, "* {id} has finished sending (it may have left)"),
+        Event::Ended(id, Some(kept)) => writeln!(
+            out,
+            "* {id} has finished sending (it may have left); kept {} for your answer",
+            limit(*kept)
+        ),
         Event::Closed { id, why, rx_bytes, tx_bytes, unsent_bytes, discarded_bytes } => {
             write!(out, "* {id} closed: ")?;
-            push_human(out, why.to_string().as_bytes());
+            repertoire.push(out, why.to_string().as_bytes());
             write!(out, " (received {rx_bytes}, sent {tx_bytes}")?;
             if *unsent_bytes > 0 {
-                write!(out, ", {unsent_bytes} bytes could not be sent")?;
+                write!(out, ", {} could not be sent", plural(*unsent_bytes as u64, "byte"))?;
             }
             if *discarded_bytes > 0 {
-                write!(out, ", {discarded_bytes} bytes came too late and were thrown away")?;
+                let were = if *discarded_bytes == 1 { "was" } else { "were" };
+                let bytes = plural(*discarded_bytes as u64, "byte");
+                write!(out, ", {bytes} came too late and {were} thrown away")?;
             }
             writeln!(out, ")")
         }
+        Event::Skipped(1) => writeln!(out, "* 1 line skipped: nobody was reading it"),
         Event::Skipped(count) => writeln!(out, "* {count} lines skipped: nobody was reading them"),
-        Event::Answer(answer) => push_answer(out, answer),
+        Event::TurnedAway(count, why) => writeln!(out, "* {count} turned away in the last second: {why}"),
+        Event::Answer(answer) => push_answer(out, answer, repertoire),
     }
 }
 
-fn push_answer(out: &mut Vec<u8>, answer: &Answer<'_>) -> std::io::Result<()> {
+fn push_answer(out: &mut Vec<u8>, answer: &Answer<'_>, repertoire: Repertoire) -> std::io::Result<()> {
     match answer {
         Answer::Sent(id, bytes) => {
-            // The most frequent of all; see `push_number`.
-            out.extend_from_slice(b"-> ");
-            push_id(out, *id);
-            out.push(b' ');
-            push_number(out, *bytes as u64);
-            out.extend_from_slice(if *bytes == 1 { b" byte\n" } else { b" bytes\n" });
+            push_sent(out, *id, *bytes);
             Ok(())
         }
         Answer::SentToAll(conns, bytes) => {
-            writeln!(out, "-> all ({}) {}", plural(*conns, "connection"), plural(*bytes, "byte"))
+            writeln!(
+                out,
+                "-> all ({}) {}",
+                plural(*conns as u64, "connection"),
+                plural(*bytes as u64, "byte")
+            )
         }
         Answer::NotReading(id, queued) => writeln!(out, "{id} is not reading, {} queued", size(*queued)),
         Answer::Full(id, queued) => {
@@ -161,7 +227,8 @@ fn push_answer(out: &mut Vec<u8>, answer: &Answer<'_>) -> std::io::Result<()> {
         Answer::Closing(id, how) => writeln!(out, "-> {id} {how}"),
         Answer::Row(view) => push_row(out, view),
         Answer::Stats { stats, conns, uptime } => {
-            writeln!(out, "up {}, {} turns", duration(*uptime), stats.turns)?;
+            let turns = plural(stats.turns, "turn");
+            writeln!(out, "up {}, {turns} of the loop (each serves whatever is ready)", duration(*uptime))?;
             writeln!(
                 out,
                 "connections {conns} now, {} opened, {} closed, {} dropped for not reading",
@@ -169,32 +236,49 @@ fn push_answer(out: &mut Vec<u8>, answer: &Answer<'_>) -> std::io::Result<()> {
             )?;
             writeln!(
                 out,
-                "turned away {} when full, {} by address; {} accepts failed",
-                stats.refused_full, stats.refused_address, stats.accept_errors
+                "turned away {} when full, {} by address; {} failed",
+                stats.refused_full,
+                stats.refused_address,
+                plural(stats.accept_errors, "accept")
             )?;
             writeln!(
                 out,
-                "limits: {} closed as idle, {} as half-open, {} dropped for all buffers; {} lines cut",
-                stats.closed_idle, stats.closed_half_open, stats.dropped_buffers, stats.cuts
+                "limits: {} closed as idle, {} as half-open, {} dropped for all buffers; {} cut",
+                stats.closed_idle,
+                stats.closed_half_open,
+                stats.dropped_buffers,
+                plural(stats.cuts, "line")
             )?;
             writeln!(
                 out,
-                "bytes {} received, {} sent, {} could not be sent, {} discarded; {} messages",
-                stats.rx_bytes, stats.tx_bytes, stats.unsent_bytes, stats.discarded_bytes, stats.frames
+                "bytes {} received, {} sent, {} could not be sent, {} discarded; {}",
+                stats.rx_bytes,
+                stats.tx_bytes,
+                stats.unsent_bytes,
+                stats.discarded_bytes,
+                plural(stats.frames, "message")
             )
         }
         Answer::Help(help) => writeln!(out, "{:<20} {}", help.usage, help.what),
         Answer::Mistake(mistake) => {
-            push_human(out, mistake.to_string().as_bytes());
+            repertoire.push(out, mistake.to_string().as_bytes());
             writeln!(out)
         }
         Answer::TooLong => writeln!(out, "cannot take this line: it is longer than 16 MiB"),
         Answer::Stopping(0) => writeln!(out, "* stopping"),
         Answer::Stopping(waiting) => {
-            writeln!(out, "* stopping: sending what is queued for {}", plural(*waiting, "connection"))
+            writeln!(out, "* stopping: sending what is queued for {}", plural(*waiting as u64, "connection"))
         }
         Answer::NoInput(why) => writeln!(out, "cannot read stdin: {why}"),
     }
+}
+
+fn push_sent(out: &mut Vec<u8>, id: ConnId, bytes: usize) {
+    out.extend_from_slice(b"-> ");
+    push_id(out, id);
+    out.push(b' ');
+    push_number(out, bytes as u64);
+    out.extend_from_slice(if bytes == 1 { b" byte\n" } else { b" bytes\n" });
 }
 
 fn push_row(out: &mut Vec<u8>, view: &View<'_>) -> std::io::Result<()> {
@@ -217,7 +301,8 @@ fn push_row(out: &mut Vec<u8>, view: &View<'_>) -> std::io::Result<()> {
     )
 }
 
-fn plural(count: usize, what: &str) -> String {
+/// `1 byte`, `2 bytes`.
+pub fn plural(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -225,7 +310,7 @@ fn plural(count: usize, what: &str) -> String {
 fn size(bytes: usize) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if bytes < 1000 {
-        return plural(bytes, "byte");
+        return plural(bytes as u64, "byte");
     }
     let mut value = bytes as f64 / 1000.0;
     let mut unit = 0;
@@ -234,6 +319,18 @@ fn size(bytes: usize) -> String {
         unit += 1;
     }
     format!("{value:.1} {}", UNITS[unit])
+}
+
+/// A limit in words, as exact as it was given: `500 ms`, `60 s`, `5 min`, `2 h`. One unit is left as it is up to
+/// the double of the next: 60 s is what the manual says, not 1 min.
+fn limit(time: Duration) -> String {
+    let (millis, seconds) = (time.as_millis(), time.as_secs());
+    match seconds {
+        _ if millis % 1000 != 0 => format!("{millis} ms"),
+        7200.. if seconds % 3600 == 0 => format!("{} h", seconds / 3600),
+        120.. if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        _ => format!("{seconds} s"),
+    }
 }
 
 fn duration(time: Duration) -> String {
@@ -248,7 +345,7 @@ fn duration(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Address, Board, Limits, Peer};
+    use crate::{Address, Board, Limits, Peer, Stats};
 
     fn id() -> ConnId {
         Board::new(Limits::default()).dial(Address::Tcp("127.0.0.1:1".parse().unwrap()))
@@ -291,8 +388,57 @@ mod tests {
             (Event::Answer(Answer::Sent(id(), 6)), "-> #1 6 bytes\n"),
             (Event::Answer(Answer::NotReading(id(), 1_234_567)), "#1 is not reading, 1.2 MB queued\n"),
             (Event::Answer(Answer::Gone(7)), "#7 is gone\n"),
+            (Event::Skipped(1), "* 1 line skipped: nobody was reading it\n"),
+            (Event::TurnedAway(312, "full"), "* 312 turned away in the last second: full\n"),
+            (Event::Ended(id(), None), "* #1 has finished sending (it may have left)\n"),
+            (
+                Event::Ended(id(), Some(Duration::from_secs(60))),
+                "* #1 has finished sending (it may have left); kept 60 s for your answer\n",
+            ),
         ] {
             assert_eq!(rendered(Format::Human, &event), text);
+        }
+    }
+
+    #[test]
+    fn the_time_stands_in_front_of_each_line_of_an_answer() {
+        let stats = Stats { turns: 1, ..Stats::default() };
+        let answer = Answer::Stats { stats: &stats, conns: 0, uptime: Duration::from_secs(1) };
+        let (mut plain, mut stamped) = (Vec::new(), b"before\n".to_vec());
+        let mut stamp = Stamp::local();
+        Renderer::new(Format::Tsv).render(&Event::Answer(answer), &mut stamp, &mut plain);
+        let answer = Answer::Stats { stats: &stats, conns: 0, uptime: Duration::from_secs(1) };
+        Renderer::new(Format::Tsv).render_stamped(&Event::Answer(answer), &mut stamp, &mut stamped);
+
+        let plain = String::from_utf8(plain).unwrap();
+        let expected: Vec<String> = plain.lines().map(|line| format!("{} {line}", stamp.text())).collect();
+        let stamped = String::from_utf8(stamped).unwrap();
+        assert_eq!(stamped.lines().skip(1).collect::<Vec<_>>(), expected);
+        assert_eq!(expected.len(), 5);
+        assert!(plain.contains("1 turn of the loop") && plain.contains("0 accepts failed"), "{plain}");
+    }
+
+    #[test]
+    fn a_terminal_of_ascii_alone_gets_nothing_else() {
+        let mut out = Vec::new();
+        let part = Event::Message(id(), Frame { bytes: "é".as_bytes(), end: End::Limit });
+        Renderer::for_terminal(Repertoire::Ascii).render(&part, &mut Stamp::local(), &mut out);
+        assert!(out.ends_with(b" #1> \\u{e9}...\n"), "{}", String::from_utf8_lossy(&out));
+    }
+
+    #[test]
+    fn limits_are_said_in_the_unit_that_fits() {
+        for (millis, text) in [
+            (0, "0 s"),
+            (500, "500 ms"),
+            (1500, "1500 ms"),
+            (60_000, "60 s"),
+            (90_000, "90 s"),
+            (300_000, "5 min"),
+            (3_600_000, "60 min"),
+            (7_200_000, "2 h"),
+        ] {
+            assert_eq!(limit(Duration::from_millis(millis)), text);
         }
     }
 

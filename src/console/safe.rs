@@ -1,6 +1,7 @@
 //! Peers' bytes made fit to be shown. What comes out has no control character (C0, DEL, C1), no
 //! invisible or direction-changing one, no line separator, and is valid UTF-8, whatever went in: it
-//! cannot move the cursor, talk to the terminal or forge a line.
+//! cannot move the cursor, talk to the terminal or forge a line. Of the invisible ones only those are kept that
+//! hold an emoji together, where they do.
 //!
 //! Two spellings of what is not shown as it is:
 //!
@@ -8,16 +9,22 @@
 //!   it could be mistaken for the beginning of one of these: there it is doubled.
 //! - `tsv`: `\\`, `\t`, `\n`, `\r`, and `\xNN` for each other byte. It parses back exactly.
 
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use unicode_properties::{GeneralCategory, UnicodeEmoji, UnicodeGeneralCategory};
 
 /// Appends `bytes` as a person reads them.
 pub fn push_human(out: &mut Vec<u8>, bytes: &[u8]) {
-    walk(out, bytes, escape_human);
+    walk(out, bytes, is_shown, |out, odd| escape_human(out, odd, is_shown));
+}
+
+/// The same for a terminal that knows ASCII alone: every other character is spelt out.
+pub fn push_ascii(out: &mut Vec<u8>, bytes: &[u8]) {
+    let is_plain = |char| matches!(char, ' '..='~');
+    walk(out, bytes, is_plain, |out, odd| escape_human(out, odd, is_plain));
 }
 
 /// Appends `bytes` as the second field of a `tsv` line.
 pub fn push_tsv(out: &mut Vec<u8>, bytes: &[u8]) {
-    walk(out, bytes, escape_tsv);
+    walk(out, bytes, is_shown, escape_tsv);
 }
 
 /// What is not copied as it is.
@@ -30,7 +37,13 @@ enum Odd<'a> {
     Wrong(&'a [u8]),
 }
 
-fn walk(out: &mut Vec<u8>, mut bytes: &[u8], escape: impl Fn(&mut Vec<u8>, Odd<'_>)) {
+fn walk(
+    out: &mut Vec<u8>,
+    all: &[u8],
+    shows: impl Fn(char) -> bool + Copy,
+    escape: impl Fn(&mut Vec<u8>, Odd<'_>),
+) {
+    let mut bytes = all;
     loop {
         let plain = plain_ascii(bytes);
         out.extend_from_slice(&bytes[..plain]);
@@ -42,7 +55,7 @@ fn walk(out: &mut Vec<u8>, mut bytes: &[u8], escape: impl Fn(&mut Vec<u8>, Odd<'
             count
         } else {
             match first_char(bytes) {
-                Ok(char) if is_shown(char) => {
+                Ok(char) if shows(char) || joins_emoji(all, all.len() - bytes.len(), char, shows) => {
                     out.extend_from_slice(&bytes[..char.len_utf8()]);
                     char.len_utf8()
                 }
@@ -60,10 +73,10 @@ fn walk(out: &mut Vec<u8>, mut bytes: &[u8], escape: impl Fn(&mut Vec<u8>, Odd<'
     }
 }
 
-fn escape_human(out: &mut Vec<u8>, odd: Odd<'_>) {
+fn escape_human(out: &mut Vec<u8>, odd: Odd<'_>, shows: impl Fn(char) -> bool) {
     match odd {
         Odd::Backslashes(count, rest) => {
-            let times = if begins_like_escape(rest) { 2 } else { 1 };
+            let times = if begins_like_escape(rest, shows) { 2 } else { 1 };
             out.resize(out.len() + times * count, b'\\');
         }
         Odd::Hidden(char) if char.is_ascii() => push_hex(out, char as u8),
@@ -85,13 +98,14 @@ fn escape_tsv(out: &mut Vec<u8>, odd: Odd<'_>) {
     }
 }
 
-/// Whether a backslash before this would read, once all is escaped, as the beginning of an escape.
-fn begins_like_escape(rest: &[u8]) -> bool {
+/// Whether a backslash before this would read, once all is escaped, as the beginning of an escape. What joins
+/// emoji joins nothing to a backslash.
+fn begins_like_escape(rest: &[u8], shows: impl Fn(char) -> bool) -> bool {
     match rest {
         [b'x', high, low, ..] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
         [b'u', b'{', ..] => true,
         [] => false,
-        _ => !first_char(rest).is_ok_and(is_shown),
+        _ => !first_char(rest).is_ok_and(shows),
     }
 }
 
@@ -135,22 +149,64 @@ fn first_char(bytes: &[u8]) -> Result<char, &[u8]> {
     }
 }
 
+/// The character that `bytes` end with, if they end with one.
+fn last_char(bytes: &[u8]) -> Option<char> {
+    let is_continuation = |byte: &&u8| **byte & 0xc0 == 0x80;
+    let behind = bytes.iter().rev().take(3).take_while(is_continuation).count();
+    let char = first_char(bytes.get(bytes.len().checked_sub(behind + 1)?..)?).ok()?;
+    (char.len_utf8() == behind + 1).then_some(char)
+}
+
+/// Whether this invisible character, at this place, is part of an emoji: a selector behind one, or behind what
+/// becomes a keycap, or a joiner between two (Unicode Technical Standard 51).
+fn joins_emoji(all: &[u8], at: usize, char: char, shows: impl Fn(char) -> bool) -> bool {
+    const SELECTOR: char = '\u{fe0f}';
+    const KEYCAP: char = '\u{20e3}';
+    if !matches!(char, '\u{fe0e}' | SELECTOR | '\u{200d}') {
+        return false;
+    }
+    let (before, after) = (&all[..at], &all[at + char.len_utf8()..]);
+    let is_emoji = |char: char| !char.is_ascii() && char.is_emoji_char() && shows(char);
+    if char == '\u{200d}' {
+        // A selector may stand between it and the emoji.
+        let before = before.strip_suffix(SELECTOR.encode_utf8(&mut [0; 4]).as_bytes()).unwrap_or(before);
+        return last_char(before).is_some_and(is_emoji) && first_char(after).is_ok_and(is_emoji);
+    }
+    match last_char(before) {
+        Some('0'..='9' | '#' | '*') => first_char(after) == Ok(KEYCAP) && shows(KEYCAP),
+        before => before.is_some_and(is_emoji),
+    }
+}
+
 fn is_shown(char: char) -> bool {
     use GeneralCategory as Category;
     match char {
         ' '..='~' => true,
         // CJK and Hangul, without a look into the table.
         '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => true,
+        _ if is_blank(char) => false,
         _ => !matches!(
             char.general_category(),
             Category::Control
                 | Category::Format
                 | Category::LineSeparator
                 | Category::ParagraphSeparator
+                | Category::PrivateUse
                 | Category::Surrogate
                 | Category::Unassigned
         ),
     }
+}
+
+/// Whether nothing is seen of a character although it is a letter, a mark or a symbol by its category: the
+/// property Default_Ignorable_Code_Point (DerivedCoreProperties.txt), and the Braille pattern without a dot.
+fn is_blank(char: char) -> bool {
+    matches!(char,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn push_hex(out: &mut Vec<u8>, byte: u8) {
@@ -166,6 +222,12 @@ mod tests {
     fn human(bytes: &[u8]) -> String {
         let mut out = Vec::new();
         push_human(&mut out, bytes);
+        String::from_utf8(out).expect("what is shown is UTF-8")
+    }
+
+    fn ascii(bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        push_ascii(&mut out, bytes);
         String::from_utf8(out).expect("what is shown is UTF-8")
     }
 
@@ -255,13 +317,69 @@ mod tests {
     }
 
     #[test]
+    fn characters_of_which_nothing_is_seen_are_spelt_out() {
+        let unseen = "\u{34f}\u{115f}\u{1160}\u{17b4}\u{180b}\u{180f}\u{2800}\u{3164}\u{fe00}\u{fe0f}\u{ffa0}\
+                      \u{200d}\u{e000}\u{f8ff}\u{100000}\u{e0041}\u{e0100}";
+        for char in unseen.chars() {
+            let spelt = format!("\\u{{{:x}}}", u32::from(char));
+            for before in ["a", "1", "你", "\\ ", "\u{2067}", ""] {
+                let text = format!("{before}{char}b");
+                assert!(human(text.as_bytes()).ends_with(&format!("{spelt}b")), "{text:?}");
+                assert!(!tsv(text.as_bytes()).contains(char), "{text:?}");
+                assert_eq!(parse_tsv(&tsv(text.as_bytes())), text.as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn what_holds_an_emoji_together_is_kept_there_and_nowhere_else() {
+        for whole in [
+            "❤\u{fe0f}",
+            "☎\u{fe0e}",
+            "1\u{fe0f}\u{20e3}",
+            "👩\u{200d}🚀",
+            "🏳\u{fe0f}\u{200d}🌈",
+            "🕵🏽\u{200d}♂\u{fe0f}",
+        ] {
+            assert_eq!((human(whole.as_bytes()), tsv(whole.as_bytes())), (whole.into(), whole.into()));
+        }
+        for (text, shown) in [
+            ("❤\u{fe0f}\u{fe0f}", "❤\u{fe0f}\\u{fe0f}"),
+            ("1\u{fe0f}", "1\\u{fe0f}"),
+            ("👩\u{200d}", "👩\\u{200d}"),
+            ("👩\u{200d}a", "👩\\u{200d}a"),
+            ("a\u{200d}👩", "a\\u{200d}👩"),
+            ("👩\u{200d}\u{200d}👩", "👩\\u{200d}\\u{200d}👩"),
+            ("你\u{fe0f}", "你\\u{fe0f}"),
+        ] {
+            assert_eq!(human(text.as_bytes()), shown);
+        }
+        assert_eq!(human(b"\x9d\xa4\xef\xb8\x8f"), "\\x9d\\xa4\\u{fe0f}", "no emoji without its first byte");
+    }
+
+    #[test]
+    fn for_a_terminal_of_ascii_alone_all_else_is_spelt_out() {
+        for (text, shown) in [
+            ("plain ~ \\n", "plain ~ \\n"),
+            ("你好 é", "\\u{4f60}\\u{597d} \\u{e9}"),
+            ("❤\u{fe0f}", "\\u{2764}\\u{fe0f}"),
+            ("1\u{fe0f}\u{20e3}", "1\\u{fe0f}\\u{20e3}"),
+            ("\\é", "\\\\\\u{e9}"),
+        ] {
+            assert_eq!(ascii(text.as_bytes()), shown);
+        }
+        assert_eq!(ascii(b"\x1b\xff"), "\\x1b\\xff");
+    }
+
+    #[test]
     fn tsv_has_the_escapes_that_scripts_know() {
         assert_eq!(tsv(b"a\tb\\c\r\n\x00\xff"), "a\\tb\\\\c\\r\\n\\x00\\xff");
         assert_eq!(tsv("你好".as_bytes()), "你好");
     }
 
     fn is_safe(text: &str) -> bool {
-        text.chars().all(|char| !char.is_control() && is_shown(char))
+        let joins = |char| matches!(char, '\u{fe0e}' | '\u{fe0f}' | '\u{200d}');
+        text.chars().all(|char| !char.is_control() && (is_shown(char) || joins(char)))
     }
 
     #[test]
@@ -285,9 +403,12 @@ mod tests {
         fn whatever_comes_is_safe_and_parses_back(bytes in prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..80),
             "[\\\\xu{}0-9a-f\u{1b}\u{202e}你]{0,40}".prop_map(String::into_bytes),
+            "[\\\\1👩❤🏽\u{fe0e}\u{fe0f}\u{200d}\u{20e3}]{0,20}".prop_map(String::into_bytes),
             ".{0,40}".prop_map(String::into_bytes),
         ]) {
             prop_assert!(is_safe(&human(&bytes)) && is_safe(&tsv(&bytes)));
+            prop_assert!(ascii(&bytes).bytes().all(|byte| matches!(byte, b' '..=b'~')));
+            prop_assert_eq!(parse_human(&ascii(&bytes)), bytes.clone());
             prop_assert_eq!(parse_tsv(&tsv(&bytes)), bytes.clone());
             prop_assert_eq!(parse_human(&human(&bytes)), bytes);
         }

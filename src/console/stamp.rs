@@ -8,8 +8,12 @@ use jiff::{Timestamp, Zoned};
 #[derive(Debug)]
 pub struct Stamp {
     zone: TimeZone,
+    /// With a blank behind it; empty where it has to be made anew.
     text: String,
 }
+
+/// How long it is, with the blank.
+const BYTES: usize = "12:03:04.123 ".len();
 
 impl Stamp {
     /// A stamp for this machine's time zone.
@@ -26,8 +30,20 @@ impl Stamp {
     pub fn text(&mut self) -> &str {
         if self.text.is_empty() {
             let now: Zoned = Timestamp::now().to_zoned(self.zone.clone());
-            self.text = now.strftime("%H:%M:%S.%3f").to_string();
+            self.text = now.strftime("%H:%M:%S.%3f ").to_string();
         }
-        &self.text
+        self.text.trim_end()
+    }
+
+    /// Appends the time of day and a blank.
+    pub fn push(&mut self, out: &mut Vec<u8>) {
+        if self.text.is_empty() {
+            self.text();
+        }
+        // Of a length that is known, which is cheaper: the line behind it is often as short.
+        match self.text.as_bytes().first_chunk::<BYTES>() {
+            Some(text) => out.extend_from_slice(text),
+            None => out.extend_from_slice(self.text.as_bytes()),
+        }
     }
 }

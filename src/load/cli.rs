@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use crate::address::Place;
-use crate::cli::{DEFAULT_ADDRESS, duration, some_duration, some_size};
+use crate::cli::{DEFAULT_ADDRESS, duration, sizes, some_duration};
+use crate::console::plural;
 
 use super::echo::Expect;
 use super::message::{NUMBERED_BYTES, Template};
@@ -49,8 +50,8 @@ pub struct LoadArgs {
     #[arg(short, long, value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
 
-    /// Bytes a message, line ending included
-    #[arg(short, long, value_name = "SIZE", default_value = "64", value_parser = message_size)]
+    /// Bytes a message, line ending included; 1 to 64M
+    #[arg(short, long, value_name = "SIZE", default_value = "64", value_parser = sizes("1", "64M"))]
     pub size: usize,
 
     /// The text of a message, in which {conn} and {seq} stand for numbers; a line ending is added
@@ -254,18 +255,19 @@ impl LoadArgs {
         let message = match (&self.message, self.hold) {
             (_, true) => String::new(),
             (Some(text), _) => format!(", message {text:?}"),
-            (None, _) => format!(", {} bytes a message", self.size),
+            (None, _) => format!(", {} a message", plural(self.size as u64, "byte")),
         };
         let mut times = match (self.duration(), self.messages) {
             (Some(time), None) => format!(", {time:?}"),
-            (None, Some(count)) => format!(", {count} messages"),
-            (Some(time), Some(count)) => format!(", {count} messages or {time:?}"),
+            (None, Some(count)) => format!(", {}", plural(count, "message")),
+            (Some(time), Some(count)) => format!(", {} or {time:?}", plural(count, "message")),
             (None, None) => String::new(),
         };
         if !self.warmup().is_zero() {
             times += &format!(" after {:?} of warm-up", self.warmup());
         }
-        format!("{} connections to {}: {what}{pace}{message}{times}", self.connections, self.address)
+        let connections = plural(self.connections.into(), "connection");
+        format!("{connections} to {}: {what}{pace}{message}{times}", self.address)
     }
 }
 
@@ -283,11 +285,6 @@ fn whole<T: TryFrom<u64> + Clone + Send + Sync + 'static>(
         let number = number.and_then(|number: u64| T::try_from(number).ok());
         number.ok_or_else(|| format!("has to be from 1 to {max}"))
     }
-}
-
-fn message_size(text: &str) -> Result<usize, String> {
-    let size = some_size(text)?;
-    if size <= MESSAGE_BYTES_MAX { Ok(size) } else { Err("has to be from 1 to 64M".into()) }
 }
 
 fn time(text: &str) -> Result<Duration, String> {

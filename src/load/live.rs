@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::console::plural;
+
 use super::cli::LoadArgs;
 use super::tally::Slice;
 
@@ -84,8 +86,8 @@ impl Live {
 
 fn line(second: &Slice) -> String {
     let mut line = format!(
-        "{} connections  {} messages/s  {:.1} MB/s",
-        second.connections,
+        "{}  {} messages/s  {:.1} MB/s",
+        plural(second.connections, "connection"),
         second.messages,
         second.bytes as f64 / 1e6
     );

@@ -83,10 +83,13 @@ fn check_room(args: &LoadArgs, target: &Address) -> Result<(), String> {
     let Address::Tcp(_) = target else { return Ok(()) };
     let addresses = args.source_ip.len().max(1);
     match ports_an_address() {
-        Some(ports) if connections > ports * addresses => Err(format!(
-            "cannot hold {connections} connections: {addresses} address(es) have {ports} ports each \
-             (net.ipv4.ip_local_port_range); give more with --source-ip"
-        )),
+        Some(ports) if connections > ports * addresses => {
+            let have = if addresses == 1 { "address has" } else { "addresses have" };
+            Err(format!(
+                "cannot hold {connections} connections: {addresses} {have} {ports} ports each \
+                 (net.ipv4.ip_local_port_range); give more with --source-ip"
+            ))
+        }
         _ => Ok(()),
     }
 }

@@ -63,6 +63,10 @@ impl<A: App<Message = Infallible>> App for Attended<A> {
         self.operator.closed(id, why, board);
     }
 
+    fn turned_away(&mut self, board: &mut Board) {
+        self.operator.turned_away(board);
+    }
+
     fn message(&mut self, mail: Mail, board: &mut Board) {
         self.operator.message(mail, board);
     }

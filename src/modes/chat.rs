@@ -80,6 +80,10 @@ impl App for Chat {
         }
     }
 
+    fn turned_away(&mut self, board: &mut Board) {
+        self.operator.turned_away(board);
+    }
+
     fn message(&mut self, mail: Mail, board: &mut Board) {
         self.operator.message(mail, board);
     }

@@ -59,6 +59,10 @@ impl App for Console {
         self.operator.closed(id, why, board);
     }
 
+    fn turned_away(&mut self, board: &mut Board) {
+        self.operator.turned_away(board);
+    }
+
     fn message(&mut self, mail: Mail, board: &mut Board) {
         self.operator.message(mail, board);
     }

@@ -102,6 +102,8 @@ pub struct Operator {
     unsent: (usize, usize),
     /// What came when it had begun and was thrown away: connections and bytes.
     discarded: (usize, usize),
+    /// Newcomers of whom it was said that they were turned away: when it was full, and by their address.
+    told_turned_away: (u64, u64),
     since: Moment,
 }
 
@@ -121,6 +123,7 @@ impl Operator {
             stopped_at: None,
             unsent: (0, 0),
             discarded: (0, 0),
+            told_turned_away: (0, 0),
             since: Moment::default(),
         }
     }
@@ -143,16 +146,29 @@ impl Operator {
 
     /// Shows that a peer has finished sending. Our side stays open for the operator's answer.
     pub fn ended(&mut self, id: ConnId, board: &mut Board) {
-        self.desk.show(&Event::Ended(id));
+        let stays_open = board.view(id).is_some_and(|view| view.outbound == Outbound::Open) && self.is_here;
+        let kept = Some(board.limits().half_open_max).filter(|limit| stays_open && !limit.is_zero());
+        self.desk.show(&Event::Ended(id, kept));
         if !self.is_here {
             board.finish(id);
+        }
+    }
+
+    /// Shows that newcomers were turned away, unless that was said.
+    pub fn turned_away(&mut self, board: &Board) {
+        let counted = (board.stats().refused_full, board.stats().refused_address);
+        let told = mem::replace(&mut self.told_turned_away, counted);
+        for (count, why) in [(counted.0 - told.0, "full"), (counted.1 - told.1, "address not allowed")] {
+            if count > 0 {
+                self.desk.show(&Event::TurnedAway(count, why));
+            }
         }
     }
 
     /// Shows that a connection has ended.
     pub fn closed(&mut self, id: ConnId, why: &Reason, board: &Board) {
         let Some(view) = board.view(id) else { return };
-        if self.is_stopping && view.queued_bytes > 0 {
+        if (self.is_stopping || self.is_draining()) && view.queued_bytes > 0 {
             self.unsent.0 += 1;
             self.unsent.1 += view.queued_bytes;
         }
@@ -396,6 +412,11 @@ impl Operator {
         }
     }
 
+    /// Whether the end has begun in that nobody new is taken.
+    fn is_draining(&self) -> bool {
+        !self.is_here && self.manners.on_stdin_eof == OnStdinEof::Drain
+    }
+
     /// Stdin has ended.
     fn leave(&mut self, board: &mut Board) {
         self.is_here = false;
@@ -419,6 +440,8 @@ impl Operator {
             return;
         }
         self.stopped_at = Some(Instant::now());
+        // Those of the last second, of whom nothing was said yet.
+        self.turned_away(board);
         let waiting = board.views().filter(|view| view.queued_bytes > 0).count();
         self.answer(Answer::Stopping(waiting));
         board.stop();

@@ -28,8 +28,59 @@ struct Written {
     ended: bool,
 }
 
+/// The time in front of a status line.
+const STAMP: &[u8] = b"00:00:00.000 ";
+
+/// Takes the time off the lines of stderr as they come: no test can know it. `tests/shown.rs` looks at it.
+#[derive(Default)]
+struct Unstamped {
+    /// What the line begins with and may be the time; nothing, once the line is known.
+    held: Vec<u8>,
+    in_line: bool,
+}
+
+impl Unstamped {
+    fn push(&mut self, out: &mut Vec<u8>, mut bytes: &[u8]) {
+        while let Some(&byte) = bytes.first() {
+            if self.in_line {
+                let end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
+                out.extend_from_slice(&bytes[..end]);
+                self.in_line = !bytes[..end].ends_with(b"\n");
+                bytes = &bytes[end..];
+                continue;
+            }
+            let expected = STAMP[self.held.len()];
+            if expected == byte || (expected == b'0' && byte.is_ascii_digit()) {
+                self.held.push(byte);
+                bytes = &bytes[1..];
+                if self.held.len() == STAMP.len() {
+                    self.held.clear();
+                    self.in_line = true;
+                }
+            } else {
+                self.end(out);
+                self.in_line = true;
+            }
+        }
+    }
+
+    /// What was held back is no time.
+    fn end(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.held);
+    }
+}
+
 impl Output {
-    pub fn of(mut pipe: impl Read + Send + 'static) -> Output {
+    /// A program's stderr, without the time in front of the lines.
+    pub fn of_status(pipe: impl Read + Send + 'static) -> Output {
+        Output::through(pipe, Some(Unstamped::default()))
+    }
+
+    pub fn of(pipe: impl Read + Send + 'static) -> Output {
+        Output::through(pipe, None)
+    }
+
+    fn through(mut pipe: impl Read + Send + 'static, mut filter: Option<Unstamped>) -> Output {
         let output = Output { shared: Arc::default() };
         let shared = output.shared.clone();
         thread::spawn(move || {
@@ -37,7 +88,11 @@ impl Output {
             loop {
                 let count = pipe.read(&mut buffer).unwrap_or(0);
                 let mut written = shared.0.lock().unwrap();
-                written.bytes.extend_from_slice(&buffer[..count]);
+                match &mut filter {
+                    Some(filter) if count == 0 => filter.end(&mut written.bytes),
+                    Some(filter) => filter.push(&mut written.bytes, &buffer[..count]),
+                    None => written.bytes.extend_from_slice(&buffer[..count]),
+                }
                 written.ended = count == 0;
                 shared.1.notify_all();
                 if count == 0 {
@@ -128,7 +183,7 @@ impl Program {
         command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         let out = child.stdout.take().map_or_else(|| Output::of(io::empty()), Output::of);
-        let err = Output::of(child.stderr.take().unwrap());
+        let err = Output::of_status(child.stderr.take().unwrap());
         Program { stdin: child.stdin.take(), child, out, err }
     }
 
@@ -523,14 +578,16 @@ impl Program {
 }
 
 impl Server {
-    /// A number of `/stats`: the one before this label, such as `turns` or `accepts failed`. For formats
-    /// whose answers are on stderr.
+    /// A number of `/stats`: the one before this label, such as `turns` or `accepts failed` (of one it says
+    /// `turn`, `accept failed`). For formats whose answers are on stderr.
     #[track_caller]
     pub fn stat(&mut self, label: &str) -> u64 {
+        let for_one = format!(" 1 {}", label.replacen("s", "", 1));
         let last = |bytes: &[u8]| {
             let lines: Vec<String> = whole_lines(bytes).collect();
             let answers = lines.iter().filter(|line| line.starts_with("bytes ")).count();
-            (answers, lines.iter().rfind(|line| line.contains(label)).cloned())
+            let line = lines.iter().rfind(|line| line.contains(label) || line.contains(&for_one));
+            (answers, line.cloned())
         };
         let answers_before = last(&self.err.so_far()).0;
         self.type_line("/stats");
@@ -539,6 +596,7 @@ impl Server {
             (answers > answers_before).then_some(line)
         });
         let line = line.unwrap_or_else(|| panic!("/stats tells no {label}"));
+        let line = line.replace(&for_one, &format!(" 1 {label}"));
         let number = line.split(label).next().unwrap().trim_end().rsplit(' ').next().unwrap();
         number.parse().unwrap_or_else(|_| panic!("no number of {label} in {line:?}"))
     }
