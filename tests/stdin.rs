@@ -200,3 +200,38 @@ fn a_text_waits_for_no_slow_peer_but_its_own() {
         assert_eq!(peer.read_to_end().len(), TEXT_BYTES);
     }
 }
+
+#[test]
+fn in_readmes_loop_a_peer_that_says_exit_or_quit_ends_nothing() {
+    use std::os::unix::process::CommandExt;
+
+    if !has_tool("bash") {
+        return;
+    }
+    let readme = include_str!("../README.md");
+    let from = readme.find("    mkfifo replies\n").expect("README has the loop");
+    let script: Vec<&str> = readme[from..].lines().take_while(|line| line.starts_with("    ")).collect();
+    let script = script.join("\n").replace("switchboard 5000", "\"$0\" 0");
+    let folder =
+        std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("loop-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).unwrap();
+    let mut command = Command::new("bash");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_switchboard")]).current_dir(&folder).process_group(0);
+    let mut server = Server::of(command);
+    let mut peers = [server.connect(), server.connect()];
+
+    for text in ["exit", "/quit", "@all hello", "-n", "\\n/quit", "%s", " blank", "", "bye"] {
+        for peer in &mut peers {
+            peer.send(format!("{text}\n"));
+            let shown = text.replace('\\', "\\\\");
+            assert_eq!(peer.line(), format!("you said {shown}"));
+        }
+    }
+
+    // The server is a child of the shell's: the signal goes to all of them.
+    let group = format!("-{}", server.pid());
+    assert!(Command::new("kill").args(["-TERM", "--", &group]).status().unwrap().success());
+    server.exit_status();
+    let _ = fs::remove_dir_all(&folder);
+}
