@@ -215,7 +215,7 @@ fn while_it_ends_nobody_new_is_taken() {
 #[test]
 fn a_line_that_was_begun_is_shown_however_the_connection_is_ended() {
     for end in ["exit", "/kick 1 enough", "/rst 1", "TERM", "HUP"] {
-        let (mut server, mut peers) = Server::with_peers(&["--partial-after", "1h"], 1);
+        let (mut server, mut peers) = Server::with_peers(&["--partial", "1h"], 1);
         peers[0].send("a line\nand the beginning of");
         server.out.line_with("1\ta line");
 

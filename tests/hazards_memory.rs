@@ -399,7 +399,7 @@ fn h22_half_a_line_that_was_shown_is_kept_no_longer() {
 fn h20_peers_that_once_said_a_long_line_hold_no_more_than_what_they_have_begun_to_say() {
     const PEERS: u64 = 300;
     const LINE_BYTES: usize = 60_000;
-    let arguments = ["--buffers-max", "1M", "--partial-after", "1h", "--format", "raw"];
+    let arguments = ["--buffers-max", "1M", "--partial", "1h", "--format", "raw"];
     let (server, mut peers) = Server::with_peers(&arguments, PEERS);
     let before = server.resident_bytes();
 

@@ -47,7 +47,7 @@ fn who_is_silent_is_closed_only_after_the_server_has_listened_long_enough() {
 
 #[test]
 fn half_a_line_is_not_shown_when_the_rest_came_while_the_server_was_stopped() {
-    let (server, mut peers) = Server::with_peers(&["--partial-after", "2s"], 50);
+    let (server, mut peers) = Server::with_peers(&["--partial", "2s"], 50);
     peers.iter_mut().for_each(|peer| peer.send("half and "));
 
     server.pause();

@@ -58,8 +58,9 @@ pub struct LimitArgs {
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     half_open: Duration,
 
-    /// A message without a line ending is shown after this much silence; 1ms to 8760h
-    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = some_duration)]
+    /// A message without a line ending is shown after this much silence, and five times as long after its first byte
+    /// at the latest; 1ms to 8760h
+    #[arg(long = "partial", alias = "partial-after", value_name = "DURATION", default_value = "200ms", value_parser = some_duration)]
     partial_after: Duration,
 
     /// How long the end waits for what is still queued; 0s to 8760h

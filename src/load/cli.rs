@@ -39,7 +39,7 @@ pub struct LoadArgs {
     pub connections: u32,
 
     /// How long to measure [default: 10s; with --messages: as long as they take]
-    #[arg(short, long, value_name = "DURATION", value_parser = some_time)]
+    #[arg(short, long, value_name = "DURATION", value_parser = some_duration)]
     pub duration: Option<Duration>,
 
     /// How many messages to measure, on all connections together
@@ -76,11 +76,11 @@ pub struct LoadArgs {
     pub connect_rate: Option<f64>,
 
     /// Talk for this long before anything counts [default: 1s; with --messages: 0s]
-    #[arg(long, value_name = "DURATION", value_parser = time)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub warmup: Option<Duration>,
 
     /// How long a connection or a reply is waited for
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = some_time)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = some_duration)]
     pub timeout: Duration,
 
     /// A new connection for each message
@@ -149,9 +149,6 @@ const THREADS_MAX: u64 = 256;
 
 /// In a chat each connection keeps account of all others.
 const CHAT_CONNECTIONS_MAX: u32 = 10_000;
-
-/// The longest time, a year: it only has to be less than what a clock can count.
-const HOURS_MAX: u64 = 8760;
 
 /// The longest message, and the most in flight on one connection and on all of them. Each message in flight is
 /// kept twice, to be sent and to be compared with its reply.
@@ -285,19 +282,6 @@ fn whole<T: TryFrom<u64> + Clone + Send + Sync + 'static>(
         let number = number.and_then(|number: u64| T::try_from(number).ok());
         number.ok_or_else(|| format!("has to be from 1 to {max}"))
     }
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    let time = duration(text)?;
-    if time <= Duration::from_secs(HOURS_MAX * 3600) {
-        Ok(time)
-    } else {
-        Err(format!("has to be at most {HOURS_MAX}h"))
-    }
-}
-
-fn some_time(text: &str) -> Result<Duration, String> {
-    some_duration(text).and_then(|_| time(text))
 }
 
 fn rate(text: &str) -> Result<f64, String> {
