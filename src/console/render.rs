@@ -46,6 +46,10 @@ pub struct Renderer {
     /// What stands in front of the lines of `labelled`: most lines are by whoever said the one before.
     label: Vec<u8>,
     labelled: Option<ConnId>,
+    /// What stands in front of a reply `-> #3 6 bytes`, with the time of its turn: many of them go to one
+    /// connection.
+    reply_label: Vec<u8>,
+    reply_labelled: Option<(ConnId, u64)>,
 }
 
 impl Renderer {
@@ -60,7 +64,14 @@ impl Renderer {
     }
 
     fn of(format: Format, repertoire: Repertoire) -> Renderer {
-        Renderer { format, repertoire, label: Vec::new(), labelled: None }
+        Renderer {
+            format,
+            repertoire,
+            label: Vec::new(),
+            labelled: None,
+            reply_label: Vec::new(),
+            reply_labelled: None,
+        }
     }
 
     /// Appends an event, as one line or several.
@@ -74,11 +85,12 @@ impl Renderer {
 
     /// The same with the time in front of each line.
     pub fn render_stamped(&mut self, event: &Event<'_>, stamp: &mut Stamp, out: &mut Vec<u8>) {
-        stamp.push(out);
         if let Event::Answer(Answer::Sent(id, bytes)) = event {
             // The most frequent of all; see `push_number`.
-            return push_sent(out, *id, *bytes);
+            out.extend_from_slice(self.reply_label(*id, stamp));
+            return push_sent_bytes(out, *bytes);
         }
+        stamp.push(out);
         let mut from = out.len();
         self.render(event, stamp, out);
         // Mostly it is one line, which ends with the last byte.
@@ -91,6 +103,16 @@ impl Renderer {
             from = out.len();
             out.extend_from_slice(&rest);
         }
+    }
+
+    fn reply_label(&mut self, id: ConnId, stamp: &mut Stamp) -> &[u8] {
+        if self.reply_labelled != Some((id, stamp.turn())) {
+            self.reply_labelled = Some((id, stamp.turn()));
+            self.reply_label.clear();
+            stamp.push(&mut self.reply_label);
+            push_sent_to(&mut self.reply_label, id);
+        }
+        &self.reply_label
     }
 
     fn message(&mut self, id: ConnId, frame: &Frame<'_>, stamp: &mut Stamp, out: &mut Vec<u8>) {
@@ -274,9 +296,17 @@ fn push_answer(out: &mut Vec<u8>, answer: &Answer<'_>, repertoire: Repertoire) -
 }
 
 fn push_sent(out: &mut Vec<u8>, id: ConnId, bytes: usize) {
+    push_sent_to(out, id);
+    push_sent_bytes(out, bytes);
+}
+
+fn push_sent_to(out: &mut Vec<u8>, id: ConnId) {
     out.extend_from_slice(b"-> ");
     push_id(out, id);
     out.push(b' ');
+}
+
+fn push_sent_bytes(out: &mut Vec<u8>, bytes: usize) {
     push_number(out, bytes as u64);
     out.extend_from_slice(if bytes == 1 { b" byte\n" } else { b" bytes\n" });
 }

@@ -10,6 +10,8 @@ pub struct Stamp {
     zone: TimeZone,
     /// With a blank behind it; empty where it has to be made anew.
     text: String,
+    /// Counts how often it was forgotten.
+    turn: u64,
 }
 
 /// How long it is, with the blank.
@@ -18,12 +20,18 @@ const BYTES: usize = "12:03:04.123 ".len();
 impl Stamp {
     /// A stamp for this machine's time zone.
     pub fn local() -> Stamp {
-        Stamp { zone: TimeZone::system(), text: String::new() }
+        Stamp { zone: TimeZone::system(), text: String::new(), turn: 0 }
     }
 
     /// Forgets the time: the next `text` will look at the clock.
     pub fn expire(&mut self) {
         self.text.clear();
+        self.turn += 1;
+    }
+
+    /// Stays the same for as long as the text does.
+    pub fn turn(&self) -> u64 {
+        self.turn
     }
 
     /// The time of day.
