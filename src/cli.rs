@@ -11,6 +11,7 @@ use clap::{Parser, ValueEnum};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::address::{Place, joined};
+use crate::console::block_stopping_signals;
 
 pub use limits::LimitArgs;
 
@@ -119,6 +120,7 @@ pub fn main_checked<Args: Parser>(
     check: impl FnOnce(&Args) -> Result<(), String>,
     run: impl FnOnce(&Args) -> Result<(), String>,
 ) -> ExitCode {
+    block_stopping_signals();
     let conflict = |why| Args::command().error(ErrorKind::ArgumentConflict, why);
     let checked = Args::try_parse().map_err(explained::<Args>).and_then(|args| match check(&args) {
         Ok(()) => Ok(args),

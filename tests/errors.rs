@@ -12,7 +12,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use common::{DEADLINE, Peer, Program, Server, wait_until};
+use common::{DEADLINE, Peer, Program, Server, has_tool, wait_until};
 
 fn switchboard(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
@@ -27,7 +27,7 @@ fn outcome(mut program: Program) -> (Option<i32>, String, String) {
     (code, text(program.out.to_end()), text(program.err.to_end()))
 }
 
-/// A path for a Unix socket, at which there is nothing yet.
+/// A path for a Unix socket or a file, at which there is nothing yet.
 fn unix_path(name: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
     let _ = fs::remove_file(&path);
@@ -245,6 +245,49 @@ fn a_full_disk_is_told_in_one_line_with_status_1() {
     );
     drop(client.take_stdin());
     assert!(!String::from_utf8_lossy(&client.err.to_end()).contains("panicked"));
+}
+
+/// A command of ours whose stdout is a file that may grow to a kilobyte (`ulimit -f`).
+fn onto_a_small_file(program: &str, arguments: &[&str]) -> (Command, PathBuf) {
+    let path = unix_path(&format!("small-{}", arguments.len()));
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", "ulimit -f 1 && exec \"$0\" \"${@:2}\" > \"$1\"", program])
+        .arg(&path)
+        .args(arguments);
+    (command, path)
+}
+
+#[test]
+fn a_file_that_may_not_grow_any_more_is_told_in_one_line_with_status_1() {
+    if !has_tool("bash") {
+        return;
+    }
+    let (server, server_file) = onto_a_small_file(env!("CARGO_BIN_EXE_switchboard"), &["0"]);
+    let mut server = Server::of(server);
+    let mut peer = server.connect();
+    peer.send("0123456789abcdef\n".repeat(1000));
+    let status = server.exit_status();
+    let err = String::from_utf8(server.err.to_end()).unwrap();
+    assert_eq!(status.code(), Some(1), "{status} {err}");
+    assert!(err.ends_with("\nswitchboard: cannot write to stdout: File too large\n"), "{err}");
+    assert_eq!(fs::metadata(&server_file).unwrap().len(), 1024, "what fits is there");
+
+    let echo = Server::start(&["--echo"]);
+    let port = echo.port();
+    let (client, client_file) =
+        onto_a_small_file(env!("CARGO_BIN_EXE_switchboard-client"), &["--no-exit", &port]);
+    let mut client = Program::start(client);
+    client.write_stdin("0123456789abcdef\n".repeat(1000).as_bytes());
+    let (status, _, err) = outcome(client);
+    assert_eq!(
+        (status, err.as_str()),
+        (Some(1), "switchboard-client: cannot write to stdout: File too large\n")
+    );
+
+    for file in [server_file, client_file] {
+        fs::remove_file(file).unwrap();
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub use safe::{push_ascii, push_human, push_tsv};
 #[cfg(any(test, feature = "simulator"))]
 pub use screen::Reel;
 pub use screen::{LogWriter, Screen, WhenFull};
-pub use signals::on_signal;
+pub use signals::{block_stopping_signals, on_signal};
 pub use stamp::Stamp;
 pub use stdin::{Chunk, Source, read_in_background};
 

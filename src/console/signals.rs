@@ -1,10 +1,11 @@
-//! Signals that ask for an end.
+//! Signals: those that ask for an end, and those that must not bring one about.
 
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::thread;
 
+use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
@@ -14,6 +15,22 @@ use super::Mail;
 
 /// Failed reads in a row after which signals count as not to be heard any more.
 const READS_MAX: usize = 100;
+
+/// Keeps the system from stopping or killing the process for what it reads and writes; the call then says what
+/// is wrong. To be called before any other thread is started: a thread has the mask of the one that started it.
+///
+/// - SIGTTIN: a job in the background cannot read its terminal. The read fails (EIO), and stdin's thread waits.
+///   It comes to the whole job, also when another process of it reads.
+/// - SIGTTOU: the same for writing, where the terminal has `tostop`. The write goes through.
+/// - SIGXFSZ: a file has grown to its limit (RLIMIT_FSIZE). The write fails (EFBIG), as on a full disk.
+///
+/// They are blocked and not caught: the system makes a call anew that was interrupted by a handler, so reading
+/// would begin again for ever.
+pub fn block_stopping_signals() {
+    let signals: SigSet = [Signal::SIGTTIN, Signal::SIGTTOU, Signal::SIGXFSZ].into_iter().collect();
+    // It fails only for an operation that the system does not know.
+    let _ = signals.thread_block();
+}
 
 /// Posts `Mail::Terminate` to each of these at the first SIGINT or SIGTERM. A second one ends the process at
 /// once, with status 1, whatever it is doing. A SIGHUP asks for an end as well, unless it is ignored as under

@@ -3,14 +3,20 @@
 //! It reads into one of a few buffers, posts the buffer, and gets it back when the App is done with it.
 //! When none is left it waits: so much input can be under way and no more, and whoever writes into the
 //! pipe waits, too.
+//!
+//! A terminal is not read while the job is in the background: what is typed there is for somebody else. The
+//! thread then sleeps until something is typed, and looks whether it has come back.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::getpgrp;
+use rustix::termios::tcgetpgrp;
 
 use crate::Mailbox;
 
@@ -19,6 +25,10 @@ use super::Mail;
 /// The buffers under way: one being filled, one being worked on.
 const BUFFERS: usize = 2;
 const BUFFER_BYTES: usize = 128 << 10;
+
+/// In the background, what was typed is left alone for so long before it is looked at again: mostly it is for
+/// the shell, which takes it at once.
+const BACKGROUND_PAUSE: Duration = Duration::from_millis(250);
 
 /// What reading brought.
 #[derive(Debug)]
@@ -69,9 +79,7 @@ fn read_all(mut stdin: File, buffers: Receiver<Vec<u8>>, mailbox: &Mailbox<Mail>
                 Chunk::Bytes(buffer)
             }
             // A terminal that was hung up says so by an error; there is nobody left to tell.
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
-                Chunk::Ended(None)
-            }
+            Err(error) if is_hung_up(&error) => Chunk::Ended(None),
             Err(error) => Chunk::Ended(Some(error)),
         };
         let ended = matches!(chunk, Chunk::Ended(_));
@@ -82,14 +90,38 @@ fn read_all(mut stdin: File, buffers: Receiver<Vec<u8>>, mailbox: &Mailbox<Mail>
 }
 
 fn read_some(stdin: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut was_refused = false;
     loop {
         match stdin.read(buffer) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // Somebody who shares it has made it non-blocking.
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                poll(&mut [PollFd::new(stdin, PollFlags::IN)], None)?;
+            Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_input(stdin)?,
+            Err(_) if is_in_background(stdin) => {
+                was_refused = false;
+                thread::park_timeout(BACKGROUND_PAUSE);
+                wait_for_input(stdin)?;
             }
+            // It may have come back to the foreground since the read.
+            Err(error) if is_hung_up(&error) && !was_refused => was_refused = true,
             result => return result,
         }
     }
+}
+
+fn is_hung_up(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}
+
+/// Waits until something can be read. Unlike reading, this may be done in the background, too.
+fn wait_for_input(stdin: &File) -> io::Result<()> {
+    match poll(&mut [PollFd::new(stdin, PollFlags::IN)], None) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether this is our terminal and another job has it in its hands. Of a terminal that was hung up nothing can
+/// be learnt.
+fn is_in_background(stdin: &File) -> bool {
+    tcgetpgrp(stdin).is_ok_and(|foreground| foreground != getpgrp())
 }
