@@ -7,7 +7,7 @@ use switchboard::cli::{self, FormatArg, ServerArgs, StdinEofArg};
 use switchboard::console::{Desk, Format, Mail, Stamp, on_signal, plural, read_in_background};
 use switchboard::descriptors::{self, RESERVED};
 use switchboard::modes::{Attended, Chat, Console, Echo, Farewell, Manners, OnStdinEof, Operator, Voice};
-use switchboard::{App, Reactor, cannot, memory};
+use switchboard::{App, Place, Reactor, cannot, memory};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
@@ -28,13 +28,18 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let lossless = !args.chat && !args.echo;
     let desk = Desk::open(format, lossless, mailbox.clone()).map_err(cannot("use stdout"))?;
     start_log(&desk);
-    let mut bound = Vec::new();
+    let cannot_listen = |place: &Place| cannot(format!("listen on {place}"));
+    let mut found = Vec::new();
     for place in &args.addresses {
-        let cannot_listen = cannot(format!("listen on {place}"));
-        let found = place.resolve().map_err(&cannot_listen)?;
-        bound.push(reactor.listen(&found[0]).map_err(&cannot_listen)?);
+        found.push((place, place.resolve().map_err(cannot_listen(place))?));
     }
+    // Before there is a socket's file that a signal could leave behind; after the names were looked up, which
+    // may take long and is ended by any signal.
     on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
+    let mut bound = Vec::new();
+    for (place, found) in found {
+        bound.push(reactor.listen(&found[0]).map_err(cannot_listen(place))?);
+    }
     let source = read_in_background(mailbox).map_err(cannot("read stdin"))?;
     // Last, since whoever waits for this line may count on everything from now on.
     for address in bound {

@@ -6,11 +6,13 @@
 mod common;
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
-use common::{Peer, Program, Server, wait_until};
+use common::{Peer, Program, Server, let_pass, wait_until};
 
 /// So much is on its way to a peer that has not read anything yet: more than the kernel takes.
 const QUEUED: usize = 6 << 20;
@@ -155,6 +157,16 @@ fn the_drain_limit_bounds_the_end_and_what_was_not_sent_is_reported() {
     }
 }
 
+/// A server that listens on a Unix socket, too; with the path of that.
+fn also_on_a_unix_socket(name: &str, arguments: &[&str]) -> (Server, PathBuf) {
+    let path = std::env::temp_dir().join(format!("switchboard-ending-{}-{name}", std::process::id()));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    command.args(arguments).arg("0").arg(format!("unix:{}", path.display()));
+    let server = Server::of(command);
+    assert!(path.exists(), "the socket's file is there");
+    (server, path)
+}
+
 #[test]
 fn what_a_drain_at_the_end_of_stdin_could_not_send_is_reported_with_status_1() {
     let mut server = Server::start(&["--on-stdin-eof", "drain"]);
@@ -176,20 +188,63 @@ fn what_a_drain_at_the_end_of_stdin_could_not_send_is_reported_with_status_1() {
 }
 
 #[test]
-fn a_second_signal_ends_at_once() {
-    for (first, second) in [("INT", "INT"), ("TERM", "INT"), ("INT", "TERM")] {
-        let mut server = Server::start(&["--drain", "1h"]);
+fn a_second_signal_half_a_second_after_the_first_ends_at_once() {
+    for (first, second) in [("INT", "INT"), ("TERM", "HUP"), ("HUP", "TERM")] {
+        let (mut server, path) = also_on_a_unix_socket(&format!("second-{first}"), &["--drain", "1h"]);
         let (_stuck, _) = server.connect_numbered();
 
         queue_for(&mut server, 1, QUEUED);
         server.signal(first);
         server.wait_for_status("* stopping");
+        let_pass(Duration::from_millis(600));
         assert!(server.is_running(), "it waits for the peer that does not read");
         server.signal(second);
         let status = server.exit_status();
 
-        assert!(!status.success(), "after SIG{first} and SIG{second}: {status}");
+        assert_eq!(status.code(), Some(1), "after SIG{first} and SIG{second}: {status}");
+        assert!(!path.exists(), "the socket's file was left behind");
     }
+}
+
+#[test]
+fn signals_that_come_together_are_one_and_cost_nobody_anything() {
+    // `timeout` tells its child and its group; of a terminal that goes, the shell tells its jobs, and then the
+    // system does; and a supervisor may be in a hurry.
+    for signals in [&["TERM", "TERM", "TERM"][..], &["TERM", "INT"], &["HUP", "HUP", "TERM"]] {
+        let (mut server, path) = also_on_a_unix_socket("together", &[]);
+        let (mut peer, _) = server.connect_numbered();
+        let expected = queue_for(&mut server, 1, QUEUED);
+
+        server.signals_at_once(signals);
+        has_got(&mut peer, &expected, &format!("{signals:?}"));
+        drop(peer);
+
+        assert_eq!(server.exit_status().code(), Some(0), "after {signals:?}");
+        assert!(!path.exists(), "the socket's file was left behind after {signals:?}");
+    }
+}
+
+#[test]
+fn a_client_that_is_told_twice_to_end_still_sends_what_was_typed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = Program::client(&[&listener.local_addr().unwrap().port().to_string()]);
+    let mut server = Peer::over(listener.accept().unwrap().0);
+    let text = vec![b'x'; 3 << 20];
+    let mut stdin = client.take_stdin();
+    let writer = thread::spawn({
+        let text = text.clone();
+        move || (stdin.write_all(&text), stdin)
+    });
+
+    // It has begun to send, and what it sends is more than the system takes.
+    let begun = server.exactly(1);
+    client.signals_at_once(&["TERM", "TERM", "INT"]);
+    let got = [begun, server.read_to_end()].concat();
+    drop(server);
+
+    assert!(text.starts_with(&got), "{} bytes that nobody typed", got.len());
+    assert_eq!(client.exit_status().code(), Some(0));
+    drop(writer.join());
 }
 
 #[test]
@@ -251,18 +306,13 @@ fn what_comes_when_the_end_has_begun_is_shown_or_told_byte_for_byte() {
     assert_eq!(shown + told.unwrap_or(0), 16_000, "{err}");
 }
 
-/// The shell tells its jobs that the terminal has gone, and then the system does.
 #[test]
-fn a_hangup_asks_for_an_orderly_end_however_often_it_comes() {
-    let (mut server, mut peers) = Server::with_peers(&[], 1);
-    let expected = queue_for(&mut server, 1, QUEUED);
+fn what_stops_a_job_in_the_background_does_not_stop_it() {
+    let (server, mut peers) = Server::with_peers(&[], 1);
 
-    (0..3).for_each(|_| server.signal("HUP"));
-    server.wait_for_status("* stopping");
-    server.signal("HUP");
-    let got = peers[0].read_to_end();
-    drop(peers);
+    // They come to a whole job when one of its processes reads or writes the terminal.
+    server.signals_at_once(&["TTIN", "TTOU"]);
 
-    assert!(got == expected, "{} of {} bytes", got.len(), expected.len());
-    assert_eq!(server.exit_status().code(), Some(0));
+    peers[0].send("hello\n");
+    server.out.line_with("hello");
 }

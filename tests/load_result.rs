@@ -10,9 +10,10 @@ mod tester;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::mpsc;
 
-use common::{DEADLINE, Server};
+use common::{DEADLINE, Program, Server, has_tool};
 use serde_json::Value;
 use tester::{end_of, free_port, load, load_for_people, serve, start_load};
 
@@ -109,25 +110,54 @@ fn a_run_that_everybody_is_turned_away_from_gives_no_share_of_the_processor() {
 }
 
 #[test]
+fn a_report_a_plot_or_a_histogram_that_outgrows_its_limit_fails_the_run_in_one_line() {
+    if !has_tool("bash") {
+        return;
+    }
+    let server = Server::start(&["--echo"]);
+    let (out, hgrm, plot) = (file("small.out"), file("small.hgrm"), file("small.svg"));
+    let (hgrm, plot) = (hgrm.to_str().unwrap(), plot.to_str().unwrap());
+
+    for (arguments, onto_file, told) in [
+        (&[][..], true, "write to stdout: File too large".to_owned()),
+        (&["--hgrm", hgrm], false, format!("write the histogram {hgrm}: File too large")),
+        (&["--plot", plot], false, format!("write the plot {plot}: File too large")),
+    ] {
+        let mut command = Command::new("bash");
+        let redirection = if onto_file { format!("> {}", out.display()) } else { String::new() };
+        command.args(["-c", &format!("ulimit -f 1 && exec \"$0\" \"$@\" {redirection}")]);
+        command.args([env!("CARGO_BIN_EXE_switchboard-load"), &server.port(), "-n", "3000", "-c", "10"]);
+        command.args(arguments);
+        let run = end_of(Program::start(command));
+
+        let told = format!("switchboard-load: cannot {told}\n");
+        assert_eq!((run.status, run.err.as_str()), (Some(1), told.as_str()), "{run:?}");
+    }
+}
+
+#[test]
 fn an_interrupt_prints_what_there_is() {
-    let (tell, told) = mpsc::channel();
-    let port = serve(move |client, _| {
-        client.answer(|line, number| {
-            if number == 100 {
-                tell.send(()).unwrap();
-            }
-            line
+    // `timeout` tells its child and its group: that is one interrupt.
+    for signals in [&["INT"][..], &["TERM", "TERM"], &["TERM", "INT", "HUP"]] {
+        let (tell, told) = mpsc::channel();
+        let port = serve(move |client, _| {
+            client.answer(|line, number| {
+                if number == 100 {
+                    tell.send(()).unwrap();
+                }
+                line
+            });
         });
-    });
-    let tester = start_load(&port, &["-d", "1h", "-c", "1", "--warmup", "0s"]);
-    told.recv_timeout(DEADLINE).expect("it talks");
+        let tester = start_load(&port, &["-d", "1h", "-c", "1", "--warmup", "0s"]);
+        told.recv_timeout(DEADLINE).expect("it talks");
 
-    tester.signal("INT");
-    let run = end_of(tester);
+        tester.signals_at_once(signals);
+        let run = end_of(tester);
 
-    assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "{run:?}");
-    for part in ["interrupted", "\nmessages ", "\nlatency "] {
-        assert!(run.out.contains(part), "no {part:?} in {run:?}");
+        assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "after {signals:?}: {run:?}");
+        for part in ["interrupted", "\nmessages ", "\nlatency "] {
+            assert!(run.out.contains(part), "after {signals:?} no {part:?} in {run:?}");
+        }
     }
 }
 

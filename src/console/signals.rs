@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -12,6 +13,13 @@ use signal_hook::low_level::pipe;
 use crate::Mailbox;
 
 use super::Mail;
+
+/// For so long after the first signal every other is taken for the same one: `timeout` tells its child and
+/// then its whole group, and of a terminal that goes the shell tells its jobs, and then the system does.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
+
+/// A read cannot be given no time at all.
+const SHORTEST_READ: Duration = Duration::from_millis(1);
 
 /// Failed reads in a row after which signals count as not to be heard any more.
 const READS_MAX: usize = 100;
@@ -32,30 +40,27 @@ pub fn block_stopping_signals() {
     let _ = signals.thread_block();
 }
 
-/// Posts `Mail::Terminate` to each of these at the first SIGINT or SIGTERM. A second one ends the process at
-/// once, with status 1, whatever it is doing. A SIGHUP asks for an end as well, unless it is ignored as under
-/// nohup, but it never hurries: of a terminal that goes, the shell tells its jobs, and the system tells them again.
+/// Posts `Mail::Terminate` to each of these at the first SIGINT, SIGTERM or SIGHUP. A second one, `SAME_SIGNAL`
+/// after the first or later, ends the process at once, with status 1, whatever it is doing. No destructor is
+/// run then, and none is missed: the loop closes its listeners as soon as it hears of the first. A SIGHUP that
+/// is ignored, as under nohup, stays ignored.
 ///
 /// # Errors
 /// When the system refuses the handlers or the thread.
 pub fn on_signal(mailboxes: Vec<Mailbox<Mail>>) -> io::Result<()> {
     let (mut arrived, handler) = UnixStream::pair()?;
+    if !ignores_hangup() {
+        pipe::register(SIGHUP, handler.try_clone()?)?;
+    }
     pipe::register(SIGINT, handler.try_clone()?)?;
     pipe::register(SIGTERM, handler)?;
-    if !ignores_hangup() {
-        let (mut arrived, handler) = UnixStream::pair()?;
-        pipe::register(SIGHUP, handler)?;
-        let mailboxes = mailboxes.clone();
-        thread::Builder::new().name("hangup".into()).spawn(move || {
-            wait_for_one(&mut arrived);
-            terminate(&mailboxes);
-        })?;
-    }
     thread::Builder::new().name("signals".into()).spawn(move || {
         // Each signal is a byte. If they could not be heard any more, nobody could end the program: that
         // counts as one.
         wait_for_one(&mut arrived);
+        let first_at = Instant::now();
         terminate(&mailboxes);
+        ignore_until(first_at + SAME_SIGNAL, &mut arrived);
         wait_for_one(&mut arrived);
         std::process::exit(1);
     })?;
@@ -78,10 +83,25 @@ fn ignores_hangup() -> bool {
     ignored.is_some_and(|mask| mask >> (SIGHUP - 1) & 1 == 1)
 }
 
-/// Waits for a byte. A read that fails is tried again, but not for ever.
+/// Waits for a byte, and takes those that came with it. A read that fails is tried again, but not for ever.
 fn wait_for_one(arrived: &mut UnixStream) {
     for _ in 0..READS_MAX {
-        if arrived.read(&mut [0]).is_ok() {
+        if arrived.read(&mut [0; 64]).is_ok() {
+            return;
+        }
+    }
+}
+
+/// Throws away what comes before a moment. It looks at least once: on a busy machine this thread may come late,
+/// and what is here by then came with the first.
+fn ignore_until(end: Instant, arrived: &mut UnixStream) {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        // A read that fails has waited, or it is made again; should it not end in time, one signal more is ignored.
+        let _ = arrived.set_read_timeout(Some(left.max(SHORTEST_READ)));
+        let _ = arrived.read(&mut [0; 64]);
+        if Instant::now() >= end {
+            let _ = arrived.set_read_timeout(None);
             return;
         }
     }

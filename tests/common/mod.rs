@@ -227,6 +227,15 @@ impl Program {
         assert!(status.expect("kill is everywhere").success(), "cannot send SIG{name}");
     }
 
+    /// Sends all of these, one right after the other.
+    #[track_caller]
+    pub fn signals_at_once(&self, names: &[&str]) {
+        let kill = |name| format!("kill -{name} {}; ", self.pid());
+        let all: String = names.iter().map(kill).collect();
+        let status = Command::new("sh").args(["-c", &all]).status();
+        assert!(status.expect("a shell is everywhere").success(), "cannot send {names:?}");
+    }
+
     /// Waits until it has ended.
     #[track_caller]
     pub fn exit_status(&mut self) -> ExitStatus {
