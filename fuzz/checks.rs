@@ -7,7 +7,8 @@
 use std::cell::RefCell;
 
 use switchboard::console::{
-    Command, Event, Format, HELP, Input, Mistake, Renderer, Stamp, To, Typed, parse, push_human, push_tsv,
+    Command, Event, Format, HELP, Input, Mistake, Renderer, Stamp, To, Typed, first_number, parse,
+    push_human, push_tsv,
 };
 use switchboard::{Address, Board, ConnId, End, Frame, Limits, cut_lines, whole_chars};
 
@@ -299,7 +300,7 @@ pub fn command(line: &[u8]) {
     }
     // Any text can be sent to anybody: nothing behind the first space is looked at.
     let addressed = [b"@#7,3,7 ", line].concat();
-    assert_eq!(parse(&addressed), Ok(Command::Say(To::Several(vec![7, 3]), line)));
+    assert_eq!(parse(&addressed), Ok(Command::Say(To::Several(b"#7,3,7"), line)));
 }
 
 /// What kind of command a line is can be told from its first bytes.
@@ -351,8 +352,8 @@ fn check_kind(line: &[u8], parsed: &Result<Command<'_>, Mistake>) {
     }
 }
 
-/// Whether a target's numbers, and no others, stand in a part of a line; each once in the target.
-fn names(part: &[u8], to: &To) -> bool {
+/// Whether a target's numbers, and no others, stand in a part of a line.
+fn names(part: &[u8], to: &To<'_>) -> bool {
     let text = String::from_utf8_lossy(part);
     let has_word = |wanted: &str| {
         let mut words = text.split(|char: char| !char.is_ascii_alphanumeric());
@@ -363,9 +364,13 @@ fn names(part: &[u8], to: &To) -> bool {
         To::All => has_word("all"),
         To::Last => has_word("last"),
         To::One(serial) => has_word(&serial.to_string()),
-        To::Several(serials) => {
-            let once = (1..serials.len()).all(|at| !serials[..at].contains(&serials[at]));
-            once && !serials.is_empty() && serials.iter().all(|serial| has_word(&serial.to_string()))
+        To::Several(list) => {
+            let mut parts = list.split(|byte| *byte == b',');
+            let is_read = |part: &[u8]| match first_number(part) {
+                Ok((serial, length)) => length == part.len() && has_word(&serial.to_string()),
+                Err(wrong) => wrong == part,
+            };
+            list.contains(&b',') && parts.all(is_read)
         }
     }
 }
@@ -390,13 +395,11 @@ fn spelling(command: &Command<'_>) -> Vec<u8> {
     }
 }
 
-fn target(to: &To) -> Vec<u8> {
+fn target(to: &To<'_>) -> Vec<u8> {
     let text = match to {
         To::Current => panic!("the current target has no name"),
         To::One(serial) => format!("#{serial}"),
-        // One alone, named twice, is still a list.
-        To::Several(serials) if serials.len() == 1 => format!("{0},{0}", serials[0]),
-        To::Several(serials) => serials.iter().map(u64::to_string).collect::<Vec<_>>().join(","),
+        To::Several(list) => return list.to_vec(),
         To::All => "all".into(),
         To::Last => "last".into(),
     };

@@ -174,6 +174,36 @@ fn where_a_text_went_is_always_answered() {
 }
 
 #[test]
+fn a_list_of_many_is_answered_in_one_line_and_each_of_them_gets_the_text_once() {
+    const PEERS: u64 = 150;
+    let (mut server, mut peers) = Server::with_peers(&[], PEERS);
+    let everybody: Vec<String> = (1..=PEERS).chain(1..=PEERS).map(|number| number.to_string()).collect();
+    let everybody = everybody.join(",");
+
+    server.type_line(&format!("@{everybody},{} not a word", PEERS + 1));
+    server.err.line_with(&format!("there is no #{}: nothing was done", PEERS + 1));
+    server.type_line("/rst 7");
+    server.wait_for_status("* #7 closed");
+    drop(peers.remove(6));
+    server.type_line(&format!("@{everybody} hello"));
+    server.type_line(&format!("@{everybody}"));
+    server.type_line("to the current target");
+    server.type_line(&format!("/kick {everybody} bye"));
+
+    for peer in &mut peers {
+        assert_eq!(String::from_utf8(peer.read_to_end()).unwrap(), "hello\nto the current target\nbye\n");
+    }
+    for told in [
+        "-> 149 connections 6 bytes; 1 gone",
+        "* the current target is 149 connections; 1 gone",
+        "-> 149 connections 22 bytes; 1 gone",
+        "-> 149 connections close after what is queued; 1 gone",
+    ] {
+        assert_eq!(server.err.line_with(told), told);
+    }
+}
+
+#[test]
 fn who_and_stats_tell_what_there_is() {
     let (mut server, mut peers) = Server::with_peers(&[], 3);
     server.hears(&mut peers[1], "12345678");

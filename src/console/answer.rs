@@ -68,6 +68,11 @@ pub enum Answer<'a> {
     Aimed(&'a str),
     /// A connection will be closed, finished or reset.
     Closing(ConnId, &'static str),
+    /// What became of a command about many connections.
+    Many(Many, Tally),
+    /// The end has come before a command about several was carried out: so many were not reached, or nothing
+    /// was begun.
+    CutShort(Option<usize>),
     /// A connection, as `/who` shows it.
     Row(View<'a>),
     /// The counters.
@@ -89,4 +94,32 @@ pub enum Answer<'a> {
     Stopping(usize),
     /// Stdin cannot be read.
     NoInput(&'a str),
+}
+
+/// What was done to many at once.
+#[derive(Clone, Copy, Debug)]
+pub enum Many {
+    /// A text of this many bytes goes to them.
+    Sent(usize),
+    /// They are the current target.
+    Aimed,
+    /// They will be closed, finished or reset.
+    Closing(&'static str),
+}
+
+/// To how many of those who were named something was done, and to how many it was not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// It was done to so many.
+    pub done: usize,
+    /// So many of these have not read much that was sent before.
+    pub slow: usize,
+    /// The text was refused: too much is queued.
+    pub full: usize,
+    /// We have finished sending to so many.
+    pub finished: usize,
+    /// So many are gone.
+    pub gone: usize,
+    /// Others are gone, too, which were not counted.
+    pub more_gone: bool,
 }

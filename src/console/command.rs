@@ -1,24 +1,23 @@
 //! The grammar of what an operator types: a pure function from a line to a command. Whatever is
 //! mistyped is an error, and an error sends nothing.
 
-use std::collections::HashSet;
 use std::fmt;
 
 /// Something an operator wants. Texts are borrowed from the line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command<'a> {
     /// Send a text, with one `\n` behind it.
-    Say(To, &'a [u8]),
+    Say(To<'a>, &'a [u8]),
     /// Make this the current target.
-    Aim(To),
+    Aim(To<'a>),
     /// List the connections.
     Who,
     /// Send our FIN after what is queued.
-    Eof(To),
+    Eof(To<'a>),
     /// Close politely, perhaps telling the peer why.
-    Kick(To, &'a [u8]),
+    Kick(To<'a>, &'a [u8]),
     /// Reset.
-    Reset(To),
+    Reset(To<'a>),
     /// Show the counters.
     Stats,
     /// Explain the commands, or one of them.
@@ -28,14 +27,15 @@ pub enum Command<'a> {
 }
 
 /// Whom a command is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum To {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To<'a> {
     /// Whoever is the current target.
     Current,
     /// One connection.
     One(u64),
-    /// Several, in the order they were named; nobody twice.
-    Several(Vec<u64>),
+    /// Several: numbers with commas between them, as they were typed. There may be millions, so they are not
+    /// read here: `first_number` does that, one at a time, and finds what is wrong with them.
+    Several(&'a [u8]),
     /// Everybody.
     All,
     /// Whoever spoke last.
@@ -87,6 +87,13 @@ pub const HELP: &[Help] = &[
     entry("/quit", "/quit  exit", "send what is queued, close everything, end"),
 ];
 
+impl Mistake {
+    /// A target that names no connections; what is long is cut.
+    pub fn unknown_target(name: &[u8]) -> Mistake {
+        Mistake::UnknownTarget(lossy(name))
+    }
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -129,7 +136,7 @@ fn parse_addressed(line: &[u8]) -> Result<Command<'_>, Mistake> {
         Some(at) => (&line[..at], Some(&line[at + 1..])),
         None => (trimmed(line), None),
     };
-    let to = parse_target(&target[1..]).ok_or_else(|| Mistake::UnknownTarget(lossy(target)))?;
+    let to = parse_target(&target[1..]).ok_or_else(|| Mistake::unknown_target(target))?;
     Ok(match text {
         Some(text) => Command::Say(to, text),
         None => Command::Aim(to),
@@ -146,7 +153,7 @@ fn parse_command(line: &[u8]) -> Result<Command<'_>, Mistake> {
             return Err(Mistake::NoTarget(help));
         }
         let target = word.strip_prefix(b"@").unwrap_or(word);
-        Ok((parse_target(target).ok_or_else(|| Mistake::UnknownTarget(lossy(word)))?, rest))
+        Ok((parse_target(target).ok_or_else(|| Mistake::unknown_target(word))?, rest))
     };
     let alone = |what, rest: &[u8]| match rest {
         [] => Ok(what),
@@ -186,35 +193,44 @@ fn help_on(name: &[u8]) -> Option<&'static Help> {
 }
 
 /// `3`, `#3`, `3,7`, `all` or `last`.
-fn parse_target(name: &[u8]) -> Option<To> {
+fn parse_target(name: &[u8]) -> Option<To<'_>> {
     match name {
         b"all" => return Some(To::All),
         b"last" => return Some(To::Last),
         _ => {}
     }
-    if !name.contains(&b',') {
-        return parse_serial(name).map(To::One);
+    if memchr::memchr(b',', name).is_some() {
+        return Some(To::Several(name));
     }
-    let mut serials = Vec::new();
-    let mut named = HashSet::new();
-    for part in name.split(|byte| *byte == b',') {
-        let serial = parse_serial(part)?;
-        if named.insert(serial) {
-            serials.push(serial);
-        }
-    }
-    Some(To::Several(serials))
+    parse_serial(name).map(To::One)
+}
+
+/// The first number of what is left of a list, and the length of its spelling; behind it are a comma and the
+/// rest of the list, if there is more.
+///
+/// # Errors
+/// What stands there, if it is no number.
+pub fn first_number(list: &[u8]) -> Result<(u64, usize), &[u8]> {
+    let part = &list[..memchr::memchr(b',', list).unwrap_or(list.len())];
+    parse_serial(part).map(|serial| (serial, part.len())).ok_or(part)
 }
 
 fn parse_serial(digits: &[u8]) -> Option<u64> {
     let digits = digits.strip_prefix(b"#").unwrap_or(digits);
-    // `parse` would take a plus sign, too.
-    let all_digits = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(digits).ok().filter(|_| all_digits)?.parse().ok()
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |serial, digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        serial.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 fn first_word(text: &[u8]) -> (&[u8], &[u8]) {
-    match text.iter().position(u8::is_ascii_whitespace) {
+    // What `is_ascii_whitespace` names, but for the line ending. A list may be megabytes long.
+    let blank = memchr::memchr3(b' ', b'\t', b'\r', text);
+    let blank = memchr::memchr(b'\x0c', &text[..blank.unwrap_or(text.len())]).or(blank);
+    match blank {
         Some(at) => (&text[..at], text[at..].trim_ascii_start()),
         None => (text, &[]),
     }
@@ -244,7 +260,7 @@ mod tests {
             ("@3 hi there", Command::Say(To::One(3), b"hi there")),
             ("@#3 hi", Command::Say(To::One(3), b"hi")),
             ("@3 ", Command::Say(To::One(3), b"")),
-            ("@3,7,3 hi", Command::Say(To::Several(vec![3, 7]), b"hi")),
+            ("@3,7,3 hi", Command::Say(To::Several(b"3,7,3"), b"hi")),
             ("@all hi", Command::Say(To::All, b"hi")),
             ("@last exit", Command::Say(To::Last, b"exit")),
             ("@3", Command::Aim(To::One(3))),
@@ -280,8 +296,6 @@ mod tests {
             "@",
             "@ hi",
             "@x hi",
-            "@3, hi",
-            "@,3 hi",
             "@3;7 hi",
             "@-3 hi",
             "@+3 hi",
@@ -317,6 +331,33 @@ mod tests {
             ("/rst 3 now", "/rst does not take \"now\": it is written /rst 3"),
         ] {
             assert_eq!(parse(line.as_bytes()).expect_err(line).to_string(), told);
+        }
+    }
+
+    /// Reads a list to its end.
+    fn numbers(mut list: &[u8]) -> Result<Vec<u64>, &[u8]> {
+        let mut out = Vec::new();
+        loop {
+            let (serial, length) = first_number(list)?;
+            out.push(serial);
+            match list.get(length + 1..) {
+                Some(rest) => list = rest,
+                None => return Ok(out),
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_is_read_number_by_number() {
+        assert_eq!(numbers(b"3,#7,3,18446744073709551615"), Ok(vec![3, 7, 3, u64::MAX]));
+        for (list, wrong) in [
+            ("3,", ""),
+            (",3", ""),
+            ("3,,7", ""),
+            ("3,x,y", "x"),
+            ("3,18446744073709551616", "18446744073709551616"),
+        ] {
+            assert_eq!(numbers(list.as_bytes()), Err(wrong.as_bytes()), "{list:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! later.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use memchr::memchr;
 
@@ -18,6 +19,8 @@ pub struct Input {
     chunks: VecDeque<Vec<u8>>,
     /// How much of the first chunk was taken.
     taken: usize,
+    /// Where in the first chunk the line begins that was handed out last.
+    line_from: usize,
     /// The beginning of a line whose end is in a chunk to come.
     tail: Vec<u8>,
     /// The tail was handed out and is to be cleared.
@@ -70,6 +73,7 @@ impl Input {
                 continue;
             };
             let line = self.taken..self.taken + length;
+            self.line_from = line.start;
             self.taken = line.end + 1;
             if self.overlong || self.tail.len() + length > LINE_BYTES_MAX {
                 self.overlong = false;
@@ -97,6 +101,16 @@ impl Input {
         }
         self.ended = false;
         Some(Typed::End)
+    }
+
+    /// The line that was just handed out, to be kept; a long one is not copied.
+    pub fn keep_line(&mut self) -> Vec<u8> {
+        if mem::take(&mut self.tail_is_taken) {
+            return mem::take(&mut self.tail);
+        }
+        let line =
+            self.chunks.front().and_then(|chunk| chunk.get(self.line_from..self.taken.saturating_sub(1)));
+        line.unwrap_or_default().to_vec()
     }
 
     /// Moves what is left of the first chunk to the tail and gives the chunk back.
@@ -144,6 +158,22 @@ mod tests {
         input.end();
         assert_eq!(all(&mut input), ["last", "END"]);
         assert!(all(&mut input).is_empty());
+    }
+
+    #[test]
+    fn the_line_that_was_handed_out_can_be_kept_however_the_chunks_were_cut() {
+        let mut input = Input::new(None);
+        input.push(b"one\n\ntwo\nth".to_vec());
+        input.push(b"ree\nfour\nfi".to_vec());
+        input.push(b"ve".to_vec());
+        input.end();
+        let mut kept = Vec::new();
+        while let Some(Typed::Line(line)) = input.next_line() {
+            let line = line.to_vec();
+            kept.push(String::from_utf8(input.keep_line()).unwrap());
+            assert_eq!(kept.last().map(String::as_bytes), Some(&line[..]));
+        }
+        assert_eq!(kept, ["one", "", "two", "three", "four", "five"]);
     }
 
     #[test]

@@ -16,8 +16,8 @@ mod stdin;
 
 use std::io;
 
-pub use answer::{Answer, Event};
-pub use command::{Command, HELP, Mistake, To, help, parse};
+pub use answer::{Answer, Event, Many, Tally};
+pub use command::{Command, HELP, Mistake, To, first_number, help, parse};
 pub use desk::{Desk, Format, terminal_repertoire};
 pub use input::{Input, Typed};
 pub use render::{Renderer, Repertoire, plural, push_id, without_cr};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{ConnId, End, Frame, Inbound, Outbound, View};
 
-use super::answer::{Answer, Event};
+use super::answer::{Answer, Event, Many, Tally};
 use super::desk::Format;
 use super::safe::{push_ascii, push_human, push_tsv};
 use super::stamp::Stamp;
@@ -247,6 +247,17 @@ fn push_answer(out: &mut Vec<u8>, answer: &Answer<'_>, repertoire: Repertoire) -
         Answer::Mute => writeln!(out, "cannot send: in this mode the operator does not speak"),
         Answer::Aimed(target) => writeln!(out, "* the current target is {target}"),
         Answer::Closing(id, how) => writeln!(out, "-> {id} {how}"),
+        Answer::Many(what, tally) => push_many(out, *what, tally),
+        Answer::CutShort(None) => {
+            writeln!(out, "* the end came first: nothing was done to those of the list")
+        }
+        Answer::CutShort(Some(left)) => {
+            writeln!(
+                out,
+                "* the end came first: {} of the list not reached",
+                plural(*left as u64, "connection")
+            )
+        }
         Answer::Row(view) => push_row(out, view),
         Answer::Stats { stats, conns, uptime } => {
             let turns = plural(stats.turns, "turn");
@@ -309,6 +320,30 @@ fn push_sent_to(out: &mut Vec<u8>, id: ConnId) {
 fn push_sent_bytes(out: &mut Vec<u8>, bytes: usize) {
     push_number(out, bytes as u64);
     out.extend_from_slice(if bytes == 1 { b" byte\n" } else { b" bytes\n" });
+}
+
+/// One line, however many they are.
+fn push_many(out: &mut Vec<u8>, what: Many, tally: &Tally) -> std::io::Result<()> {
+    let Tally { done, slow, full, finished, gone, more_gone } = *tally;
+    let conns = plural(done as u64, "connection");
+    match what {
+        Many::Sent(bytes) => write!(out, "-> {conns} {}", plural(bytes as u64, "byte"))?,
+        Many::Aimed => write!(out, "* the current target is {conns}")?,
+        Many::Closing(how) => write!(out, "-> {conns} {how}")?,
+    }
+    if gone > 0 {
+        write!(out, "; {}{gone} gone", if more_gone { "more than " } else { "" })?;
+    }
+    if slow > 0 {
+        write!(out, "; {slow} not reading")?;
+    }
+    if full > 0 {
+        write!(out, "; {full} not reading, to whom this was not sent")?;
+    }
+    if finished > 0 {
+        write!(out, "; {finished} to whom our side is finished")?;
+    }
+    writeln!(out)
 }
 
 fn push_row(out: &mut Vec<u8>, view: &View<'_>) -> std::io::Result<()> {

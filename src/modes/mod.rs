@@ -4,6 +4,7 @@ mod attended;
 mod chat;
 mod console;
 mod echo;
+mod errand;
 mod operator;
 
 pub use attended::Attended;

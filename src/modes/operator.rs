@@ -3,13 +3,21 @@
 
 use std::io::{self, ErrorKind};
 use std::mem;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::console::{Answer, Chunk, Command, Desk, Event, HELP, Input, Mail, Source, To, Typed, parse};
-use crate::{Board, ConnId, Frame, Inbound, Limits, Moment, Outbound, Reason, Sent};
+use crate::console::{
+    Answer, Chunk, Command, Desk, Event, HELP, Input, Mail, Many, Source, To, Typed, parse,
+};
+use crate::{Board, ConnId, Frame, Inbound, Limits, Moment, Outbound, Reason};
+
+use super::errand::{Checked, Deed, Errand, Refused, Several};
 
 /// Typed lines taken in one turn; more wait for the next.
 const LINES_MAX: usize = 4096;
+
+/// Numbers of a list looked at in one turn; each takes less than a tenth of a microsecond.
+const NUMBERS_MAX: usize = 16_384;
 
 /// The least time that the last words have to reach the screen; mostly they need no more than a moment.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -20,14 +28,37 @@ struct Turn {
     lines: usize,
     /// Bytes of texts: they are flushed when the turn ends, which shows who is slow.
     bytes: usize,
+    /// Numbers of lists looked at.
+    numbers: usize,
 }
 
 /// What became of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Obeyed {
     Done,
-    /// It is a text, and one of those who are to get it reads slowly.
+    /// It is a text, and whoever is to get it reads slowly.
     Waits,
+    /// It is about several. The errand has not got the line yet.
+    Begins(Box<Errand>),
+}
+
+/// What became of an errand in this turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Done,
+    /// The turn is used up.
+    Pauses,
+    /// It is a text, and who is next to get it reads slowly.
+    Waits,
+}
+
+/// The current target.
+#[derive(Clone, Debug)]
+enum Aim {
+    One(u64),
+    Several(Rc<Several>),
+    All,
+    Last,
 }
 
 impl Turn {
@@ -35,7 +66,6 @@ impl Turn {
     fn charge(&mut self, command: &Command<'_>, conns: usize) {
         match command {
             // What is said to all is kept once, whoever hears it.
-            Command::Say(To::Several(serials), text) => self.bytes += text.len() * serials.len(),
             Command::Say(_, text) => self.bytes += text.len(),
             Command::Who => self.lines += conns,
             _ => {}
@@ -43,7 +73,7 @@ impl Turn {
     }
 
     fn is_used_up(&self, limits: &Limits) -> bool {
-        self.lines >= LINES_MAX || self.bytes > limits.outbox_high_bytes
+        self.lines >= LINES_MAX || self.numbers >= NUMBERS_MAX || self.bytes > limits.outbox_high_bytes
     }
 }
 
@@ -88,9 +118,11 @@ pub struct Operator {
     input: Input,
     /// A text that waits until it may be sent; nothing typed after it overtakes it.
     waiting: Option<Vec<u8>>,
+    /// A command about several that was begun; nothing typed after it overtakes it either.
+    errand: Option<Box<Errand>>,
     manners: Manners,
     /// The current target.
-    aim: To,
+    aim: Aim,
     spoke_last: Option<ConnId>,
     is_here: bool,
     is_stopping: bool,
@@ -114,8 +146,9 @@ impl Operator {
             desk,
             input: Input::new(source),
             waiting: None,
+            errand: None,
             manners,
-            aim: if manners.voice == Voice::Participant { To::All } else { To::Last },
+            aim: if manners.voice == Voice::Participant { Aim::All } else { Aim::Last },
             spoke_last: None,
             is_here: true,
             is_stopping: false,
@@ -234,24 +267,34 @@ impl Operator {
     fn obey_input(&mut self, board: &mut Board) {
         // Taken out, so that a line may be borrowed from it while it is obeyed.
         let mut input = mem::take(&mut self.input);
-        let mut turn = Turn { lines: 0, bytes: 0 };
-        if let Some(line) = self.waiting.take()
-            && self.obey_line(&line, &mut turn, board) == Obeyed::Waits
-        {
-            self.waiting = Some(line);
+        let mut turn = Turn { lines: 0, bytes: 0, numbers: 0 };
+        if let Some(line) = self.waiting.take() {
+            match self.obey_line(&line, &mut turn, board) {
+                Obeyed::Done => {}
+                Obeyed::Waits => self.waiting = Some(line),
+                Obeyed::Begins(errand) => self.begin(errand, line),
+            }
         }
         while !self.is_stopping && self.waiting.is_none() {
             if turn.is_used_up(board.limits()) {
                 board.call_again();
                 break;
             }
+            if let Some(mut errand) = self.errand.take() {
+                let progress = self.go_on(&mut errand, &mut turn, board);
+                self.errand = (progress != Progress::Done).then_some(errand);
+                if progress == Progress::Waits {
+                    break;
+                }
+                continue;
+            }
             match input.next_line() {
                 None => break,
-                Some(Typed::Line(line)) => {
-                    if self.obey_line(line, &mut turn, board) == Obeyed::Waits {
-                        self.waiting = Some(line.to_vec());
-                    }
-                }
+                Some(Typed::Line(line)) => match self.obey_line(line, &mut turn, board) {
+                    Obeyed::Done => {}
+                    Obeyed::Waits => self.waiting = Some(input.keep_line()),
+                    Obeyed::Begins(errand) => self.begin(errand, input.keep_line()),
+                },
                 Some(Typed::TooLong) => self.answer(Answer::TooLong),
                 Some(Typed::End) => self.leave(board),
             }
@@ -261,28 +304,130 @@ impl Operator {
 
     fn obey_line(&mut self, line: &[u8], turn: &mut Turn, board: &mut Board) -> Obeyed {
         turn.lines += 1;
-        match parse(line) {
+        let command = match parse(line) {
+            Ok(command) => command,
+            Err(mistake) => {
+                self.answer(Answer::Mistake(&mistake));
+                return Obeyed::Done;
+            }
+        };
+        if let Command::Say(to, text) = &command {
             // It is tried again when the brake is off.
-            Ok(Command::Say(to, _)) if self.manners.waits_for_slow && self.is_braked(&to, board) => {
+            if self.manners.waits_for_slow && self.is_braked(to, board) {
                 return Obeyed::Waits;
             }
-            Ok(command) => {
-                turn.charge(&command, board.len());
-                self.obey(command, board);
+            if let Err(refused) = self.bytes_of(text, board) {
+                self.answer(refused);
+                return Obeyed::Done;
             }
-            Err(mistake) => self.answer(Answer::Mistake(&mistake)),
         }
+        if let Some(errand) = self.errand_for(&command, line, board) {
+            return Obeyed::Begins(Box::new(errand));
+        }
+        turn.charge(&command, board.len());
+        self.obey(command, board);
         Obeyed::Done
     }
 
-    /// Whether a text waits for one of those who are to get it. Who else is slow does not matter to it.
-    fn is_braked(&self, to: &To, board: &Board) -> bool {
-        let is_slow = |serial: u64| board.find(serial).is_some_and(|id| board.is_braked_by(id));
-        match if *to == To::Current { &self.aim } else { to } {
-            To::All => board.is_braked(),
-            To::One(serial) => is_slow(*serial),
-            To::Several(serials) => serials.iter().any(|serial| is_slow(*serial)),
-            To::Last | To::Current => self.spoke_last.is_some_and(|id| board.is_braked_by(id)),
+    /// Whether a text waits for whoever is to get it. Who else is slow does not matter to it; of several each is
+    /// waited for when it is its turn.
+    fn is_braked(&self, to: &To<'_>, board: &Board) -> bool {
+        match (to, &self.aim) {
+            (To::Several(_), _) | (To::Current, Aim::Several(_)) => false,
+            (To::All, _) | (To::Current, Aim::All) => board.is_braked(),
+            (To::One(serial), _) | (To::Current, Aim::One(serial)) => {
+                board.find(*serial).is_some_and(|id| board.is_braked_by(id))
+            }
+            (To::Last, _) | (To::Current, Aim::Last) => {
+                self.spoke_last.is_some_and(|id| board.is_braked_by(id))
+            }
+        }
+    }
+
+    /// What a command is that is about several.
+    fn errand_for(&self, command: &Command<'_>, line: &[u8], board: &Board) -> Option<Errand> {
+        match (command, &self.aim) {
+            (Command::Say(To::Current, _), Aim::Several(whom)) => {
+                Errand::of_known(command, line, whom.clone())
+            }
+            (Command::Eof(To::All) | Command::Reset(To::All) | Command::Kick(To::All, _), _) => {
+                Errand::of_known(command, line, Rc::new(Several::all(board)))
+            }
+            _ => Errand::of_list(command, line),
+        }
+    }
+
+    fn begin(&mut self, mut errand: Box<Errand>, line: Vec<u8>) {
+        errand.keep(line);
+        self.errand = Some(errand);
+    }
+
+    /// Carries out what the turn allows of an errand.
+    fn go_on(&mut self, errand: &mut Errand, turn: &mut Turn, board: &mut Board) -> Progress {
+        match errand.check(&mut turn.numbers, NUMBERS_MAX, board) {
+            Ok(Checked::All) => {}
+            Ok(Checked::Some) => return Progress::Pauses,
+            Err(Refused::Mistake(mistake)) => {
+                self.answer(Answer::Mistake(&mistake));
+                return Progress::Done;
+            }
+            Err(Refused::NoSuch(serial)) => {
+                self.answer(Answer::NoSuch(serial));
+                return Progress::Done;
+            }
+        }
+        while let Some(serial) = errand.next() {
+            if turn.is_used_up(board.limits()) {
+                return Progress::Pauses;
+            }
+            let is_slow = |id| errand.deed == Deed::Say && board.is_braked_by(id);
+            if self.manners.waits_for_slow && board.find(serial).is_some_and(is_slow) {
+                return Progress::Waits;
+            }
+            turn.lines += 1;
+            turn.bytes += errand.text().len();
+            let (before, answer) = errand.deed.act(serial, self.label(), errand.text(), board);
+            errand.is_through();
+            for answer in before.into_iter().chain([answer]) {
+                self.answer_in(errand, answer);
+            }
+        }
+        self.conclude(errand, board);
+        Progress::Done
+    }
+
+    /// Answers for one of several; where they are many, all are answered for in the end.
+    fn answer_in(&mut self, errand: &mut Errand, answer: Answer<'_>) {
+        errand.count(&answer);
+        let is_many = errand.whom().is_some_and(|whom| whom.is_many());
+        if !is_many && !matches!(answer, Answer::Aimed(_)) {
+            self.answer(answer);
+        }
+    }
+
+    /// Says what became of an errand as a whole, if that was not said one by one.
+    fn conclude(&mut self, errand: &Errand, board: &Board) {
+        let Some(whom) = errand.whom() else { return };
+        if whom.serials().is_empty() {
+            return self.answer(Answer::Nobody);
+        }
+        let what = match errand.deed {
+            Deed::Say => Many::Sent(self.label().len() + errand.text().len() + 1),
+            Deed::Aim if errand.tally.done > 0 => {
+                self.aim = Aim::Several(whom.clone());
+                Many::Aimed
+            }
+            Deed::Aim => Many::Sent(0),
+            Deed::Finish => Many::Closing("finish after what is queued"),
+            Deed::Reset => Many::Closing("are reset"),
+            Deed::Kick => Many::Closing("close after what is queued"),
+        };
+        if whom.is_many() {
+            self.answer(Answer::Many(what, errand.sum()));
+        } else if matches!(what, Many::Aimed) {
+            let here = whom.serials().iter().filter_map(|serial| board.find(*serial));
+            let names: Vec<String> = here.map(|id| id.to_string()).collect();
+            self.answer(Answer::Aimed(&names.join(", ")));
         }
     }
 
@@ -298,73 +443,51 @@ impl Operator {
             Command::Help(None) => HELP.iter().for_each(|help| self.answer(Answer::Help(help))),
             Command::Help(Some(help)) => self.answer(Answer::Help(help)),
             Command::Quit => self.stop(board),
-            Command::Eof(to) => self.each(&to, board, |this, id, board| {
-                board.finish(id);
-                this.answer(Answer::Closing(id, "finishes after what is queued"));
-            }),
-            Command::Reset(to) => self.each(&to, board, |this, id, board| {
-                board.hang_up(id, Reason::WeReset);
-                this.answer(Answer::Closing(id, "is reset"));
-            }),
-            Command::Kick(to, reason) => self.each(&to, board, |this, id, board| {
-                if !reason.is_empty() {
-                    match board.send_parts(id, &[reason, b"\n"]) {
-                        // It is closed all the same; the reason is what it does not get.
-                        Sent::Full(queued) => this.answer(Answer::Full(id, queued)),
-                        Sent::Finished => this.answer(Answer::Finished(id)),
-                        Sent::Queued | Sent::Slow(_) | Sent::Gone => {}
-                    }
-                }
-                board.close(id, Reason::Kicked(String::from_utf8_lossy(reason).into_owned()));
-                this.answer(Answer::Closing(id, "closes after what is queued"));
-            }),
+            Command::Eof(to) => self.act_on(Deed::Finish, to, b"", board),
+            Command::Reset(to) => self.act_on(Deed::Reset, to, b"", board),
+            Command::Kick(to, reason) => self.act_on(Deed::Kick, to, reason, board),
         }
     }
 
-    fn say(&mut self, to: To, text: &[u8], board: &mut Board) {
-        let label: &[u8] = match self.manners.voice {
-            Voice::Plain => b"",
-            Voice::Participant => b"<operator> ",
-            Voice::Mute => return self.answer(Answer::Mute),
-        };
-        let to = if to == To::Current { self.aim.clone() } else { to };
-        let parts = [label, text, b"\n"];
-        let bytes = label.len() + text.len() + 1;
-        if bytes > board.limits().outbox_bytes_max {
-            return self.answer(Answer::TextTooLong(board.limits().outbox_bytes_max));
+    fn label(&self) -> &'static [u8] {
+        if self.manners.voice == Voice::Participant { b"<operator> " } else { b"" }
+    }
+
+    /// How many bytes a text is as it is sent.
+    fn bytes_of(&self, text: &[u8], board: &Board) -> Result<usize, Answer<'static>> {
+        if self.manners.voice == Voice::Mute {
+            return Err(Answer::Mute);
         }
-        if to == To::All {
+        let (bytes, bytes_max) = (self.label().len() + text.len() + 1, board.limits().outbox_bytes_max);
+        if bytes > bytes_max { Err(Answer::TextTooLong(bytes_max)) } else { Ok(bytes) }
+    }
+
+    fn say(&mut self, to: To<'_>, text: &[u8], board: &mut Board) {
+        if to == To::All || (to == To::Current && matches!(self.aim, Aim::All)) {
             if board.audience() == 0 {
                 return self.answer(Answer::Nobody);
             }
+            let parts = [self.label(), text, b"\n"];
             board.broadcast(None, &parts);
+            let bytes = parts.iter().map(|part| part.len()).sum();
             return self.answer(Answer::SentToAll(board.audience(), bytes));
         }
-        self.each(&to, board, |this, id, board| {
-            this.answer(match board.send_parts(id, &parts) {
-                Sent::Queued => Answer::Sent(id, bytes),
-                Sent::Slow(queued) => Answer::NotReading(id, queued),
-                Sent::Full(queued) => Answer::Full(id, queued),
-                Sent::Finished => Answer::Finished(id),
-                Sent::Gone => Answer::Gone(id.serial()),
-            });
-        });
+        self.act_on(Deed::Say, to, text, board);
     }
 
-    fn aim_at(&mut self, to: To, board: &mut Board) {
-        let mut names = Vec::new();
-        match &to {
-            To::All => names.push("everybody".to_owned()),
-            To::Last | To::Current => names.push("whoever spoke last".to_owned()),
-            one_or_several => {
-                self.each(one_or_several, board, |_, id, _| names.push(id.to_string()));
-                if names.is_empty() {
-                    return;
-                }
-            }
-        }
-        self.aim = to;
-        self.answer(Answer::Aimed(&names.join(", ")));
+    /// To several it is done as an errand.
+    fn aim_at(&mut self, to: To<'_>, board: &mut Board) {
+        let (aim, name) = match to {
+            To::All => (Aim::All, "everybody".to_owned()),
+            To::Last | To::Current | To::Several(_) => (Aim::Last, "whoever spoke last".to_owned()),
+            To::One(serial) if !board.has_seen(serial) => return self.answer(Answer::NoSuch(serial)),
+            To::One(serial) => match board.find(serial) {
+                Some(id) => (Aim::One(serial), id.to_string()),
+                None => return self.answer(Answer::Gone(serial)),
+            },
+        };
+        self.aim = aim;
+        self.answer(Answer::Aimed(&name));
     }
 
     fn list(&mut self, board: &Board) {
@@ -374,42 +497,22 @@ impl Operator {
         board.views().for_each(|view| self.answer(Answer::Row(view)));
     }
 
-    /// Does something to each connection that is meant, and answers for those that are not there. A
-    /// number that nobody ever had is a mistake, and then nothing is done to anybody.
-    fn each(&mut self, to: &To, board: &mut Board, mut what: impl FnMut(&mut Self, ConnId, &mut Board)) {
-        match to {
-            To::One(serial) => self.each_of(&[*serial], board, what),
-            To::Several(serials) => self.each_of(serials, board, what),
-            To::Last | To::Current => match self.spoke_last {
-                Some(id) => self.each_of(&[id.serial()], board, what),
-                None => self.answer(Answer::NoTarget),
+    /// Does something to one connection; what is about several is an errand. A number that nobody ever had is a
+    /// mistake.
+    fn act_on(&mut self, deed: Deed, to: To<'_>, text: &[u8], board: &mut Board) {
+        let serial = match (to, &self.aim) {
+            (To::One(serial), _) => serial,
+            (To::Current, Aim::One(serial)) => *serial,
+            _ => match self.spoke_last {
+                Some(id) => id.serial(),
+                None => return self.answer(Answer::NoTarget),
             },
-            To::All => {
-                let ids: Vec<ConnId> =
-                    board.views().filter(|view| view.is_open).map(|view| view.id).collect();
-                if ids.is_empty() {
-                    self.answer(Answer::Nobody);
-                }
-                ids.into_iter().for_each(|id| what(self, id, board));
-            }
+        };
+        if !board.has_seen(serial) {
+            return self.answer(Answer::NoSuch(serial));
         }
-    }
-
-    fn each_of(
-        &mut self,
-        serials: &[u64],
-        board: &mut Board,
-        mut what: impl FnMut(&mut Self, ConnId, &mut Board),
-    ) {
-        if let Some(serial) = serials.iter().find(|serial| !board.has_seen(**serial)) {
-            return self.answer(Answer::NoSuch(*serial));
-        }
-        for &serial in serials {
-            match board.find(serial) {
-                Some(id) => what(self, id, board),
-                None => self.answer(Answer::Gone(serial)),
-            }
-        }
+        let (before, answer) = deed.act(serial, self.label(), text, board);
+        before.into_iter().chain([answer]).for_each(|answer| self.answer(answer));
     }
 
     /// Whether the end has begun in that nobody new is taken.
@@ -442,6 +545,13 @@ impl Operator {
         self.stopped_at = Some(Instant::now());
         // Those of the last second, of whom nothing was said yet.
         self.turned_away(board);
+        if let Some(errand) = self.errand.take() {
+            if errand.left().is_some_and(|left| left > 0) && errand.whom().is_some_and(|whom| whom.is_many())
+            {
+                self.conclude(&errand, board);
+            }
+            self.answer(Answer::CutShort(errand.left()));
+        }
         let waiting = board.views().filter(|view| view.queued_bytes > 0).count();
         self.answer(Answer::Stopping(waiting));
         board.stop();
