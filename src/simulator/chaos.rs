@@ -266,6 +266,8 @@ pub(super) fn run(dice: &Dice, sabotage: Sabotage, steps: &mut usize) {
         {
             world.app.act(id, &mut world.engine.board);
         }
+        // What was queued between two turns counts from the one before.
+        note_soft_limits(&mut world);
         world.turn(Duration::from_millis(dice.pick(&[0, 0, 1, 50, 250, 1100, 4000])));
         check_accounts(&world);
         note_soft_limits(&mut world);
