@@ -247,6 +247,27 @@ fn a_full_disk_is_told_in_one_line_with_status_1() {
     assert!(!String::from_utf8_lossy(&client.err.to_end()).contains("panicked"));
 }
 
+#[test]
+fn a_disk_that_is_full_at_the_very_end_is_told_too() {
+    for _ in 0..20 {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard-client"));
+        command.arg(listener.local_addr().unwrap().port().to_string());
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut client = Program::start_onto(command, Stdio::from(full));
+        client.close_stdin();
+
+        // The last words and the end come together.
+        let mut server = listener.accept().unwrap().0;
+        server.write_all(b"last words\n").unwrap();
+        drop(server);
+
+        let (status, _, err) = outcome(client);
+        let told = "switchboard-client: cannot write to stdout: No space left on device\n";
+        assert_eq!((status, err.as_str()), (Some(1), told));
+    }
+}
+
 /// A command of ours whose stdout is a file that may grow to a kilobyte (`ulimit -f`).
 fn onto_a_small_file(program: &str, arguments: &[&str]) -> (Command, PathBuf) {
     let path = unix_path(&format!("small-{}", arguments.len()));

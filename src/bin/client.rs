@@ -53,8 +53,13 @@ fn run(args: &ClientArgs) -> Result<(), String> {
     let client = reactor.run(client).map_err(cannot("wait for events"))?;
     // Whoever reads our output may take as long as it likes, unless we were told to leave.
     let patience = if client.is_leaving { limits().drain_max } else { Duration::MAX };
-    client.screen.close(patience);
-    client.outcome
+    match client.screen.close(patience) {
+        // What was written last failed when the loop had ended.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            client.outcome.and_then(|()| Err(cannot("write to stdout")(error)))
+        }
+        _ => client.outcome,
+    }
 }
 
 #[derive(Debug)]

@@ -130,11 +130,14 @@ impl Desk {
     }
 
     /// Waits until all was written, for `patience` at most; returns how many bytes of stdout were not.
-    pub fn close(mut self, patience: Duration) -> usize {
+    ///
+    /// # Errors
+    /// When stdout cannot be written to.
+    pub fn close(mut self, patience: Duration) -> io::Result<usize> {
         self.hand_over();
         let unwritten = self.out.close(patience);
         // Whoever does not read stderr misses the last lines of it, but does not hold up the end.
-        self.err.close(patience.min(Duration::from_secs(1)));
+        let _ = self.err.close(patience.min(Duration::from_secs(1)));
         unwritten
     }
 }

@@ -72,7 +72,8 @@ struct Slot {
     wants_room: bool,
     /// All is to be written now, without a pause.
     hurries: bool,
-    broken: bool,
+    /// Why nothing can be written any more.
+    broken: Option<io::Error>,
 }
 
 impl Screen {
@@ -171,7 +172,7 @@ impl Screen {
         }
         let mut slot = self.shared.lock();
         let before = slot.waiting.len();
-        if slot.broken {
+        if slot.broken.is_some() {
             self.filling.clear();
         } else if before == 0 {
             mem::swap(&mut slot.waiting, &mut self.filling);
@@ -189,7 +190,10 @@ impl Screen {
     }
 
     /// Waits until all is written, for `patience` at most. Returns how many bytes are not.
-    pub fn close(mut self, patience: Duration) -> usize {
+    ///
+    /// # Errors
+    /// When writing has failed. The loop may have ended before that could be told it.
+    pub fn close(mut self, patience: Duration) -> io::Result<usize> {
         let began = Instant::now();
         let shared = self.shared.clone();
         loop {
@@ -197,11 +201,11 @@ impl Screen {
             let mut slot = shared.lock();
             let left = slot.waiting.len() + slot.being_written + self.filling.len();
             let time_left = patience.saturating_sub(began.elapsed());
-            if slot.broken || left == 0 {
-                return 0;
+            if let Some(error) = slot.broken.take() {
+                return Err(error);
             }
-            if time_left.is_zero() {
-                return left;
+            if left == 0 || time_left.is_zero() {
+                return Ok(left);
             }
             slot.hurries = true;
             shared.changed.notify_all();
@@ -267,7 +271,7 @@ impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut slot = self.shared.lock();
         let before = slot.waiting.len();
-        if !slot.broken && before < SKIP_MARK_BYTES {
+        if slot.broken.is_none() && before < SKIP_MARK_BYTES {
             slot.waiting.extend_from_slice(line);
             if slot.wakes_writer(before) {
                 self.shared.changed.notify_all();
@@ -298,7 +302,7 @@ fn write_all(mut file: File, shared: &Shared, pause: Duration, tell: impl Fn(Mai
         }
         if let Err(error) = write_whole(&mut file, &writing) {
             let mut slot = shared.lock();
-            slot.broken = true;
+            slot.broken = Some(same_error(&error));
             slot.waiting = Vec::new();
             shared.changed.notify_all();
             drop(slot);
@@ -328,6 +332,11 @@ fn wait_for_something<'a>(
         }
         slot = changed.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0;
     }
+}
+
+/// The same error once more, for whoever asks later.
+fn same_error(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
 fn write_whole(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {

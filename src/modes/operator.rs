@@ -253,7 +253,12 @@ impl Operator {
         // they took it all, how that went is still to be shown.
         let taken = self.stopped_at.map_or(Duration::ZERO, |since| since.elapsed());
         let unwritten = self.desk.close(limits.drain_max.saturating_sub(taken).max(LAST_WORDS));
-        if let Some(error) = self.screen_error {
+        // What was written last may have failed when the loop had ended; a reader that has gone is no error.
+        let (unwritten, failed) = match unwritten {
+            Ok(unwritten) => (unwritten, None),
+            Err(error) => (0, Some(error).filter(|error| error.kind() != ErrorKind::BrokenPipe)),
+        };
+        if let Some(error) = self.screen_error.or(failed) {
             return Err(format!("cannot write to stdout: {}", crate::in_words(&error)));
         }
         if unwritten > 0 {
