@@ -1,15 +1,18 @@
 //! TCP and Unix sockets as mio has them: made, listened on, accepted, and used as a `Stream`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::{Interest, Registry, Token};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, TcpKeepalive, Type};
 
 use crate::address::Address;
@@ -17,6 +20,7 @@ use crate::conn::Peer;
 use crate::door::Listen;
 use crate::limits::Limits;
 use crate::mirror::Mirror;
+use crate::reason::in_words;
 use crate::stream::{Reflected, Stream};
 
 /// Unanswered questions after which a silent peer is given up.
@@ -31,14 +35,20 @@ const NOTSENT_LOWAT_BYTES: u32 = 128 << 10;
 /// The mode of a Unix socket: its owner's alone.
 const UNIX_MODE: u32 = 0o177;
 
+/// How long to wait for another server that is replacing a stale socket in the same directory, which takes it
+/// some microseconds. Somebody may hold a lock on a directory for purposes of their own, and for good.
+const DIRECTORY_LOCK_MAX: Duration = Duration::from_secs(5);
+const DIRECTORY_LOCK_RETRY: Duration = Duration::from_millis(2);
+
 /// A listening socket.
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
-    /// The file is kept to be removed in the end.
+    /// The file is kept to be removed in the end. It goes first: as long as the socket is open nobody else takes
+    /// the path for free, and its inode's number is given to no other file.
     Unix {
-        listener: UnixListener,
         _file: SocketFile,
+        listener: UnixListener,
     },
 }
 
@@ -61,7 +71,7 @@ impl Listener {
             }
             Address::Unix(path) => {
                 let (listener, file) = bind_unix(path)?;
-                Ok((Listener::Unix { listener, _file: file }, at.clone()))
+                Ok((Listener::Unix { _file: file, listener }, at.clone()))
             }
         }
     }
@@ -219,7 +229,7 @@ fn connect_tcp(from: Option<IpAddr>, to: SocketAddr, limits: &Limits) -> io::Res
             socket.set_nonblocking(true)?;
             match socket.connect(&to.into()) {
                 Ok(()) => {}
-                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
+                Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
                 Err(error) => return Err(error),
             }
             TcpStream::from_std(socket.into())
@@ -283,20 +293,51 @@ fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     Ok((UnixListener::from_std(listener), file))
 }
 
-/// Removes a socket that a server left behind when it was killed. Neither one that a server is
-/// listening on nor anything that is no socket is touched.
+/// Removes a socket that a server left behind when it was killed. Neither one that somebody holds open nor
+/// anything that is no socket is touched.
+///
+/// Of several servers that start at once, each might find the same stale socket, and the slower one would remove
+/// what the faster one has bound there meanwhile. So it is found stale once more, and removed, under a lock on the
+/// directory: nothing but such a removal takes a stale socket from its path, and nothing is bound where one is.
+/// The lock leaves no file behind and ends with the process.
 fn remove_stale(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() => {}
-        // Whatever it is, the bind will say that it is in the way.
-        Ok(_) => return Ok(()),
-        Err(_) => return Ok(()),
+    if !is_stale(path)? {
+        return Ok(());
     }
-    let probe = RawSocket::new(Domain::UNIX, Type::STREAM, None)?;
-    // A live server with a full backlog would let us wait.
-    probe.set_nonblocking(true)?;
-    match probe.connect(&SockAddr::unix(path)?) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        _ => Ok(()),
+    match lock_directory(path) {
+        Ok(_lock) if is_stale(path)? => fs::remove_file(path),
+        Ok(_) => Ok(()),
+        Err(error) => Err(io::Error::other(format!(
+            "a stale socket is in the way, and its directory cannot be locked: {}",
+            in_words(&error)
+        ))),
+    }
+}
+
+/// Whether there is a socket at this path that no process has open any more.
+fn is_stale(path: &Path) -> io::Result<bool> {
+    // Whatever else may be there, the bind will say that it is in the way.
+    if !fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
+        return Ok(false);
+    }
+    // A datagram socket is refused where no socket is open behind the file, and told "wrong type" where a stream
+    // socket is, even one that was bound and does not listen yet. A live server does not notice the question.
+    let probe = RawSocket::new(Domain::UNIX, Type::DGRAM, None)?;
+    let answer = probe.connect(&SockAddr::unix(path)?);
+    Ok(answer.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
+}
+
+/// Locks the directory of this path until the file that is returned goes.
+fn lock_directory(path: &Path) -> io::Result<File> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = File::open(directory.unwrap_or(Path::new(".")))?;
+    let give_up_at = Instant::now() + DIRECTORY_LOCK_MAX;
+    loop {
+        match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(directory),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) if Instant::now() < give_up_at => thread::park_timeout(DIRECTORY_LOCK_RETRY),
+            Err(error) => return Err(error.into()),
+        }
     }
 }

@@ -15,7 +15,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use common::{Program, has_tool};
+use common::{Program, has_tool, wait_until};
 
 /// A path at which there is nothing yet, in a directory of this test.
 fn place(name: &str) -> PathBuf {
@@ -225,4 +225,140 @@ fn h40_at_its_end_a_server_removes_no_socket_but_its_own() {
     assert_eq!(first.exit_status().code(), Some(0));
 
     is_served(&second, &path);
+}
+
+#[test]
+fn h40_of_servers_that_start_at_once_where_a_stale_socket_is_one_listens_and_is_reached() {
+    let path = place("race");
+    drop(UnixListener::bind(&path).unwrap());
+    let in_use = format!("switchboard: cannot listen on unix:{}: Address already in use\n", path.display());
+
+    // Those that listen are killed, so each round finds a stale socket.
+    for round in 0..60 {
+        let count = if round % 3 == 0 { 8 } else { 2 };
+        let mut servers: Vec<Program> = (0..count).map(|_| Program::start(command_at(&path, ""))).collect();
+        servers.iter().for_each(|server| drop(server.err.line_with(" on unix:")));
+        let listening = |server: &Program| server.err.so_far().starts_with(b"switchboard: listening");
+        let (winners, mut others): (Vec<_>, Vec<_>) = servers.drain(..).partition(listening);
+
+        assert_eq!(winners.len(), 1, "so many say that they listen, in round {round}");
+        is_served(&winners[0], &path);
+        for other in &mut others {
+            assert_eq!(other.exit_status().code(), Some(1));
+            assert_eq!(String::from_utf8_lossy(&other.err.to_end()), in_use);
+        }
+    }
+}
+
+#[test]
+fn h40_two_servers_that_both_find_a_socket_stale_do_not_both_replace_it() {
+    if !has_tool("strace") {
+        return;
+    }
+    let path = place("both");
+    drop(UnixListener::bind(&path).unwrap());
+    let trace = path.with_extension("trace");
+
+    // The first is held between its finding and the removal.
+    let held = format!(
+        "strace -D -f -qq -o {} -e trace=connect,unlink -e inject=unlink:delay_enter=1000000",
+        trace.display()
+    );
+    let first = Program::start(command_at(&path, &held));
+    wait_until("it to find the socket stale", || {
+        fs::read_to_string(&trace).ok().filter(|calls| calls.contains("ECONNREFUSED"))
+    });
+    let told = refusal(&path);
+
+    assert!(told.ends_with("Address already in use\n"), "{told}");
+    first.err.line_with("switchboard: listening on unix:");
+    is_served(&first, &path);
+    fs::remove_file(&trace).unwrap();
+}
+
+#[test]
+fn h40_a_server_that_has_bound_its_socket_and_does_not_listen_yet_keeps_it() {
+    if !has_tool("strace") {
+        return;
+    }
+    let path = place("bound");
+
+    // Between the bind and the listen the server is held for a while.
+    let held = "strace -D -f -qq -o /dev/null -e trace=listen -e inject=listen:delay_enter=1000000";
+    let first = Program::start(command_at(&path, held));
+    wait_until("it to bind", || path.exists().then_some(()));
+    let told = refusal(&path);
+
+    assert!(told.ends_with("Address already in use\n"), "{told}");
+    first.err.line_with("switchboard: listening on unix:");
+    is_served(&first, &path);
+}
+
+#[test]
+fn h40_a_server_that_starts_while_another_ends_keeps_its_socket() {
+    if !has_tool("strace") {
+        return;
+    }
+    let path = place("relay");
+
+    // Right before it removes its socket the first server is held for a while.
+    let held = "strace -D -f -qq -o /dev/null -e trace=unlink,unlinkat \
+                -e inject=unlink,unlinkat:delay_enter=500000";
+    let mut first = listens(&path, held);
+    first.type_line("exit");
+    let second = wait_until("another server to get the path", || {
+        let server = Program::start(command_at(&path, ""));
+        server.err.line_with(" on unix:").starts_with("switchboard: listening").then_some(server)
+    });
+    assert_eq!(first.exit_status().code(), Some(0));
+
+    is_served(&second, &path);
+}
+
+#[test]
+fn h40_a_live_server_does_not_notice_another_that_tries_to_take_its_place() {
+    let path = place("unnoticed");
+    let server = listens(&path, "");
+
+    refusal(&path);
+    is_served(&server, &path);
+
+    let err = String::from_utf8(server.err.so_far()).unwrap();
+    assert_eq!(err.matches("connected").count(), 1, "one peer came: {err}");
+}
+
+#[test]
+fn h40_where_the_directory_stays_locked_a_new_socket_is_made_and_a_stale_one_is_left_alone() {
+    let directory = place("locked");
+    fs::create_dir(&directory).unwrap();
+    let (new, stale) = (directory.join("new"), directory.join("stale"));
+    drop(UnixListener::bind(&stale).unwrap());
+    let lock = fs::File::open(&directory).unwrap();
+    lock.lock().unwrap();
+
+    is_served(&listens(&new, ""), &new);
+    let told = refusal(&stale);
+
+    let why = "a stale socket is in the way, and its directory cannot be locked: \
+               Resource temporarily unavailable";
+    assert_eq!(told, format!("switchboard: cannot listen on unix:{}: {why}\n", stale.display()));
+    drop(lock);
+    is_served(&listens(&stale, ""), &stale);
+    fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn h40_beside_a_socket_nothing_is_left_in_its_directory() {
+    let directory = place("litter");
+    fs::create_dir(&directory).unwrap();
+    let path = directory.join("socket");
+    drop(UnixListener::bind(&path).unwrap());
+
+    let mut server = listens(&path, "");
+    let while_it_runs = fs::read_dir(&directory).unwrap().count();
+    server.type_line("exit");
+    server.exit_status();
+
+    assert_eq!((while_it_runs, fs::read_dir(&directory).unwrap().count()), (1, 0));
+    fs::remove_dir(&directory).unwrap();
 }
