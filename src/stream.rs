@@ -26,7 +26,7 @@ pub enum Reflected {
 /// What ended a reflection.
 #[derive(Debug)]
 pub enum Then {
-    /// Nothing is there to be read for now.
+    /// Nothing is there to be read for now, or an urgent byte is in the way, which only a read goes past.
     Drained,
     /// More may be there to be read.
     More,
@@ -66,7 +66,8 @@ pub trait Stream {
     }
 
     /// Sends back up to `bytes_max` bytes of what has come in, as a read and a write would, for less. What was
-    /// taken and could not be sent is put into `rest`.
+    /// taken and could not be sent is put into `rest`. Where an urgent byte was announced, that nothing is left is
+    /// for a read to say.
     fn reflect(&mut self, _mirror: &mut Self::Mirror, _bytes_max: usize, _rest: &mut [u8]) -> Reflected {
         Reflected::Nothing
     }

@@ -141,3 +141,87 @@ fn a_peer_that_resets_amid_its_echo_disturbs_nobody() {
         assert_eq!(steady.line(), number.to_string());
     }
 }
+
+/// Sends one urgent byte (`MSG_OOB`), which is no part of the stream.
+fn send_urgent(peer: &Peer) {
+    assert_eq!(socket2::SockRef::from(&peer.stream).send_out_of_band(b"!").unwrap(), 1);
+}
+
+/// Sends these pieces with an urgent byte between each two of them, from a thread of its own, and our FIN; returns
+/// what comes back. A second urgent byte would make ordinary data of one that the server has not passed yet, so each
+/// waits until what was sent before it has come back.
+fn echoed_around_urgent(peer: &mut Peer, pieces: &[&[u8]]) -> Vec<u8> {
+    let mut writer = Peer::over(peer.stream.try_clone().unwrap());
+    let (came_back, is_back) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for (at, piece) in pieces.iter().enumerate() {
+                if at > 1 && is_back.recv().is_err() {
+                    return;
+                }
+                if at > 0 {
+                    send_urgent(&writer);
+                }
+                writer.send(piece);
+            }
+            writer.finish();
+        });
+        let mut got = Vec::new();
+        for (at, piece) in pieces.iter().enumerate() {
+            got.extend(peer.exactly(piece.len()));
+            if at > 0 {
+                // It waits for no more than those that are followed by another urgent byte.
+                let _ = came_back.send(());
+            }
+        }
+        got.extend(peer.read_to_end());
+        got
+    })
+}
+
+#[test]
+fn an_urgent_byte_amid_bulk_does_not_stop_the_echo_of_what_follows() {
+    let server = Server::start(&["--echo"]);
+    let bytes = Random::seeded(7).bytes(3 << 20);
+    let (first, second) = bytes.split_at(2 << 20);
+    let halves = || second.split_at(1 << 19);
+
+    for (what, pieces) in [
+        ("behind bulk", vec![first, second]),
+        ("behind bulk and before little", vec![&bytes[..bytes.len() - 5], &bytes[bytes.len() - 5..]]),
+        ("before anything", vec![b"", &bytes]),
+        ("before the FIN", vec![&bytes, b""]),
+        ("alone", vec![b"", b""]),
+        ("twice", vec![first, halves().0, halves().1]),
+        ("twice and before the FIN", vec![first, halves().0, halves().1, b""]),
+    ] {
+        for _ in 0..5 {
+            let got = echoed_around_urgent(&mut server.connect(), &pieces);
+
+            let expected = pieces.concat();
+            assert_eq!(got.len(), expected.len(), "an urgent byte {what}");
+            assert!(got == expected, "other bytes came back, an urgent byte {what}");
+        }
+    }
+}
+
+#[test]
+fn an_urgent_byte_that_comes_while_the_server_stands_still_stops_nothing() {
+    let server = Server::start(&["--echo"]);
+    let bytes = Random::seeded(8).bytes(1 << 20);
+    let mut peer = server.connect();
+    // From here on bytes go back without passing through the server.
+    peer.send(&bytes[..500_000]);
+    let before = peer.exactly(500_000);
+    server.pause();
+    peer.send(&bytes[500_000..560_000]);
+    send_urgent(&peer);
+    peer.send(&bytes[560_000..600_000]);
+
+    server.resume();
+    let behind = peer.exactly(100_000);
+    peer.send(&bytes[600_000..]);
+    let after = peer.exactly(bytes.len() - 600_000);
+
+    assert!([before, behind, after].concat() == bytes, "other bytes came back");
+}

@@ -140,6 +140,30 @@ fn h07_what_a_budget_leaves_unread_is_echoed_though_no_event_comes_any_more() {
 }
 
 #[test]
+fn h07_what_lies_behind_an_urgent_byte_is_shown_wherever_that_stands() {
+    let server = Server::start(&["--format", "raw"]);
+    let bulk = "bulk ".repeat(12_000) + "\n";
+
+    for (before, behind) in
+        [("", "little\n"), ("little\n", ""), ("a\n", "b\n"), (&bulk, "c\n"), ("d\n", &bulk)]
+    {
+        let shown_before = server.out.so_far().len();
+        let mut peer = server.connect();
+        server.pause();
+        peer.send(before);
+        assert_eq!(socket2::SockRef::from(&peer.stream).send_out_of_band(b"!").unwrap(), 1);
+        peer.send(behind);
+        server.resume();
+
+        let expected = [before, behind].concat();
+        let shown = server.out.wait_for("all but the urgent byte", |out| {
+            (out.len() >= shown_before + expected.len()).then(|| out[shown_before..].to_vec())
+        });
+        assert!(shown == expected.as_bytes(), "{} bytes, something else", shown.len());
+    }
+}
+
+#[test]
 fn h08_who_floods_takes_turns_with_those_who_say_little() {
     const FLOODERS: usize = 5;
     let server = Server::start(&["--format", "tsv"]);

@@ -174,6 +174,9 @@ impl<S: Stream> Pump<S> {
                 conn.writable = !matches!(then, Then::Blocked | Then::Broken(_));
                 conn.reflected(read, written, &self.scratch[..kept], board.time.listened());
                 let (id, more) = (conn.id, conn.readable);
+                // Moving stops before an urgent byte as if nothing came after it. A read goes past it.
+                let has_to_read = conn.end_hinted && matches!(then, Then::Drained);
+                conn.readable |= has_to_read;
                 board.stats.rx_bytes += read as u64;
                 board.stats.tx_bytes += written as u64;
                 board.stats.discarded_bytes += (read - written - kept) as u64;
@@ -182,7 +185,7 @@ impl<S: Stream> Pump<S> {
                 if let Then::Broken(error) = then {
                     board.writing_failed(id, error);
                 }
-                Some(more)
+                if has_to_read { None } else { Some(more) }
             }
         }
     }
