@@ -69,7 +69,7 @@ pub enum Answer<'a> {
     /// A connection will be closed, finished or reset.
     Closing(ConnId, &'static str),
     /// What became of a command about many connections.
-    Many(Many, Tally),
+    Many(Many, &'a Tally),
     /// The end has come before a command about several was carried out: so many were not reached, or nothing
     /// was begun.
     CutShort(Option<usize>),

@@ -73,45 +73,44 @@ pub enum Checked {
 }
 
 impl Deed {
-    /// Does it to one of those who were here; returns what there is to answer, mostly one thing.
+    /// Does it to one of those who were here, and tells what there is to answer, mostly one thing.
     pub fn act(
         self,
         serial: u64,
         label: &[u8],
         text: &[u8],
         board: &mut Board,
-    ) -> (Option<Answer<'static>>, Answer<'static>) {
-        let Some(id) = board.find(serial) else { return (None, Answer::Gone(serial)) };
+        mut tell: impl FnMut(Answer<'_>),
+    ) {
+        let Some(id) = board.find(serial) else { return tell(Answer::Gone(serial)) };
         match self {
-            Deed::Say => {
-                let answer = match board.send_parts(id, &[label, text, b"\n"]) {
-                    Sent::Queued => Answer::Sent(id, label.len() + text.len() + 1),
-                    Sent::Slow(queued) => Answer::NotReading(id, queued),
-                    Sent::Full(queued) => Answer::Full(id, queued),
-                    Sent::Finished => Answer::Finished(id),
-                    Sent::Gone => Answer::Gone(serial),
-                };
-                (None, answer)
-            }
-            Deed::Aim => (None, Answer::Aimed("")),
+            Deed::Say => tell(match board.send_parts(id, &[label, text, b"\n"]) {
+                Sent::Queued => Answer::Sent(id, label.len() + text.len() + 1),
+                Sent::Slow(queued) => Answer::NotReading(id, queued),
+                Sent::Full(queued) => Answer::Full(id, queued),
+                Sent::Finished => Answer::Finished(id),
+                Sent::Gone => Answer::Gone(serial),
+            }),
+            Deed::Aim => tell(Answer::Aimed("")),
             Deed::Finish => {
                 board.finish(id);
-                (None, Answer::Closing(id, "finishes after what is queued"))
+                tell(Answer::Closing(id, "finishes after what is queued"));
             }
             Deed::Reset => {
                 board.hang_up(id, Reason::WeReset);
-                (None, Answer::Closing(id, "is reset"))
+                tell(Answer::Closing(id, "is reset"));
             }
             Deed::Kick => {
-                let sent = if text.is_empty() { Sent::Queued } else { board.send_parts(id, &[text, b"\n"]) };
+                if !text.is_empty() {
+                    match board.send_parts(id, &[text, b"\n"]) {
+                        // It is closed all the same; the reason is what it does not get.
+                        Sent::Full(queued) => tell(Answer::Full(id, queued)),
+                        Sent::Finished => tell(Answer::Finished(id)),
+                        Sent::Queued | Sent::Slow(_) | Sent::Gone => {}
+                    }
+                }
                 board.close(id, Reason::Kicked(String::from_utf8_lossy(text).into_owned()));
-                // It is closed all the same; the reason is what it does not get.
-                let unsent = match sent {
-                    Sent::Full(queued) => Some(Answer::Full(id, queued)),
-                    Sent::Finished => Some(Answer::Finished(id)),
-                    Sent::Queued | Sent::Slow(_) | Sent::Gone => None,
-                };
-                (unsent, Answer::Closing(id, "closes after what is queued"))
+                tell(Answer::Closing(id, "closes after what is queued"));
             }
         }
     }
@@ -197,8 +196,13 @@ impl Errand {
         }
     }
 
-    /// Notes that the next one is through.
-    pub fn is_through(&mut self) {
+    /// Does it to the next one, and counts what there is to answer.
+    pub fn act(&mut self, serial: u64, label: &[u8], board: &mut Board, mut tell: impl FnMut(Answer<'_>)) {
+        let (text, tally) = (&self.line[self.text.clone()], &mut self.tally);
+        self.deed.act(serial, label, text, board, |answer| {
+            count(tally, &answer);
+            tell(answer);
+        });
         if let Stage::Doing { done, .. } = &mut self.stage {
             *done += 1;
         }
@@ -217,22 +221,6 @@ impl Errand {
         match &self.stage {
             Stage::Checking { .. } => None,
             Stage::Doing { whom, done } => Some(whom.serials.len() - done),
-        }
-    }
-
-    /// Counts an answer that is not shown by itself.
-    pub fn count(&mut self, answer: &Answer<'_>) {
-        let tally = &mut self.tally;
-        match answer {
-            Answer::Sent(..) | Answer::Closing(..) | Answer::Aimed(_) => tally.done += 1,
-            Answer::NotReading(..) => {
-                tally.done += 1;
-                tally.slow += 1;
-            }
-            Answer::Full(..) => tally.full += 1,
-            Answer::Finished(_) => tally.finished += 1,
-            Answer::Gone(_) => tally.gone += 1,
-            _ => {}
         }
     }
 
@@ -257,6 +245,20 @@ impl Several {
         }
         named.insert(serial);
         self.serials.push(serial);
+    }
+}
+
+fn count(tally: &mut Tally, answer: &Answer<'_>) {
+    match answer {
+        Answer::Sent(..) | Answer::Closing(..) | Answer::Aimed(_) => tally.done += 1,
+        Answer::NotReading(..) => {
+            tally.done += 1;
+            tally.slow += 1;
+        }
+        Answer::Full(..) => tally.full += 1,
+        Answer::Finished(_) => tally.finished += 1,
+        Answer::Gone(_) => tally.gone += 1,
+        _ => {}
     }
 }
 

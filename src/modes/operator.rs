@@ -326,7 +326,9 @@ impl Operator {
                 return Obeyed::Done;
             }
         }
-        if let Some(errand) = self.errand_for(&command, line, board) {
+        if self.is_about_several(&command)
+            && let Some(errand) = self.errand_for(&command, line, board)
+        {
             return Obeyed::Begins(Box::new(errand));
         }
         turn.charge(&command, board.len());
@@ -346,6 +348,17 @@ impl Operator {
             (To::Last, _) | (To::Current, Aim::Last) => {
                 self.spoke_last.is_some_and(|id| board.is_braked_by(id))
             }
+        }
+    }
+
+    fn is_about_several(&self, command: &Command<'_>) -> bool {
+        match command {
+            Command::Say(To::Current, _) => matches!(self.aim, Aim::Several(_)),
+            Command::Say(to, _) | Command::Aim(to) => matches!(to, To::Several(_)),
+            Command::Eof(to) | Command::Reset(to) | Command::Kick(to, _) => {
+                matches!(to, To::Several(_) | To::All)
+            }
+            Command::Who | Command::Stats | Command::Help(_) | Command::Quit => false,
         }
     }
 
@@ -381,6 +394,7 @@ impl Operator {
                 return Progress::Done;
             }
         }
+        let is_many = errand.whom().is_some_and(|whom| whom.is_many());
         while let Some(serial) = errand.next() {
             if turn.is_used_up(board.limits()) {
                 return Progress::Pauses;
@@ -391,23 +405,16 @@ impl Operator {
             }
             turn.lines += 1;
             turn.bytes += errand.text().len();
-            let (before, answer) = errand.deed.act(serial, self.label(), errand.text(), board);
-            errand.is_through();
-            for answer in before.into_iter().chain([answer]) {
-                self.answer_in(errand, answer);
-            }
+            let shows = !is_many && errand.deed != Deed::Aim;
+            errand.act(serial, self.label(), board, |answer| {
+                // Where they are many, all are answered for in the end.
+                if shows || (!is_many && matches!(answer, Answer::Gone(_))) {
+                    self.answer(answer);
+                }
+            });
         }
         self.conclude(errand, board);
         Progress::Done
-    }
-
-    /// Answers for one of several; where they are many, all are answered for in the end.
-    fn answer_in(&mut self, errand: &mut Errand, answer: Answer<'_>) {
-        errand.count(&answer);
-        let is_many = errand.whom().is_some_and(|whom| whom.is_many());
-        if !is_many && !matches!(answer, Answer::Aimed(_)) {
-            self.answer(answer);
-        }
     }
 
     /// Says what became of an errand as a whole, if that was not said one by one.
@@ -428,7 +435,7 @@ impl Operator {
             Deed::Kick => Many::Closing("close after what is queued"),
         };
         if whom.is_many() {
-            self.answer(Answer::Many(what, errand.sum()));
+            self.answer(Answer::Many(what, &errand.sum()));
         } else if matches!(what, Many::Aimed) {
             let here = whom.serials().iter().filter_map(|serial| board.find(*serial));
             let names: Vec<String> = here.map(|id| id.to_string()).collect();
@@ -516,8 +523,7 @@ impl Operator {
         if !board.has_seen(serial) {
             return self.answer(Answer::NoSuch(serial));
         }
-        let (before, answer) = deed.act(serial, self.label(), text, board);
-        before.into_iter().chain([answer]).for_each(|answer| self.answer(answer));
+        deed.act(serial, self.label(), text, board, |answer| self.answer(answer));
     }
 
     /// Whether the end has begun in that nobody new is taken.
