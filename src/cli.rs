@@ -70,8 +70,8 @@ pub struct ServerArgs {
 #[derive(Debug, Parser)]
 #[command(name = "switchboard-client", version, max_term_width = 100)]
 #[command(
-    after_help = "Each line typed is sent; what arrives is shown. `exit` leaves; the end of the input \
-half-closes,\nand the rest of the replies is still shown."
+    after_help = "Each line typed is sent; what arrives is shown. Typed on a terminal, `exit` leaves. The end of \
+the input half-closes,\nand the rest of the replies is still shown."
 )]
 pub struct ClientArgs {
     /// Where to connect.
@@ -79,8 +79,12 @@ pub struct ClientArgs {
     #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Place::parse)]
     pub address: Place,
 
-    /// Send a line that says `exit` like any other
+    /// In a pipe, too, a line that says `exit` ends the input
     #[arg(long)]
+    pub exit: bool,
+
+    /// Taken for older scripts: in a pipe a line that says `exit` is sent like any other anyway
+    #[arg(long, hide = true)]
     pub no_exit: bool,
 }
 

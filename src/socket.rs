@@ -148,9 +148,15 @@ impl Stream for Socket {
     type Mirror = Mirror;
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(stream) => stream.read(buffer),
-            Socket::Unix(stream) => stream.read(buffer),
+        let count = match self {
+            Socket::Tcp(stream) => stream.read(buffer)?,
+            Socket::Unix(stream) => stream.read(buffer)?,
+        };
+        // A FIN is all that is read where a reset came behind it. With both our FIN and the peer's the connection
+        // would pass for finished, though the reset threw away what had been sent.
+        match count {
+            0 => self.take_error()?.map_or(Ok(0), Err),
+            _ => Ok(count),
         }
     }
 
@@ -169,10 +175,12 @@ impl Stream for Socket {
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        match self {
+        let shut = match self {
             Socket::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Socket::Unix(stream) => stream.shutdown(Shutdown::Write),
-        }
+        };
+        // After a reset it says "not connected"; why that is, only the reset itself tells.
+        shut.or_else(|error| Err(self.take_error()?.unwrap_or(error)))
     }
 
     fn abort(&mut self) -> io::Result<()> {

@@ -5,7 +5,8 @@
 
 mod common;
 
-use std::io::Write;
+use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
 use std::thread;
@@ -31,6 +32,58 @@ fn client_and_far_end() -> (Program, Peer, String) {
     (client, far_end, address)
 }
 
+/// The same with these options.
+fn piped(options: &[&str]) -> (Program, Peer) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let client = Program::client(&[options, &[&address]].concat());
+    let far_end = accept(&listener);
+    (client, far_end)
+}
+
+/// A client on a terminal: what is written to the program's stdin is typed there, and all that it would show, what is
+/// typed included, comes on its stdout; its status is the client's.
+fn on_terminal(address: &str) -> Program {
+    let mut command = Command::new("script");
+    let client = format!("exec {} {address}", env!("CARGO_BIN_EXE_switchboard-client"));
+    command.args(["-q", "-e", "-c", &client, "/dev/null"]);
+    Program::start(command)
+}
+
+/// Waits until the client that runs as this process, or as its child, watches for signals.
+#[track_caller]
+fn wait_until_signals_are_watched(pid: u32) {
+    const SIGINT_BIT: u64 = 1 << 1;
+    let children = format!("/proc/{pid}/task/{pid}/children");
+    let is_watching = |pid: &str| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        status.contains("Name:\tswitchboard-cli") && caught.is_some_and(|mask| mask & SIGINT_BIT != 0)
+    };
+    wait_until("the client to watch for signals", || {
+        let children = fs::read_to_string(&children).unwrap_or_default();
+        children.split_whitespace().chain([pid.to_string().as_str()]).any(is_watching).then_some(())
+    });
+}
+
+/// A listener that answers nobody: its backlog is full. What fills it is kept.
+fn deaf_listener() -> (socket2::Socket, String, Vec<socket2::Socket>) {
+    let tcp = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let listener = tcp();
+    listener.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let fill = || {
+        let socket = tcp();
+        socket.set_nonblocking(true).unwrap();
+        let _ = socket.connect(&address);
+        socket
+    };
+    let waiting = (0..4).map(|_| fill()).collect();
+    (listener, address.as_socket().unwrap().to_string(), waiting)
+}
+
 #[test]
 fn both_sides_may_talk_at_any_time() {
     let (mut client, mut far_end, _) = client_and_far_end();
@@ -50,15 +103,36 @@ fn both_sides_may_talk_at_any_time() {
 }
 
 #[test]
-fn exit_leaves_and_what_was_typed_before_is_sent() {
+fn in_a_pipe_a_line_that_says_exit_is_sent_like_any_other() {
+    for arguments in [&[][..], &["--no-exit"]] {
+        let (mut client, mut far_end) = piped(arguments);
+
+        client.write_stdin(b"hi\nexit\nmore\nexit");
+        client.close_stdin();
+        let got = far_end.read_to_end();
+        drop(far_end);
+
+        assert_eq!(String::from_utf8_lossy(&got), "hi\nexit\nmore\nexit", "{arguments:?}");
+        assert_eq!(client.exit_status().code(), Some(0));
+    }
+}
+
+#[test]
+fn with_exit_a_line_that_says_so_half_closes_and_what_is_outstanding_is_awaited() {
     for exit in ["exit\n", "exit\r\n"] {
-        let (mut client, mut far_end, _) = client_and_far_end();
+        let (mut client, mut far_end) = piped(&["--exit"]);
 
         client.write_stdin(format!("hi\nexit now\n{exit}never sent\n").as_bytes());
         let got = far_end.read_to_end();
+        client.write_stdin(b"nor this\n");
+        far_end.send("an answer, later\n");
+        client.out.line_with("an answer, later");
+        assert!(client.is_running(), "it waits for the server");
+        drop(far_end);
 
         assert_eq!(String::from_utf8_lossy(&got), "hi\nexit now\n");
         assert_eq!(client.exit_status().code(), Some(0));
+        assert_eq!(client.err.to_end(), b"");
     }
 }
 
@@ -81,15 +155,98 @@ fn the_end_of_input_half_closes_and_the_rest_of_the_replies_is_printed() {
 }
 
 #[test]
-fn when_the_server_finishes_the_client_does() {
+fn when_the_server_finishes_first_all_of_the_input_still_arrives() {
+    let bytes = Random::seeded(6).bytes(16 << 20);
+
+    for _ in 0..5 {
+        let (mut client, mut far_end, _) = client_and_far_end();
+        far_end.send("bye\n");
+        far_end.finish();
+        client.out.line_with("bye");
+
+        let mut stdin = client.take_stdin();
+        let got = thread::scope(|scope| {
+            let bytes = &bytes;
+            scope.spawn(move || stdin.write_all(bytes).expect("the client reads"));
+            far_end.read_to_end()
+        });
+
+        assert_eq!(got.len(), bytes.len());
+        assert!(got == bytes, "other bytes arrived");
+        assert_eq!(client.exit_status().code(), Some(0));
+        assert_eq!((client.out.to_end(), client.err.to_end()), (b"bye\n".to_vec(), Vec::new()));
+    }
+}
+
+#[test]
+fn when_the_server_has_finished_what_comes_late_is_sent_and_the_end_of_input_ends_it() {
     let (mut client, mut far_end, _) = client_and_far_end();
 
     far_end.send("bye\n");
     far_end.finish();
+    client.out.line_with("bye");
+    client.type_line("late");
+    assert_eq!(far_end.line(), "late");
+    client.type_line("later");
+    assert_eq!(far_end.line(), "later");
+    client.close_stdin();
 
     assert_eq!(far_end.read_to_end(), b"");
     assert_eq!(client.exit_status().code(), Some(0));
-    assert_eq!(client.out.to_end(), b"bye\n");
+}
+
+/// The one line that a client says whose input did not arrive.
+#[track_caller]
+fn told_of_loss(client: &mut Program, address: &str) -> String {
+    assert_eq!(client.exit_status().code(), Some(1));
+    let err = String::from_utf8(client.err.to_end()).unwrap();
+    assert!(
+        err.starts_with(&format!("switchboard-client: connection to {address} lost: reset by the peer; "))
+    );
+    assert_eq!(err.lines().count(), 1, "{err:?}");
+    err
+}
+
+#[test]
+fn when_the_server_leaves_amid_the_input_what_could_not_be_sent_is_said_with_status_1() {
+    let bytes = Random::seeded(7).bytes(16 << 20);
+
+    for _ in 0..5 {
+        let (mut client, mut far_end, address) = client_and_far_end();
+        far_end.send("bye\n");
+        drop(far_end);
+
+        let mut stdin = client.take_stdin();
+        thread::scope(|scope| {
+            // It ends before it has read all.
+            scope.spawn(|| stdin.write_all(&bytes).expect_err("the client ends"));
+            let err = told_of_loss(&mut client, &address);
+            assert!(err.contains("could not be sent"), "{err:?}");
+        });
+    }
+}
+
+#[test]
+fn when_the_server_has_left_even_a_few_bytes_that_did_not_arrive_are_said_with_status_1() {
+    for is_gone_before in [true, false] {
+        for _ in 0..5 {
+            let (mut client, mut far_end, address) = client_and_far_end();
+            far_end.send("bye\n");
+            if is_gone_before {
+                drop(far_end);
+                client.out.line_with("bye");
+                client.write_stdin(b"a few bytes");
+                client.close_stdin();
+            } else {
+                client.write_stdin(b"a few bytes");
+                client.close_stdin();
+                far_end.stream.read_exact(&mut [0]).expect("some of it arrives");
+                drop(far_end);
+            }
+
+            told_of_loss(&mut client, &address);
+        }
+    }
 }
 
 #[test]
@@ -161,11 +318,7 @@ fn a_terminal_gets_no_control_sequence_from_the_far_end() {
         return;
     }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut command = Command::new("script");
-    let client = format!("{} {}", env!("CARGO_BIN_EXE_switchboard-client"), listener.local_addr().unwrap());
-    // `script` gives the client a terminal and writes what that would show to its own stdout.
-    command.args(["-q", "-c", &client, "/dev/null"]);
-    let program = Program::start(command);
+    let program = on_terminal(&listener.local_addr().unwrap().to_string());
     let mut far_end = accept(&listener);
 
     far_end.send(b"\x1b]0;evil\x07\x1b[2J\x9b31m\xc2\x9b31m\x08\x7f\xe2\x80\xae over\n");
@@ -176,4 +329,91 @@ fn a_terminal_gets_no_control_sequence_from_the_far_end() {
         shown.chars().filter(|char| char.is_control() || "\u{202e}\u{fffd}".contains(*char)).collect();
     assert!(odd.is_empty(), "{odd:?} in {shown:?}");
     assert!(shown.contains("evil"), "{shown:?}");
+}
+
+#[test]
+fn on_a_terminal_exit_leaves_and_what_was_typed_before_is_sent() {
+    if !has_tool("script") {
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = on_terminal(&listener.local_addr().unwrap().to_string());
+    let mut far_end = accept(&listener);
+
+    client.write_stdin(b"hi\nexit now\nexit\nnever sent\n");
+
+    assert_eq!(String::from_utf8_lossy(&far_end.read_to_end()), "hi\nexit now\n");
+    drop(far_end);
+    assert_eq!(client.exit_status().code(), Some(0));
+}
+
+#[test]
+fn on_a_terminal_it_says_when_the_server_has_finished_and_goes_on() {
+    if !has_tool("script") {
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = on_terminal(&listener.local_addr().unwrap().to_string());
+    let mut far_end = accept(&listener);
+
+    far_end.send("bye\n");
+    far_end.finish();
+    client.out.line_with("switchboard-client: the server has finished sending; what you type is still sent");
+    client.type_line("late");
+    assert_eq!(far_end.line(), "late");
+    client.write_stdin(b"\x04");
+
+    assert_eq!(far_end.read_to_end(), b"");
+    assert_eq!(client.exit_status().code(), Some(0));
+}
+
+#[test]
+fn on_a_terminal_it_says_when_the_server_has_left() {
+    if !has_tool("script") {
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = on_terminal(&listener.local_addr().unwrap().to_string());
+    let far_end = accept(&listener);
+
+    client.out.line_with("connected to");
+    far_end.reset();
+
+    client.out.line_with("lost: reset by the peer");
+    assert_eq!(client.exit_status().code(), Some(1));
+}
+
+#[test]
+fn while_it_dials_exit_and_ctrl_d_and_ctrl_c_leave_with_status_1() {
+    if !has_tool("script") {
+        return;
+    }
+    let (_listener, address, _waiting) = deaf_listener();
+
+    for (typed, lost) in [
+        ("exit\n", ""),
+        ("\x04", ""),
+        ("\x03", ""),
+        ("one\ntwo\nthree\nexit\n", "; 14 bytes could not be sent"),
+        ("one\n\x04", "; 4 bytes could not be sent"),
+    ] {
+        let mut client = on_terminal(&address);
+        wait_until_signals_are_watched(client.pid());
+        client.write_stdin(typed.as_bytes());
+        assert_eq!(client.exit_status().code(), Some(1), "typed: {typed:?}");
+        client.out.line_with(&format!("switchboard-client: gave up connecting to {address}{lost}"));
+    }
+}
+
+#[test]
+fn a_signal_while_it_dials_ends_a_client_in_a_pipe_with_status_1() {
+    let (_listener, address, _waiting) = deaf_listener();
+    let mut client = Program::client(&[&address]);
+    wait_until_signals_are_watched(client.pid());
+
+    client.signal("INT");
+
+    assert_eq!(client.exit_status().code(), Some(1));
+    let expected = format!("switchboard-client: gave up connecting to {address}\n");
+    assert_eq!(String::from_utf8(client.err.to_end()).unwrap(), expected);
 }
