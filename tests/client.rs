@@ -417,3 +417,16 @@ fn a_signal_while_it_dials_ends_a_client_in_a_pipe_with_status_1() {
     let expected = format!("switchboard-client: gave up connecting to {address}\n");
     assert_eq!(String::from_utf8(client.err.to_end()).unwrap(), expected);
 }
+
+#[test]
+fn a_unix_socket_that_is_not_there_is_named_with_its_path() {
+    let path = std::env::temp_dir().join(format!("switchboard-client-none-{}", std::process::id()));
+    let mut client = Program::client(&[&format!("unix:{}", path.display())]);
+
+    let status = client.exit_status();
+    let err = String::from_utf8_lossy(&client.err.to_end()).into_owned();
+
+    let told =
+        format!("switchboard-client: cannot connect to unix:{}: No such file or directory\n", path.display());
+    assert_eq!((status.code(), err), (Some(1), told));
+}

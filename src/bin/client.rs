@@ -53,6 +53,7 @@ fn run(args: &ClientArgs) -> Result<(), String> {
         typed_by_person,
         exit_watch: (typed_by_person || args.exit).then(ExitWatch::default),
         to_try: found.into(),
+        tried: String::new(),
         server: Server::Dialing,
         input: Input::Coming,
         waiting: Waiting { pieces: VecDeque::new(), bytes: 0, source },
@@ -82,6 +83,8 @@ struct Client {
     exit_watch: Option<ExitWatch>,
     /// The server's addresses that were not tried yet.
     to_try: VecDeque<Address>,
+    /// The one that was tried last, in words.
+    tried: String,
     server: Server,
     input: Input,
     waiting: Waiting,
@@ -174,13 +177,12 @@ impl App for Client {
 
     fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
         let view = board.view(id);
-        let peer = view.as_ref().map(|view| view.peer.to_string()).unwrap_or_default();
         let (queued, sent) = view.map_or((0, 0), |view| (view.queued_bytes, view.tx_bytes));
         let unsent = self.unsent_bytes() + queued;
         match why {
             Reason::CannotConnect(_) if !self.to_try.is_empty() => return,
             Reason::CannotConnect(error) => {
-                self.fail(format!("cannot connect to {peer}: {}", in_words(error)));
+                self.fail(format!("cannot connect to {}: {}", self.tried, in_words(error)));
             }
             Reason::Lost(_) => {
                 // What a person types next is not owed to anybody.
@@ -193,10 +195,10 @@ impl App for Client {
                     (0, false) => format!("; {sent} bytes were sent and may not have arrived"),
                     (_, false) => format!("; {unsent} bytes could not be sent"),
                 };
-                self.fail(format!("connection to {peer} lost: {why}{rest}"));
+                self.fail(format!("connection to {} lost: {why}{rest}", self.tried));
             }
             _ if unsent > 0 && matches!(self.server, Server::Connected(_)) => {
-                self.fail(format!("{unsent} bytes could not be sent to {peer}"));
+                self.fail(format!("{unsent} bytes could not be sent to {}", self.tried));
             }
             _ => {}
         }
@@ -323,6 +325,7 @@ impl Client {
         if board.is_empty()
             && let Some(address) = self.to_try.pop_front()
         {
+            self.tried = address.to_string();
             board.dial(address);
         }
     }
