@@ -243,7 +243,8 @@ fn a_client_that_is_told_twice_to_end_still_sends_what_was_typed() {
     drop(server);
 
     assert!(text.starts_with(&got), "{} bytes that nobody typed", got.len());
-    assert_eq!(client.exit_status().code(), Some(0));
+    let status = client.exit_status();
+    assert_eq!(status.code(), Some(0), "{}", String::from_utf8_lossy(&client.err.to_end()));
     drop(writer.join());
 }
 

@@ -228,6 +228,8 @@ impl App for Client {
             }
             Mail::Terminate => {
                 self.is_leaving = true;
+                // What was read by now is still sent; what comes next is nobody's loss.
+                self.input = Input::Ended;
                 self.dial_no_longer_than(board.now());
             }
         }
