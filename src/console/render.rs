@@ -248,16 +248,7 @@ fn push_answer(out: &mut Vec<u8>, answer: &Answer<'_>, repertoire: Repertoire) -
         Answer::Aimed(target) => writeln!(out, "* the current target is {target}"),
         Answer::Closing(id, how) => writeln!(out, "-> {id} {how}"),
         Answer::Many(what, tally) => push_many(out, *what, tally),
-        Answer::CutShort(None) => {
-            writeln!(out, "* the end came first: nothing was done to those of the list")
-        }
-        Answer::CutShort(Some(left)) => {
-            writeln!(
-                out,
-                "* the end came first: {} of the list not reached",
-                plural(*left as u64, "connection")
-            )
-        }
+        Answer::CutShort(left) => push_cut_short(out, *left),
         Answer::Row(view) => push_row(out, view),
         Answer::Stats { stats, conns, uptime } => {
             let turns = plural(stats.turns, "turn");
@@ -322,7 +313,23 @@ fn push_sent_bytes(out: &mut Vec<u8>, bytes: usize) {
     out.extend_from_slice(if bytes == 1 { b" byte\n" } else { b" bytes\n" });
 }
 
+/// What is seldom said is kept out of the way of what is said for each text.
+#[inline(never)]
+fn push_cut_short(out: &mut Vec<u8>, left: Option<usize>) -> std::io::Result<()> {
+    match left {
+        None => writeln!(out, "* the end came first: nothing was done to those of the list"),
+        Some(left) => {
+            writeln!(
+                out,
+                "* the end came first: {} of the list not reached",
+                plural(left as u64, "connection")
+            )
+        }
+    }
+}
+
 /// One line, however many they are.
+#[inline(never)]
 fn push_many(out: &mut Vec<u8>, what: Many, tally: &Tally) -> std::io::Result<()> {
     let Tally { done, slow, full, finished, gone, more_gone } = *tally;
     let conns = plural(done as u64, "connection");

@@ -285,10 +285,8 @@ impl Operator {
                 board.call_again();
                 break;
             }
-            if let Some(mut errand) = self.errand.take() {
-                let progress = self.go_on(&mut errand, &mut turn, board);
-                self.errand = (progress != Progress::Done).then_some(errand);
-                if progress == Progress::Waits {
+            if self.errand.is_some() {
+                if self.go_on(&mut turn, board) == Progress::Waits {
                     break;
                 }
                 continue;
@@ -309,30 +307,20 @@ impl Operator {
 
     fn obey_line(&mut self, line: &[u8], turn: &mut Turn, board: &mut Board) -> Obeyed {
         turn.lines += 1;
-        let command = match parse(line) {
-            Ok(command) => command,
-            Err(mistake) => {
-                self.answer(Answer::Mistake(&mistake));
-                return Obeyed::Done;
-            }
-        };
-        if let Command::Say(to, text) = &command {
+        match parse(line) {
             // It is tried again when the brake is off.
-            if self.manners.waits_for_slow && self.is_braked(to, board) {
+            Ok(Command::Say(to, _)) if self.manners.waits_for_slow && self.is_braked(&to, board) => {
                 return Obeyed::Waits;
             }
-            if let Err(refused) = self.bytes_of(text, board) {
-                self.answer(refused);
-                return Obeyed::Done;
+            Ok(command) if self.is_about_several(&command) => {
+                return self.errand_for(&command, line, board);
             }
+            Ok(command) => {
+                turn.charge(&command, board.len());
+                self.obey(command, board);
+            }
+            Err(mistake) => self.answer(Answer::Mistake(&mistake)),
         }
-        if self.is_about_several(&command)
-            && let Some(errand) = self.errand_for(&command, line, board)
-        {
-            return Obeyed::Begins(Box::new(errand));
-        }
-        turn.charge(&command, board.len());
-        self.obey(command, board);
         Obeyed::Done
     }
 
@@ -362,9 +350,16 @@ impl Operator {
         }
     }
 
-    /// What a command is that is about several.
-    fn errand_for(&self, command: &Command<'_>, line: &[u8], board: &Board) -> Option<Errand> {
-        match (command, &self.aim) {
+    /// What there is to do for a command about several.
+    #[inline(never)]
+    fn errand_for(&mut self, command: &Command<'_>, line: &[u8], board: &Board) -> Obeyed {
+        if let Command::Say(_, text) = command
+            && let Some(refused) = self.refusal(text, board)
+        {
+            self.answer(refused);
+            return Obeyed::Done;
+        }
+        let errand = match (command, &self.aim) {
             (Command::Say(To::Current, _), Aim::Several(whom)) => {
                 Errand::of_known(command, line, whom.clone())
             }
@@ -372,7 +367,8 @@ impl Operator {
                 Errand::of_known(command, line, Rc::new(Several::all(board)))
             }
             _ => Errand::of_list(command, line),
-        }
+        };
+        errand.map_or(Obeyed::Done, |errand| Obeyed::Begins(Box::new(errand)))
     }
 
     fn begin(&mut self, mut errand: Box<Errand>, line: Vec<u8>) {
@@ -380,8 +376,17 @@ impl Operator {
         self.errand = Some(errand);
     }
 
+    /// Goes on with the errand that was begun.
+    #[inline(never)]
+    fn go_on(&mut self, turn: &mut Turn, board: &mut Board) -> Progress {
+        let Some(mut errand) = self.errand.take() else { return Progress::Done };
+        let progress = self.carry_out(&mut errand, turn, board);
+        self.errand = (progress != Progress::Done).then_some(errand);
+        progress
+    }
+
     /// Carries out what the turn allows of an errand.
-    fn go_on(&mut self, errand: &mut Errand, turn: &mut Turn, board: &mut Board) -> Progress {
+    fn carry_out(&mut self, errand: &mut Errand, turn: &mut Turn, board: &mut Board) -> Progress {
         match errand.check(&mut turn.numbers, NUMBERS_MAX, board) {
             Ok(Checked::All) => {}
             Ok(Checked::Some) => return Progress::Pauses,
@@ -465,16 +470,20 @@ impl Operator {
         if self.manners.voice == Voice::Participant { b"<operator> " } else { b"" }
     }
 
-    /// How many bytes a text is as it is sent.
-    fn bytes_of(&self, text: &[u8], board: &Board) -> Result<usize, Answer<'static>> {
-        if self.manners.voice == Voice::Mute {
-            return Err(Answer::Mute);
+    /// Why a text cannot be sent to anybody.
+    fn refusal(&self, text: &[u8], board: &Board) -> Option<Answer<'static>> {
+        let bytes_max = board.limits().outbox_bytes_max;
+        match self.manners.voice {
+            Voice::Mute => Some(Answer::Mute),
+            _ if self.label().len() + text.len() + 1 > bytes_max => Some(Answer::TextTooLong(bytes_max)),
+            _ => None,
         }
-        let (bytes, bytes_max) = (self.label().len() + text.len() + 1, board.limits().outbox_bytes_max);
-        if bytes > bytes_max { Err(Answer::TextTooLong(bytes_max)) } else { Ok(bytes) }
     }
 
     fn say(&mut self, to: To<'_>, text: &[u8], board: &mut Board) {
+        if let Some(refused) = self.refusal(text, board) {
+            return self.answer(refused);
+        }
         if to == To::All || (to == To::Current && matches!(self.aim, Aim::All)) {
             if board.audience() == 0 {
                 return self.answer(Answer::Nobody);
