@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// So much spare room is left to a queue that gets shorter; beyond it the memory is given back.
+/// So much spare room a queue may have, however little is in it.
 const SPARE_BYTES: usize = 4 << 10;
 
 /// A connection's own queue. It owns no memory while it is empty, and is a pointer then: most of a
@@ -32,9 +32,16 @@ impl Outbox {
 
     /// Appends bytes at the end.
     pub fn push(&mut self, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.bytes.get_or_insert_default().extend(bytes);
+        if bytes.is_empty() {
+            return;
         }
+        let queue = self.bytes.get_or_insert_default();
+        if queue.len() > SPARE_BYTES && bytes.len() > queue.capacity() - queue.len() {
+            // A long queue grows by an eighth, since spare room counts like what is queued. That is moved by the
+            // system as whole pages.
+            queue.reserve_exact(bytes.len().max(queue.len() / 8));
+        }
+        queue.extend(bytes);
     }
 
     /// Puts bytes in front of all that is queued.

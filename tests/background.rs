@@ -100,6 +100,9 @@ fn back_in_the_foreground_it_takes_what_is_typed_however_often_it_goes() {
     }
 
     to_foreground(&mut shell);
+    // The shell says so before it does it; once this has arrived, Ctrl-C is for the job.
+    shell.type_line("@1 goodbye");
+    assert_eq!(peer.line(), "goodbye");
     shell.write_stdin(CTRL_C);
     assert_eq!(peer.read_to_end(), b"");
 }

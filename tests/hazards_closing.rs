@@ -14,7 +14,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, Peer, Program, Server, connect_narrow, wait_until};
+use common::{DEADLINE, Peer, Program, Server, connect_narrow, let_pass, wait_until};
 
 /// A text of so many bytes, its line ending included, in which no two places look the same.
 fn text(bytes: usize) -> String {
@@ -205,6 +205,7 @@ fn h27_a_second_signal_ends_at_once_with_status_1() {
 
         server.signal("TERM");
         server.wait_for_status("* stopping");
+        let_pass(Duration::from_millis(600));
         assert!(server.is_running(), "an hour has not passed");
         server.signal(second);
 
@@ -229,7 +230,11 @@ fn removes_its_file(drain: &str, signals: i32) -> bool {
     server.err.line_with("* stopping");
     // Nobody new is taken any more; from here on the file is of no use.
     wait_until("newcomers to be refused", || UnixStream::connect(&path).err());
-    (1..signals).for_each(|_| server.signal("TERM"));
+    (1..signals).for_each(|_| {
+        // What comes sooner counts as the first.
+        let_pass(Duration::from_millis(600));
+        server.signal("TERM");
+    });
 
     // Either way it did not get all.
     assert_eq!(server.exit_status().code(), Some(1), "after {signals} signals");

@@ -135,29 +135,29 @@ fn h17_who_takes_a_little_now_and_then_is_not_waited_for_for_ever() {
 
 #[test]
 fn h20_when_all_buffers_together_are_full_the_largest_goes_first_and_small_ones_are_served() {
-    let mut server = Server::start(&["--buffers-max", "4M", "--queue-max", "64M", "--queue-soft-for", "1h"]);
+    let mut server = Server::start(&["--buffers-max", "6M", "--queue-max", "64M", "--queue-soft-for", "1h"]);
     let _stuck = stuck(&server, 1, 6);
     let (mut reads, _) = server.connect_numbered();
 
     // After a second of not reading nobody is waited for any more, so what follows comes at once.
     send(&mut server, "1,2,3,4,5,6", 300 * KIB);
-    for (number, kib) in [(4, 400), (2, 1400), (5, 300), (1, 700)] {
+    for (number, kib) in [(4, 400), (2, 2400), (5, 300), (1, 700)] {
         send(&mut server, &number.to_string(), kib * KIB);
     }
     let queued = who(&mut server);
     let sum: usize = queued.iter().map(|(_, bytes)| bytes).sum();
     let largest = |queued: &[(usize, usize)]| queued.iter().max_by_key(|(_, bytes)| *bytes).unwrap().0;
     assert_eq!((queued.len(), largest(&queued)), (7, 2), "what is queued: {queued:?}");
-    assert!((3300 * KIB..4096 * KIB).contains(&sum), "nobody was dropped yet, at {sum} bytes in all");
+    assert!((4300 * KIB..6144 * KIB).contains(&sum), "nobody was dropped yet, at {sum} bytes in all");
 
     // Now it is too much, by what somebody else is sent.
-    send(&mut server, "3", 4096 * KIB - sum + 100 * KIB);
+    send(&mut server, "3", 6144 * KIB - sum + 100 * KIB);
     let line = server.err.line_with(" closed: ");
     assert!(line.contains("all buffers"), "the operator is told why: {line:?}");
     let rest = who(&mut server);
     let first = dropped(&server)[0].0;
     assert_eq!(first, 2, "the largest goes first: {queued:?}, {:?}", dropped(&server));
-    assert!(rest.iter().map(|(_, bytes)| bytes).sum::<usize>() <= 4096 * KIB, "{rest:?}");
+    assert!(rest.iter().map(|(_, bytes)| bytes).sum::<usize>() <= 6144 * KIB, "{rest:?}");
     assert_eq!(rest.len(), 6, "no more than necessary: {rest:?}");
     is_served(&mut server, &mut reads, 7, "hello");
 }

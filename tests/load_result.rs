@@ -120,8 +120,8 @@ fn a_report_a_plot_or_a_histogram_that_outgrows_its_limit_fails_the_run_in_one_l
 
     for (arguments, onto_file, told) in [
         (&[][..], true, "write to stdout: File too large".to_owned()),
-        (&["--hgrm", hgrm], false, format!("write the histogram {hgrm}: File too large")),
-        (&["--plot", plot], false, format!("write the plot {plot}: File too large")),
+        (&["--hgrm", hgrm], false, format!("write {hgrm}: File too large")),
+        (&["--plot", plot], false, format!("write {plot}: File too large")),
     ] {
         let mut command = Command::new("bash");
         let redirection = if onto_file { format!("> {}", out.display()) } else { String::new() };
