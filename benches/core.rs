@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use switchboard::console::{push_human, push_tsv};
+use switchboard::desk::text::{push_human, push_tsv};
 use switchboard::{Outbox, cut_lines};
 
 const LINES: usize = 1000;

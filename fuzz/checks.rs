@@ -6,10 +6,9 @@
 
 use std::cell::RefCell;
 
-use switchboard::console::{
-    Command, Event, Format, HELP, Input, Mistake, Renderer, Stamp, To, Typed, first_number, parse,
-    push_human, push_tsv,
-};
+use switchboard::desk::text::{Renderer, Stamp, push_human, push_tsv};
+use switchboard::desk::{Command, Event, Format, HELP, Mistake, To, first_number, parse};
+use switchboard::terminal::{Input, Typed};
 use switchboard::{Address, Board, ConnId, End, Frame, Limits, cut_lines, whole_chars};
 
 /// Checks one input.

@@ -1,9 +1,9 @@
 //! What a program on this engine has to be.
 
 use crate::board::Board;
+use crate::buffer::framing::{Frame, Framing};
 use crate::conn::ConnId;
-use crate::framing::{Frame, Framing};
-use crate::reason::Reason;
+use crate::conn::reason::Reason;
 
 /// A policy: what to do with what peers say. It is called by the engine, one call at a time, and acts by
 /// leaving its wishes on the `Board`; nothing it does there calls it back. The smallest useful one is

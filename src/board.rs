@@ -4,9 +4,13 @@
 //! What stands here is for Apps; what the engine needs of it stands in `engine`.
 
 #[cfg(any(test, feature = "simulator"))]
-mod books;
+mod audit;
 mod budget;
-mod engine;
+mod deadlines;
+mod in_place;
+mod lifecycle;
+mod roster;
+pub(crate) mod stats;
 mod time;
 
 use std::net::IpAddr;
@@ -14,17 +18,17 @@ use std::net::IpAddr;
 use slab::Slab;
 
 use crate::address::Address;
+use crate::board::deadlines::Deadlines;
+use crate::board::in_place::Lending;
+use crate::board::roster::Roster;
+use crate::board::stats::Stats;
+use crate::buffer::broadcast::Said;
+use crate::buffer::framing::Framing;
+use crate::buffer::outbox::Outbox;
 use crate::clock::Moment;
+use crate::conn::reason::Reason;
 use crate::conn::{Conn, ConnId, Ending, Inbound, Outbound, Parting, Peer, Stage};
-use crate::deadlines::Deadlines;
-use crate::framing::Framing;
-use crate::lending::Lending;
 use crate::limits::Limits;
-use crate::outbox::Outbox;
-use crate::reason::Reason;
-use crate::roster::Roster;
-use crate::said::Said;
-use crate::stats::Stats;
 
 #[cfg(any(test, feature = "simulator"))]
 pub(crate) use time::LAPSE_MAX;

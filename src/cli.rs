@@ -11,7 +11,7 @@ use clap::{Parser, ValueEnum};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::address::{Place, joined};
-use crate::console::block_stopping_signals;
+use crate::terminal::block_stopping_signals;
 
 pub use limits::LimitArgs;
 

@@ -1,21 +1,26 @@
 //! One connection: its read buffer (the unfinished tail), its write buffer (the outbox), what is known
 //! of its readiness, and how far each direction has come. It holds no socket and knows none.
 
+pub(crate) mod reason;
+pub(crate) mod slow_reader;
+pub(crate) mod stream;
+pub(crate) mod tail;
+
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use crate::address::Address;
+use crate::buffer::broadcast::{Hearing, Said};
+use crate::buffer::framing::{self, Framing};
+use crate::buffer::gather::Gather;
+use crate::buffer::outbox::Outbox;
 use crate::clock::Moment;
-use crate::framing::{self, Framing};
-use crate::gather::Gather;
+use crate::conn::reason::Reason;
+use crate::conn::slow_reader::Slow;
+use crate::conn::stream::Stream;
+use crate::conn::tail::Tail;
 use crate::limits::Limits;
-use crate::outbox::Outbox;
-use crate::reason::Reason;
-use crate::said::{Hearing, Said};
-use crate::slow::Slow;
-use crate::stream::Stream;
-use crate::tail::Tail;
 
 /// Names a connection. Shown as `#serial`; serials count up from 1 and are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

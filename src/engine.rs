@@ -1,16 +1,22 @@
 //! The turn, all of it but the poller: steps 2 to 9 of `reactor.rs`. Generic over sockets and over what lies
 //! outside, so that the simulator drives the same code as the reactor, in the same order.
 
+pub(crate) mod accept;
+pub(crate) mod pump;
+mod read;
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 use crate::app::App;
 use crate::board::{Board, Dial, Polled, Running};
 use crate::clock::Moment;
-use crate::door::{Door, Listen};
+use crate::conn::reason::Reason;
+use crate::conn::stream::Stream;
+use crate::engine::accept::{Door, Listen};
+use crate::engine::pump::{Pump, Readiness};
 use crate::limits::Limits;
-use crate::pump::{Pump, Readiness};
-use crate::reason::Reason;
-use crate::stream::Stream;
 
 /// What the engine needs of the world beside sockets: a poller's watch over them, and mail.
 pub(crate) trait Outside {

@@ -12,54 +12,38 @@
 //! ARCHITECTURE.md has the map, the turn and the invariants.
 
 mod address;
-mod alarm;
 mod app;
 mod board;
+mod buffer;
 pub mod cli;
 mod clock;
 mod conn;
-pub mod console;
-mod deadlines;
-pub mod descriptors;
-mod door;
+pub mod desk;
 mod engine;
-mod framing;
-mod gather;
-mod lending;
+pub mod hub;
 mod limits;
 #[cfg(feature = "load")]
 pub mod load;
-mod mailbox;
-pub mod memory;
-mod mirror;
 pub mod modes;
-mod outbox;
-mod pump;
+pub mod process;
 mod reactor;
-mod reason;
-mod roster;
-mod said;
 #[cfg(any(test, feature = "simulator"))]
 pub mod simulator;
-mod slow;
-mod socket;
-mod stats;
-mod stream;
-mod tail;
+pub mod terminal;
 
 pub use address::{Address, Place};
 pub use app::{App, Brakes};
+pub use board::stats::Stats;
 pub use board::{Board, Sent, View};
+pub use buffer::broadcast::{Hearing, Said};
+pub use buffer::framing::{End, Frame, Framing, cut_lines, whole_chars};
+pub use buffer::gather::Gather;
+pub use buffer::outbox::Outbox;
 pub use clock::{Clock, Moment};
+pub use conn::reason::{Reason, cannot, in_words};
+pub use conn::stream::{Reflected, Stream, Then};
 pub use conn::{ConnId, Inbound, Outbound, Peer};
-pub use framing::{End, Frame, Framing, cut_lines, whole_chars};
-pub use gather::Gather;
+pub use engine::pump::{Pump, Readiness};
 pub use limits::Limits;
-pub use mailbox::{Closed, Mailbox};
-pub use outbox::Outbox;
-pub use pump::{Pump, Readiness};
 pub use reactor::Reactor;
-pub use reason::{Reason, cannot, in_words};
-pub use said::{Hearing, Said};
-pub use stats::Stats;
-pub use stream::{Reflected, Stream, Then};
+pub use reactor::mailbox::{Closed, Mailbox};

@@ -4,10 +4,15 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use switchboard::cli::{self, FormatArg, ServerArgs, StdinEofArg};
-use switchboard::console::{Desk, Format, Mail, Stamp, on_signal, plural, read_in_background};
-use switchboard::descriptors::{self, RESERVED};
-use switchboard::modes::{Attended, Chat, Console, Echo, Farewell, Manners, OnStdinEof, Operator, Voice};
-use switchboard::{App, Place, Reactor, cannot, memory};
+use switchboard::desk::text::Stamp;
+use switchboard::desk::text::plural;
+use switchboard::desk::{Desk, Format};
+use switchboard::hub::{Attended, Farewell, Manners, OnStdinEof, Operator, Voice};
+use switchboard::modes::{Chat, Console, Echo};
+use switchboard::process::descriptors::{self, RESERVED};
+use switchboard::process::memory;
+use switchboard::terminal::{Mail, on_signal, read_in_background};
+use switchboard::{App, Place, Reactor, cannot};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";

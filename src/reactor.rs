@@ -13,6 +13,11 @@
 //!
 //! Steps 2 to 9 are the engine's (and 6 to 9 the pump's), so that the simulator drives them too.
 
+pub(crate) mod mailbox;
+mod socket;
+mod splice;
+mod timer;
+
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,17 +28,17 @@ use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use signal_hook::consts::SIGCONT;
 
 use crate::address::Address;
-use crate::alarm::Alarm;
 use crate::app::App;
 use crate::board::{Board, Dial, Polled, Told};
 use crate::clock::{Clock, Moment};
-use crate::door::Door;
+use crate::engine::accept::Door;
+use crate::engine::pump::Readiness;
 use crate::engine::{Engine, Outside, Rest};
 use crate::limits::Limits;
-use crate::mailbox::{Letters, Mailbox, mailbox};
-use crate::mirror::Mirror;
-use crate::pump::Readiness;
-use crate::socket::{Listener, Socket};
+use crate::reactor::mailbox::{Letters, Mailbox, mailbox};
+use crate::reactor::socket::{Listener, Socket};
+use crate::reactor::splice::Mirror;
+use crate::reactor::timer::Alarm;
 
 /// Events taken from the poller in one turn; more wait for the next.
 const EVENTS_MAX: usize = 1024;

@@ -16,7 +16,7 @@
 //! fails is printed: `SWITCHBOARD_SIM_SEED=7 cargo test --lib simulator` runs it again.
 //! `SWITCHBOARD_SIM_SECONDS=600` goes on for longer than the ten seconds of `cargo test`, with other seeds.
 
-mod books;
+mod audit;
 mod chaos;
 #[cfg(test)]
 mod crowd;

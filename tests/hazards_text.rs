@@ -11,7 +11,7 @@ use std::thread;
 
 use common::{Peer, Random, Server, parse_tsv, wait_until};
 use proptest::prelude::*;
-use switchboard::console::{push_human, push_tsv};
+use switchboard::desk::text::{push_human, push_tsv};
 use switchboard::{cut_lines, whole_chars};
 
 /// Whether a terminal could do anything with it but show it.

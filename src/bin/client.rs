@@ -7,9 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use switchboard::cli::{self, ClientArgs};
-use switchboard::console::{
-    Chunk, Mail, Screen, Source, WhenFull, on_signal, push_human, read_in_background, without_cr,
-};
+use switchboard::desk::text::{push_human, without_cr};
+use switchboard::terminal::{Chunk, Mail, Screen, Source, WhenFull, on_signal, read_in_background};
 use switchboard::{
     Address, App, Board, Brakes, ConnId, End, Frame, Framing, Limits, Moment, Outbound, Place, Reactor,
     Reason, Sent, View, cannot, in_words,

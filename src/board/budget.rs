@@ -6,7 +6,7 @@
 
 use super::Board;
 use crate::conn::ConnId;
-use crate::reason::Reason;
+use crate::conn::reason::Reason;
 
 /// A connection that may have to go.
 struct Holder {

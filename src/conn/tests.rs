@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::stream::script::{Get, Put, Wire, bytes, script};
+use crate::conn::stream::script::{Get, Put, Wire, bytes, script};
 
 const BUDGET_BYTES: usize = 16;
 

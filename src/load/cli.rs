@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::address::Place;
 use crate::cli::{DEFAULT_ADDRESS, duration, sizes, some_duration};
-use crate::console::plural;
+use crate::desk::text::plural;
 
 use super::echo::Expect;
 use super::message::{NUMBERED_BYTES, Template};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::console::plural;
+use crate::desk::text::plural;
 
 use super::cli::LoadArgs;
 use super::tally::Slice;

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use crate::cannot;
+use crate::conn::reason::cannot;
 
 /// A file that will be written. What was in it before stays there until then.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::Address;
+use crate::address::Address;
 
 use super::echo::Expect;
 use super::message::Template;

@@ -145,7 +145,7 @@ fn ms(value: f64) -> String {
 /// What somebody said, made safe for a terminal, and no more of it than says what it is.
 pub fn short(words: &[u8]) -> String {
     let mut shown = Vec::new();
-    crate::console::push_human(&mut shown, words.trim_ascii_end());
+    crate::desk::text::push_human(&mut shown, words.trim_ascii_end());
     let shown = String::from_utf8_lossy(&shown);
     match shown.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((end, _)) => format!("{}...", &shown[..end]),

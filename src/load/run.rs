@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use crate::console::on_signal;
-use crate::descriptors::{self, RESERVED};
-use crate::{Address, Reactor, cannot};
+use crate::address::Address;
+use crate::conn::reason::cannot;
+use crate::process::descriptors::{self, RESERVED};
+use crate::reactor::Reactor;
+use crate::terminal::on_signal;
 
 use super::cli::{LoadArgs, Pattern, ReportFormat};
 use super::live::Live;

@@ -9,9 +9,14 @@ use std::collections::VecDeque;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use crate::app::{App, Brakes};
+use crate::board::Board;
+use crate::buffer::framing::{Frame, Framing};
 use crate::clock::{Clock, Moment};
-use crate::console::Mail;
-use crate::{App, Board, Brakes, ConnId, Frame, Framing, Limits, Reason, in_words};
+use crate::conn::ConnId;
+use crate::conn::reason::{Reason, in_words};
+use crate::limits::Limits;
+use crate::terminal::Mail;
 
 use self::connecting::{connect_failure, lost_failure};
 

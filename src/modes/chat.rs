@@ -2,9 +2,14 @@
 
 use std::collections::HashSet;
 
-use crate::console::{Mail, push_human, push_id, without_cr};
-use crate::modes::Operator;
-use crate::{App, Board, Brakes, ConnId, Frame, Reason};
+use crate::app::{App, Brakes};
+use crate::board::Board;
+use crate::buffer::framing::Frame;
+use crate::conn::ConnId;
+use crate::conn::reason::Reason;
+use crate::desk::text::{push_human, push_id, without_cr};
+use crate::hub::Operator;
+use crate::terminal::Mail;
 
 /// The chat.
 #[derive(Debug)]

@@ -1,8 +1,13 @@
 //! The console: the operator sees what each peer says and answers by hand.
 
-use crate::console::{Format, Mail};
-use crate::modes::Operator;
-use crate::{App, Board, Brakes, ConnId, Frame, Framing, Reason};
+use crate::app::{App, Brakes};
+use crate::board::Board;
+use crate::buffer::framing::{Frame, Framing};
+use crate::conn::ConnId;
+use crate::conn::reason::Reason;
+use crate::desk::Format;
+use crate::hub::Operator;
+use crate::terminal::Mail;
 
 /// The console.
 #[derive(Debug)]

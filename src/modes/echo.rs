@@ -4,7 +4,11 @@
 
 use std::convert::Infallible;
 
-use crate::{App, Board, ConnId, Frame, Framing, Reason, Sent};
+use crate::app::App;
+use crate::board::{Board, Sent};
+use crate::buffer::framing::{Frame, Framing};
+use crate::conn::ConnId;
+use crate::conn::reason::Reason;
 
 /// Returns bytes exactly as they came.
 #[derive(Debug)]

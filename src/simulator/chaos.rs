@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use super::books;
+use super::audit;
 use super::dice::Dice;
 use super::far::Far;
 use super::net::{Awake, Net, Sabotage, Terms};
@@ -13,10 +13,10 @@ use super::world::{World, small_limits};
 use crate::address::Address;
 use crate::app::{App, Brakes};
 use crate::board::{Board, Sent};
+use crate::buffer::framing::{End, Frame, Framing};
+use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
-use crate::framing::{End, Frame, Framing};
 use crate::limits::Limits;
-use crate::reason::Reason;
 
 /// Connections at a time, mostly.
 const HERE_MAX: usize = 8;
@@ -196,7 +196,7 @@ impl App for Chaos {
         account.rx_bytes = rx_bytes;
         let (sock, over_soft_since) = (account.sock, account.over_soft_since);
         let kernel = self.net.look();
-        books::check_stall(id, why, &kernel, sock, board.limits());
+        audit::check_stall(id, why, &kernel, sock, board.limits());
         if matches!(why, Reason::ReadsTooSlowly(_)) {
             let since = over_soft_since.unwrap_or_else(|| panic!("{id} was not over the soft limit"));
             let over = kernel.awake().awake_since(since);

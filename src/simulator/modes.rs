@@ -4,18 +4,20 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use super::books;
+use super::audit;
 use super::dice::Dice;
 use super::far::Far;
 use super::net::{Net, Sabotage, Terms};
 use super::world::{World, small_limits};
 use crate::app::{App, Brakes};
 use crate::board::Board;
+use crate::buffer::framing::{Frame, Framing};
+use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
-use crate::console::{Chunk, Desk, Format, Mail, Reel, WhenFull};
-use crate::framing::{Frame, Framing};
-use crate::modes::{Attended, Chat, Console, Echo, Manners, OnStdinEof, Operator, Voice};
-use crate::reason::Reason;
+use crate::desk::{Desk, Format};
+use crate::hub::{Attended, Manners, OnStdinEof, Operator, Voice};
+use crate::modes::{Chat, Console, Echo};
+use crate::terminal::{Chunk, Mail, Reel, WhenFull};
 
 /// Beside a mode, writes down what it is told.
 struct Witness<A> {
@@ -96,7 +98,7 @@ impl<A: App> App for Witness<A> {
         let unsent = board.view(id).map_or(0, |view| view.queued_bytes);
         let seen = self.conns.entry(id.serial()).or_default();
         assert_eq!(seen.closed.replace((why.code(), unsent)), None, "{id} was closed once");
-        books::check_stall(id, why, &self.net.look(), seen.sock, board.limits());
+        audit::check_stall(id, why, &self.net.look(), seen.sock, board.limits());
         if !seen.has_left {
             self.tell_others(id, format!("* {id} left\n").as_bytes(), board);
         }

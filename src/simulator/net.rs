@@ -25,7 +25,7 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::far::{Far, Then};
 use crate::clock::Moment;
-use crate::pump::Readiness;
+use crate::engine::pump::Readiness;
 use sock::{Link, Sock};
 
 pub(super) use sock::Awake;

@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use super::books;
+use super::audit;
 use super::dice::Dice;
 use super::far::Far;
 use super::net::{Event, Net, Sabotage, SimListener, SimStream, Terms};
 use crate::app::App;
 use crate::board::{Board, Dial, LAPSE_MAX, Polled, Told};
 use crate::clock::Moment;
-use crate::door::Door;
+use crate::engine::accept::Door;
 use crate::engine::{Engine, Outside, Rest};
 use crate::limits::Limits;
 
@@ -167,9 +167,9 @@ impl<A: App> World<A> {
         if !self.terms.keeps_records {
             return self.engine_turns();
         }
-        let before = books::Reach::of(&self.engine, &self.net);
+        let before = audit::Reach::of(&self.engine, &self.net);
         self.engine_turns();
-        books::check(&self.engine, &self.net);
+        audit::check(&self.engine, &self.net);
         before.check_silences(&self.engine, &self.net);
         before.check_budgets(&self.engine, &self.net);
     }
@@ -252,8 +252,8 @@ impl<A: App> World<A> {
     /// Where the engine would sleep although nothing is announced, there is nothing that it could do, and
     /// what will be due is known.
     fn check_rest(&self, deadline: Option<Moment>) {
-        books::check_rest(&self.engine, &self.net, self.terms.buffer_bytes);
-        books::check_deadlines(&self.engine, deadline);
+        audit::check_rest(&self.engine, &self.net, self.terms.buffer_bytes);
+        audit::check_deadlines(&self.engine, deadline);
         assert!(self.mail.waiting.is_empty(), "mail waits, and nobody will say so");
         if self.net.look().can_accept() && !self.engine.has_ended() {
             let soon = self.now + self.engine.board.limits().accept_retry;

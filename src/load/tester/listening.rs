@@ -212,7 +212,7 @@ pub(super) fn judge(finding: Finding<'_>, phase: Phase, tally: &mut Tally) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Address;
+    use crate::address::Address;
     use crate::load::message::Template;
 
     /// Replies to a message a millisecond, each after `delay`, in a second that counts from 100 ms on.

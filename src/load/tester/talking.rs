@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use crate::Sent;
+use crate::board::Sent;
 
 use super::super::echo::Run;
 use super::clockwork::processor_time;

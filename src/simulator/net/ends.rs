@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind, IoSlice};
 use super::Net;
 use super::sock::Link;
 use crate::conn::Peer;
-use crate::door::Listen;
-use crate::stream::{Reflected, Stream, Then};
+use crate::conn::stream::{Reflected, Stream, Then};
+use crate::engine::accept::Listen;
 
 /// The simulated listener.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::pump::Readiness;
+use crate::engine::pump::Readiness;
 use crate::simulator::far::Far;
 
 /// One connection: our socket and its far end.

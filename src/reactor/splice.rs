@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::io::{Errno, read};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-use crate::stream::{Reflected, Then};
+use crate::conn::stream::{Reflected, Then};
 
 /// The pipe takes references to buffers, one a page of this: 16 of them (the default) can be too few for one read,
 /// and of very many each is cold when its turn comes.

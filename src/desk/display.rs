@@ -5,15 +5,13 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use crate::Mailbox;
+use crate::reactor::mailbox::Mailbox;
 
-use super::Mail;
-use super::answer::Event;
-use super::render::{Renderer, Repertoire};
+use super::event::Event;
+use super::text::{Renderer, Repertoire, Stamp};
 #[cfg(any(test, feature = "simulator"))]
-use super::screen::Reel;
-use super::screen::{LogWriter, Screen, WhenFull};
-use super::stamp::Stamp;
+use crate::terminal::Reel;
+use crate::terminal::{LogWriter, Mail, Screen, WhenFull};
 
 /// How messages look on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Counters. They only grow; rates are for whoever reads them twice.
 
-use crate::reason::Reason;
+use crate::conn::reason::Reason;
 
 /// What the server has done since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use crate::app::App;
 use crate::board::{Board, Running};
 use crate::clock::Moment;
 use crate::conn::Peer;
-use crate::pump::Pump;
-use crate::stream::Stream;
+use crate::conn::stream::Stream;
+use crate::engine::pump::Pump;
 
 /// That accepting fails is said this often at most.
 const WARN_EVERY: Duration = Duration::from_secs(1);

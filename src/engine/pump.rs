@@ -4,18 +4,16 @@
 //! It knows no poller. Whoever drives it notes readiness (`note`), calls `turn`, and asks `is_idle`
 //! and `Board::deadlines` how long it may sleep.
 
-mod reading;
-
 use std::io;
 use std::mem;
 
+use super::read::{hand_over_tail, is_never_held};
 use crate::app::{App, Brakes};
 use crate::board::{Board, Running};
+use crate::buffer::framing::{self, End, Frame, Framing};
+use crate::conn::reason::Reason;
+use crate::conn::stream::Stream;
 use crate::conn::{Conn, Due, FlushEnd, Inbound, Outbound, Peer, Stage};
-use crate::framing::{self, End, Frame, Framing};
-use crate::reason::Reason;
-use crate::stream::Stream;
-use reading::{hand_over_tail, is_never_held};
 
 /// What an event said of a connection. All of it are hints; reading and writing decide.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,18 +32,18 @@ pub struct Readiness {
 #[derive(Debug)]
 pub struct Pump<S: Stream> {
     /// By slab key.
-    streams: Vec<Option<S>>,
+    pub(super) streams: Vec<Option<S>>,
     /// Those that may be read.
-    ready: Vec<u32>,
+    pub(super) ready: Vec<u32>,
     /// Those that have used up their write budget of this turn.
-    spent: Vec<u32>,
+    pub(super) spent: Vec<u32>,
     /// The one buffer that all are read into.
-    scratch: Box<[u8]>,
+    pub(super) scratch: Box<[u8]>,
     /// The walk over those who have to hear what was said.
     walk: Walk,
-    brakes: Brakes,
+    pub(super) brakes: Brakes,
     /// For an App that only returns what it hears.
-    mirror: Option<S::Mirror>,
+    pub(super) mirror: Option<S::Mirror>,
     tells_limits: bool,
 }
 
@@ -246,7 +244,7 @@ impl<S: Stream> Pump<S> {
 
     /// Writes to one connection what is lent to it and what is queued for it, then our FIN if that is
     /// due. Returns how many bytes it took.
-    fn flush(&mut self, key: u32, lent: &[u8], board: &mut Board) -> usize {
+    pub(super) fn flush(&mut self, key: u32, lent: &[u8], board: &mut Board) -> usize {
         let budget_bytes = board.limits().write_budget_bytes;
         let conn = &mut board.conns[key as usize];
         conn.on_dirty_list = false;
@@ -389,6 +387,3 @@ impl<S: Stream> Pump<S> {
 fn finish(conn: &Conn, stream: &mut impl Stream) -> io::Result<()> {
     if conn.inbound == Inbound::Ended && stream.drop_finishes() { Ok(()) } else { stream.finish() }
 }
-
-#[cfg(test)]
-mod tests;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 
-use crate::Mailbox;
+use crate::reactor::mailbox::Mailbox;
 
 use super::Mail;
 

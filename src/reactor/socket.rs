@@ -17,11 +17,11 @@ use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, TcpKeepalive, Type
 
 use crate::address::Address;
 use crate::conn::Peer;
-use crate::door::Listen;
+use crate::conn::reason::in_words;
+use crate::conn::stream::{Reflected, Stream};
+use crate::engine::accept::Listen;
 use crate::limits::Limits;
-use crate::mirror::Mirror;
-use crate::reason::in_words;
-use crate::stream::{Reflected, Stream};
+use crate::reactor::splice::Mirror;
 
 /// Unanswered questions after which a silent peer is given up.
 const KEEPALIVE_RETRIES: u32 = 3;

@@ -2,14 +2,20 @@
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
+use std::mem;
 use std::time::Duration;
 
-use super::*;
+use super::pump::*;
 use crate::address::Address;
+use crate::app::{App, Brakes};
+use crate::board::Board;
 use crate::board::{Dial, Polled, Sent, Told};
+use crate::buffer::framing::{End, Frame, Framing};
 use crate::conn::ConnId;
+use crate::conn::Peer;
+use crate::conn::reason::Reason;
+use crate::conn::stream::script::{Dial as Outcome, Get, Put, Scripted, Wire, script};
 use crate::limits::Limits;
-use crate::stream::script::{Dial as Outcome, Get, Put, Scripted, Wire, script};
 
 mod broadcast;
 mod budget;

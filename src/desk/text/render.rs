@@ -4,12 +4,13 @@
 use std::io::Write;
 use std::time::Duration;
 
-use crate::{ConnId, End, Frame, Inbound, Outbound, View};
+use crate::board::View;
+use crate::buffer::framing::{End, Frame};
+use crate::conn::{ConnId, Inbound, Outbound};
 
-use super::answer::{Answer, Event, Many, Tally};
-use super::desk::Format;
 use super::safe::{push_ascii, push_human, push_tsv};
 use super::stamp::Stamp;
+use crate::desk::{Answer, Event, Format, Many, Tally};
 
 /// Which characters whoever reads the human format can see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -417,7 +418,11 @@ fn duration(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Address, Board, Limits, Peer, Stats};
+    use crate::address::Address;
+    use crate::board::Board;
+    use crate::board::stats::Stats;
+    use crate::conn::Peer;
+    use crate::limits::Limits;
 
     fn id() -> ConnId {
         Board::new(Limits::default()).dial(Address::Tcp("127.0.0.1:1".parse().unwrap()))

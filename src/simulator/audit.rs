@@ -4,10 +4,10 @@
 use super::net::{Awake, Kernel, Net, SimListener};
 use crate::app::Brakes;
 use crate::clock::Moment;
+use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Inbound, Stage};
 use crate::engine::Engine;
 use crate::limits::Limits;
-use crate::reason::Reason;
 
 /// The books of engine and system, against each other.
 pub(super) fn check(engine: &Engine<SimListener>, net: &Net) {

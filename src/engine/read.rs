@@ -3,13 +3,13 @@
 
 use std::mem;
 
-use super::Pump;
+use super::pump::Pump;
 use crate::app::{App, Brakes};
 use crate::board::Board;
+use crate::buffer::framing::{self, End, Frame, Framing};
+use crate::conn::reason::Reason;
+use crate::conn::stream::{Reflected, Stream, Then};
 use crate::conn::{ConnId, FillEnd, Inbound, Outbound, Stage};
-use crate::framing::{self, End, Frame, Framing};
-use crate::reason::Reason;
-use crate::stream::{Reflected, Stream, Then};
 
 impl<S: Stream> Pump<S> {
     pub(super) fn read_ready<A: App>(&mut self, board: &mut Board, app: &mut A) {

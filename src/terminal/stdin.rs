@@ -18,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::getpgrp;
 use rustix::termios::tcgetpgrp;
 
-use crate::Mailbox;
+use crate::reactor::mailbox::Mailbox;
 
 use super::Mail;
 

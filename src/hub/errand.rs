@@ -7,8 +7,9 @@ use std::mem;
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::console::{Answer, Command, Mistake, Tally, To, first_number};
-use crate::{Board, Reason, Sent};
+use crate::board::{Board, Sent};
+use crate::conn::reason::Reason;
+use crate::desk::{Answer, Command, Mistake, Tally, To, first_number};
 
 /// More than so many are answered for in one line, not in one each; and of those that are gone, no more than
 /// this are remembered, so that a list takes no more memory than there are connections.
@@ -289,9 +290,12 @@ fn mistake(line: &[u8], list: Range<usize>, wrong: &[u8]) -> Mistake {
 
 #[cfg(test)]
 mod tests {
-    use crate::console::{Chunk, Desk, Format, Mail, Reel, WhenFull};
-    use crate::modes::{Manners, OnStdinEof, Operator, Voice};
-    use crate::{Address, Board, Limits};
+    use crate::address::Address;
+    use crate::board::Board;
+    use crate::desk::{Desk, Format};
+    use crate::hub::{Manners, OnStdinEof, Operator, Voice};
+    use crate::limits::Limits;
+    use crate::terminal::{Chunk, Mail, Reel, WhenFull};
 
     /// An operator, a board with so many connections, and what is answered.
     struct Rig {

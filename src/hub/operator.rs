@@ -6,12 +6,15 @@ use std::mem;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::console::{
-    Answer, Chunk, Command, Desk, Event, HELP, Input, Mail, Many, Source, To, Typed, parse,
-};
-use crate::{Board, ConnId, Frame, Inbound, Limits, Moment, Outbound, Reason};
-
-use super::errand::{Checked, Deed, Errand, Refused, Several};
+use crate::board::Board;
+use crate::buffer::framing::Frame;
+use crate::clock::Moment;
+use crate::conn::reason::Reason;
+use crate::conn::{ConnId, Inbound, Outbound};
+use crate::desk::{Answer, Command, Desk, Event, HELP, Many, To, parse};
+use crate::hub::errand::{Checked, Deed, Errand, Refused, Several};
+use crate::limits::Limits;
+use crate::terminal::{Chunk, Input, Mail, Source, Typed};
 
 /// Typed lines taken in one turn; more wait for the next.
 const LINES_MAX: usize = 4096;
@@ -220,7 +223,7 @@ impl Operator {
             Mail::Stdin(Chunk::Bytes(bytes)) => self.input.push(bytes),
             Mail::Stdin(Chunk::Ended(error)) => {
                 if let Some(error) = error {
-                    self.answer(Answer::NoInput(&crate::in_words(&error)));
+                    self.answer(Answer::NoInput(&crate::conn::reason::in_words(&error)));
                 }
                 self.input.end();
             }
@@ -259,7 +262,7 @@ impl Operator {
             Err(error) => (0, Some(error).filter(|error| error.kind() != ErrorKind::BrokenPipe)),
         };
         if let Some(error) = self.screen_error.or(failed) {
-            return Err(format!("cannot write to stdout: {}", crate::in_words(&error)));
+            return Err(format!("cannot write to stdout: {}", crate::conn::reason::in_words(&error)));
         }
         if unwritten > 0 {
             return Err(format!("cannot write to stdout: nobody took the last {unwritten} bytes"));

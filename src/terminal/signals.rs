@@ -10,7 +10,7 @@ use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
 
-use crate::Mailbox;
+use crate::reactor::mailbox::Mailbox;
 
 use super::Mail;
 

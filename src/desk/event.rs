@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use crate::{ConnId, Frame, Peer, Reason, Stats, View};
+use crate::board::View;
+use crate::board::stats::Stats;
+use crate::buffer::framing::Frame;
+use crate::conn::reason::Reason;
+use crate::conn::{ConnId, Peer};
 
 use super::command::{Help, Mistake};
 

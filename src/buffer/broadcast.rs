@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::gather::Gather;
+use crate::buffer::gather::Gather;
 use crate::limits::Limits;
 
 /// Own pieces looked at for one write; a speaker with more unheard ones gets the rest with the next.

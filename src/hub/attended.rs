@@ -3,9 +3,13 @@
 
 use std::convert::Infallible;
 
-use crate::console::Mail;
-use crate::modes::Operator;
-use crate::{App, Board, Brakes, ConnId, Frame, Framing, Reason};
+use crate::app::{App, Brakes};
+use crate::board::Board;
+use crate::buffer::framing::{Frame, Framing};
+use crate::conn::ConnId;
+use crate::conn::reason::Reason;
+use crate::hub::Operator;
+use crate::terminal::Mail;
 
 /// The App and its operator.
 #[derive(Debug)]

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::{Board, catch_up, here_mut};
+use crate::board::in_place::Lending;
+use crate::conn::reason::Reason;
+use crate::conn::slow_reader::{Slow, Verdict};
 use crate::conn::{Conn, ConnId, Inbound, Outbound, Peer, Stage};
-use crate::lending::Lending;
-use crate::reason::Reason;
-use crate::slow::{Slow, Verdict};
 
 impl Board {
     /// Lets bytes of what was just read from this connection go back to it without a copy.

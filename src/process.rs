@@ -1,0 +1,4 @@
+//! What this process may have of the machine: descriptors and memory.
+
+pub mod descriptors;
+pub mod memory;
