@@ -33,7 +33,7 @@ impl fmt::Display for Address {
 
 /// An address as it was typed: its form is known to be right, its name was not looked up yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Endpoint {
     /// A port of this machine, reached from this machine alone.
     Loopback(u16),
     /// A host, by name or address, and a port.
@@ -42,12 +42,12 @@ pub enum Place {
     Unix(PathBuf),
 }
 
-impl Place {
+impl Endpoint {
     /// Reads `host:port`, `:port` or `port` (loopback), `[v6]:port`, `unix:PATH`.
     ///
     /// # Errors
     /// What is wrong with the text, and what to write instead where that can be told.
-    pub fn parse(text: &str) -> Result<Place, String> {
+    pub fn parse(text: &str) -> Result<Endpoint, String> {
         if let Some(path) = text.strip_prefix("unix:") {
             return parse_unix(path);
         }
@@ -61,15 +61,15 @@ impl Place {
             let (v6, rest) = in_brackets.split_once(']').ok_or("a ] is missing")?;
             parse_v6(v6)?;
             return match rest.strip_prefix(':') {
-                Some(port) => Ok(Place::Host(v6.to_owned(), parse_port(port)?)),
+                Some(port) => Ok(Endpoint::Host(v6.to_owned(), parse_port(port)?)),
                 None if rest.is_empty() => Err(lacks_port(text)),
                 None => Err(format!("a colon and the port follow the ], not {rest:?}")),
             };
         }
         let (host, port) = match text.rsplit_once(':') {
-            Some(("", port)) => return parse_port(port).map(Place::Loopback),
+            Some(("", port)) => return parse_port(port).map(Endpoint::Loopback),
             Some((host, port)) => (host, port),
-            None if is_number(text) => return parse_port(text).map(Place::Loopback),
+            None if is_number(text) => return parse_port(text).map(Endpoint::Loopback),
             None if text.contains('/') => {
                 return Err(format!("{text:?} has no port: write unix:{text} if it is a Unix socket"));
             }
@@ -89,7 +89,7 @@ impl Place {
         if port.is_empty() {
             return Err(lacks_port(host));
         }
-        Ok(Place::Host(host.to_owned(), parse_port(port)?))
+        Ok(Endpoint::Host(host.to_owned(), parse_port(port)?))
     }
 
     /// Looks it up: all its addresses, in the resolver's order; at least one. An IPv4 address that is written
@@ -99,14 +99,14 @@ impl Place {
     /// Whatever the system's resolver says, or what stands at a Unix socket's path and is no socket.
     pub fn resolve(&self) -> io::Result<Vec<Address>> {
         match self {
-            Place::Loopback(port) => Ok(vec![Address::Tcp((Ipv4Addr::LOCALHOST, *port).into())]),
-            Place::Unix(path) => {
+            Endpoint::Loopback(port) => Ok(vec![Address::Tcp((Ipv4Addr::LOCALHOST, *port).into())]),
+            Endpoint::Unix(path) => {
                 // The system would only say that the address is in use, or that it refuses to connect.
                 what_is_in_the_way(path)
                     .map_or(Ok(()), |what| Err(io::Error::other(format!("it is {what}, not a socket"))))?;
                 Ok(vec![Address::Unix(path.clone())])
             }
-            Place::Host(host, port) => {
+            Endpoint::Host(host, port) => {
                 let found = (host.as_str(), *port).to_socket_addrs().map_err(|error| {
                     // The resolver would say that it does not know the host's name, which is none.
                     match host.split_once('%') {
@@ -135,13 +135,13 @@ pub(crate) fn joined(host: &str, port: &str) -> Option<String> {
     }
     let in_brackets = parse_v6(host).is_ok();
     let address = if in_brackets { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    Place::parse(&address).ok().map(|_| address)
+    Endpoint::parse(&address).ok().map(|_| address)
 }
 
-fn parse_unix(path: &str) -> Result<Place, String> {
+fn parse_unix(path: &str) -> Result<Endpoint, String> {
     match path.len() {
         0 => Err("a path is missing".into()),
-        1..=UNIX_PATH_BYTES_MAX => Ok(Place::Unix(path.into())),
+        1..=UNIX_PATH_BYTES_MAX => Ok(Endpoint::Unix(path.into())),
         bytes => Err(format!(
             "the path is {bytes} bytes long, and that of a Unix socket may have {UNIX_PATH_BYTES_MAX} at most"
         )),
@@ -192,13 +192,13 @@ fn what_is_in_the_way(path: &Path) -> Option<&'static str> {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Loopback(port) => write!(f, "{}:{port}", Ipv4Addr::LOCALHOST),
-            Place::Host(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Place::Host(host, port) => write!(f, "{host}:{port}"),
-            Place::Unix(path) => write!(f, "unix:{}", path.display()),
+            Endpoint::Loopback(port) => write!(f, "{}:{port}", Ipv4Addr::LOCALHOST),
+            Endpoint::Host(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Endpoint::Host(host, port) => write!(f, "{host}:{port}"),
+            Endpoint::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
 }
@@ -210,15 +210,15 @@ mod tests {
     #[test]
     fn addresses_are_read_as_documented() {
         for (text, place, shown) in [
-            ("5000", Place::Loopback(5000), "127.0.0.1:5000"),
-            (":0", Place::Loopback(0), "127.0.0.1:0"),
-            ("0.0.0.0:80", Place::Host("0.0.0.0".into(), 80), "0.0.0.0:80"),
-            ("example.org:80", Place::Host("example.org".into(), 80), "example.org:80"),
-            ("[::1]:80", Place::Host("::1".into(), 80), "[::1]:80"),
-            ("[fe80::1%eth0]:80", Place::Host("fe80::1%eth0".into(), 80), "[fe80::1%eth0]:80"),
-            ("unix:/tmp/a", Place::Unix("/tmp/a".into()), "unix:/tmp/a"),
+            ("5000", Endpoint::Loopback(5000), "127.0.0.1:5000"),
+            (":0", Endpoint::Loopback(0), "127.0.0.1:0"),
+            ("0.0.0.0:80", Endpoint::Host("0.0.0.0".into(), 80), "0.0.0.0:80"),
+            ("example.org:80", Endpoint::Host("example.org".into(), 80), "example.org:80"),
+            ("[::1]:80", Endpoint::Host("::1".into(), 80), "[::1]:80"),
+            ("[fe80::1%eth0]:80", Endpoint::Host("fe80::1%eth0".into(), 80), "[fe80::1%eth0]:80"),
+            ("unix:/tmp/a", Endpoint::Unix("/tmp/a".into()), "unix:/tmp/a"),
         ] {
-            assert_eq!(Place::parse(text), Ok(place.clone()), "{text}");
+            assert_eq!(Endpoint::parse(text), Ok(place.clone()), "{text}");
             assert_eq!(place.to_string(), shown);
         }
     }
@@ -248,12 +248,12 @@ mod tests {
             ("[fe80::1%]:80", "is no IPv6 address"),
             ("unix:", "a path is missing"),
         ] {
-            let wrong = Place::parse(text).expect_err(text);
+            let wrong = Endpoint::parse(text).expect_err(text);
             assert!(wrong.contains(told), "{text:?}: {wrong}");
         }
         let longest = format!("unix:/{}", "x".repeat(UNIX_PATH_BYTES_MAX - 1));
-        assert!(Place::parse(&longest).is_ok());
-        assert!(Place::parse(&format!("{longest}x")).expect_err("too long").contains("at most"));
+        assert!(Endpoint::parse(&longest).is_ok());
+        assert!(Endpoint::parse(&format!("{longest}x")).expect_err("too long").contains("at most"));
     }
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn an_ipv4_address_in_ipv6_clothes_is_the_ipv4_address() {
-        let found = Place::parse("[::ffff:127.0.0.1]:80").unwrap().resolve().unwrap();
+        let found = Endpoint::parse("[::ffff:127.0.0.1]:80").unwrap().resolve().unwrap();
         assert_eq!(found, [Address::Tcp("127.0.0.1:80".parse().unwrap())]);
     }
 }

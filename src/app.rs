@@ -18,8 +18,8 @@ pub trait App {
     }
 
     /// Who has to wait while a peer does not read what it is sent. Asked once, at the start.
-    fn brakes(&self) -> Brakes {
-        Brakes::Itself
+    fn brakes(&self) -> Backpressure {
+        Backpressure::Sender
     }
 
     /// Whether all that `received` does is to send each frame back to where it came from. Where much comes at a
@@ -63,11 +63,11 @@ pub trait App {
 
 /// Who is not read while a receiver is over its high water.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Brakes {
+pub enum Backpressure {
     /// Nobody: those who talk are not those who are answered.
-    Nobody,
+    None,
     /// The slow receiver itself: what it is sent are answers to what it says.
-    Itself,
+    Sender,
     /// Everybody, as long as the slow receiver is honest: everybody talks to everybody.
     Everybody,
 }

@@ -19,10 +19,10 @@ use slab::Slab;
 
 use crate::address::Address;
 use crate::board::deadlines::Deadlines;
-use crate::board::in_place::Lending;
+use crate::board::in_place::InPlace;
 use crate::board::roster::Roster;
 use crate::board::stats::Stats;
-use crate::buffer::broadcast::Said;
+use crate::buffer::broadcast::BroadcastLog;
 use crate::buffer::framing::Framing;
 use crate::buffer::outbox::Outbox;
 use crate::clock::Moment;
@@ -63,9 +63,9 @@ pub struct View<'a> {
     /// Whether it is connected and neither being closed nor ended.
     pub is_open: bool,
     /// Bytes read from it.
-    pub rx_bytes: u64,
+    pub received_bytes: u64,
     /// Bytes written to it.
-    pub tx_bytes: u64,
+    pub sent_bytes: u64,
     /// Bytes queued for it.
     pub queued_bytes: usize,
     /// Bytes read from it that nobody was told, because it was being closed.
@@ -100,9 +100,9 @@ pub struct Board {
     pub(crate) conns: Slab<Conn>,
     roster: Roster,
     last_serial: u64,
-    pub(crate) said: Said,
+    pub(crate) log: BroadcastLog,
     /// What is being read in this moment, and goes back without a copy.
-    lending: Option<Lending>,
+    in_place: Option<InPlace>,
     /// Those that may have something to flush.
     pub(crate) dirty: Vec<u32>,
     /// Those that were not read because they did not read, and now are to be read all the same.
@@ -123,7 +123,7 @@ pub struct Board {
     /// How many may be sent something.
     audience: usize,
     /// How many slow readers others wait for.
-    braking: usize,
+    holding_back: usize,
     /// How far the log reached when the last whole walk over its receivers began.
     pub(crate) walked_to: u64,
     /// How many are behind in what was said, after their last flush.
@@ -141,8 +141,8 @@ impl Board {
             conns: Slab::new(),
             roster: Roster::default(),
             last_serial: 0,
-            said: Said::new(limits.own_unheard_max),
-            lending: None,
+            log: BroadcastLog::new(limits.own_pieces_max),
+            in_place: None,
             dirty: Vec::new(),
             read_again: Vec::new(),
             over: Vec::new(),
@@ -155,7 +155,7 @@ impl Board {
             running: Running::On,
             own_bytes: 0,
             audience: 0,
-            braking: 0,
+            holding_back: 0,
             walked_to: 0,
             lagging: 0,
             reading_held: false,
@@ -175,8 +175,8 @@ impl Board {
         if !conn.may_be_sent() {
             return if matches!(conn.stage, Stage::Open) { Sent::Finished } else { Sent::Gone };
         }
-        catch_up(conn, &self.said, &mut self.lagging);
-        let lent = self.lending.as_ref().map_or(0, |lending| lending.lent_bytes(to));
+        catch_up(conn, &self.log, &mut self.lagging);
+        let lent = self.in_place.as_ref().map_or(0, |in_place| in_place.bytes_for(to));
         let queued = conn.outbox.len() + lent;
         let more: usize = parts.iter().map(|part| part.len()).sum();
         if queued + more > self.limits.outbox_bytes_max {
@@ -184,9 +184,9 @@ impl Board {
             self.account(to.key);
             return Sent::Full(queued);
         }
-        if let ([only], Some(lending)) = (parts, &mut self.lending)
+        if let ([only], Some(in_place)) = (parts, &mut self.in_place)
             && conn.takes_at_once()
-            && lending.lend(to, only)
+            && in_place.lend(to, only)
         {
             mark_dirty(conn, &mut self.dirty);
             return Sent::Queued;
@@ -210,19 +210,19 @@ impl Board {
     /// kept once, whoever has to hear them.
     pub fn broadcast(&mut self, except: Option<ConnId>, parts: &[&[u8]]) {
         let Some(mut speaker) = except.and_then(|id| here_mut(&mut self.conns, id)) else {
-            return self.said.say(parts, None);
+            return self.log.append(parts, None);
         };
-        if self.said.owns_many(&speaker.hearing) {
+        if self.log.too_many_own(&speaker.cursor) {
             let key = speaker.id.key;
             if speaker.may_be_sent() {
                 self.give_copy(key);
             } else {
                 // It hears nothing any more.
-                speaker.hearing = self.said.newcomer();
+                speaker.cursor = self.log.cursor_at_end();
             }
             speaker = &mut self.conns[key as usize];
         }
-        self.said.say(parts, Some(&mut speaker.hearing));
+        self.log.append(parts, Some(&mut speaker.cursor));
     }
 
     /// How many connections a broadcast reaches.
@@ -234,13 +234,13 @@ impl Board {
     pub fn finish(&mut self, id: ConnId) {
         let Some(conn) = here_mut(&mut self.conns, id) else { return };
         if conn.may_be_sent() {
-            let braked = conn.brakes();
-            catch_up(conn, &self.said, &mut self.lagging);
+            let held_back = conn.holds_back();
+            catch_up(conn, &self.log, &mut self.lagging);
             conn.outbound = Outbound::Finishing;
             self.audience -= 1;
             mark_dirty(conn, &mut self.dirty);
             self.account(id.key);
-            self.count_brake(id.key, braked);
+            self.count_holding_back(id.key, held_back);
         }
     }
 
@@ -253,9 +253,9 @@ impl Board {
             Stage::Over(_) | Stage::Parting(_) | Stage::Broken(_) => return,
             Stage::Open => {}
         }
-        let braked = conn.brakes();
+        let held_back = conn.holds_back();
         if conn.outbound == Outbound::Open {
-            catch_up(conn, &self.said, &mut self.lagging);
+            catch_up(conn, &self.log, &mut self.lagging);
             conn.outbound = Outbound::Finishing;
             self.audience -= 1;
         }
@@ -269,7 +269,7 @@ impl Board {
         }
         mark_dirty(conn, &mut self.dirty);
         self.account(id.key);
-        self.count_brake(id.key, braked);
+        self.count_holding_back(id.key, held_back);
         self.arm(id.key);
     }
 
@@ -281,8 +281,8 @@ impl Board {
         }
         self.drop_slow(id.key);
         let conn = &mut self.conns[id.key as usize];
-        let lent = self.lending.as_ref().map_or(0, |lending| lending.lent_bytes(id));
-        let unsent_bytes = conn.queued_bytes(&self.said) + lent;
+        let lent = self.in_place.as_ref().map_or(0, |in_place| in_place.bytes_for(id));
+        let unsent_bytes = conn.queued_bytes(&self.log) + lent;
         self.audience -= usize::from(conn.may_be_sent());
         let discarded_bytes = conn.discarded_bytes();
         let was_dialing = matches!(conn.stage, Stage::Dialing);
@@ -297,7 +297,7 @@ impl Board {
         if was_dialing {
             self.dials.retain(|dial| dial.id != id);
         }
-        self.stats.note_limit(&why);
+        self.stats.count_limit(&why);
         conn.stage = Stage::Over(Box::new(Ending { why, unsent_bytes, discarded_bytes }));
         conn.outbox = Outbox::default();
         self.lagging -= usize::from(std::mem::take(&mut conn.lagging));
@@ -339,14 +339,14 @@ impl Board {
     }
 
     /// Whether there is a slow reader that others wait for.
-    pub fn is_braked(&self) -> bool {
-        self.braking > 0
+    pub fn is_held_back(&self) -> bool {
+        self.holding_back > 0
     }
 
     /// Whether this one is a slow reader that whoever feeds it waits for.
-    pub fn is_braked_by(&self, id: ConnId) -> bool {
+    pub fn is_held_back_by(&self, id: ConnId) -> bool {
         let conn = self.conns.get(id.key as usize).filter(|conn| conn.id == id);
-        conn.is_some_and(Conn::brakes)
+        conn.is_some_and(Conn::holds_back)
     }
 
     /// Closes all connections politely and ends the loop when they are gone, `Limits::drain_max` from
@@ -414,17 +414,17 @@ impl Board {
     pub fn view(&self, id: ConnId) -> Option<View<'_>> {
         let conn = self.conns.get(id.key as usize).filter(|conn| conn.id == id)?;
         // Once it is over, what was lent to it has been counted.
-        let lending = self.lending.as_ref().filter(|_| !conn.is_over());
-        let lent = lending.map_or(0, |lending| lending.lent_bytes(id));
+        let in_place = self.in_place.as_ref().filter(|_| !conn.is_over());
+        let lent = in_place.map_or(0, |in_place| in_place.bytes_for(id));
         Some(View {
             id,
             peer: &conn.peer,
             inbound: conn.inbound,
             outbound: conn.outbound,
             is_open: matches!(conn.stage, Stage::Open),
-            rx_bytes: conn.rx_bytes,
-            tx_bytes: conn.tx_bytes,
-            queued_bytes: conn.queued_bytes(&self.said) + lent,
+            received_bytes: conn.received_bytes,
+            sent_bytes: conn.sent_bytes,
+            queued_bytes: conn.queued_bytes(&self.log) + lent,
             discarded_bytes: conn.discarded_bytes(),
             is_slow: conn.is_over_high(),
         })
@@ -438,8 +438,8 @@ fn here_mut(conns: &mut Slab<Conn>, id: ConnId) -> Option<&mut Conn> {
 }
 
 /// Gives it a copy of what it has not heard of the log, so that it lags no more.
-fn catch_up(conn: &mut Conn, said: &Said, lagging: &mut usize) {
-    conn.catch_up(said);
+fn catch_up(conn: &mut Conn, log: &BroadcastLog, lagging: &mut usize) {
+    conn.catch_up(log);
     *lagging -= usize::from(std::mem::take(&mut conn.lagging));
 }
 

@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{Parser, ValueEnum};
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::address::{Place, joined};
+use crate::address::{Endpoint, joined};
 use crate::terminal::block_stopping_signals;
 
 pub use limits::LimitArgs;
@@ -30,8 +30,8 @@ pub struct ServerArgs {
     #[arg(
         help = "Where to listen: host:port, :port or port (loopback), [v6]:port, unix:PATH; port 0 takes a free one"
     )]
-    #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Place::parse)]
-    pub addresses: Vec<Place>,
+    #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Endpoint::parse)]
+    pub addresses: Vec<Endpoint>,
 
     /// Send every line of a connection to all others, too
     #[arg(long, conflicts_with = "echo")]
@@ -76,8 +76,8 @@ the input half-closes,\nand the rest of the replies is still shown."
 pub struct ClientArgs {
     /// Where to connect.
     #[arg(help = "Where to connect: host:port, :port or port (loopback), [v6]:port, unix:PATH")]
-    #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Place::parse)]
-    pub address: Place,
+    #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Endpoint::parse)]
+    pub address: Endpoint,
 
     /// In a pipe, too, a line that says `exit` ends the input
     #[arg(long)]

@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use crate::address::Address;
-use crate::buffer::broadcast::{Hearing, Said};
+use crate::buffer::broadcast::{BroadcastLog, Cursor};
 use crate::buffer::framing::{self, Framing};
 use crate::buffer::gather::Gather;
 use crate::buffer::outbox::Outbox;
@@ -196,14 +196,14 @@ pub(crate) struct Conn {
     pub outbox: Outbox,
     /// What the board's sum has for it.
     pub accounted_bytes: usize,
-    pub hearing: Hearing,
+    pub cursor: Cursor,
     pub slow: Option<Box<Slow>>,
     /// When it last said something; at first, when it came.
-    pub heard_at: Moment,
+    pub received_at: Moment,
     /// When it last took something; at first, when it came.
-    pub took_at: Moment,
-    pub rx_bytes: u64,
-    pub tx_bytes: u64,
+    pub sent_at: Moment,
+    pub received_bytes: u64,
+    pub sent_bytes: u64,
     /// The earliest deadline in the heap that is this connection's.
     pub alarm: Option<Moment>,
     /// The stream may have something to read: no read has said otherwise since the last event.
@@ -227,7 +227,7 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub fn new(id: ConnId, peer: Peer, stage: Stage, hearing: Hearing, now: Moment) -> Conn {
+    pub fn new(id: ConnId, peer: Peer, stage: Stage, cursor: Cursor, now: Moment) -> Conn {
         Conn {
             id,
             peer,
@@ -237,12 +237,12 @@ impl Conn {
             tail: Tail::default(),
             outbox: Outbox::default(),
             accounted_bytes: 0,
-            hearing,
+            cursor,
             slow: None,
-            heard_at: now,
-            took_at: now,
-            rx_bytes: 0,
-            tx_bytes: 0,
+            received_at: now,
+            sent_at: now,
+            received_bytes: 0,
+            sent_bytes: 0,
             alarm: None,
             readable: false,
             writable: false,
@@ -261,7 +261,7 @@ impl Conn {
     }
 
     /// Whether what it says is heard: not while it is being dialled, closed or swept.
-    pub fn is_heard(&self) -> bool {
+    pub fn delivers(&self) -> bool {
         matches!(self.stage, Stage::Open | Stage::Broken(_)) && self.inbound == Inbound::Open
     }
 
@@ -281,14 +281,14 @@ impl Conn {
     }
 
     /// Whether others wait for it: not where they cannot feed it any more.
-    pub fn brakes(&self) -> bool {
-        self.may_be_sent() && self.slow.as_ref().is_some_and(|slow| slow.brakes())
+    pub fn holds_back(&self) -> bool {
+        self.may_be_sent() && self.slow.as_ref().is_some_and(|slow| slow.holds_back())
     }
 
     /// Whether there is something to do for a flush: bytes to send, or a FIN.
-    pub fn has_something_to_flush(&self, said: &Said) -> bool {
+    pub fn has_something_to_flush(&self, log: &BroadcastLog) -> bool {
         match self.outbound {
-            Outbound::Open => !self.outbox.is_empty() || said.is_behind(&self.hearing),
+            Outbound::Open => !self.outbox.is_empty() || log.is_behind(&self.cursor),
             Outbound::Finishing => true,
             Outbound::Closed => false,
         }
@@ -318,19 +318,19 @@ impl Conn {
     }
 
     /// All that is queued for it, what was said to many included; once it is over, all that was.
-    pub fn queued_bytes(&self, said: &Said) -> usize {
+    pub fn queued_bytes(&self, log: &BroadcastLog) -> usize {
         if let Stage::Over(ending) = &self.stage {
             return ending.unsent_bytes;
         }
         // Once it may be sent nothing more, what it had not heard has been moved to the outbox.
-        self.outbox.len() + if self.may_be_sent() { said.unheard_bytes(&self.hearing) } else { 0 }
+        self.outbox.len() + if self.may_be_sent() { log.unread_bytes(&self.cursor) } else { 0 }
     }
 
     /// Moves what it has not heard yet of what was said to many into its own outbox, so that whatever
     /// is queued next comes after it.
-    pub fn catch_up(&mut self, said: &Said) {
-        let Conn { hearing, outbox, .. } = self;
-        said.take_unheard(hearing, |bytes| outbox.push(bytes));
+    pub fn catch_up(&mut self, log: &BroadcastLog) {
+        let Conn { cursor, outbox, .. } = self;
+        log.drain_to(cursor, |bytes| outbox.push(bytes));
     }
 
     /// Reads until nothing is left, the budget (the size of `scratch`) is used up, or it ended.
@@ -355,7 +355,7 @@ impl Conn {
                 Err(error) => break FillEnd::Failed(error),
             }
         };
-        self.rx_bytes += bytes as u64;
+        self.received_bytes += bytes as u64;
         if !matches!(then, FillEnd::More) {
             self.readable = false;
         }
@@ -368,22 +368,22 @@ impl Conn {
         &mut self,
         to: &mut impl Stream,
         mut lent: &[u8],
-        said: &Said,
+        log: &BroadcastLog,
         budget_bytes: usize,
     ) -> Flush {
         let mut bytes = 0;
         let then = loop {
             if self.may_be_sent() {
-                said.skip_own(&mut self.hearing);
+                log.skip_own(&mut self.cursor);
             }
-            let behind = self.may_be_sent() && said.is_behind(&self.hearing);
+            let behind = self.may_be_sent() && log.is_behind(&self.cursor);
             if lent.is_empty() && self.outbox.is_empty() && !behind {
                 break FlushEnd::Done;
             }
             if bytes >= budget_bytes {
                 break FlushEnd::More;
             }
-            match self.write_once(to, lent, said, behind, budget_bytes - bytes) {
+            match self.write_once(to, lent, log, behind, budget_bytes - bytes) {
                 Ok(0) => break FlushEnd::Failed(ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     bytes += count;
@@ -391,7 +391,7 @@ impl Conn {
                     lent = &lent[from_lent..];
                     let from_log = count - from_lent - self.outbox.sent(count - from_lent);
                     if from_log > 0 {
-                        said.heard(&mut self.hearing, from_log as u64);
+                        log.advance(&mut self.cursor, from_log as u64);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -403,17 +403,17 @@ impl Conn {
             }
         };
         self.outbox.put_back(lent);
-        self.tx_bytes += bytes as u64;
+        self.sent_bytes += bytes as u64;
         Flush { bytes, then }
     }
 
     /// Notes what was sent back without being looked at; what could not be sent is kept.
-    pub fn reflected(&mut self, read: usize, written: usize, kept: &[u8], now: Moment) {
+    pub fn sent_back(&mut self, read: usize, written: usize, kept: &[u8], now: Moment) {
         if read > 0 {
-            self.heard_at = now;
+            self.received_at = now;
         }
-        self.rx_bytes += read as u64;
-        self.tx_bytes += written as u64;
+        self.received_bytes += read as u64;
+        self.sent_bytes += written as u64;
         self.outbox.push(kept);
     }
 
@@ -421,7 +421,7 @@ impl Conn {
         &self,
         to: &mut impl Stream,
         lent: &[u8],
-        said: &Said,
+        log: &BroadcastLog,
         behind: bool,
         bytes_max: usize,
     ) -> io::Result<usize> {
@@ -432,7 +432,7 @@ impl Conn {
         }
         let mut gather = Gather::new(bytes_max);
         if gather.push(lent) && gather.push(front) && gather.push(back) && behind {
-            said.gather(&self.hearing, &mut gather);
+            log.gather(&self.cursor, &mut gather);
         }
         to.write_vectored(gather.slices())
     }
@@ -452,7 +452,7 @@ impl Conn {
                     // Where nothing was said either way for long enough already, nobody is waited for: an
                     // end would otherwise take so long wherever a peer stays. What the system still holds
                     // for one that has stood still all this time is lost if it then says something.
-                    let quiet_at = self.heard_at.max(self.took_at) + limits.linger_silence;
+                    let quiet_at = self.received_at.max(self.sent_at) + limits.linger_silence;
                     at(quiet_at.max(fin_at).min(fin_at + limits.linger_max), Due::LingerOver);
                 }
             }
@@ -463,18 +463,18 @@ impl Conn {
                 {
                     let when = if framing::whole_chars(self.tail.bytes()) > 0 {
                         let longest = limits.partial_after.saturating_mul(PART_SILENCES_MAX);
-                        (self.heard_at + limits.partial_after).min(since + longest)
+                        (self.received_at + limits.partial_after).min(since + longest)
                     } else {
-                        self.heard_at + limits.split_char_after.max(limits.partial_after)
+                        self.received_at + limits.split_char_after.max(limits.partial_after)
                     };
                     at(when, Due::ShowPart);
                 }
-                let said_at = self.heard_at.max(self.took_at);
+                let active_at = self.received_at.max(self.sent_at);
                 if self.inbound == Inbound::Ended && self.outbound == Outbound::Open {
-                    at(said_at + limits.half_open_max, Due::HalfOpenOver);
+                    at(active_at + limits.half_open_max, Due::HalfOpenOver);
                 }
                 if let Some(idle_max) = limits.idle_max {
-                    at(said_at + idle_max, Due::IdleOver);
+                    at(active_at + idle_max, Due::IdleOver);
                 }
             }
         }

@@ -14,12 +14,12 @@ use crate::board::{Board, Dial, Polled, Running};
 use crate::clock::Moment;
 use crate::conn::reason::Reason;
 use crate::conn::stream::Stream;
-use crate::engine::accept::{Door, Listen};
+use crate::engine::accept::{Acceptor, Listen};
 use crate::engine::pump::{Pump, Readiness};
 use crate::limits::Limits;
 
 /// What the engine needs of the world beside sockets: a poller's watch over them, and mail.
-pub(crate) trait Outside {
+pub(crate) trait System {
     /// The listening sockets.
     type Listener: Listen;
     /// What other threads post.
@@ -32,7 +32,7 @@ pub(crate) trait Outside {
     fn dial(&mut self, dial: &Dial, limits: &Limits) -> io::Result<StreamOf<Self::Listener>>;
 
     /// Says that mail is about to be taken: what is posted from now on is announced anew.
-    fn open_mail(&mut self);
+    fn rearm_mail(&mut self);
 
     /// The next piece of mail, if there is one.
     fn next_mail(&mut self) -> Option<Self::Mail>;
@@ -45,7 +45,7 @@ type StreamOf<L> = <L as Listen>::Stream;
 
 /// How long nothing has to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rest {
+pub(crate) enum Sleep {
     /// Something can be done now.
     None,
     /// Until something is announced or one of these moments has come.
@@ -62,20 +62,20 @@ pub(crate) enum Rest {
 pub(crate) struct Engine<L: Listen> {
     pub board: Board,
     pub pump: Pump<L::Stream>,
-    door: Door<L>,
+    door: Acceptor<L>,
     mail_is_waiting: bool,
 }
 
 impl<L: Listen> Engine<L> {
     /// An engine whose first turn comes whatever happens: the App may want to begin something.
-    /// `mirror` makes what streams need to reflect, if the App is one that only returns what it hears.
+    /// `splice` makes what streams need to send_back, if the App is one that only returns what it hears.
     pub fn new(
         mut board: Board,
-        door: Door<L>,
+        door: Acceptor<L>,
         app: &impl App,
-        mirror: impl FnOnce() -> <StreamOf<L> as Stream>::Mirror,
+        splice: impl FnOnce() -> <StreamOf<L> as Stream>::Splice,
     ) -> Engine<L> {
-        let pump = Pump::new(&mut board, app, mirror);
+        let pump = Pump::new(&mut board, app, splice);
         board.call_again();
         Engine { board, pump, door, mail_is_waiting: false }
     }
@@ -86,11 +86,11 @@ impl<L: Listen> Engine<L> {
     }
 
     /// How long to wait for the next turn.
-    pub fn rest(&self) -> Rest {
+    pub fn rest(&self) -> Sleep {
         if self.mail_is_waiting || self.door.is_pending() || !self.pump.is_idle(&self.board) {
-            return Rest::None;
+            return Sleep::None;
         }
-        Rest::Until { deadline: self.next_deadline(), wake: self.board.wake }
+        Sleep::Until { deadline: self.next_deadline(), wake: self.board.wake }
     }
 
     /// By the clock.
@@ -123,7 +123,7 @@ impl<L: Listen> Engine<L> {
     }
 
     /// Notes that somebody waits at the listener of this number. Returns whether there is such a one.
-    pub fn note_knock(&mut self, listener: usize) -> bool {
+    pub fn note_pending(&mut self, listener: usize) -> bool {
         self.door.note(listener)
     }
 
@@ -133,7 +133,7 @@ impl<L: Listen> Engine<L> {
     }
 
     /// Does all that was noted, within the budgets.
-    pub fn turn<A: App>(&mut self, app: &mut A, outside: &mut impl Outside<Listener = L, Mail = A::Message>) {
+    pub fn turn<A: App>(&mut self, app: &mut A, outside: &mut impl System<Listener = L, Mail = A::Message>) {
         self.door.accept(&mut self.pump, &mut self.board, app, |stream, key| outside.watch(stream, key));
         self.take_mail(app, outside);
         self.dial(outside);
@@ -147,11 +147,11 @@ impl<L: Listen> Engine<L> {
         }
     }
 
-    fn take_mail<A: App>(&mut self, app: &mut A, outside: &mut impl Outside<Mail = A::Message>) {
+    fn take_mail<A: App>(&mut self, app: &mut A, outside: &mut impl System<Mail = A::Message>) {
         if !self.mail_is_waiting {
             return;
         }
-        outside.open_mail();
+        outside.rearm_mail();
         for _ in 0..self.board.limits().mail_budget {
             let Some(mail) = outside.next_mail() else {
                 self.mail_is_waiting = false;
@@ -161,7 +161,7 @@ impl<L: Listen> Engine<L> {
         }
     }
 
-    fn dial(&mut self, outside: &mut impl Outside<Listener = L>) {
+    fn dial(&mut self, outside: &mut impl System<Listener = L>) {
         for dial in std::mem::take(&mut self.board.dials) {
             match outside.dial(&dial, self.board.limits()) {
                 Ok(stream) => self.pump.attach(dial.id.key, stream),

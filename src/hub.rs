@@ -4,5 +4,5 @@ mod attended;
 mod errand;
 mod operator;
 
-pub use attended::Attended;
-pub use operator::{Farewell, Manners, OnStdinEof, Operator, Voice};
+pub use attended::WithOperator;
+pub use operator::{OnStdinEof, Operator, OperatorOptions, StopReport, Voice};

@@ -13,7 +13,7 @@ pub struct Limits {
     pub read_budget_bytes: usize,
     /// Where a read brings at least this much, an App that only returns what comes is left out (`App::only_returns`).
     /// Below it, two moves through a pipe cost more than a copy in and a copy out.
-    pub reflect_bytes_min: usize,
+    pub splice_bytes_min: usize,
     /// Most bytes written to one connection in one turn.
     pub write_budget_bytes: usize,
     /// Most bytes of a broadcast delivered in one turn, over all receivers; the walk over them goes on
@@ -23,11 +23,11 @@ pub struct Limits {
     pub deliver_budget_receivers: usize,
     /// While more than this was said to many and not yet delivered, nobody who talks to many is read:
     /// what one turn reads is multiplied by those who hear it.
-    pub undelivered_high_bytes: usize,
+    pub log_backlog_high_bytes: usize,
     /// A connection that has said more than so many pieces since it last heard everything (its neighbours in the
     /// log are others' words) gets a copy of its own of what it has not heard: each look at its place in the log
     /// is a walk over these pieces.
-    pub own_unheard_max: u32,
+    pub own_pieces_max: u32,
     /// Most connections accepted from one listener in one turn.
     pub accept_budget: usize,
     /// Most messages taken from the mailbox in one turn.
@@ -47,10 +47,10 @@ pub struct Limits {
     /// What all connections together may have in memory: outboxes, unfinished lines, and what was said to
     /// many, which counts once. Beyond it the connection with the most queued is dropped first.
     pub buffers_bytes_max: usize,
-    /// What a slow peer has to take within `honest_window` to be waited for.
-    pub honest_bytes_min: usize,
-    /// See `honest_bytes_min`.
-    pub honest_window: Duration,
+    /// What a slow peer has to take within `keeps_up_window` to be waited for.
+    pub keeps_up_bytes_min: usize,
+    /// See `keeps_up_bytes_min`.
+    pub keeps_up_window: Duration,
     /// A peer that takes nothing for this long while something is queued for it is dropped.
     pub write_stall_max: Duration,
     /// Most connections at a time (`--max-conns`).
@@ -92,12 +92,12 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             read_budget_bytes: 64 << 10,
-            reflect_bytes_min: 16 << 10,
+            splice_bytes_min: 16 << 10,
             write_budget_bytes: 256 << 10,
             deliver_budget_bytes: 8 << 20,
             deliver_budget_receivers: 4096,
-            undelivered_high_bytes: 256 << 10,
-            own_unheard_max: 512,
+            log_backlog_high_bytes: 256 << 10,
+            own_pieces_max: 512,
             accept_budget: 32,
             mail_budget: 64,
             line_bytes_max: LINE_BYTES_MAX,
@@ -107,8 +107,8 @@ impl Default for Limits {
             outbox_soft_max: Duration::from_secs(10),
             outbox_bytes_max: 8 << 20,
             buffers_bytes_max: 4 << 30,
-            honest_bytes_min: 64 << 10,
-            honest_window: Duration::from_secs(1),
+            keeps_up_bytes_min: 64 << 10,
+            keeps_up_window: Duration::from_secs(1),
             write_stall_max: Duration::from_secs(30),
             conns_max: usize::MAX,
             partial_after: Duration::from_millis(200),
@@ -139,7 +139,7 @@ impl Limits {
             outbox_low_bytes: 50,
             outbox_soft_bytes: 400,
             outbox_bytes_max: 800,
-            honest_bytes_min: 50,
+            keeps_up_bytes_min: 50,
             half_open_max: Duration::from_secs(5),
             write_stall_max: Duration::from_secs(6),
             ..Limits::default()

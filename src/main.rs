@@ -7,12 +7,12 @@ use switchboard::cli::{self, FormatArg, ServerArgs, StdinEofArg};
 use switchboard::desk::text::Stamp;
 use switchboard::desk::text::plural;
 use switchboard::desk::{Desk, Format};
-use switchboard::hub::{Attended, Farewell, Manners, OnStdinEof, Operator, Voice};
+use switchboard::hub::{OnStdinEof, Operator, OperatorOptions, StopReport, Voice, WithOperator};
 use switchboard::modes::{Chat, Console, Echo};
 use switchboard::process::descriptors::{self, RESERVED};
 use switchboard::process::memory;
 use switchboard::terminal::{Mail, on_signal, read_in_background};
-use switchboard::{App, Place, Reactor, cannot};
+use switchboard::{App, Endpoint, Reactor, cannot};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
@@ -33,7 +33,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let lossless = !args.chat && !args.echo;
     let desk = Desk::open(format, lossless, mailbox.clone()).map_err(cannot("use stdout"))?;
     start_log(&desk);
-    let cannot_listen = |place: &Place| cannot(format!("listen on {place}"));
+    let cannot_listen = |place: &Endpoint| cannot(format!("listen on {place}"));
     let mut found = Vec::new();
     for place in &args.addresses {
         found.push((place, place.resolve().map_err(cannot_listen(place))?));
@@ -53,13 +53,13 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let operator = Operator::new(desk, Some(source), manners(args));
 
     let operator = if args.echo {
-        serve(reactor, Attended::new(Echo, operator))?.into_operator()
+        serve(reactor, WithOperator::new(Echo, operator))?.into_operator()
     } else if args.chat {
         serve(reactor, Chat::new(operator, args.chat_raw))?.into_operator()
     } else {
         serve(reactor, Console::new(operator, format))?.into_operator()
     };
-    let Farewell { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes } =
+    let StopReport { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes } =
         operator.finish(&limits)?;
     if discarded_bytes > 0 {
         let (bytes, conns) = (counted(discarded_bytes, "byte"), counted(discarded_conns, "connection"));
@@ -91,7 +91,7 @@ fn format(asked: FormatArg) -> Format {
     }
 }
 
-fn manners(args: &ServerArgs) -> Manners {
+fn manners(args: &ServerArgs) -> OperatorOptions {
     let on_terminal = io::stdin().is_terminal();
     let voice = match (args.chat, args.echo) {
         (true, _) => Voice::Participant,
@@ -105,7 +105,7 @@ fn manners(args: &ServerArgs) -> Manners {
         None if on_terminal => OnStdinEof::Quit,
         None => OnStdinEof::Keep,
     };
-    Manners { voice, on_stdin_eof, waits_for_slow: !on_terminal }
+    OperatorOptions { voice, on_stdin_eof, waits_for_slow: !on_terminal }
 }
 
 /// How many connections the descriptor limit allows, once it is raised.

@@ -31,14 +31,14 @@ use crate::address::Address;
 use crate::app::App;
 use crate::board::{Board, Dial, Polled, Told};
 use crate::clock::{Clock, Moment};
-use crate::engine::accept::Door;
+use crate::engine::accept::Acceptor;
 use crate::engine::pump::Readiness;
-use crate::engine::{Engine, Outside, Rest};
+use crate::engine::{Engine, Sleep, System};
 use crate::limits::Limits;
-use crate::reactor::mailbox::{Letters, Mailbox, mailbox};
+use crate::reactor::mailbox::{MailReceiver, Mailbox, mailbox};
 use crate::reactor::socket::{Listener, Socket};
-use crate::reactor::splice::Mirror;
-use crate::reactor::timer::Alarm;
+use crate::reactor::splice::Splice;
+use crate::reactor::timer::Timer;
 
 /// Events taken from the poller in one turn; more wait for the next.
 const EVENTS_MAX: usize = 1024;
@@ -53,8 +53,8 @@ const FIRST_LISTENER: usize = usize::MAX - 2;
 pub struct Reactor<M> {
     poll: Poll,
     clock: Clock,
-    door: Door<Listener>,
-    letters: Letters<M>,
+    door: Acceptor<Listener>,
+    letters: MailReceiver<M>,
     board: Board,
 }
 
@@ -69,7 +69,7 @@ impl<M: Send + 'static> Reactor<M> {
         let reactor = Reactor {
             poll,
             clock: Clock::start(),
-            door: Door::default(),
+            door: Acceptor::default(),
             letters,
             board: Board::new(limits),
         };
@@ -91,7 +91,7 @@ impl<M: Send + 'static> Reactor<M> {
 
     /// Lets in only addresses of `allow`, if there are any, and none of `deny`.
     pub fn admit(&mut self, allow: Vec<IpNet>, deny: Vec<IpNet>) {
-        self.door.admit(allow, deny);
+        self.door.set_admission(allow, deny);
     }
 
     /// The clock by which `Board::now` goes; an App that has to know the time more exactly than once a
@@ -111,7 +111,7 @@ impl<M: Send + 'static> Reactor<M> {
     /// When the poller fails; no connection's error ends the loop.
     pub fn run<A: App<Message = M>>(self, mut app: A) -> io::Result<A> {
         let Reactor { mut poll, clock, door, letters, board } = self;
-        let mut engine = Engine::new(board, door, &app, Mirror::new);
+        let mut engine = Engine::new(board, door, &app, Splice::new);
         let continued = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SIGCONT, continued.clone())?;
         let mut alarm = None;
@@ -131,25 +131,25 @@ impl<M: Send + 'static> Reactor<M> {
                     // Having woken is all it is for.
                     ALARM => {}
                     Token(token) => {
-                        if !engine.note_knock(FIRST_LISTENER.wrapping_sub(token)) {
+                        if !engine.note_pending(FIRST_LISTENER.wrapping_sub(token)) {
                             engine.note(token, readiness(event));
                         }
                     }
                 }
             }
-            engine.turn(&mut app, &mut System { registry: poll.registry(), letters: &letters });
+            engine.turn(&mut app, &mut Os { registry: poll.registry(), letters: &letters });
         }
         Ok(app)
     }
 }
 
 /// The system that the process runs on, as the engine sees it.
-struct System<'a, M> {
+struct Os<'a, M> {
     registry: &'a Registry,
-    letters: &'a Letters<M>,
+    letters: &'a MailReceiver<M>,
 }
 
-impl<M> Outside for System<'_, M> {
+impl<M> System for Os<'_, M> {
     type Listener = Listener;
     type Mail = M;
 
@@ -163,7 +163,7 @@ impl<M> Outside for System<'_, M> {
         Ok(socket)
     }
 
-    fn open_mail(&mut self) {
+    fn rearm_mail(&mut self) {
         self.letters.open();
     }
 
@@ -177,10 +177,10 @@ impl<M> Outside for System<'_, M> {
 fn time_to_sleep(
     engine: &Engine<Listener>,
     clock: &Clock,
-    alarm: &mut Option<Alarm>,
+    alarm: &mut Option<Timer>,
     registry: &Registry,
 ) -> io::Result<(Moment, Option<Duration>)> {
-    let Rest::Until { deadline, wake } = engine.rest() else {
+    let Sleep::Until { deadline, wake } = engine.rest() else {
         // Where there is always something to do, the clock is read once a turn.
         return Ok((engine.board.now(), Some(Duration::ZERO)));
     };
@@ -191,7 +191,7 @@ fn time_to_sleep(
         }
         let alarm = match alarm {
             Some(alarm) => alarm,
-            none => none.insert(Alarm::new(registry, ALARM)?),
+            none => none.insert(Timer::new(registry, ALARM)?),
         };
         alarm.set(wake, now)?;
     }

@@ -10,7 +10,7 @@ use std::io;
 
 pub use input::{Input, Typed};
 #[cfg(any(test, feature = "simulator"))]
-pub use screen::Reel;
+pub use screen::CapturedScreen;
 pub use screen::{LogWriter, Screen, WhenFull};
 pub use signals::{block_stopping_signals, on_signal};
 pub use stdin::{Chunk, Source, read_in_background};

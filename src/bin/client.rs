@@ -10,8 +10,8 @@ use switchboard::cli::{self, ClientArgs};
 use switchboard::desk::text::{push_human, without_cr};
 use switchboard::terminal::{Chunk, Mail, Screen, Source, WhenFull, on_signal, read_in_background};
 use switchboard::{
-    Address, App, Board, Brakes, ConnId, End, Frame, Framing, Limits, Moment, Outbound, Place, Reactor,
-    Reason, Sent, View, cannot, in_words,
+    Address, App, Backpressure, Board, ConnId, End, Endpoint, Frame, Framing, Limits, Moment, Outbound,
+    Reactor, Reason, Sent, View, cannot, in_words,
 };
 
 fn main() -> ExitCode {
@@ -140,8 +140,8 @@ impl App for Client {
         if self.shows_to_person { Framing::Lines } else { Framing::Raw }
     }
 
-    fn brakes(&self) -> Brakes {
-        Brakes::Nobody
+    fn brakes(&self) -> Backpressure {
+        Backpressure::None
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {
@@ -170,13 +170,13 @@ impl App for Client {
 
     /// The server has finished; what there is to be sent to it is still sent.
     fn ended(&mut self, id: ConnId, board: &mut Board) {
-        let bytes = board.view(id).map_or(0, |view| view.tx_bytes);
+        let bytes = board.view(id).map_or(0, |view| view.sent_bytes);
         self.server_has_finished = Some(Taken { bytes, changed_at: board.now(), is_news: true });
     }
 
     fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
         let view = board.view(id);
-        let (queued, sent) = view.map_or((0, 0), |view| (view.queued_bytes, view.tx_bytes));
+        let (queued, sent) = view.map_or((0, 0), |view| (view.queued_bytes, view.sent_bytes));
         let unsent = self.unsent_bytes() + queued;
         match why {
             Reason::CannotConnect(_) if !self.to_try.is_empty() => return,
@@ -253,7 +253,7 @@ impl Client {
         }
     }
 
-    fn outcome(&self, place: &Place) -> Result<(), String> {
+    fn outcome(&self, place: &Endpoint) -> Result<(), String> {
         match (&self.outcome, &self.server, self.unsent_bytes()) {
             (Err(_), _, _) | (_, Server::Connected(_), _) => self.outcome.clone(),
             (_, Server::Dialing, 0) => Err(format!("gave up connecting to {place}")),
@@ -355,10 +355,10 @@ impl Client {
         let (Some(view), Some(taken)) = (board.view(id), &mut self.server_has_finished) else {
             return board.finish(id);
         };
-        if view.tx_bytes != taken.bytes {
-            (taken.bytes, taken.changed_at) = (view.tx_bytes, board.now());
+        if view.sent_bytes != taken.bytes {
+            (taken.bytes, taken.changed_at) = (view.sent_bytes, board.now());
         }
-        let has_sent_any = view.tx_bytes > 0 || view.queued_bytes > 0;
+        let has_sent_any = view.sent_bytes > 0 || view.queued_bytes > 0;
         let silence = board.limits().linger_silence;
         let quiet_at = if view.queued_bytes > 0 { board.now() } else { taken.changed_at } + silence;
         if has_sent_any && board.now() < quiet_at {

@@ -5,11 +5,11 @@ use crate::conn::Conn;
 
 impl Board {
     /// Checks every sum that is kept against what it is a sum of.
-    pub(crate) fn check_books(&self) {
+    pub(crate) fn check_sums(&self) {
         let count = |test: fn(&Conn) -> bool| self.conns.iter().filter(|(_, conn)| test(conn)).count();
         assert_eq!(self.audience, count(Conn::may_be_sent), "the audience");
         assert_eq!(self.lagging, count(|conn| conn.lagging), "those that lag behind");
-        assert_eq!(self.braking, count(Conn::brakes), "the brakes");
+        assert_eq!(self.holding_back, count(Conn::holds_back), "the brakes");
         assert_eq!(self.stats.opened - self.stats.closed, self.len() as u64, "opened, closed and here");
         let own_bytes: usize = self.conns.iter().map(|(_, conn)| conn.own_bytes()).sum();
         assert_eq!(self.own_bytes, own_bytes, "what the connections have in memory");

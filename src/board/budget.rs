@@ -28,7 +28,7 @@ impl Board {
 
     /// What all connections have in memory.
     pub fn buffered_bytes(&self) -> usize {
-        self.own_bytes + self.said.held_bytes()
+        self.own_bytes + self.log.held_bytes()
     }
 
     /// Drops those with the most, if all together have too much.
@@ -36,7 +36,7 @@ impl Board {
         if self.buffered_bytes() <= self.limits.buffers_bytes_max {
             return;
         }
-        self.said.shrink();
+        self.log.shrink();
         if self.buffered_bytes() <= self.limits.buffers_bytes_max {
             return;
         }
@@ -45,22 +45,22 @@ impl Board {
         let mut holders = self.holders();
         holders.sort_unstable_by_key(|holder| std::cmp::Reverse(holder.holds_bytes));
         // The log is kept from where the first who remains has heard it.
-        let mut kept_from = vec![self.said.end(); holders.len() + 1];
+        let mut kept_from = vec![self.log.end(); holders.len() + 1];
         for at in (0..holders.len()).rev() {
             kept_from[at] = kept_from[at + 1].min(holders[at].heard.unwrap_or(u64::MAX));
         }
         let mut own_bytes = self.own_bytes;
         for (at, holder) in holders.iter().enumerate() {
-            let shared_bytes = self.said.held_bytes_from(kept_from[at]);
+            let shared_bytes = self.log.held_bytes_from(kept_from[at]);
             if own_bytes + shared_bytes <= goal || holder.holds_bytes == 0 {
-                self.said.forget_before(kept_from[at]);
-                self.said.shrink();
+                self.log.trim_before(kept_from[at]);
+                self.log.shrink();
                 return;
             }
             own_bytes -= holder.own_bytes;
             self.hang_up(holder.id, Reason::BuffersFull);
         }
-        self.said.forget_before(self.said.end());
+        self.log.trim_before(self.log.end());
     }
 
     fn holders(&self) -> Vec<Holder> {
@@ -68,9 +68,9 @@ impl Board {
         conns
             .map(|conn| Holder {
                 id: conn.id,
-                holds_bytes: conn.own_bytes() + conn.queued_bytes(&self.said) - conn.outbox.len(),
+                holds_bytes: conn.own_bytes() + conn.queued_bytes(&self.log) - conn.outbox.len(),
                 own_bytes: conn.own_bytes(),
-                heard: conn.may_be_sent().then(|| self.said.position(&conn.hearing)),
+                heard: conn.may_be_sent().then(|| self.log.position(&conn.cursor)),
             })
             .collect()
     }

@@ -11,18 +11,18 @@ use crate::conn::ConnId;
 
 /// What is being read, and which of it goes back.
 #[derive(Debug)]
-pub(crate) struct Lending {
+pub(crate) struct InPlace {
     from: ConnId,
     /// Where the bytes of the read lie. Compared with where others lie, never followed.
     addresses: Range<usize>,
     lent: Range<usize>,
 }
 
-impl Lending {
+impl InPlace {
     /// Lends from what was read from this connection.
-    pub fn new(from: ConnId, fresh: &[u8]) -> Lending {
+    pub fn new(from: ConnId, fresh: &[u8]) -> InPlace {
         let begin = fresh.as_ptr().addr();
-        Lending { from, addresses: begin..begin + fresh.len(), lent: 0..0 }
+        InPlace { from, addresses: begin..begin + fresh.len(), lent: 0..0 }
     }
 
     /// Whether these bytes may be lent to a connection that has nothing else queued. If so, they are.
@@ -44,7 +44,7 @@ impl Lending {
     }
 
     /// How much is lent to this connection.
-    pub fn lent_bytes(&self, to: ConnId) -> usize {
+    pub fn bytes_for(&self, to: ConnId) -> usize {
         if to == self.from { self.lent.len() } else { 0 }
     }
 
@@ -63,22 +63,22 @@ mod tests {
     #[test]
     fn only_what_was_just_read_is_lent_and_only_to_its_sender() {
         let read = *b"one two three";
-        let mut lending = Lending::new(WHO, &read);
-        assert!(!lending.lend(ConnId { serial: 2, key: 1 }, &read));
-        assert!(!lending.lend(WHO, &[0; 4]));
-        assert!(lending.lend(WHO, &read[4..7]));
-        assert_eq!(lending.lent_bytes(WHO), 3);
-        assert_eq!(lending.lent(), 4..7);
+        let mut in_place = InPlace::new(WHO, &read);
+        assert!(!in_place.lend(ConnId { serial: 2, key: 1 }, &read));
+        assert!(!in_place.lend(WHO, &[0; 4]));
+        assert!(in_place.lend(WHO, &read[4..7]));
+        assert_eq!(in_place.bytes_for(WHO), 3);
+        assert_eq!(in_place.lent(), 4..7);
     }
 
     #[test]
     fn what_touches_is_lent_together_and_nothing_out_of_order() {
         let read = *b"one two three";
-        let mut lending = Lending::new(WHO, &read);
-        assert!(lending.lend(WHO, &read[0..3]));
-        assert!(lending.lend(WHO, &read[3..7]));
-        assert!(!lending.lend(WHO, &read[0..3]));
-        assert!(!lending.lend(WHO, &read[8..]));
-        assert_eq!(lending.lent(), 0..7);
+        let mut in_place = InPlace::new(WHO, &read);
+        assert!(in_place.lend(WHO, &read[0..3]));
+        assert!(in_place.lend(WHO, &read[3..7]));
+        assert!(!in_place.lend(WHO, &read[0..3]));
+        assert!(!in_place.lend(WHO, &read[8..]));
+        assert_eq!(in_place.lent(), 0..7);
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Board, catch_up, here_mut};
-use crate::board::in_place::Lending;
+use crate::board::in_place::InPlace;
 use crate::conn::reason::Reason;
 use crate::conn::slow_reader::{Slow, Verdict};
 use crate::conn::{Conn, ConnId, Inbound, Outbound, Peer, Stage};
@@ -11,27 +11,27 @@ use crate::conn::{Conn, ConnId, Inbound, Outbound, Peer, Stage};
 impl Board {
     /// Lets bytes of what was just read from this connection go back to it without a copy.
     pub(crate) fn lend(&mut self, from: ConnId, fresh: &[u8]) {
-        self.lending = Some(Lending::new(from, fresh));
+        self.in_place = Some(InPlace::new(from, fresh));
     }
 
     /// Ends that; returns which of the bytes go back.
     pub(crate) fn lent(&mut self) -> Range<usize> {
-        self.lending.take().map_or(0..0, Lending::lent)
+        self.in_place.take().map_or(0..0, InPlace::lent)
     }
 
     /// What was said to many and is not yet delivered, or handed to the slow readers' account.
-    pub(crate) fn undelivered_bytes(&self) -> u64 {
-        self.said.end() - self.walked_to
+    pub(crate) fn log_backlog_bytes(&self) -> u64 {
+        self.log.end() - self.walked_to
     }
 
     /// Whether so much is undelivered that nothing should be added.
-    pub(crate) fn is_undelivered(&self) -> bool {
-        self.undelivered_bytes() > self.limits.undelivered_high_bytes as u64
+    pub(crate) fn has_log_backlog(&self) -> bool {
+        self.log_backlog_bytes() > self.limits.log_backlog_high_bytes as u64
     }
 
     /// Gives a connection a copy of its own of what it has not heard, so that the log can be trimmed.
     pub(crate) fn give_copy(&mut self, key: u32) {
-        catch_up(&mut self.conns[key as usize], &self.said, &mut self.lagging);
+        catch_up(&mut self.conns[key as usize], &self.log, &mut self.lagging);
         self.account(key);
     }
 
@@ -47,8 +47,8 @@ impl Board {
         let conn = &mut self.conns[key as usize];
         conn.stage = Stage::Open;
         conn.writable = true;
-        conn.hearing = self.said.newcomer();
-        (conn.heard_at, conn.took_at) = (self.time.listened(), self.time.listened());
+        conn.cursor = self.log.cursor_at_end();
+        (conn.received_at, conn.sent_at) = (self.time.listened(), self.time.listened());
         self.audience += 1;
     }
 
@@ -68,12 +68,12 @@ impl Board {
     /// A write failed. What the peer had sent before may still wait to be read, reset or not.
     pub(crate) fn writing_failed(&mut self, id: ConnId, error: std::io::Error) {
         let Some(conn) = here_mut(&mut self.conns, id) else { return };
-        if conn.is_heard() {
+        if conn.delivers() {
             self.drop_slow(id.key);
             let conn = &mut self.conns[id.key as usize];
             if conn.may_be_sent() {
                 self.audience -= 1;
-                catch_up(conn, &self.said, &mut self.lagging);
+                catch_up(conn, &self.log, &mut self.lagging);
             }
             conn.stage = Stage::Broken(Box::new(Reason::Lost(error)));
             conn.readable = true;
@@ -94,8 +94,8 @@ impl Board {
         let key = u32::try_from(self.conns.vacant_key());
         let key = key.expect("descriptors are ints, so there are fewer connections than 2^31");
         let id = ConnId { serial: self.last_serial, key };
-        let hearing = self.said.newcomer();
-        let conn = Conn::new(id, peer, stage, hearing, self.time.listened());
+        let cursor = self.log.cursor_at_end();
+        let conn = Conn::new(id, peer, stage, cursor, self.time.listened());
         self.audience += usize::from(conn.may_be_sent());
         self.conns.insert(conn);
         self.roster.add(id);
@@ -121,8 +121,8 @@ impl Board {
     }
 
     /// Whether what this connection says is to be handed to the App.
-    pub(crate) fn is_heard(&self, id: ConnId) -> bool {
-        self.conns.get(id.key as usize).is_some_and(|conn| conn.id == id && conn.is_heard())
+    pub(crate) fn delivers(&self, id: ConnId) -> bool {
+        self.conns.get(id.key as usize).is_some_and(|conn| conn.id == id && conn.delivers())
     }
 
     /// Puts the connection's next deadline, if it has one, into the heap.
@@ -153,9 +153,9 @@ impl Board {
         self.account(key);
         let conn = &mut self.conns[key as usize];
         if taken_bytes > 0 {
-            conn.took_at = self.time.listened();
+            conn.sent_at = self.time.listened();
         }
-        let lagging = conn.may_be_sent() && self.said.is_behind(&conn.hearing);
+        let lagging = conn.may_be_sent() && self.log.is_behind(&conn.cursor);
         if lagging != conn.lagging {
             conn.lagging = lagging;
             if lagging {
@@ -167,17 +167,17 @@ impl Board {
         if conn.slow.is_none() && !is_behind {
             return;
         }
-        let queued_bytes = conn.queued_bytes(&self.said);
+        let queued_bytes = conn.queued_bytes(&self.log);
         if queued_bytes == 0 {
             self.drop_slow(key);
             return;
         }
-        let (now, braked) = (self.time.listened(), conn.brakes());
+        let (now, held_back) = (self.time.listened(), conn.holds_back());
         let slow = conn.slow.get_or_insert_with(|| Box::new(Slow::new(now)));
         let was_high = slow.is_over_high();
         slow.note(taken_bytes, queued_bytes, now, &self.limits);
         let is_high = slow.is_over_high();
-        self.count_brake(key, braked);
+        self.count_holding_back(key, held_back);
         self.wants_turn |= was_high && !is_high;
         if queued_bytes > self.limits.outbox_bytes_max {
             let id = self.conns[key as usize].id;
@@ -189,10 +189,10 @@ impl Board {
     pub(crate) fn check_slow(&mut self, key: u32) {
         let conn = &mut self.conns[key as usize];
         let id = conn.id;
-        let braked = conn.brakes();
+        let held_back = conn.holds_back();
         let Some(slow) = &mut conn.slow else { return };
         let verdict = slow.check(self.time.listened(), &self.limits);
-        self.count_brake(key, braked);
+        self.count_holding_back(key, held_back);
         let why = match verdict {
             Verdict::Patience => return,
             Verdict::OverSoftTooLong => Reason::ReadsTooSlowly(self.limits.outbox_soft_max),
@@ -203,18 +203,18 @@ impl Board {
 
     pub(super) fn drop_slow(&mut self, key: u32) {
         let conn = &mut self.conns[key as usize];
-        let braked = conn.brakes();
+        let held_back = conn.holds_back();
         let Some(slow) = conn.slow.take() else { return };
         self.wants_turn |= slow.is_over_high();
-        self.count_brake(key, braked);
+        self.count_holding_back(key, held_back);
     }
 
-    /// Brings the count of those that others wait for up to date with this one, which `braked` before.
-    pub(super) fn count_brake(&mut self, key: u32, braked: bool) {
-        match (braked, self.conns[key as usize].brakes()) {
-            (false, true) => self.braking += 1,
+    /// Brings the count of those that others wait for up to date with this one, which `held_back` before.
+    pub(super) fn count_holding_back(&mut self, key: u32, held_back: bool) {
+        match (held_back, self.conns[key as usize].holds_back()) {
+            (false, true) => self.holding_back += 1,
             (true, false) => {
-                self.braking -= 1;
+                self.holding_back -= 1;
                 // Whoever waited for it goes on.
                 self.wants_turn = true;
             }

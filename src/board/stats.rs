@@ -16,9 +16,9 @@ pub struct Stats {
     /// Accepts that failed.
     pub accept_errors: u64,
     /// Bytes read from peers.
-    pub rx_bytes: u64,
+    pub received_bytes: u64,
     /// Bytes written to peers.
-    pub tx_bytes: u64,
+    pub sent_bytes: u64,
     /// Bytes read from connections that were already being closed, and thrown away.
     pub discarded_bytes: u64,
     /// Bytes that were queued for a connection when it ended.
@@ -41,7 +41,7 @@ pub struct Stats {
 
 impl Stats {
     /// Counts a connection that was ended by a limit.
-    pub(crate) fn note_limit(&mut self, why: &Reason) {
+    pub(crate) fn count_limit(&mut self, why: &Reason) {
         match why {
             Reason::QueueFull | Reason::ReadsTooSlowly(_) | Reason::ReadsNothing(_) => self.dropped_slow += 1,
             Reason::BuffersFull => self.dropped_buffers += 1,

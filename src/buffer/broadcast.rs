@@ -1,15 +1,15 @@
-//! What was said to many: one log of bytes for all who have to hear it, instead of a copy for each.
+//! The broadcast log: bytes for many receivers are kept once, instead of a copy for each.
 //!
-//! The log has absolute positions. A connection has a `Hearing`: how far it has heard, and the last
-//! of its own pieces, which it is not told. The pieces of one speaker form a chain from the newest
-//! back to the oldest, so leaving them out costs nothing for whoever said nothing.
+//! The log has absolute positions. Each receiver has a `Cursor`: how far it was sent the log, and the newest of its own
+//! pieces, which it is not sent. The pieces of one sender form a chain from the newest back to the oldest, so skipping
+//! them costs nothing for a receiver that never sends.
 
 use std::collections::VecDeque;
 
 use crate::buffer::gather::Gather;
 use crate::limits::Limits;
 
-/// Own pieces looked at for one write; a speaker with more unheard ones gets the rest with the next.
+/// Own pieces looked at for one write; a receiver with more unread ones gets the rest with the next write.
 const OWN_PIECES_MAX: usize = 16;
 
 /// Spare room that the log may keep.
@@ -18,53 +18,59 @@ const KEPT_PIECES: usize = 16 << 10;
 
 /// The shared log.
 #[derive(Debug)]
-pub struct Said {
+pub struct BroadcastLog {
     bytes: VecDeque<u8>,
     /// The position of the first byte kept.
     start: u64,
     pieces: VecDeque<Piece>,
     /// The number of the first piece kept. Pieces are numbered from 1; 0 stands for none.
     first_piece: u64,
-    /// See `owns_many`.
-    own_unheard_max: u32,
+    /// See `too_many_own`.
+    own_pieces_max: u32,
 }
 
-/// What one speaker said in one go, from position `from` up to `to`.
+/// What one sender appended in one go, from position `from` up to `to`.
 #[derive(Debug)]
 struct Piece {
     from: u64,
     to: u64,
-    /// The number of the speaker's piece before this one.
+    /// The number of the same sender's piece before this one.
     before: u64,
-    /// How many pieces its speaker has not yet been led over, up to this one; at least, not fewer.
-    unheard: u32,
+    /// An upper bound of how many unread pieces of its own the sender has, this one included.
+    unread: u32,
 }
 
-/// What a connection has heard of the log.
+/// How far a receiver was sent the log.
 #[derive(Clone, Copy, Debug)]
-pub struct Hearing {
-    heard: u64,
+pub struct Cursor {
+    sent_to: u64,
     /// The number of its own newest piece.
     own: u64,
 }
 
-/// A connection's own unheard pieces, oldest first, as far as one write looks.
+/// A receiver's own unread pieces, oldest first, as far as one write looks.
 struct OwnPieces {
     ranges: [(u64, u64); OWN_PIECES_MAX],
     count: usize,
     all: bool,
 }
 
-impl Default for Said {
-    fn default() -> Said {
-        Said::new(Limits::default().own_unheard_max)
+impl Default for BroadcastLog {
+    fn default() -> BroadcastLog {
+        BroadcastLog::new(Limits::default().own_pieces_max)
     }
 }
 
-impl Said {
-    /// An empty log; a connection owns many pieces when it has more than so many unheard ones.
-    pub fn new(own_unheard_max: u32) -> Said {
-        Said { bytes: VecDeque::new(), start: 0, pieces: VecDeque::new(), first_piece: 0, own_unheard_max }
+impl BroadcastLog {
+    /// An empty log; a receiver has too many pieces of its own when more than so many are unread.
+    pub fn new(own_pieces_max: u32) -> BroadcastLog {
+        BroadcastLog {
+            bytes: VecDeque::new(),
+            start: 0,
+            pieces: VecDeque::new(),
+            first_piece: 0,
+            own_pieces_max,
+        }
     }
 
     /// The position behind the last byte.
@@ -72,13 +78,13 @@ impl Said {
         self.start + self.bytes.len() as u64
     }
 
-    /// Bytes kept in memory, for all receivers together.
+    /// Bytes in the log, for all receivers together.
     pub fn kept_bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// What it has in memory, spare room included. Once all have heard all, the room is kept for the next turn, and
-    /// is nobody's.
+    /// What it has in memory, spare room included. Once all were sent all, the room is kept for the next turn, and
+    /// counts for nothing.
     pub fn held_bytes(&self) -> usize {
         if self.bytes.is_empty() {
             return 0;
@@ -98,20 +104,20 @@ impl Said {
         self.pieces.shrink_to_fit();
     }
 
-    /// The hearing of a newcomer, who is told only what is said from now on.
-    pub fn newcomer(&self) -> Hearing {
-        Hearing { heard: self.end(), own: 0 }
+    /// A cursor for a new receiver, which is sent only what is appended from now on.
+    pub fn cursor_at_end(&self) -> Cursor {
+        Cursor { sent_to: self.end(), own: 0 }
     }
 
-    /// Appends a message; the speaker, if it is one of the receivers, does not hear it.
-    pub fn say(&mut self, parts: &[&[u8]], speaker: Option<&mut Hearing>) {
+    /// Appends a message; the sender, if it is one of the receivers, is not sent it.
+    pub fn append(&mut self, parts: &[&[u8]], sender: Option<&mut Cursor>) {
         let from = self.end();
         for part in parts {
             self.bytes.extend(*part);
         }
         let to = self.end();
-        let Some(speaker) = speaker else { return };
-        if let Some(last) = self.piece_mut(speaker.own).filter(|last| last.to == from) {
+        let Some(sender) = sender else { return };
+        if let Some(last) = self.piece_mut(sender.own).filter(|last| last.to == from) {
             last.to = to;
             return;
         }
@@ -119,58 +125,58 @@ impl Said {
             // Numbers grow for ever, so a chain that leads to a forgotten piece ends there.
             self.first_piece = self.first_piece.max(1);
         }
-        let unheard = self.own_unheard(speaker) + 1;
-        self.pieces.push_back(Piece { from, to, before: speaker.own, unheard });
-        speaker.own = self.first_piece + self.pieces.len() as u64 - 1;
+        let unread = self.own_unread(sender) + 1;
+        self.pieces.push_back(Piece { from, to, before: sender.own, unread });
+        sender.own = self.first_piece + self.pieces.len() as u64 - 1;
     }
 
-    /// Whether so much of what is left to hear are its own pieces that it should be given a copy of the rest: a
-    /// peer that says much and reads nothing would otherwise make each look at its place in the log a long walk.
-    pub fn owns_many(&self, hearing: &Hearing) -> bool {
-        self.own_unheard(hearing) > self.own_unheard_max
+    /// True if more than `own_pieces_max` of its own pieces are unread. Skipping them is a walk along the chain, so the
+    /// receiver should then get a private copy of the rest.
+    pub fn too_many_own(&self, cursor: &Cursor) -> bool {
+        self.own_unread(cursor) > self.own_pieces_max
     }
 
-    /// How many of its own pieces it was not yet led over; counted anew only where it may be many.
-    fn own_unheard(&self, hearing: &Hearing) -> u32 {
-        let Some(last) = self.piece(hearing.own).filter(|piece| piece.to > hearing.heard) else { return 0 };
-        if last.unheard <= self.own_unheard_max {
-            return last.unheard;
+    /// How many of its own pieces are unread; counted again only where the bound says that it may be many.
+    fn own_unread(&self, cursor: &Cursor) -> u32 {
+        let Some(last) = self.piece(cursor.own).filter(|piece| piece.to > cursor.sent_to) else { return 0 };
+        if last.unread <= self.own_pieces_max {
+            return last.unread;
         }
         let mut count = 0;
-        let mut number = hearing.own;
-        while let Some(piece) = self.piece(number).filter(|piece| piece.to > hearing.heard) {
+        let mut number = cursor.own;
+        while let Some(piece) = self.piece(number).filter(|piece| piece.to > cursor.sent_to) {
             count += 1;
             number = piece.before;
         }
         count
     }
 
-    /// Whether something is left that this connection has not heard. Call `skip_own` first to know
-    /// whether it is anything but its own.
-    pub fn is_behind(&self, hearing: &Hearing) -> bool {
-        hearing.heard < self.end()
+    /// Whether something of the log is left to be sent. Call `skip_own` first to know whether it is anything but the
+    /// receiver's own.
+    pub fn is_behind(&self, cursor: &Cursor) -> bool {
+        cursor.sent_to < self.end()
     }
 
-    /// How far it has heard.
-    pub fn position(&self, hearing: &Hearing) -> u64 {
-        hearing.heard
+    /// The position up to which it was sent the log.
+    pub fn position(&self, cursor: &Cursor) -> u64 {
+        cursor.sent_to
     }
 
-    /// How many bytes of the log it would still have to be sent, its own left out.
-    pub fn unheard_bytes(&self, hearing: &Hearing) -> usize {
-        let mut unheard = self.end() - hearing.heard;
-        let mut number = hearing.own;
-        while let Some(piece) = self.piece(number).filter(|piece| piece.to > hearing.heard) {
-            unheard -= piece.to - piece.from.max(hearing.heard);
+    /// How many bytes of the log it still has to be sent, its own left out.
+    pub fn unread_bytes(&self, cursor: &Cursor) -> usize {
+        let mut unread = self.end() - cursor.sent_to;
+        let mut number = cursor.own;
+        while let Some(piece) = self.piece(number).filter(|piece| piece.to > cursor.sent_to) {
+            unread -= piece.to - piece.from.max(cursor.sent_to);
             number = piece.before;
         }
-        unheard as usize
+        unread as usize
     }
 
-    /// Appends what it has not heard, its own left out, as far as there is room.
-    pub fn gather<'a>(&'a self, hearing: &Hearing, into: &mut Gather<'a>) {
-        let own = self.own_pieces(hearing);
-        let mut at = hearing.heard;
+    /// Gathers what it still has to be sent, its own left out, as far as there is room.
+    pub fn gather<'a>(&'a self, cursor: &Cursor, into: &mut Gather<'a>) {
+        let own = self.own_pieces(cursor);
+        let mut at = cursor.sent_to;
         for &(from, to) in &own.ranges[..own.count] {
             if !self.gather_range(at, from, into) {
                 return;
@@ -182,42 +188,42 @@ impl Said {
         }
     }
 
-    /// Moves a hearing on by `sent` bytes that `gather` gave, and over own pieces that follow.
-    pub fn heard(&self, hearing: &mut Hearing, mut sent: u64) {
-        let own = self.own_pieces(hearing);
+    /// Moves a cursor on by `sent` bytes that `gather` gave, and over own pieces that follow.
+    pub fn advance(&self, cursor: &mut Cursor, mut sent: u64) {
+        let own = self.own_pieces(cursor);
         for &(from, to) in &own.ranges[..own.count] {
-            let before_own = from.saturating_sub(hearing.heard);
+            let before_own = from.saturating_sub(cursor.sent_to);
             if sent < before_own {
                 break;
             }
             sent -= before_own;
-            hearing.heard = hearing.heard.max(to);
+            cursor.sent_to = cursor.sent_to.max(to);
         }
-        hearing.heard += sent;
-        debug_assert!(hearing.heard <= self.end(), "nobody hears more than was said");
+        cursor.sent_to += sent;
+        debug_assert!(cursor.sent_to <= self.end(), "a cursor never passes the end");
     }
 
-    /// Moves a hearing over own pieces that come next.
-    pub fn skip_own(&self, hearing: &mut Hearing) {
-        self.heard(hearing, 0);
+    /// Moves a cursor over own pieces that come next.
+    pub fn skip_own(&self, cursor: &mut Cursor) {
+        self.advance(cursor, 0);
     }
 
-    /// Hands over all that is unheard, as slices, and moves the hearing to the end.
-    pub fn take_unheard(&self, hearing: &mut Hearing, mut take: impl FnMut(&[u8])) {
-        while self.is_behind(hearing) {
+    /// Hands over all that is unread, as slices, and moves the cursor to the end.
+    pub fn drain_to(&self, cursor: &mut Cursor, mut take: impl FnMut(&[u8])) {
+        while self.is_behind(cursor) {
             let mut gather = Gather::new(usize::MAX);
-            self.gather(hearing, &mut gather);
+            self.gather(cursor, &mut gather);
             let mut taken = 0;
             for slice in gather.slices() {
                 take(slice);
                 taken += slice.len() as u64;
             }
-            self.heard(hearing, taken);
+            self.advance(cursor, taken);
         }
     }
 
-    /// Forgets what lies before `position`: everybody has heard it.
-    pub fn forget_before(&mut self, position: u64) {
+    /// Drops what lies before `position`: every receiver was sent it.
+    pub fn trim_before(&mut self, position: u64) {
         let count = position.saturating_sub(self.start).min(self.bytes.len() as u64);
         if count == self.bytes.len() as u64 {
             self.bytes.clear();
@@ -250,12 +256,12 @@ impl Said {
             && into.push(&back[from.saturating_sub(split)..to.saturating_sub(split)])
     }
 
-    fn own_pieces(&self, hearing: &Hearing) -> OwnPieces {
+    fn own_pieces(&self, cursor: &Cursor) -> OwnPieces {
         // The chain leads from the newest back; the ring keeps the oldest of them.
         let mut ring = [(0, 0); OWN_PIECES_MAX];
         let mut seen = 0;
-        let mut number = hearing.own;
-        while let Some(piece) = self.piece(number).filter(|piece| piece.to > hearing.heard) {
+        let mut number = cursor.own;
+        while let Some(piece) = self.piece(number).filter(|piece| piece.to > cursor.sent_to) {
             ring[seen % OWN_PIECES_MAX] = (piece.from, piece.to);
             seen += 1;
             number = piece.before;
@@ -283,36 +289,36 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn hear(said: &Said, hearing: &mut Hearing, bytes_max: usize) -> Vec<u8> {
+    fn hear(log: &BroadcastLog, cursor: &mut Cursor, bytes_max: usize) -> Vec<u8> {
         let mut gather = Gather::new(bytes_max);
-        said.gather(hearing, &mut gather);
+        log.gather(cursor, &mut gather);
         let heard: Vec<u8> = gather.slices().iter().flat_map(|slice| slice.iter().copied()).collect();
-        said.heard(hearing, heard.len() as u64);
+        log.advance(cursor, heard.len() as u64);
         heard
     }
 
     #[test]
     fn a_speaker_hears_the_others_only() {
-        let mut said = Said::default();
-        let (mut anna, mut bert) = (said.newcomer(), said.newcomer());
-        said.say(&[b"a1 "], Some(&mut anna));
-        said.say(&[b"b1 "], Some(&mut bert));
-        said.say(&[b"a", b"2 "], Some(&mut anna));
-        said.say(&[b"op "], None);
-        assert_eq!(hear(&said, &mut anna, 100), b"b1 op ");
-        assert_eq!(hear(&said, &mut bert, 100), b"a1 a2 op ");
-        assert!(!said.is_behind(&anna));
+        let mut log = BroadcastLog::default();
+        let (mut anna, mut bert) = (log.cursor_at_end(), log.cursor_at_end());
+        log.append(&[b"a1 "], Some(&mut anna));
+        log.append(&[b"b1 "], Some(&mut bert));
+        log.append(&[b"a", b"2 "], Some(&mut anna));
+        log.append(&[b"op "], None);
+        assert_eq!(hear(&log, &mut anna, 100), b"b1 op ");
+        assert_eq!(hear(&log, &mut bert, 100), b"a1 a2 op ");
+        assert!(!log.is_behind(&anna));
     }
 
     #[test]
     fn own_words_alone_leave_nobody_behind() {
-        let mut said = Said::default();
-        let mut anna = said.newcomer();
-        said.say(&[b"one"], Some(&mut anna));
-        said.say(&[b"two"], Some(&mut anna));
-        said.skip_own(&mut anna);
-        assert!(!said.is_behind(&anna));
-        assert_eq!(said.pieces.len(), 1, "pieces that touch are one");
+        let mut log = BroadcastLog::default();
+        let mut anna = log.cursor_at_end();
+        log.append(&[b"one"], Some(&mut anna));
+        log.append(&[b"two"], Some(&mut anna));
+        log.skip_own(&mut anna);
+        assert!(!log.is_behind(&anna));
+        assert_eq!(log.pieces.len(), 1, "pieces that touch are one");
     }
 
     proptest! {
@@ -322,39 +328,39 @@ mod tests {
         fn each_hears_exactly_what_the_others_said(
             steps in proptest::collection::vec((0usize..4, 0usize..4, 1usize..30), 1..200),
         ) {
-            let mut said = Said::default();
-            let mut hearings = [said.newcomer(); 3];
+            let mut log = BroadcastLog::default();
+            let mut hearings = [log.cursor_at_end(); 3];
             let mut expected = [const { Vec::new() }; 3];
             let mut heard = [const { Vec::new() }; 3];
             for (step, (kind, who, size)) in steps.into_iter().enumerate() {
                 match kind {
                     0 | 1 => {
                         let message = vec![step as u8; size];
-                        said.say(&[&message], hearings.get_mut(who));
+                        log.append(&[&message], hearings.get_mut(who));
                         for (at, expected) in expected.iter_mut().enumerate().filter(|(at, _)| *at != who) {
                             let _ = at;
                             expected.extend_from_slice(&message);
                         }
                     }
                     2 if who < 3 => {
-                        let unheard = said.unheard_bytes(&hearings[who]);
-                        prop_assert_eq!(unheard, expected[who].len() - heard[who].len());
-                        let more = hear(&said, &mut hearings[who], size);
+                        let unread = log.unread_bytes(&hearings[who]);
+                        prop_assert_eq!(unread, expected[who].len() - heard[who].len());
+                        let more = hear(&log, &mut hearings[who], size);
                         heard[who].extend(more);
                     }
                     _ => {
-                        let all = hearings.iter().map(|hearing| said.position(hearing)).min();
-                        said.forget_before(all.unwrap());
+                        let all = hearings.iter().map(|cursor| log.position(cursor)).min();
+                        log.trim_before(all.unwrap());
                     }
                 }
             }
             for who in 0..3 {
-                said.take_unheard(&mut hearings[who], |slice| heard[who].extend_from_slice(slice));
+                log.drain_to(&mut hearings[who], |slice| heard[who].extend_from_slice(slice));
                 prop_assert_eq!(&heard[who], &expected[who]);
             }
-            said.forget_before(said.end());
-            prop_assert_eq!(said.kept_bytes(), 0);
-            prop_assert!(said.pieces.is_empty());
+            log.trim_before(log.end());
+            prop_assert_eq!(log.kept_bytes(), 0);
+            prop_assert!(log.pieces.is_empty());
         }
     }
 }

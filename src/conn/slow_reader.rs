@@ -17,7 +17,7 @@ use crate::limits::Limits;
 #[derive(Debug)]
 pub(crate) struct Slow {
     /// When it last took anything, or else when it began to be slow.
-    took_at: Moment,
+    sent_at: Moment,
     level: Level,
     over_soft_since: Option<Moment>,
 }
@@ -34,7 +34,7 @@ struct Window {
     began: Moment,
     taken_bytes: usize,
     /// Whether it took enough in the window before this one.
-    honest: bool,
+    keeps_up: bool,
 }
 
 /// What the clock has to say about a slow reader.
@@ -47,17 +47,17 @@ pub(crate) enum Verdict {
 
 impl Slow {
     pub fn new(now: Moment) -> Slow {
-        Slow { took_at: now, level: Level::Low, over_soft_since: None }
+        Slow { sent_at: now, level: Level::Low, over_soft_since: None }
     }
 
     /// Notes that it took `taken_bytes`, after which `queued_bytes` are left for it.
     pub fn note(&mut self, taken_bytes: usize, queued_bytes: usize, now: Moment, limits: &Limits) {
         if taken_bytes > 0 {
-            self.took_at = now;
+            self.sent_at = now;
         }
         match &mut self.level {
             Level::Low if queued_bytes > limits.outbox_high_bytes => {
-                self.level = Level::High(Window { began: now, taken_bytes: 0, honest: true });
+                self.level = Level::High(Window { began: now, taken_bytes: 0, keeps_up: true });
             }
             Level::High(_) if queued_bytes <= limits.outbox_low_bytes => self.level = Level::Low,
             Level::High(window) => window.taken_bytes += taken_bytes,
@@ -76,18 +76,18 @@ impl Slow {
     }
 
     /// Whether others wait for it.
-    pub fn brakes(&self) -> bool {
-        matches!(self.level, Level::High(Window { honest: true, .. }))
+    pub fn holds_back(&self) -> bool {
+        matches!(self.level, Level::High(Window { keeps_up: true, .. }))
     }
 
     /// When `check` has to be called next.
     pub fn next_check(&self, limits: &Limits) -> Moment {
-        let mut next = self.took_at + limits.write_stall_max;
+        let mut next = self.sent_at + limits.write_stall_max;
         if let Some(since) = self.over_soft_since {
             next = next.min(since + limits.outbox_soft_max);
         }
         if let Level::High(window) = &self.level {
-            next = next.min(window.began + limits.honest_window);
+            next = next.min(window.began + limits.keeps_up_window);
         }
         next
     }
@@ -95,17 +95,17 @@ impl Slow {
     /// Judges it by the clock.
     pub fn check(&mut self, now: Moment, limits: &Limits) -> Verdict {
         let over = |since: Moment, max: Duration| now.since(since) >= max;
-        if over(self.took_at, limits.write_stall_max) {
+        if over(self.sent_at, limits.write_stall_max) {
             return Verdict::TookNothingTooLong;
         }
         if self.over_soft_since.is_some_and(|since| over(since, limits.outbox_soft_max)) {
             return Verdict::OverSoftTooLong;
         }
         if let Level::High(window) = &mut self.level
-            && over(window.began, limits.honest_window)
+            && over(window.began, limits.keeps_up_window)
         {
-            let honest = window.taken_bytes >= limits.honest_bytes_min;
-            *window = Window { began: now, taken_bytes: 0, honest };
+            let keeps_up = window.taken_bytes >= limits.keeps_up_bytes_min;
+            *window = Window { began: now, taken_bytes: 0, keeps_up };
         }
         Verdict::Patience
     }
@@ -124,13 +124,13 @@ mod tests {
         let limits = Limits::default();
         let mut slow = Slow::new(at(0));
         slow.note(0, limits.outbox_high_bytes, at(0), &limits);
-        assert!(!slow.brakes());
+        assert!(!slow.holds_back());
         slow.note(0, limits.outbox_high_bytes + 1, at(0), &limits);
-        assert!(slow.brakes());
+        assert!(slow.holds_back());
         slow.note(100, limits.outbox_low_bytes + 1, at(1), &limits);
-        assert!(slow.brakes());
+        assert!(slow.holds_back());
         slow.note(1, limits.outbox_low_bytes, at(2), &limits);
-        assert!(!slow.brakes());
+        assert!(!slow.holds_back());
     }
 
     #[test]
@@ -138,12 +138,12 @@ mod tests {
         let limits = Limits::default();
         let mut slow = Slow::new(at(0));
         slow.note(0, 500_000, at(0), &limits);
-        slow.note(limits.honest_bytes_min - 1, 500_000, at(500), &limits);
+        slow.note(limits.keeps_up_bytes_min - 1, 500_000, at(500), &limits);
         assert_eq!(slow.check(at(1000), &limits), Verdict::Patience);
-        assert!(!slow.brakes());
-        slow.note(limits.honest_bytes_min, 500_000, at(1500), &limits);
+        assert!(!slow.holds_back());
+        slow.note(limits.keeps_up_bytes_min, 500_000, at(1500), &limits);
         assert_eq!(slow.check(at(2000), &limits), Verdict::Patience);
-        assert!(slow.brakes());
+        assert!(slow.holds_back());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 
 /// What came of sending back what had come in, without looking at it.
 #[derive(Debug)]
-pub enum Reflected {
+pub enum SentBack {
     /// Nothing was, and nothing was taken: reading will tell why, or this stream cannot do it.
     Nothing,
     /// So many bytes were, perhaps none.
@@ -38,8 +38,8 @@ pub enum Then {
 
 /// A non-blocking byte stream. `WouldBlock` says: not now.
 pub trait Stream {
-    /// What `reflect` needs beside the stream; there is one for all streams.
-    type Mirror: fmt::Debug;
+    /// What `send_back` needs beside the stream; there is one for all streams.
+    type Splice: fmt::Debug;
 
     /// Reads once into `buffer`; 0 means that the peer has finished sending.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
@@ -68,8 +68,8 @@ pub trait Stream {
     /// Sends back up to `bytes_max` bytes of what has come in, as a read and a write would, for less. What was
     /// taken and could not be sent is put into `rest`. Where an urgent byte was announced, that nothing is left is
     /// for a read to say.
-    fn reflect(&mut self, _mirror: &mut Self::Mirror, _bytes_max: usize, _rest: &mut [u8]) -> Reflected {
-        Reflected::Nothing
+    fn send_back(&mut self, _mirror: &mut Self::Splice, _bytes_max: usize, _rest: &mut [u8]) -> SentBack {
+        SentBack::Nothing
     }
 
     /// Whether a read that brings less than was asked for proves that nothing is left. True of plain

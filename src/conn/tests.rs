@@ -11,9 +11,9 @@ fn at(ms: u64) -> Moment {
     Moment::after_start(Duration::from_millis(ms))
 }
 
-fn conn(said: &Said) -> Conn {
+fn conn(log: &BroadcastLog) -> Conn {
     let id = ConnId { serial: 1, key: 0 };
-    let mut conn = Conn::new(id, Peer::Unix, Stage::Open, said.newcomer(), at(0));
+    let mut conn = Conn::new(id, Peer::Unix, Stage::Open, log.cursor_at_end(), at(0));
     conn.readable = true;
     conn.writable = true;
     conn
@@ -41,14 +41,14 @@ fn fill_with(conn: &mut Conn, from: &mut impl Stream) -> Brought {
 fn fill(gets: impl IntoIterator<Item = Get>) -> (Brought, Conn, Wire) {
     let (mut stream, wire) = script();
     wire.gets(gets);
-    let mut conn = conn(&Said::default());
+    let mut conn = conn(&BroadcastLog::default());
     let brought = fill_with(&mut conn, &mut stream);
     (brought, conn, wire)
 }
 
 /// How far a flush got, as text.
-fn flush(conn: &mut Conn, to: &mut impl Stream, said: &Said, budget_bytes: usize) -> (usize, String) {
-    let flush = conn.flush(to, &[], said, budget_bytes);
+fn flush(conn: &mut Conn, to: &mut impl Stream, log: &BroadcastLog, budget_bytes: usize) -> (usize, String) {
+    let flush = conn.flush(to, &[], log, budget_bytes);
     let then = match flush.then {
         FlushEnd::Failed(error) => format!("{:?}", error.kind()),
         then => format!("{then:?}"),
@@ -69,14 +69,14 @@ fn a_short_read_ends_the_fill_without_another_call() {
     let (brought_by, conn, wire) = fill(script);
 
     assert_eq!(brought_by, brought(b"hello", "Drained"));
-    assert_eq!((wire.reads(), conn.readable, conn.rx_bytes), (1, false, 5));
+    assert_eq!((wire.reads(), conn.readable, conn.received_bytes), (1, false, 5));
 }
 
 #[test]
 fn a_short_read_proves_nothing_once_an_end_was_hinted() {
     let (mut stream, wire) = script();
     wire.gets([bytes("bye"), Get::Eof]);
-    let mut conn = conn(&Said::default());
+    let mut conn = conn(&BroadcastLog::default());
     conn.end_hinted = true;
 
     let brought_by = fill_with(&mut conn, &mut stream);
@@ -89,7 +89,7 @@ fn a_stream_that_keeps_bytes_of_its_own_is_read_until_it_would_block() {
     let (mut stream, wire) = script();
     wire.short_read_drains(false);
     wire.gets([bytes("a"), bytes("bc"), bytes("d"), Get::WouldBlock, bytes("later")]);
-    let mut conn = conn(&Said::default());
+    let mut conn = conn(&BroadcastLog::default());
 
     let brought_by = fill_with(&mut conn, &mut stream);
 
@@ -142,14 +142,14 @@ fn what_came_before_an_end_is_brought_with_it_wherever_it_comes() {
             let (mut stream, wire) = script();
             wire.gets((0..before).map(|at| bytes([at as u8])));
             wire.gets([end.clone()]);
-            let mut conn = conn(&Said::default());
+            let mut conn = conn(&BroadcastLog::default());
             conn.end_hinted = true;
 
             let brought_by = fill_with(&mut conn, &mut stream);
 
             let expected: Vec<u8> = (0..before as u8).collect();
             assert_eq!(brought_by, brought(&expected, then), "{before} reads before {end:?}");
-            assert_eq!((conn.readable, conn.rx_bytes), (false, before as u64));
+            assert_eq!((conn.readable, conn.received_bytes), (false, before as u64));
         }
     }
 }
@@ -159,7 +159,7 @@ fn an_end_right_behind_a_full_budget_is_met_by_the_next_fill() {
     for (end, then) in [(Get::Eof, "Ended"), (Get::Fail(ErrorKind::ConnectionReset), "ConnectionReset")] {
         let (mut stream, wire) = script();
         wire.gets([bytes([b'x'; BUDGET_BYTES]), end]);
-        let mut conn = conn(&Said::default());
+        let mut conn = conn(&BroadcastLog::default());
 
         let first = fill_with(&mut conn, &mut stream);
         let second = fill_with(&mut conn, &mut stream);
@@ -175,26 +175,26 @@ fn an_end_right_behind_a_full_budget_is_met_by_the_next_fill() {
 fn short_writes_go_on_where_they_stopped() {
     let (mut stream, wire) = script();
     wire.puts([Put::Accept(1), Put::Accept(4), Put::Accept(2)]);
-    let mut conn = conn(&Said::default());
+    let mut conn = conn(&BroadcastLog::default());
     conn.outbox.push(b"hello world");
 
-    let flushed = flush(&mut conn, &mut stream, &Said::default(), 100);
+    let flushed = flush(&mut conn, &mut stream, &BroadcastLog::default(), 100);
 
     assert_eq!(flushed, ended(11, "Done"));
     assert_eq!((wire.text().as_str(), wire.writes()), ("hello world", vec![1, 4, 2, 4]));
-    assert_eq!(conn.tx_bytes, 11);
+    assert_eq!(conn.sent_bytes, 11);
 }
 
 #[test]
 fn a_flush_that_would_block_goes_on_at_the_next_one() {
     let (mut stream, wire) = script();
     wire.puts([Put::Accept(3), Put::WouldBlock]);
-    let mut conn = conn(&Said::default());
+    let mut conn = conn(&BroadcastLog::default());
     conn.outbox.push(b"hello");
 
-    let first = flush(&mut conn, &mut stream, &Said::default(), 100);
+    let first = flush(&mut conn, &mut stream, &BroadcastLog::default(), 100);
     let writable_between = conn.writable;
-    let second = flush(&mut conn, &mut stream, &Said::default(), 100);
+    let second = flush(&mut conn, &mut stream, &BroadcastLog::default(), 100);
 
     assert_eq!((first, second), (ended(3, "Blocked"), ended(2, "Done")));
     assert!(!writable_between, "a write said that there is no room");
@@ -205,10 +205,10 @@ fn a_flush_that_would_block_goes_on_at_the_next_one() {
 fn an_interrupted_write_is_tried_again() {
     let (mut stream, wire) = script();
     wire.puts([Put::Interrupted, Put::Accept(2), Put::Interrupted, Put::Interrupted]);
-    let mut conn = conn(&Said::default());
+    let mut conn = conn(&BroadcastLog::default());
     conn.outbox.push(b"hello");
 
-    let flushed = flush(&mut conn, &mut stream, &Said::default(), 100);
+    let flushed = flush(&mut conn, &mut stream, &BroadcastLog::default(), 100);
 
     assert_eq!(flushed, ended(5, "Done"));
     assert_eq!((wire.text(), conn.writable), ("hello".to_owned(), true));
@@ -218,13 +218,13 @@ fn an_interrupted_write_is_tried_again() {
 fn a_flush_writes_its_budget_and_no_more() {
     for (queued, count, then) in [(9, 9, "Done"), (10, 10, "Done"), (11, 10, "More"), (20, 10, "More")] {
         let (mut stream, wire) = script();
-        let mut conn = conn(&Said::default());
+        let mut conn = conn(&BroadcastLog::default());
         conn.outbox.push(&vec![b'x'; queued]);
 
-        let flushed = flush(&mut conn, &mut stream, &Said::default(), 10);
+        let flushed = flush(&mut conn, &mut stream, &BroadcastLog::default(), 10);
 
         assert_eq!(flushed, ended(count, then), "{queued} bytes were queued");
-        assert_eq!(conn.queued_bytes(&Said::default()), queued - wire.written().len());
+        assert_eq!(conn.queued_bytes(&BroadcastLog::default()), queued - wire.written().len());
         assert!(conn.writable, "the budget stopped it, not the stream");
     }
 }
@@ -238,27 +238,27 @@ fn a_write_that_fails_keeps_what_was_not_taken() {
     ] {
         let (mut stream, wire) = script();
         wire.puts([Put::Accept(2), put]);
-        let mut conn = conn(&Said::default());
+        let mut conn = conn(&BroadcastLog::default());
         conn.outbox.push(b"hello");
 
-        let flushed = flush(&mut conn, &mut stream, &Said::default(), 100);
+        let flushed = flush(&mut conn, &mut stream, &BroadcastLog::default(), 100);
 
         assert_eq!(flushed, ended(2, then), "{put:?}");
-        assert_eq!((wire.text().as_str(), conn.queued_bytes(&Said::default())), ("he", 3), "{put:?}");
+        assert_eq!((wire.text().as_str(), conn.queued_bytes(&BroadcastLog::default())), ("he", 3), "{put:?}");
     }
 }
 
 #[test]
 fn its_own_queue_goes_out_before_what_was_said_to_many_however_writes_are_cut() {
     for room in 1..20 {
-        let mut said = Said::default();
-        let mut conn = conn(&said);
+        let mut log = BroadcastLog::default();
+        let mut conn = conn(&log);
         conn.outbox.push(b"first ");
-        said.say(&[b"said to many"], None);
+        log.append(&[b"said to many"], None);
         let (mut stream, wire) = script();
         wire.puts(std::iter::repeat_n(Put::Accept(room), 20));
 
-        let flushed = flush(&mut conn, &mut stream, &said, 100);
+        let flushed = flush(&mut conn, &mut stream, &log, 100);
 
         assert_eq!(flushed, ended(18, "Done"), "writes of {room}");
         assert_eq!(wire.text(), "first said to many", "writes of {room}");
@@ -268,33 +268,33 @@ fn its_own_queue_goes_out_before_what_was_said_to_many_however_writes_are_cut() 
 #[test]
 fn own_words_are_left_out_however_writes_are_cut() {
     for room in 1..20 {
-        let mut said = Said::default();
-        let mut conn = conn(&said);
+        let mut log = BroadcastLog::default();
+        let mut conn = conn(&log);
         for round in 0..40 {
-            said.say(&[format!("own{round} ").as_bytes()], Some(&mut conn.hearing));
-            said.say(&[format!("{round} ").as_bytes()], None);
+            log.append(&[format!("own{round} ").as_bytes()], Some(&mut conn.cursor));
+            log.append(&[format!("{round} ").as_bytes()], None);
         }
-        said.say(&[b"and own at last"], Some(&mut conn.hearing));
+        log.append(&[b"and own at last"], Some(&mut conn.cursor));
         let (mut stream, wire) = script();
         wire.puts(std::iter::repeat_n(Put::Accept(room), 200));
 
-        let flushed = flush(&mut conn, &mut stream, &said, 1000);
+        let flushed = flush(&mut conn, &mut stream, &log, 1000);
 
         let expected: String = (0..40).map(|round| format!("{round} ")).collect();
         assert_eq!((flushed.1.as_str(), wire.text()), ("Done", expected), "writes of {room}");
-        assert_eq!(conn.queued_bytes(&said), 0, "writes of {room}");
+        assert_eq!(conn.queued_bytes(&log), 0, "writes of {room}");
     }
 }
 
 #[test]
 fn a_flush_of_own_words_alone_does_not_touch_the_stream() {
-    let mut said = Said::default();
-    let mut conn = conn(&said);
-    said.say(&[b"mine"], Some(&mut conn.hearing));
+    let mut log = BroadcastLog::default();
+    let mut conn = conn(&log);
+    log.append(&[b"mine"], Some(&mut conn.cursor));
     let (mut stream, wire) = script();
     wire.stalls();
 
-    let flushed = flush(&mut conn, &mut stream, &said, 100);
+    let flushed = flush(&mut conn, &mut stream, &log, 100);
 
     assert_eq!(flushed, ended(0, "Done"));
     assert!(!wire.is_blocked(), "nothing was there to be written");
@@ -302,18 +302,18 @@ fn a_flush_of_own_words_alone_does_not_touch_the_stream() {
 
 #[test]
 fn catching_up_puts_what_is_queued_next_behind_what_was_said() {
-    let mut said = Said::default();
-    let mut conn = conn(&said);
-    said.say(&[b"one "], None);
-    said.say(&[b"own "], Some(&mut conn.hearing));
-    said.say(&[b"two "], None);
+    let mut log = BroadcastLog::default();
+    let mut conn = conn(&log);
+    log.append(&[b"one "], None);
+    log.append(&[b"own "], Some(&mut conn.cursor));
+    log.append(&[b"two "], None);
 
-    conn.catch_up(&said);
+    conn.catch_up(&log);
     conn.outbox.push(b"three");
-    said.say(&[b" four"], None);
+    log.append(&[b" four"], None);
 
     let (mut stream, wire) = script();
-    flush(&mut conn, &mut stream, &said, 100);
+    flush(&mut conn, &mut stream, &log, 100);
     assert_eq!(wire.text(), "one two three four");
 }
 
@@ -325,7 +325,7 @@ fn due(conn: &Conn, limits: &Limits) -> Option<(Moment, Due)> {
 
 #[test]
 fn time_alone_brings_nothing_to_a_quiet_connection() {
-    let conn = conn(&Said::default());
+    let conn = conn(&BroadcastLog::default());
 
     let next = due(&conn, &Limits::default());
 
@@ -335,8 +335,8 @@ fn time_alone_brings_nothing_to_a_quiet_connection() {
 #[test]
 fn a_part_is_shown_after_a_silence_and_a_split_character_after_a_longer_one() {
     let limits = Limits::default();
-    let mut conn = conn(&Said::default());
-    conn.heard_at = at(1000);
+    let mut conn = conn(&BroadcastLog::default());
+    conn.received_at = at(1000);
 
     let dues = [&b"par"[..], b"par\xe4", b"\xe4\xbd"].map(|tail| {
         conn.tail.put(tail.to_vec(), at(900));
@@ -349,9 +349,9 @@ fn a_part_is_shown_after_a_silence_and_a_split_character_after_a_longer_one() {
 
 #[test]
 fn a_part_that_goes_on_and_on_is_shown_a_second_after_its_first_byte() {
-    let mut conn = conn(&Said::default());
+    let mut conn = conn(&BroadcastLog::default());
     conn.tail.put(b"23.4\r23.5\r".to_vec(), at(100));
-    conn.heard_at = at(1050);
+    conn.received_at = at(1050);
 
     let next = due(&conn, &Limits::default());
 
@@ -360,7 +360,7 @@ fn a_part_that_goes_on_and_on_is_shown_a_second_after_its_first_byte() {
 
 #[test]
 fn raw_bytes_have_no_part_that_could_be_shown() {
-    let mut conn = conn(&Said::default());
+    let mut conn = conn(&BroadcastLog::default());
     conn.tail.put(b"never".to_vec(), at(0));
 
     let next = conn.next_due(&Limits::default(), Framing::Raw);
@@ -371,10 +371,10 @@ fn raw_bytes_have_no_part_that_could_be_shown() {
 #[test]
 fn a_half_open_connection_is_counted_from_the_last_byte_either_way() {
     let limits = Limits::default();
-    let mut conn = conn(&Said::default());
+    let mut conn = conn(&BroadcastLog::default());
     conn.inbound = Inbound::Ended;
-    conn.heard_at = at(1000);
-    conn.took_at = at(3000);
+    conn.received_at = at(1000);
+    conn.sent_at = at(3000);
 
     let next = due(&conn, &limits);
 
@@ -384,9 +384,9 @@ fn a_half_open_connection_is_counted_from_the_last_byte_either_way() {
 #[test]
 fn the_idle_limit_counts_both_directions() {
     let limits = Limits { idle_max: Some(Duration::from_secs(5)), ..Limits::default() };
-    let mut conn = conn(&Said::default());
-    conn.heard_at = at(2000);
-    conn.took_at = at(1000);
+    let mut conn = conn(&BroadcastLog::default());
+    conn.received_at = at(2000);
+    conn.sent_at = at(1000);
 
     let next = due(&conn, &limits);
 
@@ -396,18 +396,18 @@ fn the_idle_limit_counts_both_directions() {
 #[test]
 fn lingering_lasts_until_silence_and_never_longer_than_its_limit() {
     let limits = Limits::default();
-    let mut conn = conn(&Said::default());
+    let mut conn = conn(&BroadcastLog::default());
     let parting = Parting { why: Reason::WeReset, fin_at: Some(at(5000)), discarded_bytes: 0 };
     conn.stage = Stage::Parting(Box::new(parting));
 
     let dues = [1000, 4000, 6000, 14_000].map(|heard_ms| {
-        conn.heard_at = at(heard_ms);
+        conn.received_at = at(heard_ms);
         due(&conn, &limits).map(|(when, _)| when)
     });
 
     assert_eq!(dues, [5000, 6000, 8000, 15_000].map(|ms| Some(at(ms))));
-    conn.heard_at = at(1000);
-    conn.took_at = at(4500);
+    conn.received_at = at(1000);
+    conn.sent_at = at(4500);
     assert_eq!(due(&conn, &limits).map(|(when, _)| when), Some(at(6500)), "what it took counts as well");
 }
 
@@ -418,7 +418,7 @@ fn what_is_over_broken_or_being_dialled_waits_for_no_time() {
 
     let dues = [Stage::Over(Box::new(over)), Stage::Broken(Box::new(Reason::Finished)), Stage::Dialing].map(
         |stage| {
-            let mut conn = conn(&Said::default());
+            let mut conn = conn(&BroadcastLog::default());
             conn.tail.put(b"tail".to_vec(), at(0));
             conn.stage = stage;
             due(&conn, &limits)
@@ -431,7 +431,7 @@ fn what_is_over_broken_or_being_dialled_waits_for_no_time() {
 #[test]
 fn the_earliest_of_several_deadlines_comes_first() {
     let limits = Limits { idle_max: Some(Duration::from_millis(100)), ..Limits::default() };
-    let mut conn = conn(&Said::default());
+    let mut conn = conn(&BroadcastLog::default());
     conn.tail.put(b"part".to_vec(), at(0));
     conn.slow = Some(Box::new(Slow::new(at(0))));
 

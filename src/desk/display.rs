@@ -10,7 +10,7 @@ use crate::reactor::mailbox::Mailbox;
 use super::event::Event;
 use super::text::{Renderer, Repertoire, Stamp};
 #[cfg(any(test, feature = "simulator"))]
-use crate::terminal::Reel;
+use crate::terminal::CapturedScreen;
 use crate::terminal::{LogWriter, Mail, Screen, WhenFull};
 
 /// How messages look on stdout.
@@ -69,7 +69,7 @@ impl Desk {
         when_full: WhenFull,
         out_mark_bytes: usize,
         err_mark_bytes: usize,
-    ) -> (Desk, Reel, Reel) {
+    ) -> (Desk, CapturedScreen, CapturedScreen) {
         let (out, out_reel) = Screen::on_reel(when_full, out_mark_bytes);
         let (err, err_reel) = Screen::on_reel(WhenFull::Skip, err_mark_bytes);
         let renderer = Renderer::new(format);

@@ -27,9 +27,9 @@ pub enum Event<'a> {
         /// Why.
         why: &'a Reason,
         /// Bytes it sent.
-        rx_bytes: u64,
+        received_bytes: u64,
         /// Bytes it was sent.
-        tx_bytes: u64,
+        sent_bytes: u64,
         /// Bytes that were queued for it and are lost.
         unsent_bytes: usize,
         /// Bytes that it said when it was being closed, and that were thrown away.

@@ -34,7 +34,7 @@ pub trait Listen {
 
 /// The listeners, and whom they let in.
 #[derive(Debug)]
-pub struct Door<L> {
+pub struct Acceptor<L> {
     listeners: Vec<(L, Accepting)>,
     allow: Vec<IpNet>,
     deny: Vec<IpNet>,
@@ -56,13 +56,19 @@ enum Accepting {
     Retry(Moment),
 }
 
-impl<L> Default for Door<L> {
-    fn default() -> Door<L> {
-        Door { listeners: Vec::new(), allow: Vec::new(), deny: Vec::new(), warned_at: None, tell_at: None }
+impl<L> Default for Acceptor<L> {
+    fn default() -> Acceptor<L> {
+        Acceptor {
+            listeners: Vec::new(),
+            allow: Vec::new(),
+            deny: Vec::new(),
+            warned_at: None,
+            tell_at: None,
+        }
     }
 }
 
-impl<L: Listen> Door<L> {
+impl<L: Listen> Acceptor<L> {
     /// How many listeners there are; the next one will have this number.
     pub fn listeners(&self) -> usize {
         self.listeners.len()
@@ -74,7 +80,7 @@ impl<L: Listen> Door<L> {
     }
 
     /// Lets in only addresses of `allow`, if there are any, and none of `deny`.
-    pub fn admit(&mut self, allow: Vec<IpNet>, deny: Vec<IpNet>) {
+    pub fn set_admission(&mut self, allow: Vec<IpNet>, deny: Vec<IpNet>) {
         self.allow = allow;
         self.deny = deny;
     }
@@ -141,7 +147,7 @@ impl<L: Listen> Door<L> {
                     break;
                 }
                 match listener.accept() {
-                    Ok((stream, peer)) => self.welcome(stream, peer, pump, board, app, &mut watch),
+                    Ok((stream, peer)) => self.admit(stream, peer, pump, board, app, &mut watch),
                     Err(error) => match error.kind() {
                         ErrorKind::WouldBlock => *accepting = Accepting::Idle,
                         // The newcomer has gone again, or a signal came: try the next.
@@ -181,7 +187,7 @@ impl<L: Listen> Door<L> {
         may
     }
 
-    fn welcome<A: App>(
+    fn admit<A: App>(
         &mut self,
         mut stream: L::Stream,
         peer: Peer,
@@ -191,7 +197,7 @@ impl<L: Listen> Door<L> {
         watch: &mut impl FnMut(&mut L::Stream, usize) -> io::Result<()>,
     ) {
         let conns_max = board.limits().conns_max;
-        if !self.lets_in(&peer) {
+        if !self.admits(&peer) {
             board.stats.refused_address += 1;
             self.tell_at.get_or_insert(board.time.listened() + GATHERED_FOR);
             log::info!("turned away {peer}: its address is not allowed in");
@@ -202,7 +208,7 @@ impl<L: Listen> Door<L> {
             self.tell_at.get_or_insert(board.time.listened() + GATHERED_FOR);
             log::info!("turned away {peer}: full");
             let plural = if conns_max == 1 { "" } else { "s" };
-            return turn_away(stream, &format!("switchboard: full ({conns_max} connection{plural})\n"));
+            return refuse(stream, &format!("switchboard: full ({conns_max} connection{plural})\n"));
         }
         if let Err(error) = watch(&mut stream, board.next_key()) {
             board.stats.accept_errors += 1;
@@ -214,7 +220,7 @@ impl<L: Listen> Door<L> {
         pump.adopt(stream, peer, board, app);
     }
 
-    fn lets_in(&self, peer: &Peer) -> bool {
+    fn admits(&self, peer: &Peer) -> bool {
         let address = match peer {
             Peer::V4(v4) => IpAddr::V4(*v4.ip()),
             Peer::V6(v6) => IpAddr::V6(*v6.ip()).to_canonical(),
@@ -227,7 +233,7 @@ impl<L: Listen> Door<L> {
 
 /// Tells a newcomer why it cannot stay. Its first words, if they are here already, are read and thrown
 /// away: closing with unread input would reset the connection and could cost it the line.
-fn turn_away(mut stream: impl Stream, why: &str) {
+fn refuse(mut stream: impl Stream, why: &str) {
     let mut unread = [0; 4096];
     // Whatever fails here, the newcomer is let go all the same.
     let _ = stream.write(why.as_bytes());

@@ -8,7 +8,7 @@ use std::io;
 use std::mem;
 
 use super::read::{hand_over_tail, is_never_held};
-use crate::app::{App, Brakes};
+use crate::app::{App, Backpressure};
 use crate::board::{Board, Running};
 use crate::buffer::framing::{self, End, Frame, Framing};
 use crate::conn::reason::Reason;
@@ -41,9 +41,9 @@ pub struct Pump<S: Stream> {
     pub(super) scratch: Box<[u8]>,
     /// The walk over those who have to hear what was said.
     walk: Walk,
-    pub(super) brakes: Brakes,
+    pub(super) brakes: Backpressure,
     /// For an App that only returns what it hears.
-    pub(super) mirror: Option<S::Mirror>,
+    pub(super) splice: Option<S::Splice>,
     tells_limits: bool,
 }
 
@@ -62,7 +62,7 @@ enum Walk {
 
 impl<S: Stream> Pump<S> {
     /// A pump for this App, with a buffer as large as the read budget.
-    pub fn new(board: &mut Board, app: &impl App, mirror: impl FnOnce() -> S::Mirror) -> Pump<S> {
+    pub fn new(board: &mut Board, app: &impl App, splice: impl FnOnce() -> S::Splice) -> Pump<S> {
         board.framing = app.framing();
         Pump {
             streams: Vec::new(),
@@ -71,7 +71,7 @@ impl<S: Stream> Pump<S> {
             scratch: vec![0; board.limits().read_budget_bytes].into_boxed_slice(),
             walk: Walk::Resting,
             brakes: app.brakes(),
-            mirror: (app.only_returns() && board.framing == Framing::Raw).then(mirror),
+            splice: (app.only_returns() && board.framing == Framing::Raw).then(splice),
             tells_limits: app.tells_limits(),
         }
     }
@@ -103,7 +103,7 @@ impl<S: Stream> Pump<S> {
         conn.error_hinted |= readiness.error_hinted;
         if readiness.writable && !conn.writable {
             conn.writable = true;
-            if !conn.on_dirty_list && conn.has_something_to_flush(&board.said) {
+            if !conn.on_dirty_list && conn.has_something_to_flush(&board.log) {
                 conn.on_dirty_list = true;
                 board.dirty.push(key as u32);
             }
@@ -129,7 +129,7 @@ impl<S: Stream> Pump<S> {
             true => self.ready.iter().any(|key| is_never_held(*key, board)),
             false => !self.ready.is_empty(),
         };
-        let can_write = !board.dirty.is_empty() || board.undelivered_bytes() > 0;
+        let can_write = !board.dirty.is_empty() || board.log_backlog_bytes() > 0;
         !can_read && !can_write && board.over.is_empty() && board.dials.is_empty() && !board.wants_turn
     }
 
@@ -152,8 +152,8 @@ impl<S: Stream> Pump<S> {
 
     /// Whether nobody is read whose words would go to the App.
     pub(crate) fn is_held(&self, board: &Board) -> bool {
-        let is_braked = || board.is_braked() || board.is_undelivered();
-        board.reading_held || (self.brakes == Brakes::Everybody && is_braked())
+        let is_held_back = || board.is_held_back() || board.has_log_backlog();
+        board.reading_held || (self.brakes == Backpressure::Everybody && is_held_back())
     }
 
     /// The keys of all connections that have a stream.
@@ -163,7 +163,7 @@ impl<S: Stream> Pump<S> {
     }
 
     #[cfg(any(test, feature = "simulator"))]
-    pub(crate) fn brakes(&self) -> Brakes {
+    pub(crate) fn brakes(&self) -> Backpressure {
         self.brakes
     }
 
@@ -203,7 +203,7 @@ impl<S: Stream> Pump<S> {
         let unread = conn.readable || held;
         match due {
             Due::ShowPart | Due::IdleOver if unread => {
-                conn.heard_at = board.time.listened();
+                conn.received_at = board.time.listened();
                 conn.tail.begins_at(board.time.listened());
             }
             Due::ShowPart => {
@@ -254,8 +254,8 @@ impl<S: Stream> Pump<S> {
         }
         let Some(stream) = self.streams[key as usize].as_mut() else { return 0 };
         let was_over_high = conn.is_over_high();
-        let flush = conn.flush(stream, lent, &board.said, budget_bytes);
-        board.stats.tx_bytes += flush.bytes as u64;
+        let flush = conn.flush(stream, lent, &board.log, budget_bytes);
+        board.stats.sent_bytes += flush.bytes as u64;
         // Who takes all that a turn may write and still has some left is fed faster than it can be sent to.
         let is_behind = matches!(flush.then, FlushEnd::Blocked | FlushEnd::More);
         match flush.then {
@@ -284,11 +284,11 @@ impl<S: Stream> Pump<S> {
 
     /// Tells each connection what was said to many, as far as the budget goes.
     fn deliver_said(&mut self, board: &mut Board) {
-        let end = board.said.end();
+        let end = board.log.end();
         if matches!(self.walk, Walk::Resting) {
-            if board.undelivered_bytes() == 0 {
-                if board.said.kept_bytes() > 0 && board.lagging == 0 {
-                    board.said.forget_before(end);
+            if board.log_backlog_bytes() == 0 {
+                if board.log.kept_bytes() > 0 && board.lagging == 0 {
+                    board.log.trim_before(end);
                 }
                 return;
             }
@@ -307,7 +307,7 @@ impl<S: Stream> Pump<S> {
                 return;
             }
             let Some(conn) = board.conns.get_mut(key).filter(|conn| conn.may_be_sent()) else { continue };
-            if !board.said.is_behind(&conn.hearing) {
+            if !board.log.is_behind(&conn.cursor) {
                 continue;
             }
             visited += 1;
@@ -323,13 +323,13 @@ impl<S: Stream> Pump<S> {
             if !conn.may_be_sent() {
                 continue;
             }
-            if end - board.said.position(&conn.hearing) > behind_max {
+            if end - board.log.position(&conn.cursor) > behind_max {
                 board.give_copy(key as u32);
             }
             let conn = &mut board.conns[key];
-            heard_by_all = heard_by_all.min(board.said.position(&conn.hearing));
+            heard_by_all = heard_by_all.min(board.log.position(&conn.cursor));
         }
-        board.said.forget_before(heard_by_all);
+        board.log.trim_before(heard_by_all);
         board.walked_to = began_at;
         self.walk = Walk::Resting;
     }

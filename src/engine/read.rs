@@ -4,11 +4,11 @@
 use std::mem;
 
 use super::pump::Pump;
-use crate::app::{App, Brakes};
+use crate::app::{App, Backpressure};
 use crate::board::Board;
 use crate::buffer::framing::{self, End, Frame, Framing};
 use crate::conn::reason::Reason;
-use crate::conn::stream::{Reflected, Stream, Then};
+use crate::conn::stream::{SentBack, Stream, Then};
 use crate::conn::{ConnId, FillEnd, Inbound, Outbound, Stage};
 
 impl<S: Stream> Pump<S> {
@@ -74,11 +74,11 @@ impl<S: Stream> Pump<S> {
             return false;
         }
         let is_parting = matches!(conn.stage, Stage::Parting(_));
-        if self.brakes == Brakes::Itself && conn.is_over_high() && !is_parting {
+        if self.brakes == Backpressure::Sender && conn.is_over_high() && !is_parting {
             // `flush` puts it back on the list when it has caught up.
             return false;
         }
-        let more = match self.reflect(key, board) {
+        let more = match self.send_back(key, board) {
             Some(more) => more,
             None => self.fill(key, board, app),
         };
@@ -98,14 +98,14 @@ impl<S: Stream> Pump<S> {
     /// Reads a connection and hands over what it said. Returns whether more may be left to be read.
     fn fill<A: App>(&mut self, key: u32, board: &mut Board, app: &mut A) -> bool {
         let Some(stream) = self.streams[key as usize].as_mut() else { return false };
-        let bulk_bytes = board.limits().reflect_bytes_min;
+        let bulk_bytes = board.limits().splice_bytes_min;
         let conn = &mut board.conns[key as usize];
         let id = conn.id;
         let fill = conn.fill(stream, &mut self.scratch);
         conn.is_bulk = fill.bytes >= bulk_bytes;
         if fill.bytes > 0 {
-            conn.heard_at = board.time.listened();
-            board.stats.rx_bytes += fill.bytes as u64;
+            conn.received_at = board.time.listened();
+            board.stats.received_bytes += fill.bytes as u64;
             let scratch = mem::take(&mut self.scratch);
             let fresh = &scratch[..fill.bytes];
             board.lend(id, fresh);
@@ -149,36 +149,36 @@ impl<S: Stream> Pump<S> {
 
     /// Sends back what has come in, where that is all the App would do and much comes at a time. Returns
     /// whether more may be left to be read; `None` where it has to be read.
-    fn reflect(&mut self, key: u32, board: &mut Board) -> Option<bool> {
-        let mirror = self.mirror.as_mut()?;
+    fn send_back(&mut self, key: u32, board: &mut Board) -> Option<bool> {
+        let splice = self.splice.as_mut()?;
         let limits = board.limits();
         // Twice what is read: a peer that says a whole budget at a time is then found to have said all.
-        let (bytes_max, bytes_min) = (2 * limits.read_budget_bytes, limits.reflect_bytes_min);
+        let (bytes_max, bytes_min) = (2 * limits.read_budget_bytes, limits.splice_bytes_min);
         let conn = &mut board.conns[key as usize];
         if !(conn.is_bulk && conn.may_be_sent() && conn.takes_at_once()) {
             return None;
         }
         let stream = self.streams[key as usize].as_mut()?;
-        match stream.reflect(mirror, bytes_max, &mut self.scratch) {
-            Reflected::Nothing => None,
-            Reflected::Failed(error) => {
+        match stream.send_back(splice, bytes_max, &mut self.scratch) {
+            SentBack::Nothing => None,
+            SentBack::Failed(error) => {
                 conn.readable = false;
                 let id = conn.id;
                 board.hang_up(id, Reason::Lost(error));
                 Some(false)
             }
-            Reflected::Some { read, written, kept, then } => {
+            SentBack::Some { read, written, kept, then } => {
                 // Where there was nothing, nothing is known of what comes next.
                 conn.is_bulk = read == 0 || read >= bytes_min;
                 conn.readable = !matches!(then, Then::Drained);
                 conn.writable = !matches!(then, Then::Blocked | Then::Broken(_));
-                conn.reflected(read, written, &self.scratch[..kept], board.time.listened());
+                conn.sent_back(read, written, &self.scratch[..kept], board.time.listened());
                 let (id, more) = (conn.id, conn.readable);
                 // Moving stops before an urgent byte as if nothing came after it. A read goes past it.
                 let has_to_read = conn.end_hinted && matches!(then, Then::Drained);
                 conn.readable |= has_to_read;
-                board.stats.rx_bytes += read as u64;
-                board.stats.tx_bytes += written as u64;
+                board.stats.received_bytes += read as u64;
+                board.stats.sent_bytes += written as u64;
                 board.stats.discarded_bytes += (read - written - kept) as u64;
                 board.stats.frames += u64::from(read > 0);
                 board.note_flush(key, written, matches!(then, Then::Blocked));
@@ -209,7 +209,7 @@ pub(super) fn is_never_held(key: u32, board: &Board) -> bool {
 /// Hands fresh bytes to the App, cut into frames.
 fn hand_over<A: App>(key: u32, fresh: &[u8], board: &mut Board, app: &mut A) {
     let conn = &mut board.conns[key as usize];
-    if !conn.is_heard() {
+    if !conn.delivers() {
         // What it had begun to say before it was closed is handed over by the sweep.
         return board.discard(key, fresh.len());
     }
@@ -229,7 +229,7 @@ fn hand_over<A: App>(key: u32, fresh: &[u8], board: &mut Board, app: &mut A) {
     }
     // Nothing frees a key within the turn, so it is still the same connection.
     let conn = &mut board.conns[key as usize];
-    if conn.is_heard() {
+    if conn.delivers() {
         conn.tail.put(tail, since);
     } else if !tail.is_empty() {
         board.discard(key, tail.len());
@@ -240,7 +240,7 @@ fn hand_over<A: App>(key: u32, fresh: &[u8], board: &mut Board, app: &mut A) {
 pub(super) fn hand_over_tail<A: App>(key: u32, bytes_max: usize, end: End, board: &mut Board, app: &mut A) {
     let conn = &mut board.conns[key as usize];
     let id = conn.id;
-    if conn.tail.is_empty() || !conn.is_heard() {
+    if conn.tail.is_empty() || !conn.delivers() {
         // The sweep hands over what one that is being closed had begun to say.
         return;
     }
@@ -253,7 +253,7 @@ pub(super) fn hand_over_tail<A: App>(key: u32, bytes_max: usize, end: End, board
 
 fn hand_over_frame<A: App>(id: ConnId, frame: Frame<'_>, board: &mut Board, app: &mut A) {
     // It may have been closed by what the App did on the frame before.
-    if board.is_heard(id) {
+    if board.delivers(id) {
         board.stats.frames += 1;
         board.stats.cuts += u64::from(frame.end == End::Limit);
         app.received(id, frame, board);
@@ -272,7 +272,7 @@ fn inbound_ended<A: App>(key: u32, board: &mut Board, app: &mut A) {
     let id = conn.id;
     conn.inbound = Inbound::Ended;
     // Its FIN is the last thing it said; how long our side stays open is counted from here.
-    conn.heard_at = board.time.listened();
+    conn.received_at = board.time.listened();
     if matches!(conn.stage, Stage::Open) {
         app.ended(id, board);
     }

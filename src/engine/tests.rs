@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::pump::*;
 use crate::address::Address;
-use crate::app::{App, Brakes};
+use crate::app::{App, Backpressure};
 use crate::board::Board;
 use crate::board::{Dial, Polled, Sent, Told};
 use crate::buffer::framing::{End, Frame, Framing};
@@ -36,7 +36,7 @@ type Answer = Box<dyn FnMut(ConnId, &[u8], &mut Board)>;
 struct Recorder {
     framing: Framing,
     only_returns: bool,
-    brakes: Brakes,
+    brakes: Backpressure,
     log: Vec<String>,
     on_opened: Reaction,
     on_received: Answer,
@@ -51,7 +51,7 @@ impl App for Recorder {
         self.framing
     }
 
-    fn brakes(&self) -> Brakes {
+    fn brakes(&self) -> Backpressure {
         self.brakes
     }
 
@@ -119,10 +119,10 @@ fn kicked() -> Reason {
 
 impl Rig {
     fn new() -> Rig {
-        Rig::with(Limits::default(), Framing::Lines, Brakes::Nobody)
+        Rig::with(Limits::default(), Framing::Lines, Backpressure::None)
     }
 
-    fn with(limits: Limits, framing: Framing, brakes: Brakes) -> Rig {
+    fn with(limits: Limits, framing: Framing, brakes: Backpressure) -> Rig {
         Rig::of(
             limits,
             Recorder {
@@ -146,7 +146,7 @@ impl Rig {
 
     /// An App that sends back whatever it hears.
     fn echo(limits: Limits) -> Rig {
-        let mut rig = Rig::with(limits, Framing::Raw, Brakes::Itself);
+        let mut rig = Rig::with(limits, Framing::Raw, Backpressure::Sender);
         rig.on_received(|id, bytes, board| {
             board.send(id, bytes);
         });
@@ -155,7 +155,7 @@ impl Rig {
 
     /// An App that tells everybody else what it hears.
     fn chat(limits: Limits) -> Rig {
-        let mut rig = Rig::with(limits, Framing::Lines, Brakes::Everybody);
+        let mut rig = Rig::with(limits, Framing::Lines, Backpressure::Everybody);
         rig.on_received(|id, bytes, board| board.broadcast(Some(id), &[bytes, b"\n"]));
         rig
     }
@@ -224,7 +224,7 @@ impl Rig {
 
     fn turn(&mut self) {
         self.pump.turn(&mut self.board, &mut self.app);
-        self.board.check_books();
+        self.board.check_sums();
     }
 
     /// Turns until nothing is left to do; at least one.

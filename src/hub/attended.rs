@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 
-use crate::app::{App, Brakes};
+use crate::app::{App, Backpressure};
 use crate::board::Board;
 use crate::buffer::framing::{Frame, Framing};
 use crate::conn::ConnId;
@@ -13,15 +13,15 @@ use crate::terminal::Mail;
 
 /// The App and its operator.
 #[derive(Debug)]
-pub struct Attended<A> {
+pub struct WithOperator<A> {
     app: A,
     operator: Operator,
 }
 
-impl<A> Attended<A> {
+impl<A> WithOperator<A> {
     /// Puts an operator beside an App.
-    pub fn new(app: A, operator: Operator) -> Attended<A> {
-        Attended { app, operator }
+    pub fn new(app: A, operator: Operator) -> WithOperator<A> {
+        WithOperator { app, operator }
     }
 
     /// Gives the operator back.
@@ -30,14 +30,14 @@ impl<A> Attended<A> {
     }
 }
 
-impl<A: App<Message = Infallible>> App for Attended<A> {
+impl<A: App<Message = Infallible>> App for WithOperator<A> {
     type Message = Mail;
 
     fn framing(&self) -> Framing {
         self.app.framing()
     }
 
-    fn brakes(&self) -> Brakes {
+    fn brakes(&self) -> Backpressure {
         self.app.brakes()
     }
 

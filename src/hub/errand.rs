@@ -293,22 +293,22 @@ mod tests {
     use crate::address::Address;
     use crate::board::Board;
     use crate::desk::{Desk, Format};
-    use crate::hub::{Manners, OnStdinEof, Operator, Voice};
+    use crate::hub::{OnStdinEof, Operator, OperatorOptions, Voice};
     use crate::limits::Limits;
-    use crate::terminal::{Chunk, Mail, Reel, WhenFull};
+    use crate::terminal::{CapturedScreen, Chunk, Mail, WhenFull};
 
     /// An operator, a board with so many connections, and what is answered.
     struct Rig {
         operator: Operator,
         board: Board,
-        answers: Reel,
+        answers: CapturedScreen,
     }
 
     impl Rig {
         fn with(count: usize) -> Rig {
             let (desk, _, answers) = Desk::on_reels(Format::Tsv, WhenFull::Skip, 1 << 20, 1 << 20);
             let manners =
-                Manners { voice: Voice::Plain, on_stdin_eof: OnStdinEof::Keep, waits_for_slow: true };
+                OperatorOptions { voice: Voice::Plain, on_stdin_eof: OnStdinEof::Keep, waits_for_slow: true };
             let mut board = Board::new(Limits::default());
             for _ in 0..count {
                 board.dial(Address::Tcp(([127, 0, 0, 1], 1).into()));

@@ -104,7 +104,7 @@ pub enum OnStdinEof {
 
 /// What an operator's surroundings are.
 #[derive(Clone, Copy, Debug)]
-pub struct Manners {
+pub struct OperatorOptions {
     /// How texts reach the peers.
     pub voice: Voice,
     /// What the end of stdin means.
@@ -123,7 +123,7 @@ pub struct Operator {
     waiting: Option<Vec<u8>>,
     /// A command about several that was begun; nothing typed after it overtakes it either.
     errand: Option<Box<Errand>>,
-    manners: Manners,
+    manners: OperatorOptions,
     /// The current target.
     aim: Aim,
     spoke_last: Option<ConnId>,
@@ -144,7 +144,7 @@ pub struct Operator {
 
 impl Operator {
     /// An operator at this desk, whose lines come from `source`.
-    pub fn new(desk: Desk, source: Option<Source>, manners: Manners) -> Operator {
+    pub fn new(desk: Desk, source: Option<Source>, manners: OperatorOptions) -> Operator {
         Operator {
             desk,
             input: Input::new(source),
@@ -212,9 +212,9 @@ impl Operator {
             self.discarded.0 += 1;
             self.discarded.1 += view.discarded_bytes;
         }
-        let (rx_bytes, tx_bytes) = (view.rx_bytes, view.tx_bytes);
+        let (received_bytes, sent_bytes) = (view.received_bytes, view.sent_bytes);
         let (unsent_bytes, discarded_bytes) = (view.queued_bytes, view.discarded_bytes);
-        self.desk.show(&Event::Closed { id, why, rx_bytes, tx_bytes, unsent_bytes, discarded_bytes });
+        self.desk.show(&Event::Closed { id, why, received_bytes, sent_bytes, unsent_bytes, discarded_bytes });
     }
 
     /// Takes what came from outside the loop.
@@ -251,7 +251,7 @@ impl Operator {
     ///
     /// # Errors
     /// When something could not be shown.
-    pub fn finish(self, limits: &Limits) -> Result<Farewell, String> {
+    pub fn finish(self, limits: &Limits) -> Result<StopReport, String> {
         // What the connections did not take of the time is left for the screen, and never nothing: where
         // they took it all, how that went is still to be shown.
         let taken = self.stopped_at.map_or(Duration::ZERO, |since| since.elapsed());
@@ -269,7 +269,7 @@ impl Operator {
         }
         let ((unsent_conns, unsent_bytes), (discarded_conns, discarded_bytes)) =
             (self.unsent, self.discarded);
-        Ok(Farewell { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes })
+        Ok(StopReport { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes })
     }
 
     fn obey_input(&mut self, board: &mut Board) {
@@ -312,7 +312,7 @@ impl Operator {
         turn.lines += 1;
         match parse(line) {
             // It is tried again when the brake is off.
-            Ok(Command::Say(to, _)) if self.manners.waits_for_slow && self.is_braked(&to, board) => {
+            Ok(Command::Say(to, _)) if self.manners.waits_for_slow && self.is_held_back(&to, board) => {
                 return Obeyed::Waits;
             }
             Ok(command) if self.is_about_several(&command) => {
@@ -329,15 +329,15 @@ impl Operator {
 
     /// Whether a text waits for whoever is to get it. Who else is slow does not matter to it; of several each is
     /// waited for when it is its turn.
-    fn is_braked(&self, to: &To<'_>, board: &Board) -> bool {
+    fn is_held_back(&self, to: &To<'_>, board: &Board) -> bool {
         match (to, &self.aim) {
             (To::Several(_), _) | (To::Current, Aim::Several(_)) => false,
-            (To::All, _) | (To::Current, Aim::All) => board.is_braked(),
+            (To::All, _) | (To::Current, Aim::All) => board.is_held_back(),
             (To::One(serial), _) | (To::Current, Aim::One(serial)) => {
-                board.find(*serial).is_some_and(|id| board.is_braked_by(id))
+                board.find(*serial).is_some_and(|id| board.is_held_back_by(id))
             }
             (To::Last, _) | (To::Current, Aim::Last) => {
-                self.spoke_last.is_some_and(|id| board.is_braked_by(id))
+                self.spoke_last.is_some_and(|id| board.is_held_back_by(id))
             }
         }
     }
@@ -407,7 +407,7 @@ impl Operator {
             if turn.is_used_up(board.limits()) {
                 return Progress::Pauses;
             }
-            let is_slow = |id| errand.deed == Deed::Say && board.is_braked_by(id);
+            let is_slow = |id| errand.deed == Deed::Say && board.is_held_back_by(id);
             if self.manners.waits_for_slow && board.find(serial).is_some_and(is_slow) {
                 return Progress::Waits;
             }
@@ -587,7 +587,7 @@ impl Operator {
 
 /// What there is to say at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Farewell {
+pub struct StopReport {
     /// Connections that did not get all that was queued for them when the stop began.
     pub unsent_conns: usize,
     /// How many bytes those were.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-use crate::address::Place;
+use crate::address::Endpoint;
 use crate::cli::{DEFAULT_ADDRESS, duration, sizes, some_duration};
 use crate::desk::text::plural;
 
@@ -31,8 +31,8 @@ Exit status: 0 when all went well, 1 on any error or failed --fail-if, 2 on wron
 pub struct LoadArgs {
     /// Whom to load.
     #[arg(help = "Whom to load: host:port, :port or port (loopback), [v6]:port, unix:PATH")]
-    #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Place::parse)]
-    pub address: Place,
+    #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Endpoint::parse)]
+    pub address: Endpoint,
 
     /// How many connections
     #[arg(short, long, value_name = "N", default_value = "100", value_parser = whole::<u32>(CONNECTIONS_MAX))]

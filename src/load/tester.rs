@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use crate::app::{App, Brakes};
+use crate::app::{App, Backpressure};
 use crate::board::Board;
 use crate::buffer::framing::{Frame, Framing};
 use crate::clock::{Clock, Moment};
@@ -222,8 +222,8 @@ impl App for Tester {
         Framing::Raw
     }
 
-    fn brakes(&self) -> Brakes {
-        Brakes::Nobody
+    fn brakes(&self) -> Backpressure {
+        Backpressure::None
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::app::{App, Brakes};
+use crate::app::{App, Backpressure};
 use crate::board::Board;
 use crate::buffer::framing::Frame;
 use crate::conn::ConnId;
@@ -42,8 +42,8 @@ impl Chat {
 impl App for Chat {
     type Message = Mail;
 
-    fn brakes(&self) -> Brakes {
-        Brakes::Everybody
+    fn brakes(&self) -> Backpressure {
+        Backpressure::Everybody
     }
 
     fn tells_limits(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The console: the operator sees what each peer says and answers by hand.
 
-use crate::app::{App, Brakes};
+use crate::app::{App, Backpressure};
 use crate::board::Board;
 use crate::buffer::framing::{Frame, Framing};
 use crate::conn::ConnId;
@@ -39,9 +39,9 @@ impl App for Console {
         self.framing
     }
 
-    fn brakes(&self) -> Brakes {
+    fn brakes(&self) -> Backpressure {
         // What a peer is sent comes from the operator, so it is the operator's pipe that waits.
-        Brakes::Nobody
+        Backpressure::None
     }
 
     fn tells_limits(&self) -> bool {

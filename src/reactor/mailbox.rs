@@ -16,7 +16,7 @@ const WAKES_MAX: usize = 3;
 #[derive(Debug)]
 pub struct Mailbox<M> {
     sender: SyncSender<M>,
-    bell: Arc<Bell>,
+    bell: Arc<WakeFlag>,
 }
 
 // Not derived: that would ask for `M: Clone`.
@@ -32,22 +32,22 @@ pub struct Closed;
 
 /// Wakes the loop, but only once until it has looked.
 #[derive(Debug)]
-struct Bell {
+struct WakeFlag {
     waker: mio::Waker,
     rung: AtomicBool,
 }
 
 /// The loop's end.
 #[derive(Debug)]
-pub(crate) struct Letters<M> {
+pub(crate) struct MailReceiver<M> {
     receiver: Receiver<M>,
-    bell: Arc<Bell>,
+    bell: Arc<WakeFlag>,
 }
 
-pub(crate) fn mailbox<M>(waker: mio::Waker) -> (Mailbox<M>, Letters<M>) {
+pub(crate) fn mailbox<M>(waker: mio::Waker) -> (Mailbox<M>, MailReceiver<M>) {
     let (sender, receiver) = sync_channel(WAITING_MAX);
-    let bell = Arc::new(Bell { waker, rung: AtomicBool::new(false) });
-    (Mailbox { sender, bell: bell.clone() }, Letters { receiver, bell })
+    let bell = Arc::new(WakeFlag { waker, rung: AtomicBool::new(false) });
+    (Mailbox { sender, bell: bell.clone() }, MailReceiver { receiver, bell })
 }
 
 impl<M> Mailbox<M> {
@@ -69,7 +69,7 @@ impl<M> Mailbox<M> {
     }
 }
 
-impl<M> Letters<M> {
+impl<M> MailReceiver<M> {
     /// Lowers the flag. To be called before the letters are taken.
     pub fn open(&self) {
         self.bell.rung.store(false, Ordering::SeqCst);

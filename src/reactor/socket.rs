@@ -18,10 +18,10 @@ use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, TcpKeepalive, Type
 use crate::address::Address;
 use crate::conn::Peer;
 use crate::conn::reason::in_words;
-use crate::conn::stream::{Reflected, Stream};
+use crate::conn::stream::{SentBack, Stream};
 use crate::engine::accept::Listen;
 use crate::limits::Limits;
-use crate::reactor::splice::Mirror;
+use crate::reactor::splice::Splice;
 
 /// Unanswered questions after which a silent peer is given up.
 const KEEPALIVE_RETRIES: u32 = 3;
@@ -145,7 +145,7 @@ impl Socket {
 }
 
 impl Stream for Socket {
-    type Mirror = Mirror;
+    type Splice = Splice;
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = match self {
@@ -210,10 +210,10 @@ impl Stream for Socket {
         }
     }
 
-    fn reflect(&mut self, mirror: &mut Mirror, bytes_max: usize, rest: &mut [u8]) -> Reflected {
+    fn send_back(&mut self, mirror: &mut Splice, bytes_max: usize, rest: &mut [u8]) -> SentBack {
         match self {
-            Socket::Tcp(stream) => mirror.reflect(stream, bytes_max, rest),
-            Socket::Unix(stream) => mirror.reflect(stream, bytes_max, rest),
+            Socket::Tcp(stream) => mirror.send_back(stream, bytes_max, rest),
+            Socket::Unix(stream) => mirror.send_back(stream, bytes_max, rest),
         }
     }
 

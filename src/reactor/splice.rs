@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::io::{Errno, read};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
-use crate::conn::stream::{Reflected, Then};
+use crate::conn::stream::{SentBack, Then};
 
 /// The pipe takes references to buffers, one a page of this: 16 of them (the default) can be too few for one read,
 /// and of very many each is cold when its turn comes.
@@ -17,7 +17,7 @@ const PIPE_BYTES: usize = 128 << 10;
 
 /// The pipe, one for all connections. It is empty whenever nothing is being reflected.
 #[derive(Debug)]
-pub(crate) struct Mirror {
+pub(crate) struct Splice {
     pipe: Option<Pipe>,
 }
 
@@ -27,12 +27,12 @@ struct Pipe {
     into: OwnedFd,
 }
 
-impl Mirror {
+impl Splice {
     /// A mirror; where the system gives no pipe, it reflects nothing.
-    pub fn new() -> Mirror {
+    pub fn new() -> Splice {
         let pipe = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC);
         let pipe = pipe.inspect_err(|error| log::debug!("no pipe for the mirror: {error}")).ok();
-        Mirror {
+        Splice {
             pipe: pipe.map(|(out, into)| {
                 if let Err(error) = fcntl_setpipe_size(&into, PIPE_BYTES) {
                     log::debug!("the mirror's pipe stays as small as it is: {error}");
@@ -42,40 +42,40 @@ impl Mirror {
         }
     }
 
-    /// See `Stream::reflect`.
-    pub fn reflect(&mut self, socket: impl AsFd, bytes_max: usize, rest: &mut [u8]) -> Reflected {
-        let Some(pipe) = &self.pipe else { return Reflected::Nothing };
+    /// See `Stream::send_back`.
+    pub fn send_back(&mut self, socket: impl AsFd, bytes_max: usize, rest: &mut [u8]) -> SentBack {
+        let Some(pipe) = &self.pipe else { return SentBack::Nothing };
         let (mut read, mut written) = (0, 0);
         while read < bytes_max {
             // What is not taken by the socket has to have room in `rest`.
             let taken = match pipe.fill(&socket, rest.len().min(bytes_max - read)) {
                 Ok(count) if count > 0 => count,
-                Err(Errno::AGAIN) => return Reflected::Some { read, written, kept: 0, then: Then::Drained },
+                Err(Errno::AGAIN) => return SentBack::Some { read, written, kept: 0, then: Then::Drained },
                 // What else there is will be told to whoever reads, or to the next call.
                 _ if read > 0 => break,
-                Ok(_) => return Reflected::Nothing,
+                Ok(_) => return SentBack::Nothing,
                 // That it cannot be done at all; nothing was taken from the socket.
                 Err(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::NOMEM) => {
                     self.pipe = None;
-                    return Reflected::Nothing;
+                    return SentBack::Nothing;
                 }
-                Err(error) => return Reflected::Failed(error.into()),
+                Err(error) => return SentBack::Failed(error.into()),
             };
             read += taken;
             let (sent, then) = pipe.empty(&socket, taken);
             written += sent;
             if let Some(then) = then {
                 return match pipe.take(&mut rest[..taken - sent]) {
-                    Ok(()) => Reflected::Some { read, written, kept: taken - sent, then },
+                    Ok(()) => SentBack::Some { read, written, kept: taken - sent, then },
                     Err(error) => {
                         // What is left in it must not reach another connection.
                         self.pipe = None;
-                        Reflected::Some { read, written, kept: 0, then: Then::Broken(error.into()) }
+                        SentBack::Some { read, written, kept: 0, then: Then::Broken(error.into()) }
                     }
                 };
             }
         }
-        Reflected::Some { read, written, kept: 0, then: Then::More }
+        SentBack::Some { read, written, kept: 0, then: Then::More }
     }
 }
 

@@ -14,18 +14,18 @@ use crate::clock::Moment;
 
 /// Wakes the poller at a moment.
 #[derive(Debug)]
-pub(crate) struct Alarm {
+pub(crate) struct Timer {
     timer: OwnedFd,
     set_for: Option<Moment>,
 }
 
-impl Alarm {
+impl Timer {
     /// An alarm that is announced under this token.
-    pub fn new(registry: &Registry, token: Token) -> io::Result<Alarm> {
+    pub fn new(registry: &Registry, token: Token) -> io::Result<Timer> {
         let timer =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         registry.register(&mut SourceFd(&timer.as_raw_fd()), token, Interest::READABLE)?;
-        Ok(Alarm { timer, set_for: None })
+        Ok(Timer { timer, set_for: None })
     }
 
     /// Sets it for `when`, which has to lie after `now`. Setting it anew also clears what it had to

@@ -2,7 +2,7 @@
 //! instead of the engine.
 
 use super::net::{Awake, Kernel, Net, SimListener};
-use crate::app::Brakes;
+use crate::app::Backpressure;
 use crate::clock::Moment;
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Inbound, Stage};
@@ -13,21 +13,21 @@ use crate::limits::Limits;
 pub(super) fn check(engine: &Engine<SimListener>, net: &Net) {
     let Engine { board, pump, .. } = engine;
     let kernel = net.look();
-    board.check_books();
+    board.check_sums();
     assert_eq!(kernel.descriptors(), pump.streams().count(), "open descriptors, against streams");
     for key in pump.streams() {
         let conn = board.conns.get(key).unwrap_or_else(|| panic!("a stream without a connection, key {key}"));
         let sock = &kernel.sockets[kernel.number_of(conn.id.key)];
         let id = conn.id;
-        assert_eq!(conn.rx_bytes, sock.read_bytes, "{id}: bytes read");
-        assert_eq!(conn.tx_bytes, sock.written_bytes, "{id}: bytes written");
+        assert_eq!(conn.received_bytes, sock.read_bytes, "{id}: bytes read");
+        assert_eq!(conn.sent_bytes, sock.written_bytes, "{id}: bytes written");
         assert_eq!(sock.closed_at, None, "{id}: its stream is open");
     }
     let taken_in = || kernel.sockets.iter().filter(|sock| sock.was_watched());
     let read: u64 = taken_in().map(|sock| sock.read_bytes).sum();
     let written: u64 = taken_in().map(|sock| sock.written_bytes).sum();
     let stats = board.stats();
-    assert_eq!((stats.rx_bytes, stats.tx_bytes), (read, written), "all bytes read and written");
+    assert_eq!((stats.received_bytes, stats.sent_bytes), (read, written), "all bytes read and written");
 }
 
 /// Where the engine would sleep, there is nothing that it could do.
@@ -44,7 +44,7 @@ pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: 
             continue;
         }
         let has_a_reason = conn.inbound == Inbound::Ended
-            || (!is_parting && (is_held || (pump.brakes() == Brakes::Itself && conn.is_over_high())));
+            || (!is_parting && (is_held || (pump.brakes() == Backpressure::Sender && conn.is_over_high())));
         assert!(
             !sock.has_input() || has_a_reason,
             "{id} has something to say and is not read: {conn:?} {sock:?}"
@@ -55,7 +55,7 @@ pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: 
             "{id} has gone, and nobody looks: {conn:?} {sock:?}"
         );
         let wants_to_write =
-            !matches!(conn.stage, Stage::Broken(_)) && conn.has_something_to_flush(&board.said);
+            !matches!(conn.stage, Stage::Broken(_)) && conn.has_something_to_flush(&board.log);
         assert!(
             !(wants_to_write && sock.takes_output(buffer_bytes)),
             "{id} is to be sent something, and is not: {conn:?} {sock:?}"

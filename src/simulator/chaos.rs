@@ -11,7 +11,7 @@ use super::far::Far;
 use super::net::{Awake, Net, Sabotage, Terms};
 use super::world::{World, small_limits};
 use crate::address::Address;
-use crate::app::{App, Brakes};
+use crate::app::{App, Backpressure};
 use crate::board::{Board, Sent};
 use crate::buffer::framing::{End, Frame, Framing};
 use crate::conn::reason::Reason;
@@ -33,7 +33,7 @@ struct Account {
     ended: usize,
     /// Why it was closed, and what was queued for it then.
     closed: Option<(&'static str, usize)>,
-    rx_bytes: u64,
+    received_bytes: u64,
     /// Since when more was queued for it than the soft limit, after each turn.
     over_soft_since: Option<Awake>,
 }
@@ -42,7 +42,7 @@ struct Chaos {
     dice: Dice,
     net: Net,
     framing: Framing,
-    brakes: Brakes,
+    brakes: Backpressure,
     /// Of those that came about, by serial, and the serials in the order they opened.
     accounts: HashMap<u64, Account>,
     opened: Vec<ConnId>,
@@ -134,7 +134,7 @@ impl App for Chaos {
         self.framing
     }
 
-    fn brakes(&self) -> Brakes {
+    fn brakes(&self) -> Backpressure {
         self.brakes
     }
 
@@ -148,7 +148,7 @@ impl App for Chaos {
             owed: Vec::new(),
             ended: 0,
             closed: None,
-            rx_bytes: 0,
+            received_bytes: 0,
             over_soft_since: None,
         };
         assert!(self.accounts.insert(id.serial(), account).is_none(), "{id} was opened twice");
@@ -185,7 +185,7 @@ impl App for Chaos {
 
     fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
         let view = board.view(id).unwrap_or_else(|| panic!("{id} stands on the board while it is closed"));
-        let (queued, rx_bytes) = (view.queued_bytes, view.rx_bytes);
+        let (queued, received_bytes) = (view.queued_bytes, view.received_bytes);
         if let Some(at) = self.dialed.iter().position(|dialed| *dialed == id) {
             // It never came about.
             self.dialed.remove(at);
@@ -193,7 +193,7 @@ impl App for Chaos {
         }
         let account = self.account(id);
         assert_eq!(account.closed.replace((why.code(), queued)), None, "{id} was closed once");
-        account.rx_bytes = rx_bytes;
+        account.received_bytes = received_bytes;
         let (sock, over_soft_since) = (account.sock, account.over_soft_since);
         let kernel = self.net.look();
         audit::check_stall(id, why, &kernel, sock, board.limits());
@@ -236,7 +236,7 @@ fn world(dice: &Dice, sabotage: Sabotage) -> World<Chaos> {
         dice: dice.clone(),
         net: Net::new(terms, dice.clone(), sabotage),
         framing: dice.pick(&[Framing::Lines, Framing::Lines, Framing::Raw]),
-        brakes: dice.pick(&[Brakes::Nobody, Brakes::Itself, Brakes::Everybody]),
+        brakes: dice.pick(&[Backpressure::None, Backpressure::Sender, Backpressure::Everybody]),
         accounts: HashMap::new(),
         opened: Vec::new(),
         dialed: Vec::new(),
@@ -304,20 +304,20 @@ fn check_accounts(world: &World<Chaos>) {
         assert_ne!(conn.is_some(), account.closed.is_some(), "{id} is here, or closed");
         let sock = &kernel.sockets[account.sock];
         let record = sock.record.as_deref().unwrap_or_else(|| panic!("this system keeps records"));
-        let rx_bytes = conn.map_or(account.rx_bytes, |conn| conn.rx_bytes) as usize;
+        let received_bytes = conn.map_or(account.received_bytes, |conn| conn.received_bytes) as usize;
         let tail: &[u8] = conn.map_or(&[], |conn| conn.tail.bytes());
-        assert_eq!(rx_bytes as u64, sock.read_bytes, "{id}: bytes read");
+        assert_eq!(received_bytes as u64, sock.read_bytes, "{id}: bytes read");
 
         let kept = [account.heard.as_slice(), tail].concat();
         assert!(record.said.starts_with(&kept), "{id}: heard something else than was said");
-        assert!(kept.len() <= rx_bytes, "{id}: heard more than was read");
-        if conn.is_some_and(|conn| conn.is_heard()) {
-            assert_eq!(kept.len(), rx_bytes, "{id}: heard and its tail, against bytes read");
+        assert!(kept.len() <= received_bytes, "{id}: heard more than was read");
+        if conn.is_some_and(|conn| conn.delivers()) {
+            assert_eq!(kept.len(), received_bytes, "{id}: heard and its tail, against bytes read");
         }
-        discarded += rx_bytes - kept.len();
+        discarded += received_bytes - kept.len();
 
         let queued = match (conn, account.closed) {
-            (Some(conn), _) => conn.queued_bytes(&board.said),
+            (Some(conn), _) => conn.queued_bytes(&board.log),
             (None, Some((_, queued))) => queued,
             (None, None) => 0,
         };

@@ -9,15 +9,15 @@ use super::dice::Dice;
 use super::far::Far;
 use super::net::{Net, Sabotage, Terms};
 use super::world::{World, small_limits};
-use crate::app::{App, Brakes};
+use crate::app::{App, Backpressure};
 use crate::board::Board;
 use crate::buffer::framing::{Frame, Framing};
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
 use crate::desk::{Desk, Format};
-use crate::hub::{Attended, Manners, OnStdinEof, Operator, Voice};
+use crate::hub::{OnStdinEof, Operator, OperatorOptions, Voice, WithOperator};
 use crate::modes::{Chat, Console, Echo};
-use crate::terminal::{Chunk, Mail, Reel, WhenFull};
+use crate::terminal::{CapturedScreen, Chunk, Mail, WhenFull};
 
 /// Beside a mode, writes down what it is told.
 struct Witness<A> {
@@ -62,7 +62,7 @@ impl<A: App> App for Witness<A> {
         self.app.framing()
     }
 
-    fn brakes(&self) -> Brakes {
+    fn brakes(&self) -> Backpressure {
         self.app.brakes()
     }
 
@@ -117,8 +117,8 @@ impl<A: App> App for Witness<A> {
 /// The operator: what was typed, and what the screens have shown.
 struct Keyboard {
     dice: Dice,
-    out: Reel,
-    err: Reel,
+    out: CapturedScreen,
+    err: CapturedScreen,
     shown: Vec<u8>,
     answers: Vec<u8>,
     /// Texts so far; each has a number of its own.
@@ -236,9 +236,9 @@ impl Keyboard {
     }
 }
 
-fn manners(voice: Voice, dice: &Dice) -> Manners {
+fn manners(voice: Voice, dice: &Dice) -> OperatorOptions {
     let on_stdin_eof = dice.pick(&[OnStdinEof::Keep, OnStdinEof::Drain, OnStdinEof::Quit]);
-    Manners { voice, on_stdin_eof, waits_for_slow: true }
+    OperatorOptions { voice, on_stdin_eof, waits_for_slow: true }
 }
 
 /// What those are like who connect.
@@ -277,7 +277,7 @@ fn run_mode<A: App<Message = Mail>>(
         keeps_records: true,
     };
     let net = Net::new(terms, dice.clone(), Sabotage::None);
-    let relays = types == Types::Texts && app.brakes() == Brakes::Everybody;
+    let relays = types == Types::Texts && app.brakes() == Backpressure::Everybody;
     let witness = Witness { app, net, conns: BTreeMap::new(), frames: Vec::new(), relays };
     let mut world = World::new(dice.clone(), terms, small_limits(), Sabotage::None, witness);
     world.app.net = world.net.clone();
@@ -370,7 +370,7 @@ pub(super) fn run(dice: &Dice, steps: &mut usize) {
 /// Every byte comes back, to who sent it, in order; and all of them, where both sides finish.
 fn echo(dice: &Dice, steps: &mut usize) {
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip);
-    let app = Attended::new(Echo, Operator::new(desk, None, manners(Voice::Mute, dice)));
+    let app = WithOperator::new(Echo, Operator::new(desk, None, manners(Voice::Mute, dice)));
 
     let say = |dice: &Dice| dice.text(600);
     let world = run_mode(dice, app, &mut keyboard, Types::Everything, Crowd::Mixed, say, steps);

@@ -12,8 +12,8 @@ use super::net::{Event, Net, Sabotage, SimListener, SimStream, Terms};
 use crate::app::App;
 use crate::board::{Board, Dial, LAPSE_MAX, Polled, Told};
 use crate::clock::Moment;
-use crate::engine::accept::Door;
-use crate::engine::{Engine, Outside, Rest};
+use crate::engine::accept::Acceptor;
+use crate::engine::{Engine, Sleep, System};
 use crate::limits::Limits;
 
 /// Turns in a row that may bring nothing about although the engine wants them.
@@ -22,10 +22,10 @@ const EMPTY_TURNS_MAX: usize = 100;
 /// Limits that a few bytes, and a few connections, reach.
 pub(super) fn small_limits() -> Limits {
     Limits {
-        reflect_bytes_min: 40,
+        splice_bytes_min: 40,
         deliver_budget_receivers: 3,
-        undelivered_high_bytes: 300,
-        own_unheard_max: 4,
+        log_backlog_high_bytes: 300,
+        own_pieces_max: 4,
         accept_budget: 3,
         mail_budget: 2,
         ..Limits::small()
@@ -91,7 +91,7 @@ impl<M> Post<M> {
 impl<A: App> World<A> {
     pub fn new(dice: Dice, terms: Terms, limits: Limits, sabotage: Sabotage, app: A) -> World<A> {
         let net = Net::new(terms, dice.clone(), sabotage);
-        let mut door = Door::default();
+        let mut door = Acceptor::default();
         door.add(net.listener());
         let engine = Engine::new(Board::new(limits), door, &app, || ());
         let mail =
@@ -145,11 +145,11 @@ impl<A: App> World<A> {
         let rest = self.engine.rest();
         let is_told = self.mail.announced || self.net.look().is_ready();
         let timeout = match rest {
-            Rest::None => {
+            Sleep::None => {
                 self.count_empty_turns();
                 Some(Duration::ZERO)
             }
-            Rest::Until { deadline, wake } => {
+            Sleep::Until { deadline, wake } => {
                 self.empty_turns = 0;
                 if !is_told && self.terms.keeps_records {
                     self.check_rest(deadline);
@@ -243,7 +243,7 @@ impl<A: App> World<A> {
         }
         for told in self.told.drain(..) {
             match told {
-                Event::Knock => drop(self.engine.note_knock(0)),
+                Event::Knock => drop(self.engine.note_pending(0)),
                 Event::Of(key, readiness) => self.engine.note(key, readiness),
             }
         }
@@ -264,7 +264,7 @@ impl<A: App> World<A> {
 
     fn count_empty_turns(&mut self) {
         let stats = self.engine.board.stats();
-        let done = stats.rx_bytes + stats.tx_bytes + stats.opened + stats.closed + self.mail.taken;
+        let done = stats.received_bytes + stats.sent_bytes + stats.opened + stats.closed + self.mail.taken;
         self.empty_turns = if done == self.done { self.empty_turns + 1 } else { 0 };
         self.done = done;
         assert!(self.empty_turns <= EMPTY_TURNS_MAX, "turn after turn brings nothing about");
@@ -283,7 +283,7 @@ impl<A: App> World<A> {
                 self.net.touch().step(number);
             }
             self.turn(Duration::from_millis(500));
-            if is_over(self) && self.engine.rest() != Rest::None {
+            if is_over(self) && self.engine.rest() != Sleep::None {
                 return;
             }
         }
@@ -298,7 +298,7 @@ struct Surroundings<'a, M> {
     dice: &'a Dice,
 }
 
-impl<M> Outside for Surroundings<'_, M> {
+impl<M> System for Surroundings<'_, M> {
     type Listener = SimListener;
     type Mail = M;
 
@@ -318,7 +318,7 @@ impl<M> Outside for Surroundings<'_, M> {
         Ok(self.net.dial(far, dial.id.key as usize))
     }
 
-    fn open_mail(&mut self) {
+    fn rearm_mail(&mut self) {
         self.mail.rung = false;
     }
 

@@ -128,9 +128,9 @@ impl Screen {
     /// A screen without a thread: what it is given to write is taken out of the reel, or is not, as a
     /// terminal that was stopped does not.
     #[cfg(any(test, feature = "simulator"))]
-    pub fn on_reel(when_full: WhenFull, mark_bytes: usize) -> (Screen, Reel) {
+    pub fn on_reel(when_full: WhenFull, mark_bytes: usize) -> (Screen, CapturedScreen) {
         let shared = Arc::new(Shared::default());
-        (Screen::over(shared.clone(), when_full, mark_bytes), Reel { shared })
+        (Screen::over(shared.clone(), when_full, mark_bytes), CapturedScreen { shared })
     }
 
     fn over(shared: Arc<Shared>, when_full: WhenFull, mark_bytes: usize) -> Screen {
@@ -244,12 +244,12 @@ impl Slot {
 /// What a screen without a thread was given to write.
 #[cfg(any(test, feature = "simulator"))]
 #[derive(Debug)]
-pub struct Reel {
+pub struct CapturedScreen {
     shared: Arc<Shared>,
 }
 
 #[cfg(any(test, feature = "simulator"))]
-impl Reel {
+impl CapturedScreen {
     /// Appends what waits to `shown`. Returns whether the screen is to be told that it has room.
     pub fn take(&self, shown: &mut Vec<u8>) -> bool {
         let mut waiting = Vec::new();

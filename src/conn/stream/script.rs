@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
 
-use super::{Reflected, Stream, Then};
+use super::{SentBack, Stream, Then};
 
 /// What a read meets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -275,21 +275,21 @@ impl State {
 }
 
 impl Stream for Scripted {
-    type Mirror = ();
+    type Splice = ();
 
-    fn reflect(&mut self, _mirror: &mut (), bytes_max: usize, rest: &mut [u8]) -> Reflected {
+    fn send_back(&mut self, _mirror: &mut (), bytes_max: usize, rest: &mut [u8]) -> SentBack {
         let mut state = self.0.borrow_mut();
         if !state.reflects {
-            return Reflected::Nothing;
+            return SentBack::Nothing;
         }
         let bytes_max = bytes_max.min(rest.len());
         let read = match state.get(&mut rest[..bytes_max]) {
-            Ok(0) => return Reflected::Nothing,
+            Ok(0) => return SentBack::Nothing,
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                return Reflected::Some { read: 0, written: 0, kept: 0, then: Then::Drained };
+                return SentBack::Some { read: 0, written: 0, kept: 0, then: Then::Drained };
             }
-            Err(error) => return Reflected::Failed(error),
+            Err(error) => return SentBack::Failed(error),
         };
         state.reflected_bytes += read;
         let (written, then) = match state.put(&[IoSlice::new(&rest[..read])]) {
@@ -299,7 +299,7 @@ impl Stream for Scripted {
             Err(error) => (0, Then::Broken(error)),
         };
         rest.copy_within(written..read, 0);
-        Reflected::Some { read, written, kept: read - written, then }
+        SentBack::Some { read, written, kept: read - written, then }
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

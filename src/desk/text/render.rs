@@ -198,10 +198,10 @@ fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> s
             "* {id} has finished sending (it may have left); kept {} for your answer",
             limit(*kept)
         ),
-        Event::Closed { id, why, rx_bytes, tx_bytes, unsent_bytes, discarded_bytes } => {
+        Event::Closed { id, why, received_bytes, sent_bytes, unsent_bytes, discarded_bytes } => {
             write!(out, "* {id} closed: ")?;
             repertoire.push(out, why.to_string().as_bytes());
-            write!(out, " (received {rx_bytes}, sent {tx_bytes}")?;
+            write!(out, " (received {received_bytes}, sent {sent_bytes}")?;
             if *unsent_bytes > 0 {
                 write!(out, ", {} could not be sent", plural(*unsent_bytes as u64, "byte"))?;
             }
@@ -277,8 +277,8 @@ fn push_answer(out: &mut Vec<u8>, answer: &Answer<'_>, repertoire: Repertoire) -
             writeln!(
                 out,
                 "bytes {} received, {} sent, {} could not be sent, {} discarded; {}",
-                stats.rx_bytes,
-                stats.tx_bytes,
+                stats.received_bytes,
+                stats.sent_bytes,
                 stats.unsent_bytes,
                 stats.discarded_bytes,
                 plural(stats.frames, "message")
@@ -368,8 +368,8 @@ fn push_row(out: &mut Vec<u8>, view: &View<'_>) -> std::io::Result<()> {
         "{:<6} {:<22} {state:<16} received {}, sent {}, queued {}",
         view.id.to_string(),
         view.peer.to_string(),
-        view.rx_bytes,
-        view.tx_bytes,
+        view.received_bytes,
+        view.sent_bytes,
         view.queued_bytes
     )
 }

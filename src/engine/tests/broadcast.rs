@@ -68,14 +68,14 @@ fn a_blocked_receiver_hears_everything_later_and_the_memory_is_given_back() {
         rig.settle();
         expected += &format!("{round}\n");
     }
-    let (kept, queued) = (rig.board.said.kept_bytes(), rig.queued(&blocked));
+    let (kept, queued) = (rig.board.log.kept_bytes(), rig.queued(&blocked));
 
     rig.has_room_again(&blocked);
     rig.settle();
 
     assert!(kept >= expected.len(), "{kept} bytes kept for the blocked one");
     assert_eq!((queued, blocked.wire.text()), (expected.len(), expected));
-    assert_eq!(rig.board.said.kept_bytes(), 0, "all have heard all");
+    assert_eq!(rig.board.log.kept_bytes(), 0, "all have heard all");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn the_log_is_given_back_when_the_only_one_that_lagged_is_hung_up() {
     rig.board.hang_up(blocked.id, kicked());
     rig.settle();
 
-    assert_eq!(rig.board.said.kept_bytes(), 0, "nobody is left to hear it");
+    assert_eq!(rig.board.log.kept_bytes(), 0, "nobody is left to hear it");
 }
 
 #[test]
@@ -103,12 +103,12 @@ fn the_log_is_given_back_when_the_only_one_that_lagged_got_a_copy() {
     rig.board.send(blocked.id, b"what is sent keeps its place");
     rig.settle();
 
-    assert_eq!(rig.board.said.kept_bytes(), 0, "it has a copy of its own");
+    assert_eq!(rig.board.log.kept_bytes(), 0, "it has a copy of its own");
 }
 
 #[test]
 fn a_receiver_whose_queue_is_full_is_dropped_and_the_others_hear_everything() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let (stuck, prompt) = (rig.connect(), rig.connect());
     stuck.wire.stalls();
 
@@ -120,12 +120,12 @@ fn a_receiver_whose_queue_is_full_is_dropped_and_the_others_hear_everything() {
     assert_eq!(rig.told(), ["#1 closed queue-full"]);
     assert_eq!(prompt.wire.written().len(), 2000);
     assert_eq!((rig.board.stats.dropped_slow, rig.board.stats.unsent_bytes), (1, 900));
-    assert_eq!(rig.board.said.kept_bytes(), 0, "nobody waits for it any more");
+    assert_eq!(rig.board.log.kept_bytes(), 0, "nobody waits for it any more");
 }
 
 #[test]
 fn a_queue_takes_all_of_a_message_or_nothing() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     far.wire.stalls();
 
@@ -138,7 +138,7 @@ fn a_queue_takes_all_of_a_message_or_nothing() {
 
 #[test]
 fn the_walk_over_many_receivers_spans_turns_and_leaves_nobody_out() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let mut fars: Vec<Far> = (0..20).map(|_| rig.connect()).collect();
     rig.board.broadcast(None, &[&[b'a'; 30]]);
     rig.turn();
@@ -155,14 +155,14 @@ fn the_walk_over_many_receivers_spans_turns_and_leaves_nobody_out() {
     for far in fars {
         assert_eq!(far.wire.text(), expected, "{}", far.id);
     }
-    assert_eq!((newcomer.wire.text().as_str(), rig.board.said.kept_bytes()), ("", 0));
+    assert_eq!((newcomer.wire.text().as_str(), rig.board.log.kept_bytes()), ("", 0));
 }
 
 /// It says much and reads nothing: what it has said itself, in between, must not make its place in the log a walk
 /// that grows for ever.
 #[test]
 fn who_talks_and_does_not_listen_gets_a_copy_of_what_it_has_not_heard() {
-    let mut rig = Rig::chat(Limits { own_unheard_max: 5, ..Limits::default() });
+    let mut rig = Rig::chat(Limits { own_pieces_max: 5, ..Limits::default() });
     let (deaf, other, third) = (rig.connect(), rig.connect(), rig.connect());
     deaf.wire.stalls();
 
@@ -170,7 +170,7 @@ fn who_talks_and_does_not_listen_gets_a_copy_of_what_it_has_not_heard() {
         rig.says(&deaf, "d\n");
         rig.says(&other, "o\n");
         rig.settle();
-        assert!(rig.board.said.kept_bytes() <= 4 * 7, "{} bytes kept", rig.board.said.kept_bytes());
+        assert!(rig.board.log.kept_bytes() <= 4 * 7, "{} bytes kept", rig.board.log.kept_bytes());
     }
     rig.has_room_again(&deaf);
     rig.settle();
@@ -178,5 +178,5 @@ fn who_talks_and_does_not_listen_gets_a_copy_of_what_it_has_not_heard() {
     assert_eq!(deaf.wire.text(), "o\n".repeat(40));
     assert_eq!(other.wire.text(), "d\n".repeat(40));
     assert_eq!(third.wire.text(), "d\no\n".repeat(40));
-    rig.board.check_books();
+    rig.board.check_sums();
 }

@@ -8,7 +8,7 @@ fn limits(buffers_bytes_max: usize) -> Limits {
 
 #[test]
 fn who_has_the_most_queued_is_dropped_first_and_the_others_stay() {
-    let mut rig = Rig::with(limits(10_000), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(limits(10_000), Framing::Lines, Backpressure::None);
     let peers = [1000, 6000, 2000, 800].map(|bytes| {
         let far = rig.connect();
         far.wire.stalls();
@@ -31,7 +31,7 @@ fn who_has_the_most_queued_is_dropped_first_and_the_others_stay() {
 
 #[test]
 fn unfinished_lines_count_and_are_stopped_within_the_turn_that_brings_them() {
-    let mut rig = Rig::with(limits(3000), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(limits(3000), Framing::Lines, Backpressure::None);
     let peers: Vec<Far> = (0..5).map(|_| rig.connect()).collect();
     for far in &peers {
         rig.says(far, &"x".repeat(1000));
@@ -47,8 +47,8 @@ fn unfinished_lines_count_and_are_stopped_within_the_turn_that_brings_them() {
 
 #[test]
 fn what_was_said_to_many_counts_once_and_goes_with_the_last_who_has_not_heard_it() {
-    let limits = Limits { undelivered_high_bytes: usize::MAX, ..limits(10_000) };
-    let mut rig = Rig::with(limits, Framing::Lines, Brakes::Nobody);
+    let limits = Limits { log_backlog_high_bytes: usize::MAX, ..limits(10_000) };
+    let mut rig = Rig::with(limits, Framing::Lines, Backpressure::None);
     let stuck: Vec<Far> = (0..50).map(|_| rig.connect()).collect();
     stuck.iter().for_each(|far| far.wire.stalls());
     let reader = rig.connect();
@@ -83,7 +83,7 @@ fn a_chat_goes_on_after_its_stuck_listeners_went() {
 
 #[test]
 fn what_is_refused_may_have_made_the_log_the_peers_own_which_counts() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     far.wire.stalls();
     rig.board.broadcast(None, &[&[b'x'; 500]]);
@@ -92,12 +92,12 @@ fn what_is_refused_may_have_made_the_log_the_peers_own_which_counts() {
     let sent = rig.board.send(far.id, &[b'y'; 500]);
 
     assert_eq!(sent, Sent::Full(500));
-    rig.board.check_books();
+    rig.board.check_sums();
 }
 
 #[test]
 fn what_the_app_says_when_somebody_has_gone_is_bounded_within_the_turn() {
-    let mut rig = Rig::with(limits(1000), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(limits(1000), Framing::Lines, Backpressure::None);
     let (stuck, leaver) = (rig.connect(), rig.connect());
     stuck.wire.stalls();
     let stuck_id = stuck.id;

@@ -63,7 +63,7 @@ fn a_line_that_was_begun_before_a_close_is_handed_over_as_far_as_it_came() {
         rig.settle();
 
         assert_eq!(rig.told(), ["#1 Gone unfinished", "#1 closed kicked"]);
-        let late = rig.board.stats.rx_bytes - 10;
+        let late = rig.board.stats.received_bytes - 10;
         assert_eq!(rig.board.stats.discarded_bytes, late, "what came later is counted");
     }
 }
@@ -162,7 +162,7 @@ fn a_polite_close_waits_with_its_fin_for_a_blocked_peer() {
 
 #[test]
 fn a_closing_connection_is_read_to_its_end_although_reading_is_held() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     rig.board.hold_reading(true);
     rig.board.close(far.id, kicked());

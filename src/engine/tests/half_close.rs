@@ -100,7 +100,7 @@ fn a_half_open_connection_ends_when_nothing_is_said_any_more_whatever_events_com
     let mut rig = Rig::with(
         Limits { idle_max: Some(Duration::from_secs(1)), ..small() },
         Framing::Lines,
-        Brakes::Nobody,
+        Backpressure::None,
     );
     rig.on_ended(|_, _| {});
     let far = rig.connect();
@@ -117,7 +117,7 @@ fn a_half_open_connection_ends_when_nothing_is_said_any_more_whatever_events_com
 
 #[test]
 fn a_half_open_connection_is_kept_for_an_answer_for_a_while() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     rig.on_ended(|_, _| {});
     let far = rig.connect();
     rig.finishes(&far);

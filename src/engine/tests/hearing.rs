@@ -63,7 +63,7 @@ fn all_that_came_before_a_reset_is_heard_before_the_close_wherever_it_comes() {
 fn one_event_is_enough_for_any_number_of_bytes() {
     let budget = small().read_budget_bytes;
     for size in [budget - 1, budget, budget + 1, 2 * budget, 5 * budget + 3] {
-        let mut rig = Rig::with(small(), Framing::Raw, Brakes::Nobody);
+        let mut rig = Rig::with(small(), Framing::Raw, Backpressure::None);
         let far = rig.connect();
 
         rig.says(&far, &"x".repeat(size));
@@ -77,7 +77,7 @@ fn one_event_is_enough_for_any_number_of_bytes() {
 
 #[test]
 fn a_flood_gets_one_budget_a_turn_and_starves_nobody() {
-    let mut rig = Rig::with(small(), Framing::Raw, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Raw, Backpressure::None);
     let (flood, quiet) = (rig.connect(), rig.connect());
 
     rig.says(&flood, &"x".repeat(1000));
@@ -102,7 +102,7 @@ fn an_event_without_anything_behind_it_changes_nothing() {
 
 #[test]
 fn an_event_between_turns_is_not_lost_while_the_connection_is_on_the_list() {
-    let mut rig = Rig::with(small(), Framing::Raw, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Raw, Backpressure::None);
     let far = rig.connect();
     rig.says(&far, &"x".repeat(64));
     rig.turn();

@@ -65,7 +65,7 @@ fn deadlines_of_somebody_who_has_left_do_not_touch_who_came_after() {
 
 #[test]
 fn who_takes_the_place_of_a_flood_gets_one_budget_a_turn() {
-    let mut rig = Rig::with(small(), Framing::Raw, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Raw, Backpressure::None);
     let flood = rig.connect();
     rig.board.hold_reading(true);
     rig.says(&flood, &"x".repeat(1000));
@@ -134,7 +134,7 @@ fn a_dialled_connection_may_be_given_up_before_it_has_a_stream() {
 #[test]
 fn a_dialled_connection_is_idle_from_when_it_came_about() {
     let limits = Limits { idle_max: Some(Duration::from_secs(5)), ..small() };
-    let mut rig = Rig::with(limits, Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(limits, Framing::Lines, Backpressure::None);
     rig.dial();
     let far = rig.attach_dialed();
     rig.pass(20_000);

@@ -8,7 +8,7 @@ fn idle_after(ms: u64) -> Limits {
 
 #[test]
 fn nobody_is_idle_for_a_time_in_which_nobody_listened() {
-    let mut rig = Rig::with(idle_after(3000), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(idle_after(3000), Framing::Lines, Backpressure::None);
     let _silent = rig.connect();
     rig.pass(2000);
 
@@ -22,7 +22,7 @@ fn nobody_is_idle_for_a_time_in_which_nobody_listened() {
 
 #[test]
 fn who_spoke_at_the_last_moment_is_read_before_it_is_judged() {
-    let mut rig = Rig::with(idle_after(3000), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(idle_after(3000), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     rig.board.time.pass(Duration::from_millis(3000));
 
@@ -34,7 +34,7 @@ fn who_spoke_at_the_last_moment_is_read_before_it_is_judged() {
 
 #[test]
 fn a_deadline_waits_until_the_poller_was_asked_after_it() {
-    let mut rig = Rig::with(idle_after(3000), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(idle_after(3000), Framing::Lines, Backpressure::None);
     let _silent = rig.connect();
     let (began, time) = (rig.board.now(), Duration::from_millis(3000));
 
@@ -52,7 +52,7 @@ fn a_deadline_waits_until_the_poller_was_asked_after_it() {
 
 #[test]
 fn who_has_room_again_is_flushed_before_it_is_judged() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     far.wire.stalls();
     rig.board.send(far.id, b"hello");
@@ -67,7 +67,7 @@ fn who_has_room_again_is_flushed_before_it_is_judged() {
 
 #[test]
 fn a_reader_that_could_be_sent_nothing_is_not_too_slow() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     far.wire.stalls();
     rig.board.send(far.id, &[b'x'; 10]);

@@ -3,8 +3,8 @@
 use super::*;
 
 /// An echo whose App says that it does nothing else, over streams that can do it by themselves.
-fn mirror() -> (Rig, Far) {
-    let limits = Limits { read_budget_bytes: 100, reflect_bytes_min: 50, ..Limits::default() };
+fn splice() -> (Rig, Far) {
+    let limits = Limits { read_budget_bytes: 100, splice_bytes_min: 50, ..Limits::default() };
     let mut rig = Rig::echo(limits.clone());
     rig.app.only_returns = true;
     let mut rig = Rig::of(limits, rig.app);
@@ -20,7 +20,7 @@ fn bulk(bytes: usize) -> String {
 
 #[test]
 fn from_the_second_read_on_much_goes_back_without_the_app() {
-    let (mut rig, far) = mirror();
+    let (mut rig, far) = splice();
 
     rig.says(&far, &bulk(350));
     rig.settle();
@@ -28,12 +28,12 @@ fn from_the_second_read_on_much_goes_back_without_the_app() {
     assert_eq!(far.wire.text(), bulk(350));
     assert_eq!((far.wire.reflected_bytes(), rig.told().len()), (250, 1), "the App saw the first read alone");
     let stats = rig.board.stats();
-    assert_eq!((stats.rx_bytes, stats.tx_bytes, stats.frames), (350, 350, 4));
+    assert_eq!((stats.received_bytes, stats.sent_bytes, stats.frames), (350, 350, 4));
 }
 
 #[test]
 fn little_is_handed_to_the_app_as_ever() {
-    let (mut rig, far) = mirror();
+    let (mut rig, far) = splice();
     rig.says(&far, &bulk(110));
     rig.settle();
 
@@ -48,7 +48,7 @@ fn little_is_handed_to_the_app_as_ever() {
 
 #[test]
 fn what_is_not_taken_is_kept_and_comes_before_what_follows() {
-    let (mut rig, far) = mirror();
+    let (mut rig, far) = splice();
     rig.says(&far, &bulk(100));
     rig.settle();
     far.wire.stalls();
@@ -62,12 +62,12 @@ fn what_is_not_taken_is_kept_and_comes_before_what_follows() {
 
     assert!(queued >= 70, "{queued} queued");
     assert_eq!(far.wire.text(), bulk(100) + &bulk(300));
-    rig.board.check_books();
+    rig.board.check_sums();
 }
 
 #[test]
 fn when_sending_back_fails_what_was_said_is_still_read_and_what_is_lost_is_counted() {
-    let (mut rig, far) = mirror();
+    let (mut rig, far) = splice();
     rig.says(&far, &bulk(100));
     rig.settle();
     rig.told();
@@ -79,7 +79,7 @@ fn when_sending_back_fails_what_was_said_is_still_read_and_what_is_lost_is_count
 
     assert_eq!(rig.told().last().map(String::as_str), Some("#1 closed reset"));
     let stats = rig.board.stats();
-    assert_eq!((stats.rx_bytes, stats.tx_bytes, stats.unsent_bytes), (220, 100, 100));
+    assert_eq!((stats.received_bytes, stats.sent_bytes, stats.unsent_bytes), (220, 100, 100));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn the_end_behind_much_is_an_end_and_a_break_is_a_break() {
     for (end, told) in
         [(Get::Eof, "#1 closed finished"), (Get::Fail(ErrorKind::ConnectionReset), "#1 closed reset")]
     {
-        let (mut rig, far) = mirror();
+        let (mut rig, far) = splice();
         far.wire.arrives(bulk(200).as_bytes());
         far.wire.gets([end]);
 
@@ -101,7 +101,7 @@ fn the_end_behind_much_is_an_end_and_a_break_is_a_break() {
 
 #[test]
 fn an_app_that_does_anything_else_sees_everything() {
-    let mut rig = Rig::echo(Limits { read_budget_bytes: 100, reflect_bytes_min: 50, ..Limits::default() });
+    let mut rig = Rig::echo(Limits { read_budget_bytes: 100, splice_bytes_min: 50, ..Limits::default() });
     let far = rig.connect();
     far.wire.reflects();
 
@@ -114,8 +114,8 @@ fn an_app_that_does_anything_else_sees_everything() {
 /// What stands in the tail has not gone back yet, and would be overtaken.
 #[test]
 fn lines_are_never_sent_back_unseen() {
-    let limits = Limits { read_budget_bytes: 100, reflect_bytes_min: 50, ..Limits::default() };
-    let mut rig = Rig::with(limits.clone(), Framing::Lines, Brakes::Itself);
+    let limits = Limits { read_budget_bytes: 100, splice_bytes_min: 50, ..Limits::default() };
+    let mut rig = Rig::with(limits.clone(), Framing::Lines, Backpressure::Sender);
     rig.app.only_returns = true;
     rig.on_received(|id, line, board| {
         board.send_parts(id, &[line, b"\n"]);

@@ -30,7 +30,7 @@ fn who_does_not_read_its_echo_is_not_read_until_it_has_caught_up() {
 
 #[test]
 fn a_send_to_a_blocked_peer_says_that_it_is_slow() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     far.wire.stalls();
     rig.board.send(far.id, &[b'x'; 10]);
@@ -47,7 +47,7 @@ fn a_send_to_a_blocked_peer_says_that_it_is_slow() {
 #[test]
 fn who_stays_over_the_soft_limit_is_dropped_however_the_bytes_came_to_be_queued() {
     let limits = Limits { write_stall_max: Duration::from_secs(60), ..small() };
-    let mut rig = Rig::with(limits, Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(limits, Framing::Lines, Backpressure::None);
     let far = rig.connect();
     far.wire.stalls();
     rig.board.send(far.id, &[b'x'; 10]);
@@ -62,7 +62,7 @@ fn who_stays_over_the_soft_limit_is_dropped_however_the_bytes_came_to_be_queued(
 
 #[test]
 fn who_takes_nothing_for_too_long_is_dropped() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     far.wire.stalls();
     rig.board.send(far.id, b"hello");
@@ -85,11 +85,11 @@ fn a_room_waits_for_an_honest_slow_reader_and_loses_no_line() {
 
     rig.says(&talker, &text);
     rig.settle();
-    let (read, braked) = (talker.wire.read_bytes(), rig.board.is_braked());
+    let (read, held_back) = (talker.wire.read_bytes(), rig.board.is_held_back());
     rig.has_room_again(&slow);
     rig.settle();
 
-    assert!(braked && read < text.len(), "{read} of {} bytes were read", text.len());
+    assert!(held_back && read < text.len(), "{read} of {} bytes were read", text.len());
     assert_eq!(slow.wire.text(), text, "the talker was read on without another event");
 }
 
@@ -148,7 +148,7 @@ fn a_hold_in_the_middle_of_a_turn_keeps_those_who_were_not_read_yet_on_the_list(
 #[test]
 fn idle_time_does_not_count_while_reading_is_held() {
     let limits = Limits { idle_max: Some(Duration::from_secs(5)), ..small() };
-    let mut rig = Rig::with(limits, Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(limits, Framing::Lines, Backpressure::None);
     let _far = rig.connect();
     rig.board.hold_reading(true);
     rig.settle();
@@ -188,13 +188,13 @@ fn nobody_waits_for_one_who_can_be_fed_no_more() {
         slow.wire.stalls();
         rig.board.send(slow.id, &[b'x'; 200_000]);
         rig.settle();
-        assert!(rig.board.is_braked());
+        assert!(rig.board.is_held_back());
 
         end(&mut rig.board, slow.id);
         rig.says(&talker, "hello\n");
         rig.settle();
 
-        assert!(!rig.board.is_braked());
+        assert!(!rig.board.is_held_back());
         assert_eq!(listener.wire.text(), "hello\n");
     }
 }

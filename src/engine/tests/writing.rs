@@ -31,7 +31,7 @@ fn what_is_blocked_goes_on_when_there_is_room_again() {
 
 #[test]
 fn a_turn_writes_one_budget_to_a_connection() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     rig.board.send(far.id, &[b'x'; 500]);
 
@@ -48,7 +48,7 @@ fn a_turn_writes_one_budget_to_a_connection() {
 
 #[test]
 fn a_turn_writes_one_budget_also_to_a_connection_that_was_just_read() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     rig.on_received(|id, _, board| {
         board.send(id, &[b'x'; 500]);
     });
@@ -68,7 +68,7 @@ fn a_turn_writes_one_budget_also_to_a_connection_that_was_just_read() {
 
 #[test]
 fn a_turn_writes_one_budget_also_to_a_connection_that_hears_what_is_said_to_many() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     rig.board.send(far.id, &[b'x'; 300]);
 
@@ -86,7 +86,7 @@ fn a_turn_writes_one_budget_also_to_a_connection_that_hears_what_is_said_to_many
 
 #[test]
 fn input_that_was_not_yet_read_is_heard_although_writing_failed() {
-    let mut rig = Rig::with(small(), Framing::Lines, Brakes::Nobody);
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     // No event has announced these yet.
     far.wire.arrives("twelve bytes\n".repeat(20).as_bytes());

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use super::Net;
 use super::sock::Link;
 use crate::conn::Peer;
-use crate::conn::stream::{Reflected, Stream, Then};
+use crate::conn::stream::{SentBack, Stream, Then};
 use crate::engine::accept::Listen;
 
 /// The simulated listener.
@@ -39,19 +39,19 @@ pub(in crate::simulator) struct SimStream {
 }
 
 impl Stream for SimStream {
-    type Mirror = ();
+    type Splice = ();
 
-    fn reflect(&mut self, _mirror: &mut (), bytes_max: usize, rest: &mut [u8]) -> Reflected {
+    fn send_back(&mut self, _mirror: &mut (), bytes_max: usize, rest: &mut [u8]) -> SentBack {
         let bytes_max = bytes_max.min(rest.len());
         let read = match self.read(&mut rest[..bytes_max]) {
-            Ok(0) => return Reflected::Nothing,
+            Ok(0) => return SentBack::Nothing,
             Ok(count) => count,
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => {
-                    return Reflected::Some { read: 0, written: 0, kept: 0, then: Then::Drained };
+                    return SentBack::Some { read: 0, written: 0, kept: 0, then: Then::Drained };
                 }
-                ErrorKind::Interrupted => return Reflected::Nothing,
-                _ => return Reflected::Failed(error),
+                ErrorKind::Interrupted => return SentBack::Nothing,
+                _ => return SentBack::Failed(error),
             },
         };
         let mut written = 0;
@@ -69,7 +69,7 @@ impl Stream for SimStream {
             }
         };
         rest.copy_within(written..read, 0);
-        Reflected::Some { read, written, kept: read - written, then }
+        SentBack::Some { read, written, kept: read - written, then }
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
