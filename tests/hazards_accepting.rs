@@ -1,4 +1,4 @@
-//! Hazards of event-loop servers, as `ARCHITECTURE.md` numbers them: accepting (h01 to h05).
+//! Hazards of event-loop servers, as docs/hazards.md numbers them: accepting (h01 to h05).
 
 // Helpers are test code, too, but clippy knows only functions marked so.
 #![allow(clippy::unwrap_used)]

@@ -1,5 +1,5 @@
 //! The end of a connection and of the server: what was promised arrives, and nobody holds up the end.
-//! The numbers hNN are those of the list of hazards of event-loop servers in ARCHITECTURE.md.
+//! The numbers hNN are those of the list of hazards of event-loop servers in docs/hazards.md.
 
 // Helpers are test code, too, but clippy knows only functions marked so.
 #![allow(clippy::unwrap_used)]

@@ -1,5 +1,5 @@
 //! The operator's side: a stdout that nobody takes, a stdin that is not there or never ends. The numbers
-//! hNN are those of the list of hazards of event-loop servers in ARCHITECTURE.md.
+//! hNN are those of the list of hazards of event-loop servers in docs/hazards.md.
 
 // Helpers are test code, too, but clippy knows only functions marked so.
 #![allow(clippy::unwrap_used)]

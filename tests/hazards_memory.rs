@@ -1,6 +1,6 @@
 //! Memory and backpressure: whoever does not read, or does not end its lines, costs a bounded amount and
 //! disturbs nobody. The numbers hNN are those of the list of hazards of event-loop servers in
-//! ARCHITECTURE.md.
+//! docs/hazards.md.
 
 // Helpers are test code, too, but clippy knows only functions marked so.
 #![allow(clippy::unwrap_used)]

@@ -1,4 +1,4 @@
-//! Hazards of event-loop servers, as `ARCHITECTURE.md` numbers them: what readiness means (h06 to h14).
+//! Hazards of event-loop servers, as docs/hazards.md numbers them: what readiness means (h06 to h14).
 
 // Helpers are test code, too, but clippy knows only functions marked so.
 #![allow(clippy::unwrap_used)]

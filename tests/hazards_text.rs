@@ -1,5 +1,5 @@
 //! What peers' bytes may do to those who read them, which is nothing.
-//! The numbers hNN are those of the list of hazards of event-loop servers in ARCHITECTURE.md.
+//! The numbers hNN are those of the list of hazards of event-loop servers in docs/hazards.md.
 
 // Helpers are test code, too, but clippy knows only functions marked so.
 #![allow(clippy::unwrap_used)]

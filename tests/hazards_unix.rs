@@ -1,5 +1,5 @@
 //! Unix sockets: who may reach one, and whose files a server may remove. The numbers hNN are those of the
-//! list of hazards of event-loop servers in ARCHITECTURE.md.
+//! list of hazards of event-loop servers in docs/hazards.md.
 
 // Helpers are test code, too, but clippy knows only functions marked so.
 #![allow(clippy::unwrap_used)]

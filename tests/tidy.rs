@@ -1,67 +1,87 @@
 //! Holds the sources to the rules of the map of modules: who may import whom, and what is nowhere used.
 //! Each rule is a function of a path and a text, so that it can be shown to catch what it forbids.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 /// What is wrong with the file, in one line each.
 type Rule = fn(path: &str, text: &str) -> Vec<String>;
 
-const RULES: &[Rule] =
-    &[mio_is_named_in_few_files, policies_know_no_engine, the_core_is_free, prints_nothing];
+const RULES: &[Rule] = &[mio_is_named_in_the_reactor_alone, prints_nothing];
 
-/// Those that may name mio.
-const NAMES_MIO: [&str; 5] =
-    ["src/alarm.rs", "src/reactor.rs", "src/socket.rs", "src/mailbox.rs", "src/tls.rs"];
-
-/// The core: no poller, no operator, no policy.
-const CORE: [&str; 19] = [
-    "framing",
-    "outbox",
-    "lending",
-    "said",
-    "deadlines",
-    "limits",
-    "stats",
-    "stream",
-    "gather",
-    "clock",
-    "slow",
-    "roster",
-    "conn",
-    "board",
-    "pump",
-    "app",
-    "door",
-    "engine",
-    "reason",
-];
-
-fn mio_is_named_in_few_files(path: &str, text: &str) -> Vec<String> {
-    if NAMES_MIO.contains(&path) {
-        return Vec::new();
-    }
-    words_found(path, text, &["mio"])
+fn mio_is_named_in_the_reactor_alone(path: &str, text: &str) -> Vec<String> {
+    if room_of(path) == Some("reactor") { Vec::new() } else { words_found(path, text, &["mio"]) }
 }
 
-fn policies_know_no_engine(path: &str, text: &str) -> Vec<String> {
-    if !path.starts_with("src/modes/") && !path.starts_with("src/console/") {
-        return Vec::new();
-    }
-    words_found(path, text, &["mio", "socket", "pump", "reactor", "Socket", "Pump", "Reactor", "Listener"])
+/// The room that a source stands in: a file of `src/` and the folder of its name are one. The programs, and what
+/// puts the library together, are none.
+fn room_of(path: &str) -> Option<&str> {
+    let within = path.strip_prefix("src/")?;
+    let room = within.split('/').next().unwrap_or(within);
+    let room = room.strip_suffix(".rs").unwrap_or(room);
+    (!["lib", "main", "bin"].contains(&room)).then_some(room)
 }
 
-fn the_core_is_free(path: &str, text: &str) -> Vec<String> {
-    let within = path.strip_prefix("src/").unwrap_or(path);
-    let module = within.split('/').next().unwrap_or(within);
-    if !CORE.contains(&module.strip_suffix(".rs").unwrap_or(module)) {
-        return Vec::new();
+/// A row of the map: a room, and the rooms that it names.
+type Row = (String, BTreeSet<String>);
+
+/// The map as ARCHITECTURE.md has it, in its order.
+fn map_in(architecture: &str) -> Vec<Row> {
+    let rows = architecture.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.strip_prefix("| `")?.trim_end_matches('|').split('|').collect();
+        let room = cells.first()?.trim().strip_suffix('`')?;
+        let names = cells.last()?.split('`').map(str::trim).filter(|name| !name.is_empty());
+        Some((room.to_owned(), names.map(str::to_owned).collect()))
+    });
+    rows.collect()
+}
+
+/// The same as the code has it: which rooms the files of each name, tests left out.
+fn map_of(sources: &[(String, String)]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut map: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, text) in sources {
+        let Some(room) = room_of(path).filter(|_| !is_of_tests(path)) else { continue };
+        let code = code_of(text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text));
+        let names = map.entry(room.to_owned()).or_default();
+        let paths =
+            words(&code).filter(|(word, _)| *word == "crate").filter_map(|(_, rest)| rest.strip_prefix("::"));
+        for path in paths {
+            // A list behind `crate::` would hide what it names, so it is no room.
+            let name =
+                if path.starts_with('{') { "{" } else { words(path).next().map_or("", |(name, _)| name) };
+            if name != room {
+                names.insert(name.to_owned());
+            }
+        }
     }
-    words_found(
-        path,
-        text,
-        &["mio", "console", "modes", "reactor", "socket", "mailbox", "Reactor", "Socket", "Mailbox"],
-    )
+    map
+}
+
+/// What is wrong with the map: what it has and the code has not, the other way round, and arrows up.
+fn faults_of(map: &[Row], code: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (at, (room, names)) in map.iter().enumerate() {
+        let none = BTreeSet::new();
+        let found = code.get(room).unwrap_or(&none);
+        let is_above = |name: &String| map[..at].iter().any(|(above, _)| above == name);
+        faults.extend(
+            found.difference(names).map(|name| format!("{room} names {name}, which its row does not")),
+        );
+        faults.extend(
+            names.difference(found).map(|name| format!("{room} does not name {name}, as its row says")),
+        );
+        faults.extend(
+            names.iter().filter(|name| !is_above(name)).map(|name| format!("{room} names {name} above it")),
+        );
+    }
+    let rows: BTreeSet<&String> = map.iter().map(|(room, _)| room).collect();
+    faults.extend(code.keys().filter(|room| !rows.contains(room)).map(|room| format!("{room} has no row")));
+    faults
+}
+
+fn is_of_tests(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.contains("/tests/")
 }
 
 fn prints_nothing(path: &str, text: &str) -> Vec<String> {
@@ -85,7 +105,7 @@ fn says_what_it_is_for(path: &str, text: &str) -> Vec<String> {
 /// Tests do not count: neither those behind `#[cfg(test)]` nor a file of them.
 fn is_not_too_long(path: &str, text: &str) -> Vec<String> {
     const LINES_MAX: usize = 600;
-    if path.ends_with("/tests.rs") || path.contains("/tests/") {
+    if is_of_tests(path) {
         return Vec::new();
     }
     let lines = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
@@ -199,8 +219,55 @@ fn hold(directories: &[&str], rules: &[Rule]) {
 }
 
 #[test]
-fn modules_import_only_what_the_map_allows_and_print_nothing() {
+fn only_the_reactor_names_mio_and_nothing_prints() {
     hold(&["src"], RULES);
+}
+
+#[test]
+fn rooms_name_each_other_as_the_map_in_architecture_says_and_no_arrow_leads_up() {
+    let architecture = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    let map = map_in(&fs::read_to_string(architecture).expect("it is part of the project"));
+
+    let code = map_of(&sources("src"));
+
+    assert!(map.len() > 10, "{map:?}");
+    assert_eq!(faults_of(&map, &code), Vec::<String>::new(), "the code: {code:#?}");
+}
+
+#[test]
+fn src_has_at_most_twenty_rooms() {
+    let paths: Vec<String> = sources("src").into_iter().map(|(path, _)| path).collect();
+    let top =
+        |path: &str| path.trim_start_matches("src/").split('/').next().map(|top| top.replace(".rs", ""));
+    let rooms: BTreeSet<_> = paths.iter().filter_map(|path| top(path)).collect();
+
+    assert!(rooms.len() <= 20, "{rooms:?}");
+}
+
+#[test]
+fn a_map_that_does_not_fit_the_code_is_found_out() {
+    let source = |path: &str, text: &str| (path.to_owned(), text.to_owned());
+    let code = map_of(&[
+        source("src/low.rs", "use crate::high::Thing; // crate::mid"),
+        source(
+            "src/mid/part.rs",
+            "fn f() { crate::low::g(\"crate::high\") }\n#[cfg(test)]\nmod tests { use crate::high; }",
+        ),
+        source("src/mid/tests.rs", "use crate::high;"),
+        source("src/high.rs", "use crate::{low, mid};"),
+        source("src/main.rs", "use crate::high;"),
+    ]);
+    let map =
+        map_in("| room | names |\n| --- | --- |\n| `low` | bytes | `high` |\n| `mid` | parts | `low` |\n");
+
+    let mut faults = faults_of(&map, &code);
+    faults.sort();
+
+    assert_eq!(faults, ["high has no row", "low names high above it"]);
+    assert_eq!(code["high"], ["{".to_owned()].into(), "a list is no way round the map");
+    let unfit = faults_of(&map_in("| `mid` | parts | `limits` |"), &code);
+    assert!(unfit.contains(&"mid names low, which its row does not".to_owned()), "{unfit:?}");
+    assert!(unfit.contains(&"mid does not name limits, as its row says".to_owned()), "{unfit:?}");
 }
 
 #[test]
@@ -217,20 +284,7 @@ fn nobody_waits_by_sleeping() {
 fn what_is_forbidden_is_caught_however_it_is_spelt() {
     let long = "fn f() {}\n".repeat(601);
     let cases: &[(Rule, &str, &str)] = &[
-        (mio_is_named_in_few_files, "src/board.rs", "use mio::Token;"),
-        (policies_know_no_engine, "src/modes/chat.rs", "use mio::Token;"),
-        (policies_know_no_engine, "src/console/desk.rs", "fn f() { ::mio::Token(0); }"),
-        (policies_know_no_engine, "src/modes/a/b.rs", "use crate::pump::Pump;"),
-        (policies_know_no_engine, "src/modes/echo.rs", "use crate::{App, Board, Reactor};"),
-        (
-            policies_know_no_engine,
-            "src/modes/echo.rs",
-            "use crate::{\n    App,\n    socket::{self, Listener},\n};",
-        ),
-        (policies_know_no_engine, "src/modes/echo.rs", "let s: crate::socket::Socket; // a socket"),
-        (the_core_is_free, "src/pump.rs", "use crate::{console::Desk, board::Board};"),
-        (the_core_is_free, "src/pump/tests.rs", "use crate::modes::Echo;"),
-        (the_core_is_free, "src/conn.rs", "let quote = '\"'; use mio::Token; let end = \"\";"),
+        (mio_is_named_in_the_reactor_alone, "src/board.rs", "use mio::Token;"),
         (prints_nothing, "src/main.rs", "fn main() { println!(\"hi\"); }"),
         (prints_nothing, "src/a/b.rs", "std::eprint!(\"\")"),
         (prints_nothing, "src/a.rs", "let x = r\"\\\"; dbg!(x)"),
@@ -249,15 +303,12 @@ fn what_is_forbidden_is_caught_however_it_is_spelt() {
 fn what_is_allowed_is_not_complained_about() {
     let with_tests = format!("//! A file.\nfn f() {{}}\n#[cfg(test)]\n{}", "fn f() {}\n".repeat(700));
     let cases: &[(Rule, &str, &str)] = &[
-        (mio_is_named_in_few_files, "src/socket.rs", "use mio::Token;"),
+        (mio_is_named_in_the_reactor_alone, "src/reactor/socket.rs", "use mio::Token;"),
         (
-            mio_is_named_in_few_files,
+            mio_is_named_in_the_reactor_alone,
             "src/board.rs",
             "// mio\n/* mio */ \"mio \\\" mio\"; r#\"mio\"#; b\"mio\"; miou();",
         ),
-        (policies_know_no_engine, "src/modes/echo.rs", "/// Not mio.\nuse crate::{App, Board};"),
-        (policies_know_no_engine, "src/main.rs", "use switchboard::Reactor;"),
-        (the_core_is_free, "src/lib.rs", "pub mod console;"),
         (prints_nothing, "src/a.rs", "writeln!(out, \"println!\")?; print(1); let todo = 1;"),
         (is_not_too_long, "src/a.rs", &with_tests),
     ];

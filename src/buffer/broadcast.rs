@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 
 use crate::buffer::gather::Gather;
-use crate::limits::Limits;
 
 /// Own pieces looked at for one write; a receiver with more unread ones gets the rest with the next write.
 const OWN_PIECES_MAX: usize = 16;
@@ -55,9 +54,10 @@ struct OwnPieces {
     all: bool,
 }
 
+#[cfg(test)]
 impl Default for BroadcastLog {
     fn default() -> BroadcastLog {
-        BroadcastLog::new(Limits::default().own_pieces_max)
+        BroadcastLog::new(512)
     }
 }
 

@@ -1,0 +1,66 @@
+//! Which connection, and who is at its other end.
+
+use std::fmt;
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+
+use crate::address::Address;
+
+/// Names a connection. Shown as `#serial`; serials count up from 1 and are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId {
+    pub(crate) serial: u64,
+    /// Its place in the slab, which does get reused.
+    pub(crate) key: u32,
+}
+
+impl ConnId {
+    /// The number that people and scripts call it by.
+    pub fn serial(self) -> u64 {
+        self.serial
+    }
+}
+
+impl fmt::Display for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.serial)
+    }
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// An IPv4 address and port.
+    V4(SocketAddrV4),
+    /// An IPv6 address and port; boxed, since most connections have none.
+    V6(Box<SocketAddrV6>),
+    /// Somebody on this machine, through a Unix socket; such a peer has no address.
+    Unix,
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Peer {
+        match address {
+            SocketAddr::V4(v4) => Peer::V4(v4),
+            SocketAddr::V6(v6) => Peer::V6(Box::new(v6)),
+        }
+    }
+}
+
+impl From<&Address> for Peer {
+    fn from(address: &Address) -> Peer {
+        match address {
+            Address::Tcp(address) => Peer::from(*address),
+            Address::Unix(_) => Peer::Unix,
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Peer::V4(address) => address.fmt(f),
+            Peer::V6(address) => address.fmt(f),
+            Peer::Unix => f.write_str("unix"),
+        }
+    }
+}
