@@ -119,7 +119,7 @@ fn a_report_a_plot_or_a_histogram_that_outgrows_its_limit_fails_the_run_in_one_l
     let (hgrm, plot) = (hgrm.to_str().unwrap(), plot.to_str().unwrap());
 
     for (arguments, onto_file, told) in [
-        (&[][..], true, "write to stdout: File too large".to_owned()),
+        (&["--format", "json"][..], true, "write to stdout: File too large".to_owned()),
         (&["--hgrm", hgrm], false, format!("write {hgrm}: File too large")),
         (&["--plot", plot], false, format!("write {plot}: File too large")),
     ] {

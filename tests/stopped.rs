@@ -32,10 +32,10 @@ fn who_speaks_while_the_server_is_stopped_is_heard_and_not_closed_as_idle() {
 
 #[test]
 fn who_is_silent_is_closed_only_after_the_server_has_listened_long_enough() {
-    let (server, mut peers) = Server::with_peers(&["--idle", "3s"], 2);
+    let (server, mut peers) = Server::with_peers(&["--idle", "5s"], 2);
 
     server.pause();
-    let_pass(Duration::from_millis(3500));
+    let_pass(Duration::from_millis(5500));
     server.resume();
     let mut talker = peers.pop().unwrap();
     server.hears(&mut talker, "is the other one still here?");
