@@ -24,10 +24,10 @@ use crate::board::roster::Roster;
 use crate::board::stats::Stats;
 use crate::buffer::broadcast::BroadcastLog;
 use crate::buffer::framing::Framing;
-use crate::buffer::outbox::Outbox;
 use crate::clock::Moment;
 use crate::conn::reason::Reason;
-use crate::conn::{Conn, ConnId, Ending, Inbound, Outbound, Parting, Peer, Stage};
+use crate::conn::state::{State, Step};
+use crate::conn::{Conn, ConnId, Inbound, Outbound, Peer};
 use crate::limits::Limits;
 
 #[cfg(any(test, feature = "simulator"))]
@@ -108,7 +108,7 @@ pub struct Board {
     /// Those that were not read because they did not read, and now are to be read all the same.
     pub(crate) read_again: Vec<u32>,
     /// Those that have ended and wait to be swept.
-    pub(crate) over: Vec<u32>,
+    pub(crate) over: Vec<(u32, Reason)>,
     pub(crate) deadlines: Deadlines,
     /// Addresses to be dialled in this turn.
     pub(crate) dials: Vec<Dial>,
@@ -173,7 +173,7 @@ impl Board {
     pub fn send_parts(&mut self, to: ConnId, parts: &[&[u8]]) -> Sent {
         let Some(conn) = here_mut(&mut self.conns, to) else { return Sent::Gone };
         if !conn.may_be_sent() {
-            return if matches!(conn.stage, Stage::Open) { Sent::Finished } else { Sent::Gone };
+            return if conn.state.is_open() { Sent::Finished } else { Sent::Gone };
         }
         catch_up(conn, &self.log, &mut self.lagging);
         let lent = self.in_place.as_ref().map_or(0, |in_place| in_place.bytes_for(to));
@@ -232,78 +232,18 @@ impl Board {
 
     /// Sends our FIN once the outbox is empty. The peer is still heard.
     pub fn finish(&mut self, id: ConnId) {
-        let Some(conn) = here_mut(&mut self.conns, id) else { return };
-        if conn.may_be_sent() {
-            let held_back = conn.holds_back();
-            catch_up(conn, &self.log, &mut self.lagging);
-            conn.outbound = Outbound::Finishing;
-            self.audience -= 1;
-            mark_dirty(conn, &mut self.dirty);
-            self.account(id.key);
-            self.count_holding_back(id.key, held_back);
-        }
+        self.step(id, Step::Finish);
     }
 
     /// Closes politely: what is queued is sent, then our FIN; what the peer still says is discarded,
     /// for a while, so that no reset destroys what is under way to it.
     pub fn close(&mut self, id: ConnId, why: Reason) {
-        let Some(conn) = here_mut(&mut self.conns, id) else { return };
-        match conn.stage {
-            Stage::Dialing => return self.hang_up(id, why),
-            Stage::Over(_) | Stage::Parting(_) | Stage::Broken(_) => return,
-            Stage::Open => {}
-        }
-        let held_back = conn.holds_back();
-        if conn.outbound == Outbound::Open {
-            catch_up(conn, &self.log, &mut self.lagging);
-            conn.outbound = Outbound::Finishing;
-            self.audience -= 1;
-        }
-        let fin_at = (conn.outbound == Outbound::Closed).then_some(self.time.listened());
-        conn.stage = Stage::Parting(Box::new(Parting { why, fin_at, discarded_bytes: 0 }));
-        if conn.readable && !conn.on_ready_list {
-            // It was slow. Whatever it says from now on is thrown away: it might not read before it has
-            // said it.
-            self.read_again.push(id.key);
-            self.wants_turn = true;
-        }
-        mark_dirty(conn, &mut self.dirty);
-        self.account(id.key);
-        self.count_holding_back(id.key, held_back);
-        self.arm(id.key);
+        self.step(id, Step::Close(why));
     }
 
     /// Ends a connection now. What is queued for it is lost, and counted.
     pub fn hang_up(&mut self, id: ConnId, why: Reason) {
-        let Some(conn) = here_mut(&mut self.conns, id) else { return };
-        if conn.is_over() {
-            return;
-        }
-        self.drop_slow(id.key);
-        let conn = &mut self.conns[id.key as usize];
-        let lent = self.in_place.as_ref().map_or(0, |in_place| in_place.bytes_for(id));
-        let unsent_bytes = conn.queued_bytes(&self.log) + lent;
-        self.audience -= usize::from(conn.may_be_sent());
-        let discarded_bytes = conn.discarded_bytes();
-        let was_dialing = matches!(conn.stage, Stage::Dialing);
-        // Whatever stage it was in is left; the placeholder is overwritten below.
-        let why = match (std::mem::replace(&mut conn.stage, Stage::Dialing), why) {
-            // What brought a polite close about is the reason, however the closing went.
-            (Stage::Parting(_), Reason::WeReset) => Reason::WeReset,
-            (Stage::Parting(parting), _) => parting.why,
-            (Stage::Broken(broken), Reason::Finished | Reason::Lost(_)) => *broken,
-            (_, why) => why,
-        };
-        if was_dialing {
-            self.dials.retain(|dial| dial.id != id);
-        }
-        self.stats.count_limit(&why);
-        conn.stage = Stage::Over(Box::new(Ending { why, unsent_bytes, discarded_bytes }));
-        conn.outbox = Outbox::default();
-        self.lagging -= usize::from(std::mem::take(&mut conn.lagging));
-        self.stats.unsent_bytes += unsent_bytes as u64;
-        self.over.push(id.key);
-        self.account(id.key);
+        self.step(id, Step::HangUp(why));
     }
 
     /// Begins a connection to an address. `App::opened` or `App::closed` will tell what became of it.
@@ -314,7 +254,7 @@ impl Board {
     /// The same from one of this machine's own addresses. One address has some 28,000 ports for
     /// connections to the same place (`net.ipv4.ip_local_port_range`).
     pub fn dial_from(&mut self, from: Option<IpAddr>, to: Address) -> ConnId {
-        let id = self.add(Peer::from(&to), Stage::Dialing);
+        let id = self.add(Peer::from(&to), State::dialing());
         self.dials.push(Dial { id, from, to });
         if matches!(self.running, Running::Stopping(_)) {
             self.hang_up(id, Reason::Stopping);
@@ -419,13 +359,13 @@ impl Board {
         Some(View {
             id,
             peer: &conn.peer,
-            inbound: conn.inbound,
-            outbound: conn.outbound,
-            is_open: matches!(conn.stage, Stage::Open),
+            inbound: conn.state.inbound(),
+            outbound: conn.state.outbound(),
+            is_open: conn.state.is_open(),
             received_bytes: conn.received_bytes,
             sent_bytes: conn.sent_bytes,
             queued_bytes: conn.queued_bytes(&self.log) + lent,
-            discarded_bytes: conn.discarded_bytes(),
+            discarded_bytes: conn.state.discarded_bytes(),
             is_slow: conn.is_over_high(),
         })
     }

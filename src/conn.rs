@@ -4,6 +4,7 @@
 mod id;
 pub(crate) mod reason;
 pub(crate) mod slow_reader;
+pub(crate) mod state;
 pub(crate) mod stream;
 pub(crate) mod tail;
 
@@ -14,65 +15,14 @@ use crate::buffer::framing::{self, Framing};
 use crate::buffer::gather::Gather;
 use crate::buffer::outbox::Outbox;
 use crate::clock::Moment;
-use crate::conn::reason::Reason;
 use crate::conn::slow_reader::Slow;
+use crate::conn::state::{Stage, State};
 use crate::conn::stream::Stream;
 use crate::conn::tail::Tail;
 use crate::limits::Limits;
 
 pub use id::{ConnId, Peer};
-
-/// The peer's direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inbound {
-    /// The peer may still send.
-    Open,
-    /// Its FIN was read.
-    Ended,
-}
-
-/// Our direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outbound {
-    /// We may still send.
-    Open,
-    /// Our FIN follows what is queued; nothing more is taken.
-    Finishing,
-    /// Our FIN is out.
-    Closed,
-}
-
-/// Where a connection stands in its life.
-#[derive(Debug)]
-pub(crate) enum Stage {
-    /// Dialled, not yet connected.
-    Dialing,
-    Open,
-    /// Writing failed. What was received before is still read, then it is over.
-    Broken(Box<Reason>),
-    /// A polite close: what is queued is sent, then our FIN, and what still comes in is discarded.
-    Parting(Box<Parting>),
-    /// It has ended and waits to be swept.
-    Over(Box<Ending>),
-}
-
-#[derive(Debug)]
-pub(crate) struct Ending {
-    pub why: Reason,
-    /// What was queued for it and is lost.
-    pub unsent_bytes: usize,
-    /// What it said and nobody was told.
-    pub discarded_bytes: usize,
-}
-
-#[derive(Debug)]
-pub(crate) struct Parting {
-    pub why: Reason,
-    /// When our FIN went out; the lingering is counted from here.
-    pub fin_at: Option<Moment>,
-    /// What it has said since.
-    pub discarded_bytes: usize,
-}
+pub use state::{Inbound, Outbound};
 
 /// A message without an ending that goes on and on is shown this many times as long after its first byte as a silence
 /// would have to last: a device that ends its lines in its own way, and talks all the time, is seen.
@@ -128,9 +78,7 @@ pub(crate) enum Due {
 pub(crate) struct Conn {
     pub id: ConnId,
     pub peer: Peer,
-    pub stage: Stage,
-    pub inbound: Inbound,
-    pub outbound: Outbound,
+    pub state: State,
     /// The beginning of a line whose ending has not come yet.
     pub tail: Tail,
     pub outbox: Outbox,
@@ -167,13 +115,11 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub fn new(id: ConnId, peer: Peer, stage: Stage, cursor: Cursor, now: Moment) -> Conn {
+    pub fn new(id: ConnId, peer: Peer, state: State, cursor: Cursor, now: Moment) -> Conn {
         Conn {
             id,
             peer,
-            stage,
-            inbound: Inbound::Open,
-            outbound: Outbound::Open,
+            state,
             tail: Tail::default(),
             outbox: Outbox::default(),
             accounted_bytes: 0,
@@ -197,17 +143,17 @@ impl Conn {
     }
 
     pub fn is_over(&self) -> bool {
-        matches!(self.stage, Stage::Over(_))
+        self.state.is_over()
     }
 
-    /// Whether what it says is heard: not while it is being dialled, closed or swept.
+    /// See `State::delivers`.
     pub fn delivers(&self) -> bool {
-        matches!(self.stage, Stage::Open | Stage::Broken(_)) && self.inbound == Inbound::Open
+        self.state.delivers()
     }
 
-    /// Whether anything more may be sent to it.
+    /// See `State::may_be_sent`.
     pub fn may_be_sent(&self) -> bool {
-        matches!(self.stage, Stage::Open) && self.outbound == Outbound::Open
+        self.state.may_be_sent()
     }
 
     /// Whether a flush now would write whatever it is sent next, with nothing queued before it.
@@ -227,7 +173,7 @@ impl Conn {
 
     /// Whether there is something to do for a flush: bytes to send, or a FIN.
     pub fn has_something_to_flush(&self, log: &BroadcastLog) -> bool {
-        match self.outbound {
+        match self.state.outbound() {
             Outbound::Open => !self.outbox.is_empty() || log.is_behind(&self.cursor),
             Outbound::Finishing => true,
             Outbound::Closed => false,
@@ -239,27 +185,9 @@ impl Conn {
         if self.is_over() { 0 } else { self.tail.held_bytes() + self.outbox.held_bytes() }
     }
 
-    /// Notes that it said something that nobody is told.
-    pub fn discard(&mut self, bytes: usize) {
-        match &mut self.stage {
-            Stage::Parting(parting) => parting.discarded_bytes += bytes,
-            Stage::Over(ending) => ending.discarded_bytes += bytes,
-            Stage::Dialing | Stage::Open | Stage::Broken(_) => {}
-        }
-    }
-
-    /// What it said and nobody was told, because it was being closed.
-    pub fn discarded_bytes(&self) -> usize {
-        match &self.stage {
-            Stage::Parting(parting) => parting.discarded_bytes,
-            Stage::Over(ending) => ending.discarded_bytes,
-            Stage::Dialing | Stage::Open | Stage::Broken(_) => 0,
-        }
-    }
-
     /// All that is queued for it, what was said to many included; once it is over, all that was.
     pub fn queued_bytes(&self, log: &BroadcastLog) -> usize {
-        if let Stage::Over(ending) = &self.stage {
+        if let Stage::Over(ending) = self.state.stage() {
             return ending.unsent_bytes;
         }
         // Once it may be sent nothing more, what it had not heard has been moved to the outbox.
@@ -385,7 +313,7 @@ impl Conn {
                 next = Some((when, due));
             }
         };
-        match &self.stage {
+        match self.state.stage() {
             Stage::Over(_) | Stage::Dialing | Stage::Broken(_) => return None,
             Stage::Parting(parting) => {
                 if let Some(fin_at) = parting.fin_at {
@@ -399,7 +327,7 @@ impl Conn {
             Stage::Open => {
                 if let Some(since) = self.tail.since()
                     && framing == Framing::Lines
-                    && self.inbound == Inbound::Open
+                    && self.state.inbound() == Inbound::Open
                 {
                     let when = if framing::whole_chars(self.tail.bytes()) > 0 {
                         let longest = limits.partial_after.saturating_mul(PART_SILENCES_MAX);
@@ -410,7 +338,7 @@ impl Conn {
                     at(when, Due::ShowPart);
                 }
                 let active_at = self.received_at.max(self.sent_at);
-                if self.inbound == Inbound::Ended && self.outbound == Outbound::Open {
+                if self.state.inbound() == Inbound::Ended && self.state.outbound() == Outbound::Open {
                     at(active_at + limits.half_open_max, Due::HalfOpenOver);
                 }
                 if let Some(idle_max) = limits.idle_max {

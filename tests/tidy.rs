@@ -8,10 +8,30 @@ use std::path::Path;
 /// What is wrong with the file, in one line each.
 type Rule = fn(path: &str, text: &str) -> Vec<String>;
 
-const RULES: &[Rule] = &[mio_is_named_in_the_reactor_alone, prints_nothing];
+const RULES: &[Rule] = &[mio_is_named_in_the_reactor_alone, a_life_is_written_in_one_file, prints_nothing];
 
 fn mio_is_named_in_the_reactor_alone(path: &str, text: &str) -> Vec<String> {
     if room_of(path) == Some("reactor") { Vec::new() } else { words_found(path, text, &["mio"]) }
+}
+
+/// The stage and the half-closes of a connection are written in `conn/state.rs`, and steps are taken by the board.
+fn a_life_is_written_in_one_file(path: &str, text: &str) -> Vec<String> {
+    if !path.starts_with("src/") || is_of_tests(path) || path == "src/conn/state.rs" {
+        return Vec::new();
+    }
+    let code = code_of(text);
+    let mut faults = Vec::new();
+    for (word, rest) in words(&code) {
+        let rest = rest.trim_start();
+        let is_written = rest.starts_with('=') && !rest.starts_with("==") && !rest.starts_with("=>");
+        if ["stage", "inbound", "outbound"].contains(&word) && is_written {
+            faults.push(format!("{path} writes {word}"));
+        }
+        if word == "state" && rest.starts_with(".take(") && path != "src/board/lifecycle.rs" {
+            faults.push(format!("{path} takes a step past the board"));
+        }
+    }
+    faults
 }
 
 /// The room that a source stands in: a file of `src/` and the folder of its name are one. The programs, and what
@@ -285,6 +305,8 @@ fn what_is_forbidden_is_caught_however_it_is_spelt() {
     let long = "fn f() {}\n".repeat(601);
     let cases: &[(Rule, &str, &str)] = &[
         (mio_is_named_in_the_reactor_alone, "src/board.rs", "use mio::Token;"),
+        (a_life_is_written_in_one_file, "src/engine/read.rs", "conn.inbound = Inbound::Ended;"),
+        (a_life_is_written_in_one_file, "src/board.rs", "conn.state.take(step, now, 0);"),
         (prints_nothing, "src/main.rs", "fn main() { println!(\"hi\"); }"),
         (prints_nothing, "src/a/b.rs", "std::eprint!(\"\")"),
         (prints_nothing, "src/a.rs", "let x = r\"\\\"; dbg!(x)"),
@@ -308,6 +330,12 @@ fn what_is_allowed_is_not_complained_about() {
             mio_is_named_in_the_reactor_alone,
             "src/board.rs",
             "// mio\n/* mio */ \"mio \\\" mio\"; r#\"mio\"#; b\"mio\"; miou();",
+        ),
+        (a_life_is_written_in_one_file, "src/conn/state.rs", "self.inbound = Inbound::Ended;"),
+        (
+            a_life_is_written_in_one_file,
+            "src/board/lifecycle.rs",
+            "conn.state.take(step, now, 0); stage == x",
         ),
         (prints_nothing, "src/a.rs", "writeln!(out, \"println!\")?; print(1); let todo = 1;"),
         (is_not_too_long, "src/a.rs", &with_tests),

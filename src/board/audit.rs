@@ -21,7 +21,7 @@ impl Board {
                 "{}: its unfinished line",
                 conn.id
             );
-            let is_queued = conn.is_over() == self.over.contains(&conn.id.key);
+            let is_queued = conn.is_over() == self.over.iter().any(|(key, _)| *key == conn.id.key);
             assert!(is_queued, "{}: on the list of those that ended, or not", conn.id);
         }
     }

@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
-use super::{Board, catch_up, here_mut};
+use super::{Board, catch_up, here_mut, mark_dirty};
 use crate::board::in_place::InPlace;
+use crate::buffer::outbox::Outbox;
 use crate::conn::reason::Reason;
 use crate::conn::slow_reader::{Slow, Verdict};
-use crate::conn::{Conn, ConnId, Inbound, Outbound, Peer, Stage};
+use crate::conn::state::{Became, State, Step};
+use crate::conn::{Conn, ConnId, Peer};
 
 impl Board {
     /// Lets bytes of what was just read from this connection go back to it without a copy.
@@ -42,46 +44,75 @@ impl Board {
         }
     }
 
-    /// A dialled connection came about.
-    pub(crate) fn connected(&mut self, key: u32) {
-        let conn = &mut self.conns[key as usize];
-        conn.stage = Stage::Open;
-        conn.writable = true;
-        conn.cursor = self.log.cursor_at_end();
-        (conn.received_at, conn.sent_at) = (self.time.listened(), self.time.listened());
-        self.audience += 1;
-    }
-
-    /// Our FIN was sent.
-    pub(crate) fn fin_is_out(&mut self, key: u32) {
-        let conn = &mut self.conns[key as usize];
-        conn.outbound = Outbound::Closed;
-        if let Stage::Parting(parting) = &mut conn.stage {
-            parting.fin_at = Some(self.time.listened());
-        }
-        if conn.inbound == Inbound::Ended {
-            let id = conn.id;
-            self.hang_up(id, Reason::Finished);
-        }
-    }
-
-    /// A write failed. What the peer had sent before may still wait to be read, reset or not.
-    pub(crate) fn writing_failed(&mut self, id: ConnId, error: std::io::Error) {
+    /// Moves a connection on in its life, and does all that follows from it: queues, lists, sums and deadlines. The only
+    /// caller of `State::take`.
+    pub(crate) fn step(&mut self, id: ConnId, step: Step) {
         let Some(conn) = here_mut(&mut self.conns, id) else { return };
-        if conn.delivers() {
-            self.drop_slow(id.key);
-            let conn = &mut self.conns[id.key as usize];
-            if conn.may_be_sent() {
-                self.audience -= 1;
-                catch_up(conn, &self.log, &mut self.lagging);
-            }
-            conn.stage = Stage::Broken(Box::new(Reason::Lost(error)));
-            conn.readable = true;
-            conn.end_hinted = true;
-            self.account(id.key);
-        } else {
-            self.hang_up(id, Reason::Lost(error));
+        let (was_sent, held_back, was_dialing) =
+            (conn.may_be_sent(), conn.holds_back(), conn.state.is_dialing());
+        let lent = self.in_place.as_ref().map_or(0, |in_place| in_place.bytes_for(id));
+        let unsent_bytes = conn.queued_bytes(&self.log) + lent;
+        let became = conn.state.take(step, self.time.listened(), unsent_bytes);
+        let may_be_sent = conn.may_be_sent();
+        if was_sent && !may_be_sent && !conn.is_over() {
+            // What it was not sent yet of the log is its own from now on: it follows the log no more.
+            catch_up(conn, &self.log, &mut self.lagging);
         }
+        match became {
+            Became::Same => return,
+            Became::Established => {
+                conn.writable = true;
+                conn.cursor = self.log.cursor_at_end();
+                (conn.received_at, conn.sent_at) = (self.time.listened(), self.time.listened());
+            }
+            // Its FIN is the last thing it said; how long our side stays open is counted from here.
+            Became::HalfClosed => conn.received_at = self.time.listened(),
+            Became::FinSent => {}
+            Became::Finishing => mark_dirty(conn, &mut self.dirty),
+            Became::Parting => {
+                if conn.readable && !conn.on_ready_list {
+                    // It was slow, so we had stopped reading it. Now we must drain what it sends: it might not read
+                    // before it has sent it.
+                    self.read_again.push(id.key);
+                    self.wants_turn = true;
+                }
+                mark_dirty(conn, &mut self.dirty);
+            }
+            Became::Broken => {
+                conn.readable = true;
+                conn.end_hinted = true;
+                self.forget_slow(id.key);
+            }
+            Became::Over(why) => {
+                if was_dialing {
+                    self.dials.retain(|dial| dial.id != id);
+                }
+                self.lay_out(id.key, why, unsent_bytes);
+            }
+        }
+        let audience = self.audience + usize::from(may_be_sent);
+        self.audience =
+            audience.checked_sub(usize::from(was_sent)).expect("who leaves the audience was counted in it");
+        self.account(id.key);
+        self.count_holding_back(id.key, held_back);
+        self.arm(id.key);
+    }
+
+    /// A connection is over: it waits to be swept, and keeps nothing until then.
+    fn lay_out(&mut self, key: u32, why: Reason, unsent_bytes: usize) {
+        self.forget_slow(key);
+        let conn = &mut self.conns[key as usize];
+        conn.outbox = Outbox::default();
+        self.lagging -= usize::from(std::mem::take(&mut conn.lagging));
+        self.stats.count_limit(&why);
+        self.stats.unsent_bytes += unsent_bytes as u64;
+        self.over.push((key, why));
+    }
+
+    /// Whoever waited for it may go on; the count of those that hold others back is the caller's to bring up to date.
+    fn forget_slow(&mut self, key: u32) {
+        let slow = self.conns[key as usize].slow.take();
+        self.wants_turn |= slow.is_some_and(|slow| slow.is_over_high());
     }
 
     /// The key that the next connection will have.
@@ -89,13 +120,13 @@ impl Board {
         self.conns.vacant_key()
     }
 
-    pub(crate) fn add(&mut self, peer: Peer, stage: Stage) -> ConnId {
+    pub(crate) fn add(&mut self, peer: Peer, state: State) -> ConnId {
         self.last_serial += 1;
         let key = u32::try_from(self.conns.vacant_key());
         let key = key.expect("descriptors are ints, so there are fewer connections than 2^31");
         let id = ConnId { serial: self.last_serial, key };
         let cursor = self.log.cursor_at_end();
-        let conn = Conn::new(id, peer, stage, cursor, self.time.listened());
+        let conn = Conn::new(id, peer, state, cursor, self.time.listened());
         self.audience += usize::from(conn.may_be_sent());
         self.conns.insert(conn);
         self.roster.add(id);
@@ -117,7 +148,7 @@ impl Board {
     /// Counts what a connection said and nobody is told.
     pub(crate) fn discard(&mut self, key: u32, bytes: usize) {
         self.stats.discarded_bytes += bytes as u64;
-        self.conns[key as usize].discard(bytes);
+        self.conns[key as usize].state.discard(bytes);
     }
 
     /// Whether what this connection says is to be handed to the App.
@@ -201,11 +232,9 @@ impl Board {
         self.hang_up(id, why);
     }
 
-    pub(super) fn drop_slow(&mut self, key: u32) {
-        let conn = &mut self.conns[key as usize];
-        let held_back = conn.holds_back();
-        let Some(slow) = conn.slow.take() else { return };
-        self.wants_turn |= slow.is_over_high();
+    fn drop_slow(&mut self, key: u32) {
+        let held_back = self.conns[key as usize].holds_back();
+        self.forget_slow(key);
         self.count_holding_back(key, held_back);
     }
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::*;
+use crate::conn::reason::Reason;
+use crate::conn::state::Step;
 use crate::conn::stream::script::{Get, Put, Wire, bytes, script};
 
 const BUDGET_BYTES: usize = 16;
@@ -13,7 +15,7 @@ fn at(ms: u64) -> Moment {
 
 fn conn(log: &BroadcastLog) -> Conn {
     let id = ConnId { serial: 1, key: 0 };
-    let mut conn = Conn::new(id, Peer::Unix, Stage::Open, log.cursor_at_end(), at(0));
+    let mut conn = Conn::new(id, Peer::Unix, State::open(), log.cursor_at_end(), at(0));
     conn.readable = true;
     conn.writable = true;
     conn
@@ -372,7 +374,7 @@ fn raw_bytes_have_no_part_that_could_be_shown() {
 fn a_half_open_connection_is_counted_from_the_last_byte_either_way() {
     let limits = Limits::default();
     let mut conn = conn(&BroadcastLog::default());
-    conn.inbound = Inbound::Ended;
+    conn.state.take(Step::PeerFinished, at(0), 0);
     conn.received_at = at(1000);
     conn.sent_at = at(3000);
 
@@ -397,8 +399,8 @@ fn the_idle_limit_counts_both_directions() {
 fn lingering_lasts_until_silence_and_never_longer_than_its_limit() {
     let limits = Limits::default();
     let mut conn = conn(&BroadcastLog::default());
-    let parting = Parting { why: Reason::WeReset, fin_at: Some(at(5000)), discarded_bytes: 0 };
-    conn.stage = Stage::Parting(Box::new(parting));
+    conn.state.take(Step::Close(Reason::WeReset), at(0), 0);
+    conn.state.take(Step::FinSent, at(5000), 0);
 
     let dues = [1000, 4000, 6000, 14_000].map(|heard_ms| {
         conn.received_at = at(heard_ms);
@@ -414,16 +416,19 @@ fn lingering_lasts_until_silence_and_never_longer_than_its_limit() {
 #[test]
 fn what_is_over_broken_or_being_dialled_waits_for_no_time() {
     let limits = Limits { idle_max: Some(Duration::from_secs(5)), ..Limits::default() };
-    let over = Ending { why: Reason::Finished, unsent_bytes: 0, discarded_bytes: 0 };
+    let open = |step| {
+        let mut state = State::open();
+        state.take(step, at(0), 0);
+        state
+    };
+    let broken = open(Step::WriteFailed(ErrorKind::BrokenPipe.into()));
 
-    let dues = [Stage::Over(Box::new(over)), Stage::Broken(Box::new(Reason::Finished)), Stage::Dialing].map(
-        |stage| {
-            let mut conn = conn(&BroadcastLog::default());
-            conn.tail.put(b"tail".to_vec(), at(0));
-            conn.stage = stage;
-            due(&conn, &limits)
-        },
-    );
+    let dues = [open(Step::HangUp(Reason::Finished)), broken, State::dialing()].map(|state| {
+        let mut conn = conn(&BroadcastLog::default());
+        conn.tail.put(b"tail".to_vec(), at(0));
+        conn.state = state;
+        due(&conn, &limits)
+    });
 
     assert_eq!(dues, [None; 3]);
 }

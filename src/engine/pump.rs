@@ -12,8 +12,9 @@ use crate::app::{App, Backpressure};
 use crate::board::{Board, Running};
 use crate::buffer::framing::{self, End, Frame, Framing};
 use crate::conn::reason::Reason;
+use crate::conn::state::{State, Step};
 use crate::conn::stream::Stream;
-use crate::conn::{Conn, Due, FlushEnd, Inbound, Outbound, Peer, Stage};
+use crate::conn::{Conn, Due, FlushEnd, Inbound, Outbound, Peer};
 
 /// What an event said of a connection. All of it are hints; reading and writing decide.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,7 +79,7 @@ impl<S: Stream> Pump<S> {
 
     /// Takes in an accepted connection. Its key will be `board.next_key()`.
     pub fn adopt<A: App>(&mut self, stream: S, peer: Peer, board: &mut Board, app: &mut A) {
-        let id = board.add(peer, Stage::Open);
+        let id = board.add(peer, State::open());
         self.attach(id.key, stream);
         // A new socket has room. Its first event may be awaited, but need not.
         board.conns[id.key as usize].writable = true;
@@ -108,9 +109,9 @@ impl<S: Stream> Pump<S> {
                 board.dirty.push(key as u32);
             }
         }
-        let dialing = matches!(conn.stage, Stage::Dialing);
+        let dialing = conn.state.is_dialing();
         // Once the peer has finished, every event says "readable"; only an error is news.
-        let has_news = match conn.inbound {
+        let has_news = match conn.state.inbound() {
             Inbound::Open => readiness.readable || readiness.end_hinted || dialing,
             Inbound::Ended => readiness.error_hinted,
         };
@@ -223,7 +224,7 @@ impl<S: Stream> Pump<S> {
                 }
                 board.close(id, why);
             }
-            Due::LingerOver => board.hang_up(id, Reason::Finished),
+            Due::LingerOver => board.step(id, Step::Drained),
             Due::CheckSlow => board.check_slow(key),
         }
     }
@@ -249,7 +250,7 @@ impl<S: Stream> Pump<S> {
         let conn = &mut board.conns[key as usize];
         conn.on_dirty_list = false;
         let id = conn.id;
-        if !matches!(conn.stage, Stage::Open | Stage::Parting(_)) {
+        if !conn.state.writes() {
             return 0;
         }
         let Some(stream) = self.streams[key as usize].as_mut() else { return 0 };
@@ -259,9 +260,9 @@ impl<S: Stream> Pump<S> {
         // Who takes all that a turn may write and still has some left is fed faster than it can be sent to.
         let is_behind = matches!(flush.then, FlushEnd::Blocked | FlushEnd::More);
         match flush.then {
-            FlushEnd::Done if conn.outbound == Outbound::Finishing => match finish(conn, stream) {
-                Ok(()) => board.fin_is_out(key),
-                Err(error) => board.writing_failed(id, error),
+            FlushEnd::Done if conn.state.outbound() == Outbound::Finishing => match finish(conn, stream) {
+                Ok(()) => board.step(id, Step::FinSent),
+                Err(error) => board.step(id, Step::WriteFailed(error)),
             },
             FlushEnd::Done | FlushEnd::Blocked => {}
             FlushEnd::More => {
@@ -269,12 +270,12 @@ impl<S: Stream> Pump<S> {
                 conn.budget_spent = true;
                 self.spent.push(key);
             }
-            FlushEnd::Failed(error) => board.writing_failed(id, error),
+            FlushEnd::Failed(error) => board.step(id, Step::WriteFailed(error)),
         }
         board.note_flush(key, flush.bytes, is_behind);
         board.arm(key);
         let conn = &mut board.conns[key as usize];
-        let reads_again = matches!(conn.stage, Stage::Broken(_)) || (was_over_high && !conn.is_over_high());
+        let reads_again = conn.state.is_broken() || (was_over_high && !conn.is_over_high());
         if reads_again && conn.readable && !conn.on_ready_list {
             conn.on_ready_list = true;
             self.ready.push(key);
@@ -353,11 +354,10 @@ impl<S: Stream> Pump<S> {
     /// Takes out what has ended. Keys are freed here alone, so within a turn a key means one connection.
     fn sweep<A: App>(&mut self, board: &mut Board, app: &mut A) {
         let mut was_ready = false;
-        for key in mem::take(&mut board.over) {
+        for (key, why) in mem::take(&mut board.over) {
             let conn = &mut board.conns[key as usize];
+            assert!(conn.is_over(), "only what is over is laid out for the sweep");
             let id = conn.id;
-            let Stage::Over(ending) = &mut conn.stage else { continue };
-            let why = mem::replace(&mut ending.why, Reason::Finished);
             let begun = conn.tail.take();
             if !begun.is_empty() {
                 // It was cut short while it said this.
@@ -385,5 +385,5 @@ impl<S: Stream> Pump<S> {
 
 /// Sends our FIN, unless dropping the stream, which comes next where both sides have finished, does it.
 fn finish(conn: &Conn, stream: &mut impl Stream) -> io::Result<()> {
-    if conn.inbound == Inbound::Ended && stream.drop_finishes() { Ok(()) } else { stream.finish() }
+    if conn.state.inbound() == Inbound::Ended && stream.drop_finishes() { Ok(()) } else { stream.finish() }
 }

@@ -8,8 +8,9 @@ use crate::app::{App, Backpressure};
 use crate::board::Board;
 use crate::buffer::framing::{self, End, Frame, Framing};
 use crate::conn::reason::Reason;
+use crate::conn::state::{Stage, Step};
 use crate::conn::stream::{SentBack, Stream, Then};
-use crate::conn::{ConnId, FillEnd, Inbound, Outbound, Stage};
+use crate::conn::{ConnId, FillEnd, Inbound};
 
 impl<S: Stream> Pump<S> {
     pub(super) fn read_ready<A: App>(&mut self, board: &mut Board, app: &mut A) {
@@ -47,11 +48,11 @@ impl<S: Stream> Pump<S> {
         let Some(stream) = self.streams[key as usize].as_mut() else { return false };
         conn.on_ready_list = false;
         let id = conn.id;
-        match conn.stage {
+        match conn.state.stage() {
             Stage::Over(_) => return false,
             Stage::Dialing => match stream.connected() {
                 Ok(true) => {
-                    board.connected(key);
+                    board.step(id, Step::Established);
                     app.opened(id, board);
                     board.arm(key);
                     // Bytes may have come with the same event: read on.
@@ -68,12 +69,12 @@ impl<S: Stream> Pump<S> {
         if !conn.readable {
             return false;
         }
-        if conn.inbound == Inbound::Ended {
+        if conn.state.inbound() == Inbound::Ended {
             conn.readable = false;
             self.hang_up_if_lost(key, board);
             return false;
         }
-        let is_parting = matches!(conn.stage, Stage::Parting(_));
+        let is_parting = conn.state.is_parting();
         if self.brakes == Backpressure::Sender && conn.is_over_high() && !is_parting {
             // `flush` puts it back on the list when it has caught up.
             return false;
@@ -183,7 +184,7 @@ impl<S: Stream> Pump<S> {
                 board.stats.frames += u64::from(read > 0);
                 board.note_flush(key, written, matches!(then, Then::Blocked));
                 if let Then::Broken(error) = then {
-                    board.writing_failed(id, error);
+                    board.step(id, Step::WriteFailed(error));
                 }
                 if has_to_read { None } else { Some(more) }
             }
@@ -202,8 +203,8 @@ impl<S: Stream> Pump<S> {
 /// What a closing connection says is thrown away, and one that is being dialled says nothing yet, so
 /// there is always room for it.
 pub(super) fn is_never_held(key: u32, board: &Board) -> bool {
-    let stage = board.conns.get(key as usize).map(|conn| &conn.stage);
-    matches!(stage, Some(Stage::Parting(_) | Stage::Dialing))
+    let conn = board.conns.get(key as usize);
+    conn.is_some_and(|conn| conn.state.is_parting() || conn.state.is_dialing())
 }
 
 /// Hands fresh bytes to the App, cut into frames.
@@ -268,26 +269,21 @@ fn inbound_ended<A: App>(key: u32, board: &mut Board, app: &mut A) {
     if hang_up_if_broken(key, board, app) {
         return;
     }
-    let conn = &mut board.conns[key as usize];
-    let id = conn.id;
-    conn.inbound = Inbound::Ended;
-    // Its FIN is the last thing it said; how long our side stays open is counted from here.
-    conn.received_at = board.time.listened();
-    if matches!(conn.stage, Stage::Open) {
+    let id = board.conns[key as usize].id;
+    board.step(id, Step::PeerFinished);
+    if board.conns[key as usize].state.is_open() {
         app.ended(id, board);
     }
-    if board.conns[key as usize].outbound == Outbound::Closed {
-        board.hang_up(id, Reason::Finished);
-    }
+    board.step(id, Step::EndIfFinished);
 }
 
 /// All that came before the break has been read: now it is over.
 fn hang_up_if_broken<A: App>(key: u32, board: &mut Board, app: &mut A) -> bool {
-    if !matches!(board.conns[key as usize].stage, Stage::Broken(_)) {
+    if !board.conns[key as usize].state.is_broken() {
         return false;
     }
     hand_over_tail(key, usize::MAX, End::Gone, board, app);
     let id = board.conns[key as usize].id;
-    board.hang_up(id, Reason::Finished);
+    board.step(id, Step::Drained);
     true
 }

@@ -45,12 +45,12 @@ pub struct Errand {
     line: Vec<u8>,
     /// Where in it the text is.
     text: Range<usize>,
-    stage: Stage,
+    phase: Phase,
     pub tally: Tally,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum Phase {
     /// Looking at the numbers: where the list is, and where in it the next number begins.
     Checking { list: Range<usize>, at: usize, named: HashSet<u64>, found: Several },
     /// Doing it: to whom, and how many of them are through.
@@ -139,18 +139,18 @@ impl Errand {
         let To::Several(list) = to else { return None };
         let list = range_in(list, line);
         let at = list.start;
-        let stage = Stage::Checking { list, at, named: HashSet::new(), found: Several::default() };
-        Some(Errand::new(deed, text, line, stage))
+        let phase = Phase::Checking { list, at, named: HashSet::new(), found: Several::default() };
+        Some(Errand::new(deed, text, line, phase))
     }
 
     /// What a command asks for, done to connections that are known.
     pub fn of_known(command: &Command<'_>, line: &[u8], whom: Rc<Several>) -> Option<Errand> {
         let (deed, _, text) = parts(command)?;
-        Some(Errand::new(deed, text, line, Stage::Doing { whom, done: 0 }))
+        Some(Errand::new(deed, text, line, Phase::Doing { whom, done: 0 }))
     }
 
-    fn new(deed: Deed, text: &[u8], line: &[u8], stage: Stage) -> Errand {
-        Errand { deed, line: Vec::new(), text: range_in(text, line), stage, tally: Tally::default() }
+    fn new(deed: Deed, text: &[u8], line: &[u8], phase: Phase) -> Errand {
+        Errand { deed, line: Vec::new(), text: range_in(text, line), phase, tally: Tally::default() }
     }
 
     /// Gives it the line to keep. Nothing can be done before.
@@ -167,7 +167,7 @@ impl Errand {
     /// # Errors
     /// At the first that is none, or that nobody ever had.
     pub fn check(&mut self, count: &mut usize, count_max: usize, board: &Board) -> Result<Checked, Refused> {
-        let Stage::Checking { list, at, named, found } = &mut self.stage else { return Ok(Checked::All) };
+        let Phase::Checking { list, at, named, found } = &mut self.phase else { return Ok(Checked::All) };
         while *count < count_max {
             *count += 1;
             let rest = &self.line[*at..list.end];
@@ -181,7 +181,7 @@ impl Errand {
             found.add(serial, named, board);
             if length == rest.len() {
                 let whom = Rc::new(mem::take(found));
-                self.stage = Stage::Doing { whom, done: 0 };
+                self.phase = Phase::Doing { whom, done: 0 };
                 return Ok(Checked::All);
             }
             *at += length + 1;
@@ -191,9 +191,9 @@ impl Errand {
 
     /// Who is next, if it is known yet and there is one.
     pub fn next(&self) -> Option<u64> {
-        match &self.stage {
-            Stage::Checking { .. } => None,
-            Stage::Doing { whom, done } => whom.serials.get(*done).copied(),
+        match &self.phase {
+            Phase::Checking { .. } => None,
+            Phase::Doing { whom, done } => whom.serials.get(*done).copied(),
         }
     }
 
@@ -204,24 +204,24 @@ impl Errand {
             count(tally, &answer);
             tell(answer);
         });
-        if let Stage::Doing { done, .. } = &mut self.stage {
+        if let Phase::Doing { done, .. } = &mut self.phase {
             *done += 1;
         }
     }
 
     /// Whom it is about, once that is known.
     pub fn whom(&self) -> Option<&Rc<Several>> {
-        match &self.stage {
-            Stage::Checking { .. } => None,
-            Stage::Doing { whom, .. } => Some(whom),
+        match &self.phase {
+            Phase::Checking { .. } => None,
+            Phase::Doing { whom, .. } => Some(whom),
         }
     }
 
     /// How many are not through; unknown until all numbers were looked at.
     pub fn left(&self) -> Option<usize> {
-        match &self.stage {
-            Stage::Checking { .. } => None,
-            Stage::Doing { whom, done } => Some(whom.serials.len() - done),
+        match &self.phase {
+            Phase::Checking { .. } => None,
+            Phase::Doing { whom, done } => Some(whom.serials.len() - done),
         }
     }
 

@@ -5,7 +5,8 @@ use super::net::{Awake, Kernel, Net, SimListener};
 use crate::app::Backpressure;
 use crate::clock::Moment;
 use crate::conn::reason::Reason;
-use crate::conn::{ConnId, Inbound, Stage};
+use crate::conn::state::Stage;
+use crate::conn::{ConnId, Inbound};
 use crate::engine::Engine;
 use crate::limits::Limits;
 
@@ -38,24 +39,23 @@ pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: 
     for key in pump.streams() {
         let conn = &board.conns[key];
         let sock = &kernel.sockets[kernel.number_of(conn.id.key)];
-        let (id, is_parting) = (conn.id, matches!(conn.stage, Stage::Parting(_)));
+        let (id, is_parting) = (conn.id, conn.state.is_parting());
         assert!(!conn.is_over(), "{id} waits to be swept");
         if sock.is_dialing() {
             continue;
         }
-        let has_a_reason = conn.inbound == Inbound::Ended
+        let has_a_reason = conn.state.inbound() == Inbound::Ended
             || (!is_parting && (is_held || (pump.brakes() == Backpressure::Sender && conn.is_over_high())));
         assert!(
             !sock.has_input() || has_a_reason,
             "{id} has something to say and is not read: {conn:?} {sock:?}"
         );
-        let is_broken_behind_its_fin = conn.inbound == Inbound::Ended && sock.has_error();
+        let is_broken_behind_its_fin = conn.state.inbound() == Inbound::Ended && sock.has_error();
         assert!(
             !is_broken_behind_its_fin || (is_held && !is_parting),
             "{id} has gone, and nobody looks: {conn:?} {sock:?}"
         );
-        let wants_to_write =
-            !matches!(conn.stage, Stage::Broken(_)) && conn.has_something_to_flush(&board.log);
+        let wants_to_write = !conn.state.is_broken() && conn.has_something_to_flush(&board.log);
         assert!(
             !(wants_to_write && sock.takes_output(buffer_bytes)),
             "{id} is to be sent something, and is not: {conn:?} {sock:?}"
@@ -101,7 +101,7 @@ impl Reach {
         let sockets = &kernel.sockets;
         let read_and_written = sockets.iter().map(|sock| (sock.read_bytes, sock.written_bytes)).collect();
         let open = engine.pump.streams().map(|key| &engine.board.conns[key]);
-        let open = open.filter(|conn| matches!(conn.stage, Stage::Open));
+        let open = open.filter(|conn| conn.state.is_open());
         let open = open.map(|conn| (conn.id, sockets[kernel.number_of(conn.id.key)].moved_at)).collect();
         Reach { read_and_written, accepted: kernel.accepted, open }
     }
@@ -112,7 +112,7 @@ impl Reach {
         let kernel = net.look();
         for (id, moved_at) in &self.open {
             let conn = engine.board.conns.get(id.key as usize).filter(|conn| conn.id == *id);
-            let Some(Stage::Parting(parting)) = conn.map(|conn| &conn.stage) else { continue };
+            let Some(Stage::Parting(parting)) = conn.map(|conn| conn.state.stage()) else { continue };
             let why = &parting.why;
             let (Reason::Idle(silence_min) | Reason::HalfOpen(silence_min)) = why else { continue };
             let silence = kernel.awake().awake_since(*moved_at);
