@@ -54,7 +54,7 @@ impl Endpoint {
         if let Some((scheme, rest)) = text.split_once("://") {
             return Err(format!(
                 "an address has no {scheme}:// in front: write {}",
-                rest.trim_end_matches('/')
+                rest.split('/').next().unwrap_or_default()
             ));
         }
         if let Some(in_brackets) = text.strip_prefix('[') {
@@ -150,6 +150,9 @@ fn parse_unix(path: &str) -> Result<Endpoint, String> {
 
 /// Digits alone: `parse` would take a plus sign, too.
 fn parse_port(text: &str) -> Result<u16, String> {
+    if text.is_empty() {
+        return Err("the port is missing behind the colon".into());
+    }
     let port = is_number(text).then(|| text.parse().ok()).flatten();
     port.ok_or_else(|| format!("{text:?} is no port (0 to 65535)"))
 }
@@ -182,7 +185,10 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 
 /// What stands at a path and can't be a socket. Where that can't be told, the system will say what is wrong.
 fn what_is_in_the_way(path: &Path) -> Option<&'static str> {
-    let found = fs::metadata(path).ok()?.file_type();
+    let Ok(found) = fs::metadata(path) else {
+        return fs::symlink_metadata(path).is_ok().then_some("a symbolic link to nothing");
+    };
+    let found = found.file_type();
     match () {
         () if found.is_socket() => None,
         () if found.is_file() => Some("a plain file"),

@@ -329,13 +329,11 @@ impl Conn {
                     && framing == Framing::Lines
                     && self.state.inbound() == Inbound::Open
                 {
-                    let when = if framing::whole_chars(self.tail.bytes()) > 0 {
-                        let longest = limits.partial_after.saturating_mul(PART_SILENCES_MAX);
-                        (self.received_at + limits.partial_after).min(since + longest)
-                    } else {
-                        self.received_at + limits.split_char_after.max(limits.partial_after)
-                    };
-                    at(when, Due::ShowPart);
+                    // What may be the beginning of a character waits for the rest of it as long as anything may.
+                    let latest = since + limits.partial_after.saturating_mul(PART_SILENCES_MAX);
+                    let is_split = framing::whole_chars(self.tail.bytes()) == 0;
+                    let silent = self.received_at + limits.partial_after;
+                    at(if is_split { latest } else { silent.min(latest) }, Due::ShowPart);
                 }
                 let active_at = self.received_at.max(self.sent_at);
                 if self.state.inbound() == Inbound::Ended && self.state.outbound() == Outbound::Open {

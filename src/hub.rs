@@ -3,6 +3,8 @@
 mod attended;
 mod errand;
 mod operator;
+mod options;
 
 pub use attended::WithOperator;
-pub use operator::{OnStdinEof, Operator, OperatorOptions, StopReport, Voice};
+pub use operator::{Operator, StopReport};
+pub use options::{OnStdinEof, OperatorOptions, Voice};

@@ -55,11 +55,9 @@ pub struct Limits {
     pub write_stall_max: Duration,
     /// Most connections at a time (`--max-conns`).
     pub conns_max: usize,
-    /// A message without a line ending is shown after this much silence.
+    /// A message without a line ending is shown after this much silence, and five times as long after its first
+    /// byte at the latest. A piece of a UTF-8 character is kept back until then, so that it can be shown whole.
     pub partial_after: Duration,
-    /// A message that ends inside a UTF-8 character keeps the piece of the character back for this
-    /// much silence, so that it can be shown whole.
-    pub split_char_after: Duration,
     /// How long our side stays open once the peer has finished sending, counted from the last byte
     /// either way (`--half-open`).
     pub half_open_max: Duration,
@@ -112,7 +110,6 @@ impl Default for Limits {
             write_stall_max: Duration::from_secs(30),
             conns_max: usize::MAX,
             partial_after: Duration::from_millis(200),
-            split_char_after: Duration::from_secs(3),
             half_open_max: Duration::from_secs(60),
             idle_max: None,
             linger_silence: Duration::from_secs(2),

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::SIGCONT;
 
 use crate::address::Address;
@@ -114,6 +115,10 @@ impl<M: Send + 'static> Reactor<M> {
         let mut engine = Engine::new(board, door, &app, Splice::new);
         let continued = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SIGCONT, continued.clone())?;
+        // Where every other thread blocks it (see `block_stopping_signals`), the flag is up before anything else
+        // happens here after a stop.
+        let own_signal: SigSet = [Signal::SIGCONT].into_iter().collect();
+        own_signal.thread_unblock()?;
         let mut alarm = None;
         let mut events = Events::with_capacity(EVENTS_MAX);
         while !engine.has_ended() {
@@ -123,8 +128,10 @@ impl<M: Send + 'static> Reactor<M> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => Told::Nothing,
                 Err(error) => return Err(error),
             };
+            // Read before the flag is looked at: a stop in between is part of the next turn.
+            let now = clock.now();
             let was_stopped = continued.load(Ordering::Relaxed) && continued.swap(false, Ordering::Relaxed);
-            engine.begin_turn(clock.now(), Polled { asked_at, timeout, told, was_stopped });
+            engine.begin_turn(now, Polled { asked_at, timeout, told, was_stopped });
             for event in &events {
                 match event.token() {
                     MAILBOX => engine.note_mail(),

@@ -430,3 +430,17 @@ fn a_unix_socket_that_is_not_there_is_named_with_its_path() {
         format!("switchboard-client: cannot connect to unix:{}: No such file or directory\n", path.display());
     assert_eq!((status.code(), err), (Some(1), told));
 }
+
+#[test]
+fn what_may_yet_become_exit_is_sent_when_a_script_is_told_to_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = Program::client(&["--exit", &listener.local_addr().unwrap().to_string()]);
+    let mut server = Peer::over(listener.accept().unwrap().0);
+    client.write_stdin(b"hello\nexi");
+    assert_eq!(server.line(), "hello");
+
+    client.signal("TERM");
+
+    assert_eq!(server.read_to_end(), b"exi");
+    assert_eq!(client.exit_status().code(), Some(0));
+}

@@ -350,3 +350,19 @@ fn a_command_that_lacks_a_connection_says_so_with_an_example_and_does_nothing() 
     server.type_line("/who");
     assert!(server.err.line_with("received 0").contains(" open "), "nothing was done to it");
 }
+
+#[test]
+fn who_is_being_closed_and_does_not_read_can_be_reset_with_all_others() {
+    let mut server = Server::start(&[]);
+    let stuck = common::connect_narrow(server.address);
+    server.wait_for_status("* #1 connected");
+    server.type_line(&format!("@1 {}", "x".repeat(4 << 20)));
+    server.type_line("/kick 1");
+    server.wait_for_status("-> #1 closes after what is queued");
+
+    server.type_line("/rst all");
+
+    server.wait_for_status("-> #1 is reset");
+    server.wait_for_status("* #1 closed: reset by the operator");
+    drop(stuck);
+}

@@ -109,3 +109,13 @@ fn a_device_without_line_feeds_that_never_pauses_is_shown_within_seconds() {
     assert!(said < most, "{said} readings before the first was shown");
     assert!(server.out.line_with("1\t").starts_with("1\t21.5\\r21.5\\r"));
 }
+
+#[test]
+fn a_device_that_answers_with_one_byte_is_seen_be_it_the_beginning_of_a_character() {
+    let (server, peers) = Server::with_peers(&["--partial", "50ms"], 1);
+    let mut stream = peers.into_iter().next().unwrap().stream;
+
+    stream.write_all(b"\xc4").unwrap();
+
+    assert_eq!(server.out.line_with("1\t"), "1\t\\xc4");
+}

@@ -187,9 +187,10 @@ impl App for Client {
                 // What a person types next is not owed to anybody.
                 let more = self.input == Input::Coming && !self.typed_by_person;
                 let rest = match (unsent, more) {
-                    (_, true) => {
-                        format!("; whatever follows the first {sent} bytes of the input could not be sent")
-                    }
+                    (_, true) if sent == 0 => "; none of the input could be sent".to_owned(),
+                    (_, true) => format!(
+                        "; {sent} bytes were sent and may not have arrived, what follows them could not be sent"
+                    ),
                     (0, false) if sent == 0 => String::new(),
                     (0, false) => format!("; {sent} bytes were sent and may not have arrived"),
                     (_, false) => format!("; {unsent} bytes could not be sent"),
@@ -228,7 +229,11 @@ impl App for Client {
             Mail::Terminate => {
                 self.is_leaving = true;
                 // What was read by now is still sent; what comes next is nobody's loss.
-                self.input = Input::Ended;
+                if std::mem::replace(&mut self.input, Input::Ended) == Input::Coming && !self.typed_by_person
+                {
+                    let held = self.exit_watch.as_ref().map_or(&EXIT[..0], ExitWatch::held_back);
+                    self.waiting.push(held);
+                }
                 self.dial_no_longer_than(board.now());
             }
         }

@@ -222,7 +222,7 @@ impl Board {
         let id = conn.id;
         let held_back = conn.holds_back();
         let Some(slow) = &mut conn.slow else { return };
-        let verdict = slow.check(self.time.listened(), &self.limits);
+        let verdict = slow.check(self.time.noted_until(), &self.limits);
         self.count_holding_back(key, held_back);
         let why = match verdict {
             Verdict::Patience => return,

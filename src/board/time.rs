@@ -23,7 +23,8 @@ pub(crate) struct Polled {
     /// The longest that it was to sleep; `None` is for ever.
     pub timeout: Option<Duration>,
     pub told: Told,
-    /// The process was stopped and continued since the last time.
+    /// The process was continued since the last time. That it was stopped before is supposed: where it was not, the
+    /// time since then counts for less than it was, which closes nobody too early.
     pub was_stopped: bool,
 }
 

@@ -346,7 +346,7 @@ fn a_part_is_shown_after_a_silence_and_a_split_character_after_a_longer_one() {
     });
 
     let part = Some((at(1200), Due::ShowPart));
-    assert_eq!(dues, [part, part, Some((at(4000), Due::ShowPart))]);
+    assert_eq!(dues, [part, part, Some((at(1900), Due::ShowPart))]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::mem;
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::board::{Board, Sent};
+use crate::board::{Board, Sent, View};
 use crate::conn::reason::Reason;
 use crate::desk::{Answer, Command, Mistake, Tally, To, first_number};
 
@@ -118,9 +118,10 @@ impl Deed {
 }
 
 impl Several {
-    pub fn all(board: &Board) -> Several {
-        let open = board.views().filter(|view| view.is_open);
-        Several { serials: open.map(|view| view.id.serial()).collect(), ..Several::default() }
+    /// All connections that `are_meant`.
+    pub fn all(board: &Board, are_meant: impl Fn(&View<'_>) -> bool) -> Several {
+        let meant = board.views().filter(are_meant);
+        Several { serials: meant.map(|view| view.id.serial()).collect(), ..Several::default() }
     }
 
     pub fn serials(&self) -> &[u64] {
@@ -382,7 +383,7 @@ mod tests {
         assert_eq!(many, "* the current target is 198 connections; 2 gone\n");
         assert_eq!(reset, "-> 298 connections are reset; 2 gone\n");
         assert_eq!(none, "-> 0 connections close after what is queued; more than 100 gone\n");
-        assert_eq!(rig.answer_to(b"/rst all").0, "nobody is connected\n");
+        assert_eq!(rig.answer_to(b"/kick all").0, "nobody is connected\n");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Inbound, Outbound};
 use crate::desk::{Answer, Command, Desk, Event, HELP, Many, To, parse};
 use crate::hub::errand::{Checked, Deed, Errand, Refused, Several};
+use crate::hub::options::{OnStdinEof, OperatorOptions, Voice};
 use crate::limits::Limits;
 use crate::terminal::{Chunk, Input, Mail, Source, Typed};
 
@@ -78,40 +79,6 @@ impl Turn {
     fn is_used_up(&self, limits: &Limits) -> bool {
         self.lines >= LINES_MAX || self.numbers >= NUMBERS_MAX || self.bytes > limits.outbox_high_bytes
     }
-}
-
-/// How the operator's texts reach the peers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Voice {
-    /// As they were typed, to whoever is addressed; mostly whoever spoke last.
-    Plain,
-    /// As a participant's among others: with a name in front, and mostly to all.
-    Participant,
-    /// Not at all.
-    Mute,
-}
-
-/// What the end of stdin means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnStdinEof {
-    /// The server goes on without an operator.
-    Keep,
-    /// It takes nobody new and ends when the last connection has.
-    Drain,
-    /// It ends, in order.
-    Quit,
-}
-
-/// What an operator's surroundings are.
-#[derive(Clone, Copy, Debug)]
-pub struct OperatorOptions {
-    /// How texts reach the peers.
-    pub voice: Voice,
-    /// What the end of stdin means.
-    pub on_stdin_eof: OnStdinEof,
-    /// Whether the operator's texts wait while a peer reads slowly. A program behind a pipe can wait;
-    /// a person at a terminal is told instead.
-    pub waits_for_slow: bool,
 }
 
 /// The operator.
@@ -366,8 +333,12 @@ impl Operator {
             (Command::Say(To::Current, _), Aim::Several(whom)) => {
                 Errand::of_known(command, line, whom.clone())
             }
-            (Command::Eof(To::All) | Command::Reset(To::All) | Command::Kick(To::All, _), _) => {
-                Errand::of_known(command, line, Rc::new(Several::all(board)))
+            (Command::Eof(To::All) | Command::Kick(To::All, _), _) => {
+                Errand::of_known(command, line, Rc::new(Several::all(board, |view| view.is_open)))
+            }
+            // One that is being closed can still be reset.
+            (Command::Reset(To::All), _) => {
+                Errand::of_known(command, line, Rc::new(Several::all(board, |_| true)))
             }
             _ => Errand::of_list(command, line),
         };

@@ -30,12 +30,15 @@ const READS_MAX: usize = 100;
 /// - SIGTTIN: a job in the background cannot read its terminal. The read fails (EIO), and stdin's thread waits.
 ///   It comes to the whole job, also when another process of it reads.
 /// - SIGTTOU: the same for writing, where the terminal has `tostop`. The write goes through.
+/// - SIGCONT: the process goes on after a stop, whatever is blocked; the loop takes the block off its own thread, so
+///   that it is the one to be told (`Reactor::run`).
 /// - SIGXFSZ: a file has grown to its limit (RLIMIT_FSIZE). The write fails (EFBIG), as on a full disk.
 ///
 /// They are blocked and not caught: the system makes a call anew that was interrupted by a handler, so reading
 /// would begin again for ever.
 pub fn block_stopping_signals() {
-    let signals: SigSet = [Signal::SIGTTIN, Signal::SIGTTOU, Signal::SIGXFSZ].into_iter().collect();
+    let signals: SigSet =
+        [Signal::SIGTTIN, Signal::SIGTTOU, Signal::SIGCONT, Signal::SIGXFSZ].into_iter().collect();
     // It fails only for an operation that the system does not know.
     let _ = signals.thread_block();
 }
