@@ -65,8 +65,12 @@ impl Board {
                 conn.cursor = self.log.cursor_at_end();
                 (conn.received_at, conn.sent_at) = (self.time.listened(), self.time.listened());
             }
-            // Its FIN is the last thing it said; how long our side stays open is counted from here.
-            Became::HalfClosed => conn.received_at = self.time.listened(),
+            Became::HalfClosed => {
+                // Its FIN is the last thing it said; how long our side stays open is counted from here. The deadline
+                // is set where the read ends: mostly the App answers with our FIN, and there is none.
+                conn.received_at = self.time.listened();
+                return;
+            }
             Became::FinSent => {}
             Became::Finishing => mark_dirty(conn, &mut self.dirty),
             Became::Parting => {

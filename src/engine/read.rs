@@ -1,6 +1,7 @@
 //! The part of a turn that reads: each connection within its budget, what it said to the App, the answers out at
 //! once.
 
+use std::io;
 use std::mem;
 
 use super::pump::Pump;
@@ -10,7 +11,7 @@ use crate::buffer::framing::{self, End, Frame, Framing};
 use crate::conn::reason::Reason;
 use crate::conn::state::{Stage, Step};
 use crate::conn::stream::{SentBack, Stream, Then};
-use crate::conn::{ConnId, FillEnd, Inbound};
+use crate::conn::{ConnId, FillEnd, Inbound, Outbound};
 
 impl<S: Stream> Pump<S> {
     pub(super) fn read_ready<A: App>(&mut self, board: &mut Board, app: &mut A) {
@@ -133,11 +134,8 @@ impl<S: Stream> Pump<S> {
                 false
             }
             FillEnd::Ended => {
-                inbound_ended(key, board, app);
-                // One event may have announced both.
-                if board.conns[key as usize].error_hinted {
-                    self.hang_up_if_lost(key, board);
-                }
+                let lost = self.error_behind_fin(key, board);
+                inbound_ended(key, lost, board, app);
                 false
             }
             FillEnd::Failed(error) => {
@@ -189,6 +187,17 @@ impl<S: Stream> Pump<S> {
                 if has_to_read { None } else { Some(more) }
             }
         }
+    }
+
+    /// What broke the connection right behind the peer's FIN, which is all that a read tells then. Asked where the
+    /// same event announced both, and where our FIN is out: the peer's would then end a connection whose last bytes
+    /// a reset threw away as if they had arrived.
+    fn error_behind_fin(&mut self, key: u32, board: &Board) -> Option<io::Error> {
+        let conn = &board.conns[key as usize];
+        if !conn.error_hinted && conn.state.outbound() != Outbound::Closed {
+            return None;
+        }
+        self.streams[key as usize].as_mut()?.take_error().ok()?
     }
 
     /// The connection may have broken behind the peer's FIN, which reading does not tell.
@@ -264,7 +273,8 @@ fn hand_over_frame<A: App>(id: ConnId, frame: Frame<'_>, board: &mut Board, app:
     }
 }
 
-fn inbound_ended<A: App>(key: u32, board: &mut Board, app: &mut A) {
+/// The peer's FIN was read, and perhaps the connection was `lost` right behind it.
+fn inbound_ended<A: App>(key: u32, lost: Option<io::Error>, board: &mut Board, app: &mut A) {
     hand_over_tail(key, usize::MAX, End::Gone, board, app);
     if hang_up_if_broken(key, board, app) {
         return;
@@ -274,7 +284,10 @@ fn inbound_ended<A: App>(key: u32, board: &mut Board, app: &mut A) {
     if board.conns[key as usize].state.is_open() {
         app.ended(id, board);
     }
-    board.step(id, Step::EndIfFinished);
+    match lost {
+        Some(error) => board.hang_up(id, Reason::Lost(error)),
+        None => board.step(id, Step::EndIfFinished),
+    }
 }
 
 /// All that came before the break has been read: now it is over.

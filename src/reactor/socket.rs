@@ -148,15 +148,9 @@ impl Stream for Socket {
     type Splice = Splice;
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = match self {
-            Socket::Tcp(stream) => stream.read(buffer)?,
-            Socket::Unix(stream) => stream.read(buffer)?,
-        };
-        // A FIN is all that is read where a reset came behind it. With both our FIN and the peer's the connection
-        // would pass for finished, though the reset threw away what had been sent.
-        match count {
-            0 => self.take_error()?.map_or(Ok(0), Err),
-            _ => Ok(count),
+        match self {
+            Socket::Tcp(stream) => stream.read(buffer),
+            Socket::Unix(stream) => stream.read(buffer),
         }
     }
 

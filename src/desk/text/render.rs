@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::board::View;
 use crate::buffer::framing::{End, Frame};
-use crate::conn::{ConnId, Inbound, Outbound};
+use crate::conn::{ConnId, Inbound, Outbound, Peer};
 
 use super::safe::{push_ascii, push_human, push_tsv};
 use super::stamp::Stamp;
@@ -190,7 +190,12 @@ fn push_number(out: &mut Vec<u8>, mut number: u64) {
 fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> std::io::Result<()> {
     match event {
         Event::Message(..) => Ok(()),
-        Event::Opened(id, peer) => writeln!(out, "* {id} connected from {peer}"),
+        Event::Opened(id, peer) => {
+            push_event_of(out, *id);
+            out.extend_from_slice(b" connected from ");
+            push_peer(out, peer)?;
+            writeln!(out)
+        }
         // Whether it only shut down its side or has left altogether cannot be told from its end.
         Event::Ended(id, None) => writeln!(out, "* {id} has finished sending (it may have left)"),
         Event::Ended(id, Some(kept)) => writeln!(
@@ -199,9 +204,13 @@ fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> s
             limit(*kept)
         ),
         Event::Closed { id, why, received_bytes, sent_bytes, unsent_bytes, discarded_bytes } => {
-            write!(out, "* {id} closed: ")?;
+            push_event_of(out, *id);
+            out.extend_from_slice(b" closed: ");
             repertoire.push(out, why.to_string().as_bytes());
-            write!(out, " (received {received_bytes}, sent {sent_bytes}")?;
+            out.extend_from_slice(b" (received ");
+            push_number(out, *received_bytes);
+            out.extend_from_slice(b", sent ");
+            push_number(out, *sent_bytes);
             if *unsent_bytes > 0 {
                 write!(out, ", {} could not be sent", plural(*unsent_bytes as u64, "byte"))?;
             }
@@ -210,7 +219,8 @@ fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> s
                 let bytes = plural(*discarded_bytes as u64, "byte");
                 write!(out, ", {bytes} came too late and {were} thrown away")?;
             }
-            writeln!(out, ")")
+            out.extend_from_slice(b")\n");
+            Ok(())
         }
         Event::Skipped(1) => writeln!(out, "* 1 line skipped: nobody was reading it"),
         Event::Skipped(count) => writeln!(out, "* {count} lines skipped: nobody was reading them"),
@@ -296,6 +306,26 @@ fn push_answer(out: &mut Vec<u8>, answer: &Answer<'_>, repertoire: Repertoire) -
         }
         Answer::NoInput(why) => writeln!(out, "cannot read stdin: {why}"),
     }
+}
+
+fn push_event_of(out: &mut Vec<u8>, id: ConnId) {
+    out.extend_from_slice(b"* ");
+    push_id(out, id);
+}
+
+/// Appends a peer's address. Where thousands come and go each second, most of the time of a line went into `write!`
+/// of an IPv4 address.
+fn push_peer(out: &mut Vec<u8>, peer: &Peer) -> std::io::Result<()> {
+    let Peer::V4(address) = peer else { return write!(out, "{peer}") };
+    for (at, octet) in address.ip().octets().into_iter().enumerate() {
+        if at > 0 {
+            out.push(b'.');
+        }
+        push_number(out, u64::from(octet));
+    }
+    out.push(b':');
+    push_number(out, u64::from(address.port()));
+    Ok(())
 }
 
 fn push_sent(out: &mut Vec<u8>, id: ConnId, bytes: usize) {
@@ -421,7 +451,6 @@ mod tests {
     use crate::address::Address;
     use crate::board::Board;
     use crate::board::stats::Stats;
-    use crate::conn::Peer;
     use crate::limits::Limits;
 
     fn id() -> ConnId {
