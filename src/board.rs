@@ -10,29 +10,27 @@ mod deadlines;
 mod in_place;
 mod lifecycle;
 mod roster;
+mod shared;
 pub(crate) mod stats;
+mod table;
 mod time;
+mod work;
 
 use std::net::IpAddr;
 
-use slab::Slab;
-
 use crate::address::Address;
-use crate::board::deadlines::Deadlines;
-use crate::board::in_place::InPlace;
-use crate::board::roster::Roster;
 use crate::board::stats::Stats;
-use crate::buffer::broadcast::BroadcastLog;
-use crate::buffer::framing::Framing;
+use crate::board::table::Table;
 use crate::clock::Moment;
 use crate::conn::reason::Reason;
 use crate::conn::state::{State, Step};
-use crate::conn::{Conn, ConnId, Inbound, Outbound, Peer};
+use crate::conn::{Conn, ConnId, Inbound, Key, Outbound, Peer};
 use crate::limits::Limits;
 
+pub(crate) use shared::Shared;
 #[cfg(any(test, feature = "simulator"))]
 pub(crate) use time::LAPSE_MAX;
-pub(crate) use time::{Polled, Time, Told};
+pub(crate) use time::{Polled, Told};
 
 /// What became of bytes given to `Board::send`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,39 +95,10 @@ pub(crate) enum Running {
 /// All connections. The App's only handle on the engine.
 #[derive(Debug)]
 pub struct Board {
-    pub(crate) conns: Slab<Conn>,
-    roster: Roster,
-    last_serial: u64,
-    pub(crate) log: BroadcastLog,
-    /// What is being read in this moment, and goes back without a copy.
-    in_place: Option<InPlace>,
-    /// Those that may have something to flush.
-    pub(crate) dirty: Vec<u32>,
-    /// Those that were not read because they did not read, and now are to be read all the same.
-    pub(crate) read_again: Vec<u32>,
-    /// Those that have ended and wait to be swept.
-    pub(crate) over: Vec<(u32, Reason)>,
-    pub(crate) deadlines: Deadlines,
-    /// Addresses to be dialled in this turn.
-    pub(crate) dials: Vec<Dial>,
-    /// What the App is and how it takes frames; see `App::framing`.
-    pub(crate) framing: Framing,
-    limits: Limits,
-    pub(crate) stats: Stats,
-    pub(crate) time: Time,
+    pub(crate) table: Table,
+    pub(crate) shared: Shared,
     pub(crate) running: Running,
-    /// What all connections have in memory of their own; see `budget`.
-    own_bytes: usize,
-    /// How many may be sent something.
-    audience: usize,
-    /// How many slow readers others wait for.
-    holding_back: usize,
-    /// How far the log reached when the last whole walk over its receivers began.
-    pub(crate) walked_to: u64,
-    /// How many are behind in what was said, after their last flush.
-    pub(crate) lagging: usize,
     pub(crate) reading_held: bool,
-    pub(crate) wants_turn: bool,
     /// When the App wants a turn, whatever happens.
     pub(crate) wake: Option<Moment>,
 }
@@ -138,28 +107,10 @@ impl Board {
     /// An empty board.
     pub fn new(limits: Limits) -> Board {
         Board {
-            conns: Slab::new(),
-            roster: Roster::default(),
-            last_serial: 0,
-            log: BroadcastLog::new(limits.own_pieces_max),
-            in_place: None,
-            dirty: Vec::new(),
-            read_again: Vec::new(),
-            over: Vec::new(),
-            deadlines: Deadlines::default(),
-            dials: Vec::new(),
-            framing: Framing::Lines,
-            limits,
-            stats: Stats::default(),
-            time: Time::default(),
+            table: Table::default(),
+            shared: Shared::new(limits),
             running: Running::On,
-            own_bytes: 0,
-            audience: 0,
-            holding_back: 0,
-            walked_to: 0,
-            lagging: 0,
             reading_held: false,
-            wants_turn: false,
             wake: None,
         }
     }
@@ -171,63 +122,60 @@ impl Board {
 
     /// Queues bytes that lie in several places, all of them or none.
     pub fn send_parts(&mut self, to: ConnId, parts: &[&[u8]]) -> Sent {
-        let Some(conn) = here_mut(&mut self.conns, to) else { return Sent::Gone };
+        let Board { table, shared, .. } = self;
+        let Some(conn) = table.get_mut(to) else { return Sent::Gone };
         if !conn.may_be_sent() {
             return if conn.state.is_open() { Sent::Finished } else { Sent::Gone };
         }
-        catch_up(conn, &self.log, &mut self.lagging);
-        let lent = self.in_place.as_ref().map_or(0, |in_place| in_place.bytes_for(to));
-        let queued = conn.outbox.len() + lent;
+        shared.catch_up(conn);
+        let queued = conn.outbox.len() + shared.lent_to(to);
         let more: usize = parts.iter().map(|part| part.len()).sum();
-        if queued + more > self.limits.outbox_bytes_max {
+        if queued + more > shared.limits.outbox_bytes_max {
             // Catching up has moved bytes, though none are added.
-            self.account(to.key);
+            shared.account(conn);
             return Sent::Full(queued);
         }
-        if let ([only], Some(in_place)) = (parts, &mut self.in_place)
-            && conn.takes_at_once()
-            && in_place.lend(to, only)
+        if let [only] = parts
+            && shared.lend_to(conn, only)
         {
-            mark_dirty(conn, &mut self.dirty);
+            shared.work.enlist_to_write(conn);
             return Sent::Queued;
         }
         for part in parts {
             conn.outbox.push(part);
         }
-        mark_dirty(conn, &mut self.dirty);
-        self.account(to.key);
-        let conn = &self.conns[to.key as usize];
+        shared.work.enlist_to_write(conn);
+        shared.account(conn);
         if !conn.writable {
             // No flush will note it.
-            self.note_flush(to.key, 0, true);
-            self.arm(to.key);
+            shared.note_flush(conn, 0, true);
+            shared.arm(conn);
         }
-        let conn = &self.conns[to.key as usize];
         if conn.is_over_high() { Sent::Slow(queued + more) } else { Sent::Queued }
     }
 
     /// Says something to everybody, in parts that are joined; `except` does not hear it. The bytes are
     /// kept once, whoever has to hear them.
     pub fn broadcast(&mut self, except: Option<ConnId>, parts: &[&[u8]]) {
-        let Some(mut speaker) = except.and_then(|id| here_mut(&mut self.conns, id)) else {
-            return self.log.append(parts, None);
+        let Board { table, shared, .. } = self;
+        let Some(speaker) = except.and_then(|id| table.get_mut(id)) else {
+            return shared.log.append(parts, None);
         };
-        if self.log.too_many_own(&speaker.cursor) {
-            let key = speaker.id.key;
+        if shared.log.too_many_own(&speaker.cursor) {
             if speaker.may_be_sent() {
-                self.give_copy(key);
+                shared.catch_up(speaker);
+                shared.account(speaker);
             } else {
                 // It hears nothing any more.
-                speaker.cursor = self.log.cursor_at_end();
+                speaker.cursor = shared.log.cursor_at_end();
             }
-            speaker = &mut self.conns[key as usize];
         }
-        self.log.append(parts, Some(&mut speaker.cursor));
+        shared.log.append(parts, Some(&mut speaker.cursor));
     }
 
     /// How many connections a broadcast reaches.
     pub fn audience(&self) -> usize {
-        self.audience
+        self.shared.sums.audience
     }
 
     /// Sends our FIN once the outbox is empty. The peer is still heard.
@@ -254,8 +202,8 @@ impl Board {
     /// The same from one of this machine's own addresses. One address has some 28,000 ports for
     /// connections to the same place (`net.ipv4.ip_local_port_range`).
     pub fn dial_from(&mut self, from: Option<IpAddr>, to: Address) -> ConnId {
-        let id = self.add(Peer::from(&to), State::dialing());
-        self.dials.push(Dial { id, from, to });
+        let id = self.add(Peer::from(&to), State::dialing()).id;
+        self.shared.work.dials.push(Dial { id, from, to });
         if matches!(self.running, Running::Stopping(_)) {
             self.hang_up(id, Reason::Stopping);
         }
@@ -269,7 +217,7 @@ impl Board {
 
     /// Asks for another turn at once, without waiting for anything to happen.
     pub fn call_again(&mut self) {
-        self.wants_turn = true;
+        self.shared.work.wants_turn = true;
     }
 
     /// Asks for a turn at this moment, to the precision of the system's timers, whatever else happens.
@@ -280,13 +228,12 @@ impl Board {
 
     /// Whether there is a slow reader that others wait for.
     pub fn is_held_back(&self) -> bool {
-        self.holding_back > 0
+        self.shared.sums.holding_back > 0
     }
 
     /// Whether this one is a slow reader that whoever feeds it waits for.
     pub fn is_held_back_by(&self, id: ConnId) -> bool {
-        let conn = self.conns.get(id.key as usize).filter(|conn| conn.id == id);
-        conn.is_some_and(Conn::holds_back)
+        self.table.get(id).is_some_and(Conn::holds_back)
     }
 
     /// Closes all connections politely and ends the loop when they are gone, `Limits::drain_max` from
@@ -295,9 +242,9 @@ impl Board {
         if matches!(self.running, Running::Stopping(_)) {
             return;
         }
-        self.running = Running::Stopping(self.time.listened() + self.limits.drain_max);
-        for at in 0..self.roster.ids().len() {
-            self.close(self.roster.ids()[at], Reason::Stopping);
+        self.running = Running::Stopping(self.shared.time.listened() + self.limits().drain_max);
+        for at in 0..self.table.ids().len() {
+            self.close(self.table.ids()[at], Reason::Stopping);
         }
     }
 
@@ -310,52 +257,49 @@ impl Board {
 
     /// The time, read once a turn.
     pub fn now(&self) -> Moment {
-        self.time.now()
+        self.shared.time.now()
     }
 
     /// The limits in force.
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        &self.shared.limits
     }
 
     /// The counters.
     pub fn stats(&self) -> &Stats {
-        &self.stats
+        &self.shared.stats
     }
 
     /// How many connections there are.
     pub fn len(&self) -> usize {
-        self.conns.len()
+        self.table.len()
     }
 
     /// Whether there is no connection.
     pub fn is_empty(&self) -> bool {
-        self.conns.is_empty()
+        self.table.len() == 0
     }
 
     /// Whether a connection has had this number, be it gone or not.
     pub fn has_seen(&self, serial: u64) -> bool {
-        (1..=self.last_serial).contains(&serial)
+        self.table.has_seen(serial)
     }
 
     /// The connection with this number, if it has not ended.
     pub fn find(&self, serial: u64) -> Option<ConnId> {
-        let id = self.roster.find(serial)?;
-        self.conns.get(id.key as usize).filter(|conn| conn.id == id && !conn.is_over())?;
-        Some(id)
+        self.table.find(serial)
     }
 
     /// All connections, in the order they came.
     pub fn views(&self) -> impl Iterator<Item = View<'_>> {
-        self.roster.ids().iter().filter_map(|id| self.view(*id))
+        self.table.ids().iter().filter_map(|id| self.view(*id))
     }
 
     /// What can be told of a connection; `None` once it was swept.
     pub fn view(&self, id: ConnId) -> Option<View<'_>> {
-        let conn = self.conns.get(id.key as usize).filter(|conn| conn.id == id)?;
+        let conn = self.table.get(id)?;
         // Once it is over, what was lent to it has been counted.
-        let in_place = self.in_place.as_ref().filter(|_| !conn.is_over());
-        let lent = in_place.map_or(0, |in_place| in_place.bytes_for(id));
+        let lent = if conn.is_over() { 0 } else { self.shared.lent_to(id) };
         Some(View {
             id,
             peer: &conn.peer,
@@ -364,29 +308,54 @@ impl Board {
             is_open: conn.state.is_open(),
             received_bytes: conn.received_bytes,
             sent_bytes: conn.sent_bytes,
-            queued_bytes: conn.queued_bytes(&self.log) + lent,
+            queued_bytes: conn.queued_bytes(&self.shared.log) + lent,
             discarded_bytes: conn.state.discarded_bytes(),
             is_slow: conn.is_over_high(),
         })
     }
-}
 
-/// The connection with this id, unless it was swept. Free functions, so that a caller may hold it and
-/// still use the board's other fields.
-fn here_mut(conns: &mut Slab<Conn>, id: ConnId) -> Option<&mut Conn> {
-    conns.get_mut(id.key as usize).filter(|conn| conn.id == id)
-}
+    /// Moves a connection on in its life, unless it was swept.
+    pub(crate) fn step(&mut self, id: ConnId, step: Step) {
+        if let Some(conn) = self.table.get_mut(id) {
+            self.shared.step(conn, step);
+        }
+    }
 
-/// Gives it a copy of what it has not heard of the log, so that it lags no more.
-fn catch_up(conn: &mut Conn, log: &BroadcastLog, lagging: &mut usize) {
-    conn.catch_up(log);
-    *lagging -= usize::from(std::mem::take(&mut conn.lagging));
-}
+    /// Ends all connections now.
+    pub(crate) fn hang_up_all(&mut self, why: impl Fn() -> Reason) {
+        for at in 0..self.table.ids().len() {
+            self.hang_up(self.table.ids()[at], why());
+        }
+    }
 
-fn mark_dirty(conn: &mut Conn, dirty: &mut Vec<u32>) {
-    // What is not writable will be flushed when an event says that it is again.
-    if conn.writable && !conn.on_dirty_list {
-        conn.on_dirty_list = true;
-        dirty.push(conn.id.key);
+    /// The key that the next connection will have.
+    pub(crate) fn next_key(&self) -> Key {
+        self.table.next_key()
+    }
+
+    /// Takes in a connection.
+    pub(crate) fn add(&mut self, peer: Peer, state: State) -> &mut Conn {
+        let Board { table, shared, .. } = self;
+        let conn = table.add(peer, state, shared.log.cursor_at_end(), shared.time.listened());
+        shared.count_newcomer(conn);
+        conn
+    }
+
+    /// Takes out a connection that is over; its key may be used again from now on.
+    pub(crate) fn remove(&mut self, key: Key) {
+        let conn = self.table.remove(key);
+        assert!(conn.is_over(), "only what is over is taken out");
+        assert_eq!(conn.accounted_bytes, 0, "what is over has nothing any more");
+        self.shared.stats.closed += 1;
+    }
+
+    /// Keeps the heap in proportion: with a long idle limit, those of connections that have left would
+    /// stay for as long.
+    pub(crate) fn forget_superseded_deadlines(&mut self) {
+        let Board { table, shared, .. } = self;
+        // At most this many times as many as there may be good ones, so the work is amortised.
+        if shared.deadlines.len() > 64 + 4 * table.len() {
+            shared.deadlines.retain(|when, id| table.get(id).is_some_and(|conn| conn.alarm == Some(when)));
+        }
     }
 }

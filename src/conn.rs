@@ -21,6 +21,7 @@ use crate::conn::stream::Stream;
 use crate::conn::tail::Tail;
 use crate::limits::Limits;
 
+pub(crate) use id::Key;
 pub use id::{ConnId, Peer};
 pub use state::{Inbound, Outbound};
 
@@ -74,6 +75,26 @@ pub(crate) enum Due {
     CheckSlow,
 }
 
+/// How a connection stands to the writing of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WriteTurn {
+    /// Nobody has asked for a flush.
+    Off,
+    /// It stands on the list of those to be flushed.
+    Dirty,
+    /// It has used up its write budget, and is flushed again in the next turn.
+    Spent,
+}
+
+/// What a connection counts for in the sums over all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// It may be sent something.
+    pub may_be_sent: bool,
+    /// It is a slow reader that others wait for.
+    pub holds_back: bool,
+}
+
 #[derive(Debug)]
 pub(crate) struct Conn {
     pub id: ConnId,
@@ -106,10 +127,8 @@ pub(crate) struct Conn {
     pub is_bulk: bool,
     /// It stands on the ready list.
     pub on_ready_list: bool,
-    /// It stands on the dirty list.
-    pub on_dirty_list: bool,
-    /// It has used up its write budget of this turn.
-    pub budget_spent: bool,
+    /// How it stands to the writing of this turn.
+    pub write_turn: WriteTurn,
     /// It is behind in what was said to many, after its last flush.
     pub lagging: bool,
 }
@@ -136,8 +155,7 @@ impl Conn {
             error_hinted: false,
             is_bulk: false,
             on_ready_list: false,
-            on_dirty_list: false,
-            budget_spent: false,
+            write_turn: WriteTurn::Off,
             lagging: false,
         }
     }
@@ -158,7 +176,7 @@ impl Conn {
 
     /// Whether a flush now would write whatever it is sent next, with nothing queued before it.
     pub fn takes_at_once(&self) -> bool {
-        self.writable && !self.budget_spent && self.outbox.is_empty()
+        self.writable && self.write_turn != WriteTurn::Spent && self.outbox.is_empty()
     }
 
     /// Whether it is a slow reader that has not caught up.
@@ -169,6 +187,11 @@ impl Conn {
     /// Whether others wait for it: not where they cannot feed it any more.
     pub fn holds_back(&self) -> bool {
         self.may_be_sent() && self.slow.as_ref().is_some_and(|slow| slow.holds_back())
+    }
+
+    /// What it counts for in the sums at the moment.
+    pub fn share(&self) -> Share {
+        Share { may_be_sent: self.may_be_sent(), holds_back: self.holds_back() }
     }
 
     /// Whether there is something to do for a flush: bytes to send, or a FIN.

@@ -1,21 +1,28 @@
-//! The turn, all of it but the poller: steps 2 to 9 of `reactor.rs`. Generic over sockets and over what lies
+//! The turn, all of it but the poller: steps 2 to 9 of `reactor.rs`, each in a file of its own. Generic over sockets and over what lies
 //! outside, so that the simulator drives the same code as the reactor, in the same order.
 
 pub(crate) mod accept;
-pub(crate) mod pump;
+mod deliver;
+mod due;
+mod flush;
+mod mail;
+pub(crate) mod note;
 mod read;
+mod sweep;
 #[cfg(test)]
 mod tests;
 
 use std::io;
 
-use crate::app::App;
+use crate::app::{App, Backpressure};
 use crate::board::{Board, Dial, Polled, Running};
+use crate::buffer::framing::Framing;
 use crate::clock::Moment;
-use crate::conn::reason::Reason;
+use crate::conn::state::State;
 use crate::conn::stream::Stream;
+use crate::conn::{Key, Peer};
 use crate::engine::accept::{Acceptor, Listen};
-use crate::engine::pump::{Pump, Readiness};
+use crate::engine::deliver::Walk;
 use crate::limits::Limits;
 
 /// What the engine needs of the world beside sockets: a poller's watch over them, and mail.
@@ -26,7 +33,7 @@ pub(crate) trait System {
     type Mail;
 
     /// Watches a newcomer from now on; it is announced under this key.
-    fn watch(&mut self, stream: &mut StreamOf<Self::Listener>, key: usize) -> io::Result<()>;
+    fn watch(&mut self, stream: &mut StreamOf<Self::Listener>, key: Key) -> io::Result<()>;
 
     /// Begins a connection and watches it; it is announced under the key of its id.
     fn dial(&mut self, dial: &Dial, limits: &Limits) -> io::Result<StreamOf<Self::Listener>>;
@@ -42,6 +49,7 @@ pub(crate) trait System {
 const OTHER_SOURCES: usize = 2;
 
 type StreamOf<L> = <L as Listen>::Stream;
+type SpliceOf<L> = <StreamOf<L> as Stream>::Splice;
 
 /// How long nothing has to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,26 +66,44 @@ pub(crate) enum Sleep {
 }
 
 /// Everything that takes part in a turn, but for the App and the poller.
-#[derive(Debug)]
 pub(crate) struct Engine<L: Listen> {
     pub board: Board,
-    pub pump: Pump<L::Stream>,
-    door: Acceptor<L>,
+    acceptor: Acceptor<L>,
     mail_is_waiting: bool,
+    /// By key.
+    streams: Vec<Option<StreamOf<L>>>,
+    /// The one buffer that all are read into, as large as the read budget.
+    scratch: Box<[u8]>,
+    /// The walk over those to whom broadcasts are to be delivered.
+    walk: Walk,
+    backpressure: Backpressure,
+    /// For an App that only returns what it hears.
+    splice: Option<SpliceOf<L>>,
+    tells_limits: bool,
 }
 
 impl<L: Listen> Engine<L> {
     /// An engine whose first turn comes whatever happens: the App may want to begin something.
-    /// `splice` makes what streams need to send_back, if the App is one that only returns what it hears.
+    /// `splice` makes what streams need to send bytes back, if the App is one that only returns what it hears.
     pub fn new(
         mut board: Board,
-        door: Acceptor<L>,
+        acceptor: Acceptor<L>,
         app: &impl App,
-        splice: impl FnOnce() -> <StreamOf<L> as Stream>::Splice,
+        splice: impl FnOnce() -> SpliceOf<L>,
     ) -> Engine<L> {
-        let pump = Pump::new(&mut board, app, splice);
+        board.shared.framing = app.framing();
         board.call_again();
-        Engine { board, pump, door, mail_is_waiting: false }
+        Engine {
+            acceptor,
+            mail_is_waiting: false,
+            streams: Vec::new(),
+            scratch: vec![0; board.limits().read_budget_bytes].into_boxed_slice(),
+            walk: Walk::Resting,
+            backpressure: app.brakes(),
+            splice: (app.only_returns() && board.shared.framing == Framing::Raw).then(splice),
+            tells_limits: app.tells_limits(),
+            board,
+        }
     }
 
     /// Whether no turn is needed any more.
@@ -87,10 +113,21 @@ impl<L: Listen> Engine<L> {
 
     /// How long to wait for the next turn.
     pub fn rest(&self) -> Sleep {
-        if self.mail_is_waiting || self.door.is_pending() || !self.pump.is_idle(&self.board) {
+        if self.mail_is_waiting || self.acceptor.is_pending() || !self.is_idle() {
             return Sleep::None;
         }
         Sleep::Until { deadline: self.next_deadline(), wake: self.board.wake }
+    }
+
+    /// Whether nothing is left to do for any connection until an event, a message or a deadline comes.
+    fn is_idle(&self) -> bool {
+        let work = &self.board.shared.work;
+        let can_read = match self.is_held() {
+            true => work.ready.iter().any(|key| self.is_never_held(*key)),
+            false => !work.ready.is_empty(),
+        };
+        let can_write = !work.dirty.is_empty() || self.board.shared.log_backlog_bytes() > 0;
+        !can_read && !can_write && work.over.is_empty() && work.dials.is_empty() && !work.wants_turn
     }
 
     /// By the clock.
@@ -99,74 +136,85 @@ impl<L: Listen> Engine<L> {
             Running::Stopping(at) => Some(at),
             Running::On | Running::Draining => None,
         };
-        let retry = self.door.next_retry();
-        let next = [retry, stop, self.board.deadlines.next()].into_iter().flatten().min();
-        next.map(|when| self.board.time.by_the_clock(when))
+        let shared = &self.board.shared;
+        let next = [self.acceptor.next_retry(), stop, shared.deadlines.next()].into_iter().flatten().min();
+        next.map(|when| shared.time.by_the_clock(when))
     }
 
     /// When accepting is tried again, where it failed.
     #[cfg(any(test, feature = "simulator"))]
     pub fn next_retry(&self) -> Option<Moment> {
-        self.door.next_retry()
+        self.acceptor.next_retry()
     }
 
-    /// Begins a turn: this is the time until it ends. What the poller told is noted next.
+    /// The keys of all connections that have a stream.
+    #[cfg(any(test, feature = "simulator"))]
+    pub fn streams(&self) -> impl Iterator<Item = Key> {
+        let keys = self.streams.iter().enumerate();
+        keys.filter_map(|(place, stream)| stream.is_some().then_some(Key::of(place)))
+    }
+
+    #[cfg(any(test, feature = "simulator"))]
+    pub fn backpressure(&self) -> Backpressure {
+        self.backpressure
+    }
+
+    /// Step 2: this is the time until the turn ends. What the poller told is noted next.
     pub fn begin_turn(&mut self, now: Moment, polled: Polled) {
-        let sources = self.board.len() + self.door.listeners() + OTHER_SOURCES;
-        self.board.time.advance(now, polled, sources);
+        let sources = self.board.len() + self.acceptor.listeners() + OTHER_SOURCES;
+        self.board.shared.time.advance(now, polled, sources);
         self.board.wake = self.board.wake.filter(|wake| *wake > now);
     }
 
-    /// Notes that mail has come.
-    pub fn note_mail(&mut self) {
-        self.mail_is_waiting = true;
-    }
-
-    /// Notes that somebody waits at the listener of this number. Returns whether there is such a one.
-    pub fn note_pending(&mut self, listener: usize) -> bool {
-        self.door.note(listener)
-    }
-
-    /// Notes what was announced of a connection.
-    pub fn note(&mut self, key: usize, readiness: Readiness) {
-        self.pump.note(key, readiness, &mut self.board);
-    }
-
-    /// Does all that was noted, within the budgets.
-    pub fn turn<A: App>(&mut self, app: &mut A, outside: &mut impl System<Listener = L, Mail = A::Message>) {
-        self.door.accept(&mut self.pump, &mut self.board, app, |stream, key| outside.watch(stream, key));
-        self.take_mail(app, outside);
-        self.dial(outside);
-        let closed_before = self.board.stats.closed;
-        self.pump.turn(&mut self.board, app);
-        if self.board.stats.closed > closed_before {
-            self.door.try_again();
+    /// Steps 4 to 9: does all that was noted, within the budgets.
+    pub fn turn<A: App>(&mut self, app: &mut A, system: &mut impl System<Listener = L, Mail = A::Message>) {
+        self.accept(app, system);
+        self.take_mail(app, system);
+        self.dial(system);
+        let closed_before = self.board.stats().closed;
+        self.serve(app);
+        if self.board.stats().closed > closed_before {
+            self.acceptor.try_again();
         }
         if self.board.running != Running::On {
-            self.door.close();
+            self.acceptor.close();
         }
     }
 
-    fn take_mail<A: App>(&mut self, app: &mut A, outside: &mut impl System<Mail = A::Message>) {
-        if !self.mail_is_waiting {
-            return;
-        }
-        outside.rearm_mail();
-        for _ in 0..self.board.limits().mail_budget {
-            let Some(mail) = outside.next_mail() else {
-                self.mail_is_waiting = false;
-                return;
-            };
-            app.message(mail, &mut self.board);
-        }
+    /// Steps 6 to 9, for the connections that are here.
+    fn serve<A: App>(&mut self, app: &mut A) {
+        self.board.shared.stats.turns += 1;
+        self.board.shared.work.wants_turn = false;
+        self.read(app);
+        self.keep_deadlines(app);
+        app.turn_ended(&mut self.board);
+        self.flush_dirty();
+        self.deliver_broadcasts();
+        self.board.keep_budget();
+        self.stop_if_due();
+        self.renew_budgets();
+        self.sweep(app);
+        // Once more, since the App may have said something when it was told who has gone.
+        self.board.keep_budget();
     }
 
-    fn dial(&mut self, outside: &mut impl System<Listener = L>) {
-        for dial in std::mem::take(&mut self.board.dials) {
-            match outside.dial(&dial, self.board.limits()) {
-                Ok(stream) => self.pump.attach(dial.id.key, stream),
-                Err(error) => self.board.hang_up(dial.id, Reason::CannotConnect(error)),
-            }
+    /// Takes in an accepted connection. Its key will be `board.next_key()`.
+    fn adopt<A: App>(&mut self, stream: StreamOf<L>, peer: Peer, app: &mut A) {
+        let conn = self.board.add(peer, State::open());
+        // A new socket has room. Its first event may be awaited, but need not.
+        conn.writable = true;
+        let id = conn.id;
+        self.attach(id.key, stream);
+        app.opened(id, &mut self.board);
+    }
+
+    /// Gives a connection its stream.
+    fn attach(&mut self, key: Key, stream: StreamOf<L>) {
+        let place = key.place();
+        if place >= self.streams.len() {
+            self.streams.resize_with(place + 1, || None);
         }
+        let before = self.streams[place].replace(stream);
+        assert!(before.is_none(), "a key is freed before it is used again");
     }
 }

@@ -43,7 +43,6 @@ pub use clock::{Clock, Moment};
 pub use conn::reason::{Reason, cannot, in_words};
 pub use conn::stream::{SentBack, Stream, Then};
 pub use conn::{ConnId, Inbound, Outbound, Peer};
-pub use engine::pump::{Pump, Readiness};
 pub use limits::Limits;
 pub use reactor::Reactor;
 pub use reactor::mailbox::{Closed, Mailbox};

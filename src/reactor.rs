@@ -11,7 +11,8 @@
 //! 8. Flush whoever else has something to be sent; deliver what was said to many; FIN where it is due.
 //! 9. Sweep what has ended. Keys are freed here alone, so a key is enough of a token.
 //!
-//! Steps 2 to 9 are the engine's (and 6 to 9 the pump's), so that the simulator drives them too.
+//! Steps 2 to 9 are the engine's, so that the simulator drives them too; each from 3 on is a file there: note, accept,
+//! mail, read, due, flush (and deliver), sweep.
 
 pub(crate) mod mailbox;
 mod socket;
@@ -32,8 +33,9 @@ use crate::address::Address;
 use crate::app::App;
 use crate::board::{Board, Dial, Polled, Told};
 use crate::clock::{Clock, Moment};
+use crate::conn::Key;
 use crate::engine::accept::Acceptor;
-use crate::engine::pump::Readiness;
+use crate::engine::note::Readiness;
 use crate::engine::{Engine, Sleep, System};
 use crate::limits::Limits;
 use crate::reactor::mailbox::{MailReceiver, Mailbox, mailbox};
@@ -45,9 +47,30 @@ use crate::reactor::timer::Timer;
 const EVENTS_MAX: usize = 1024;
 
 const MAILBOX: Token = Token(usize::MAX);
-const ALARM: Token = Token(usize::MAX - 1);
-/// Listeners count down from here; connections have their slab keys, which count up from 0.
+const TIMER: Token = Token(usize::MAX - 1);
+/// Listeners count down from here, to `LAST_LISTENER`; connections have their keys, which count up from 0.
 const FIRST_LISTENER: usize = usize::MAX - 2;
+const LAST_LISTENER: usize = usize::MAX / 2;
+
+/// What a token stands for.
+enum Source {
+    Mailbox,
+    Timer,
+    /// The listener of this number.
+    Listener(usize),
+    Connection(Key),
+}
+
+impl Source {
+    fn of(token: Token) -> Source {
+        match token {
+            MAILBOX => Source::Mailbox,
+            TIMER => Source::Timer,
+            Token(number @ LAST_LISTENER..) => Source::Listener(FIRST_LISTENER - number),
+            Token(place) => Source::Connection(Key::of(place)),
+        }
+    }
+}
 
 /// A poller with its listeners, its connections and its mailbox. `M` is what other threads post.
 #[derive(Debug)]
@@ -119,10 +142,10 @@ impl<M: Send + 'static> Reactor<M> {
         // happens here after a stop.
         let own_signal: SigSet = [Signal::SIGCONT].into_iter().collect();
         own_signal.thread_unblock()?;
-        let mut alarm = None;
+        let mut timer = None;
         let mut events = Events::with_capacity(EVENTS_MAX);
         while !engine.has_ended() {
-            let (asked_at, timeout) = time_to_sleep(&engine, &clock, &mut alarm, poll.registry())?;
+            let (asked_at, timeout) = time_to_sleep(&engine, &clock, &mut timer, poll.registry())?;
             let told = match poll.poll(&mut events, timeout) {
                 Ok(()) => told(&events),
                 Err(error) if error.kind() == ErrorKind::Interrupted => Told::Nothing,
@@ -133,15 +156,12 @@ impl<M: Send + 'static> Reactor<M> {
             let was_stopped = continued.load(Ordering::Relaxed) && continued.swap(false, Ordering::Relaxed);
             engine.begin_turn(now, Polled { asked_at, timeout, told, was_stopped });
             for event in &events {
-                match event.token() {
-                    MAILBOX => engine.note_mail(),
+                match Source::of(event.token()) {
+                    Source::Mailbox => engine.note_mail(),
                     // Having woken is all it is for.
-                    ALARM => {}
-                    Token(token) => {
-                        if !engine.note_pending(FIRST_LISTENER.wrapping_sub(token)) {
-                            engine.note(token, readiness(event));
-                        }
-                    }
+                    Source::Timer => {}
+                    Source::Listener(number) => engine.note_pending(number),
+                    Source::Connection(key) => engine.note(key, readiness(event)),
                 }
             }
             engine.turn(&mut app, &mut Os { registry: poll.registry(), letters: &letters });
@@ -160,13 +180,13 @@ impl<M> System for Os<'_, M> {
     type Listener = Listener;
     type Mail = M;
 
-    fn watch(&mut self, socket: &mut Socket, key: usize) -> io::Result<()> {
-        socket.register(self.registry, Token(key))
+    fn watch(&mut self, socket: &mut Socket, key: Key) -> io::Result<()> {
+        socket.register(self.registry, Token(key.place()))
     }
 
     fn dial(&mut self, dial: &Dial, limits: &Limits) -> io::Result<Socket> {
         let mut socket = Socket::connect(dial.from, &dial.to, limits)?;
-        socket.register(self.registry, Token(dial.id.key as usize))?;
+        socket.register(self.registry, Token(dial.id.key.place()))?;
         Ok(socket)
     }
 
@@ -179,12 +199,12 @@ impl<M> System for Os<'_, M> {
     }
 }
 
-/// How long the poller may sleep from when on: not at all, for a while, or for ever. Sets the alarm, which is made
+/// How long the poller may sleep from when on: not at all, for a while, or for ever. Sets the timer, which is made
 /// when an App first asks for it, where a whole millisecond would be too coarse.
 fn time_to_sleep(
     engine: &Engine<Listener>,
     clock: &Clock,
-    alarm: &mut Option<Timer>,
+    timer: &mut Option<Timer>,
     registry: &Registry,
 ) -> io::Result<(Moment, Option<Duration>)> {
     let Sleep::Until { deadline, wake } = engine.rest() else {
@@ -196,11 +216,11 @@ fn time_to_sleep(
         if wake <= now {
             return Ok((now, Some(Duration::ZERO)));
         }
-        let alarm = match alarm {
-            Some(alarm) => alarm,
-            none => none.insert(Timer::new(registry, ALARM)?),
+        let timer = match timer {
+            Some(timer) => timer,
+            none => none.insert(Timer::new(registry, TIMER)?),
         };
-        alarm.set(wake, now)?;
+        timer.set(wake, now)?;
     }
     Ok((now, deadline.map(|when| when.since(now))))
 }

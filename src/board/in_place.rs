@@ -57,14 +57,15 @@ impl InPlace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conn::Key;
 
-    const WHO: ConnId = ConnId { serial: 1, key: 0 };
+    const WHO: ConnId = ConnId { serial: 1, key: Key(0) };
 
     #[test]
     fn only_what_was_just_read_is_lent_and_only_to_its_sender() {
         let read = *b"one two three";
         let mut in_place = InPlace::new(WHO, &read);
-        assert!(!in_place.lend(ConnId { serial: 2, key: 1 }, &read));
+        assert!(!in_place.lend(ConnId { serial: 2, key: Key(1) }, &read));
         assert!(!in_place.lend(WHO, &[0; 4]));
         assert!(in_place.lend(WHO, &read[4..7]));
         assert_eq!(in_place.bytes_for(WHO), 3);

@@ -9,8 +9,27 @@ use crate::address::Address;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId {
     pub(crate) serial: u64,
-    /// Its place in the slab, which does get reused.
-    pub(crate) key: u32,
+    pub(crate) key: Key,
+}
+
+/// A place in the table of connections, and the token by which the poller announces what stands there. It is used
+/// again once its connection was swept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Key(pub u32);
+
+impl Key {
+    /// The key of this place.
+    ///
+    /// # Panics
+    /// From 2^32 on: a connection has a descriptor, which is an int, so there are fewer.
+    pub fn of(place: usize) -> Key {
+        Key(u32::try_from(place).expect("descriptors are ints, so there are fewer connections than 2^31"))
+    }
+
+    /// The place itself.
+    pub fn place(self) -> usize {
+        self.0 as usize
+    }
 }
 
 impl ConnId {

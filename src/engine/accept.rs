@@ -8,11 +8,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::app::App;
-use crate::board::{Board, Running};
+use crate::board::Running;
 use crate::clock::Moment;
 use crate::conn::Peer;
 use crate::conn::stream::Stream;
-use crate::engine::pump::Pump;
+use crate::engine::{Engine, System};
 
 /// That accepting fails is said this often at most.
 const WARN_EVERY: Duration = Duration::from_secs(1);
@@ -85,14 +85,13 @@ impl<L: Listen> Acceptor<L> {
         self.deny = deny;
     }
 
-    /// Notes that somebody waits at this listener. Returns whether there is such a listener.
-    pub fn note(&mut self, number: usize) -> bool {
-        let Some((_, accepting)) = self.listeners.get_mut(number) else { return false };
+    /// Notes that somebody waits at this listener, if it is still open.
+    pub fn note(&mut self, number: usize) {
+        let Some((_, accepting)) = self.listeners.get_mut(number) else { return };
         // Where accepting failed, one more who knocks changes nothing about it.
         if *accepting == Accepting::Idle {
             *accepting = Accepting::Pending;
         }
-        true
     }
 
     /// Whether somebody may be waiting who can be let in now.
@@ -123,61 +122,6 @@ impl<L: Listen> Acceptor<L> {
         self.listeners.clear();
     }
 
-    /// Accepts those who wait, within the budget. `watch` has the poller watch a newcomer under the key
-    /// that it will have.
-    pub fn accept<A: App>(
-        &mut self,
-        pump: &mut Pump<L::Stream>,
-        board: &mut Board,
-        app: &mut A,
-        mut watch: impl FnMut(&mut L::Stream, usize) -> io::Result<()>,
-    ) {
-        for at in 0..self.listeners.len() {
-            if let Accepting::Retry(when) = self.listeners[at].1
-                && when > board.time.listened()
-            {
-                continue;
-            }
-            let budget = board.limits().accept_budget;
-            let mut gone = 0;
-            for _ in 0..budget {
-                let (listener, accepting) = &mut self.listeners[at];
-                // The App may have stopped while it was told of the last newcomer.
-                if *accepting == Accepting::Idle || board.running != Running::On {
-                    break;
-                }
-                match listener.accept() {
-                    Ok((stream, peer)) => self.admit(stream, peer, pump, board, app, &mut watch),
-                    Err(error) => match error.kind() {
-                        ErrorKind::WouldBlock => *accepting = Accepting::Idle,
-                        // The newcomer has gone again, or a signal came: try the next.
-                        ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {
-                            gone += 1;
-                            if gone == budget {
-                                // Whatever goes on there, it is not looked at without a pause.
-                                *accepting =
-                                    Accepting::Retry(board.time.listened() + board.limits().accept_retry);
-                            }
-                        }
-                        _ => {
-                            board.stats.accept_errors += 1;
-                            *accepting =
-                                Accepting::Retry(board.time.listened() + board.limits().accept_retry);
-                            if self.may_warn(board.now()) {
-                                log::warn!("cannot accept: {error}; trying again when somebody leaves");
-                            }
-                            break;
-                        }
-                    },
-                }
-            }
-        }
-        if self.tell_at.is_some_and(|at| at <= board.time.listened()) {
-            self.tell_at = None;
-            app.turned_away(board);
-        }
-    }
-
     /// Whether nothing was said of failures for a while. Notes that something is said now.
     fn may_warn(&mut self, now: Moment) -> bool {
         let may = self.warned_at.is_none_or(|at| now.since(at) >= WARN_EVERY);
@@ -185,39 +129,6 @@ impl<L: Listen> Acceptor<L> {
             self.warned_at = Some(now);
         }
         may
-    }
-
-    fn admit<A: App>(
-        &mut self,
-        mut stream: L::Stream,
-        peer: Peer,
-        pump: &mut Pump<L::Stream>,
-        board: &mut Board,
-        app: &mut A,
-        watch: &mut impl FnMut(&mut L::Stream, usize) -> io::Result<()>,
-    ) {
-        let conns_max = board.limits().conns_max;
-        if !self.admits(&peer) {
-            board.stats.refused_address += 1;
-            self.tell_at.get_or_insert(board.time.listened() + GATHERED_FOR);
-            log::info!("turned away {peer}: its address is not allowed in");
-            return;
-        }
-        if board.len() >= conns_max {
-            board.stats.refused_full += 1;
-            self.tell_at.get_or_insert(board.time.listened() + GATHERED_FOR);
-            log::info!("turned away {peer}: full");
-            let plural = if conns_max == 1 { "" } else { "s" };
-            return refuse(stream, &format!("switchboard: full ({conns_max} connection{plural})\n"));
-        }
-        if let Err(error) = watch(&mut stream, board.next_key()) {
-            board.stats.accept_errors += 1;
-            if self.may_warn(board.now()) {
-                log::warn!("cannot watch the connection of {peer}: {error}");
-            }
-            return;
-        }
-        pump.adopt(stream, peer, board, app);
     }
 
     fn admits(&self, peer: &Peer) -> bool {
@@ -228,6 +139,89 @@ impl<L: Listen> Acceptor<L> {
         };
         let is_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
         !is_in(&self.deny) && (self.allow.is_empty() || is_in(&self.allow))
+    }
+}
+
+impl<L: Listen> Engine<L> {
+    /// Accepts those who wait, within the budget.
+    pub(super) fn accept<A: App>(&mut self, app: &mut A, system: &mut impl System<Listener = L>) {
+        for at in 0..self.acceptor.listeners.len() {
+            self.accept_at(at, app, system);
+        }
+        let tell_at = &mut self.acceptor.tell_at;
+        if tell_at.take_if(|at| *at <= self.board.shared.time.listened()).is_some() {
+            app.turned_away(&mut self.board);
+        }
+    }
+
+    fn accept_at<A: App>(&mut self, at: usize, app: &mut A, system: &mut impl System<Listener = L>) {
+        let now = self.board.shared.time.listened();
+        if matches!(self.acceptor.listeners[at].1, Accepting::Retry(when) if when > now) {
+            return;
+        }
+        let (budget, retry_at) = (self.board.limits().accept_budget, now + self.board.limits().accept_retry);
+        let mut gone = 0;
+        for _ in 0..budget {
+            let (listener, accepting) = &mut self.acceptor.listeners[at];
+            // The App may have stopped while it was told of the last newcomer.
+            if *accepting == Accepting::Idle || self.board.running != Running::On {
+                return;
+            }
+            match listener.accept() {
+                Ok((stream, peer)) => self.admit(stream, peer, app, system),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => *accepting = Accepting::Idle,
+                // The newcomer has gone again, or a signal came: try the next.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) =>
+                {
+                    gone += 1;
+                    if gone == budget {
+                        // Whatever goes on there, it is not looked at without a pause.
+                        *accepting = Accepting::Retry(retry_at);
+                    }
+                }
+                Err(error) => {
+                    *accepting = Accepting::Retry(retry_at);
+                    self.board.shared.stats.accept_errors += 1;
+                    if self.acceptor.may_warn(self.board.now()) {
+                        log::warn!("cannot accept: {error}; trying again when somebody leaves");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admit<A: App>(
+        &mut self,
+        mut stream: L::Stream,
+        peer: Peer,
+        app: &mut A,
+        system: &mut impl System<Listener = L>,
+    ) {
+        let Engine { board, acceptor, .. } = self;
+        let (conns_max, tell_at) = (board.limits().conns_max, board.shared.time.listened() + GATHERED_FOR);
+        if !acceptor.admits(&peer) {
+            board.shared.stats.refused_address += 1;
+            acceptor.tell_at.get_or_insert(tell_at);
+            log::info!("turned away {peer}: its address is not allowed in");
+            return;
+        }
+        if board.len() >= conns_max {
+            board.shared.stats.refused_full += 1;
+            acceptor.tell_at.get_or_insert(tell_at);
+            log::info!("turned away {peer}: full");
+            let plural = if conns_max == 1 { "" } else { "s" };
+            return refuse(stream, &format!("switchboard: full ({conns_max} connection{plural})\n"));
+        }
+        if let Err(error) = system.watch(&mut stream, board.next_key()) {
+            board.shared.stats.accept_errors += 1;
+            if acceptor.may_warn(board.now()) {
+                log::warn!("cannot watch the connection of {peer}: {error}");
+            }
+            return;
+        }
+        self.adopt(stream, peer, app);
     }
 }
 

@@ -1,36 +1,49 @@
-//! The part of a turn that reads: each connection within its budget, what it said to the App, the answers out at
-//! once.
+//! Step 6: each connection that may be read is read within its budget, what it said goes to the App, the answers go
+//! out at once.
 
 use std::io;
 use std::mem;
+use std::ops::Range;
 
-use super::pump::Pump;
+use super::Engine;
+use super::flush::flush;
 use crate::app::{App, Backpressure};
-use crate::board::Board;
+use crate::board::{Board, Shared};
 use crate::buffer::framing::{self, End, Frame, Framing};
+use crate::clock::Moment;
 use crate::conn::reason::Reason;
 use crate::conn::state::{Stage, Step};
 use crate::conn::stream::{SentBack, Stream, Then};
-use crate::conn::{ConnId, FillEnd, Inbound, Outbound};
+use crate::conn::{Conn, ConnId, FillEnd, Inbound, Key, Outbound, WriteTurn};
+use crate::engine::accept::Listen;
 
-impl<S: Stream> Pump<S> {
-    pub(super) fn read_ready<A: App>(&mut self, board: &mut Board, app: &mut A) {
-        for key in board.read_again.drain(..) {
-            let Some(conn) = board.conns.get_mut(key as usize) else { continue };
-            if conn.readable && !mem::replace(&mut conn.on_ready_list, true) {
-                self.ready.push(key);
-            }
-        }
-        let mut list = mem::take(&mut self.ready);
+/// Whether a connection may have more to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Not before the poller says so.
+    Wait,
+    /// In the next turn.
+    Again,
+}
+
+/// What is to be done with a connection whose turn to be read has come.
+enum Before {
+    Read,
+    /// The dial came about; it may be read then.
+    Established,
+    /// Nothing, for now.
+    Wait,
+}
+
+impl<L: Listen> Engine<L> {
+    pub(super) fn read<A: App>(&mut self, app: &mut A) {
+        let mut list = mem::take(&mut self.board.shared.work.ready);
         let mut kept = 0;
         for at in 0..list.len() {
             let key = list[at];
             // Whether reading is held may change with every frame handed over.
-            let stays = if self.is_held(board) && !is_never_held(key, board) {
-                true
-            } else {
-                self.read_one(key, board, app)
-            };
+            let stays =
+                (self.is_held() && !self.is_never_held(key)) || self.read_one(key, app) == Next::Again;
             if stays {
                 list[kept] = key;
                 kept += 1;
@@ -38,265 +51,310 @@ impl<S: Stream> Pump<S> {
         }
         list.truncate(kept);
         // What a flush has put on the list meanwhile comes after those who were there before.
-        list.append(&mut self.ready);
-        self.ready = list;
+        list.append(&mut self.board.shared.work.ready);
+        self.board.shared.work.ready = list;
+    }
+
+    /// Whether nobody is read whose words would go to the App.
+    pub(crate) fn is_held(&self) -> bool {
+        let is_held_back = || self.board.is_held_back() || self.board.shared.has_log_backlog();
+        self.board.reading_held || (self.backpressure == Backpressure::Everybody && is_held_back())
+    }
+
+    /// What a closing connection says is thrown away, and one that is being dialled says nothing yet, so
+    /// there is always room for it.
+    pub(super) fn is_never_held(&self, key: Key) -> bool {
+        let conn = self.board.table.at(key);
+        conn.is_some_and(|conn| conn.state.is_parting() || conn.state.is_dialing())
     }
 
     /// Reads one connection and hands over what it said. Returns whether it stays on the ready list.
-    fn read_one<A: App>(&mut self, key: u32, board: &mut Board, app: &mut A) -> bool {
+    fn read_one<A: App>(&mut self, key: Key, app: &mut A) -> Next {
+        let Board { table, shared, .. } = &mut self.board;
         // The key may be free by now, or another's; then the flags of that other one decide.
-        let Some(conn) = board.conns.get_mut(key as usize) else { return false };
-        let Some(stream) = self.streams[key as usize].as_mut() else { return false };
+        let Some(conn) = table.at_mut(key) else { return Next::Wait };
+        let Some(stream) = self.streams[key.place()].as_mut() else { return Next::Wait };
         conn.on_ready_list = false;
-        let id = conn.id;
-        match conn.state.stage() {
-            Stage::Over(_) => return false,
-            Stage::Dialing => match stream.connected() {
-                Ok(true) => {
-                    board.step(id, Step::Established);
-                    app.opened(id, board);
-                    board.arm(key);
-                    // Bytes may have come with the same event: read on.
-                    return self.read_one(key, board, app);
-                }
-                Ok(false) => return false,
-                Err(error) => {
-                    board.hang_up(id, Reason::CannotConnect(error));
-                    return false;
-                }
-            },
-            Stage::Open | Stage::Parting(_) | Stage::Broken(_) => {}
-        }
-        if !conn.readable {
-            return false;
-        }
-        if conn.state.inbound() == Inbound::Ended {
-            conn.readable = false;
-            self.hang_up_if_lost(key, board);
-            return false;
-        }
-        let is_parting = conn.state.is_parting();
-        if self.brakes == Backpressure::Sender && conn.is_over_high() && !is_parting {
-            // `flush` puts it back on the list when it has caught up.
-            return false;
-        }
-        let more = match self.send_back(key, board) {
-            Some(more) => more,
-            None => self.fill(key, board, app),
-        };
-        // The end of what it said may have brought something to be said, or our FIN.
-        let conn = &board.conns[key as usize];
-        if conn.on_dirty_list && !conn.budget_spent {
-            self.flush(key, &[], board);
-        }
-        board.arm(key);
-        let conn = &mut board.conns[key as usize];
-        // The flush may have put it on the new list already.
-        let stays = more && !conn.on_ready_list;
-        conn.on_ready_list |= more;
-        stays
-    }
-
-    /// Reads a connection and hands over what it said. Returns whether more may be left to be read.
-    fn fill<A: App>(&mut self, key: u32, board: &mut Board, app: &mut A) -> bool {
-        let Some(stream) = self.streams[key as usize].as_mut() else { return false };
-        let bulk_bytes = board.limits().splice_bytes_min;
-        let conn = &mut board.conns[key as usize];
-        let id = conn.id;
-        let fill = conn.fill(stream, &mut self.scratch);
-        conn.is_bulk = fill.bytes >= bulk_bytes;
-        if fill.bytes > 0 {
-            conn.received_at = board.time.listened();
-            board.stats.received_bytes += fill.bytes as u64;
-            let scratch = mem::take(&mut self.scratch);
-            let fresh = &scratch[..fill.bytes];
-            board.lend(id, fresh);
-            hand_over(key, fresh, board, app);
-            let lent = &fresh[board.lent()];
-            // Flushed at once: had all the answers of a turn to wait for its end, many large buffers
-            // would live at the same time, which costs bulk traffic more than half its speed.
-            let conn = &board.conns[key as usize];
-            if conn.on_dirty_list && !conn.budget_spent {
-                self.flush(key, lent, board);
-            }
-            self.scratch = scratch;
-            board.account(key);
-            board.keep_budget();
-        }
-        match fill.then {
-            FillEnd::More => true,
-            FillEnd::Drained => {
-                // Where the flush found it broken, it is readable again: something may have come
-                // between the read and the break.
-                if !board.conns[key as usize].readable {
-                    hang_up_if_broken(key, board, app);
-                }
-                false
-            }
-            FillEnd::Ended => {
-                let lost = self.error_behind_fin(key, board);
-                inbound_ended(key, lost, board, app);
-                false
-            }
-            FillEnd::Failed(error) => {
-                hand_over_tail(key, usize::MAX, End::Gone, board, app);
-                board.hang_up(id, Reason::Lost(error));
-                false
-            }
-        }
-    }
-
-    /// Sends back what has come in, where that is all the App would do and much comes at a time. Returns
-    /// whether more may be left to be read; `None` where it has to be read.
-    fn send_back(&mut self, key: u32, board: &mut Board) -> Option<bool> {
-        let splice = self.splice.as_mut()?;
-        let limits = board.limits();
-        // Twice what is read: a peer that says a whole budget at a time is then found to have said all.
-        let (bytes_max, bytes_min) = (2 * limits.read_budget_bytes, limits.splice_bytes_min);
-        let conn = &mut board.conns[key as usize];
-        if !(conn.is_bulk && conn.may_be_sent() && conn.takes_at_once()) {
-            return None;
-        }
-        let stream = self.streams[key as usize].as_mut()?;
-        match stream.send_back(splice, bytes_max, &mut self.scratch) {
-            SentBack::Nothing => None,
-            SentBack::Failed(error) => {
-                conn.readable = false;
+        match before_reading(conn, stream, shared, self.backpressure) {
+            Before::Read => {}
+            Before::Wait => return Next::Wait,
+            Before::Established => {
                 let id = conn.id;
-                board.hang_up(id, Reason::Lost(error));
-                Some(false)
-            }
-            SentBack::Some { read, written, kept, then } => {
-                // Where there was nothing, nothing is known of what comes next.
-                conn.is_bulk = read == 0 || read >= bytes_min;
-                conn.readable = !matches!(then, Then::Drained);
-                conn.writable = !matches!(then, Then::Blocked | Then::Broken(_));
-                conn.sent_back(read, written, &self.scratch[..kept], board.time.listened());
-                let (id, more) = (conn.id, conn.readable);
-                // Moving stops before an urgent byte as if nothing came after it. A read goes past it.
-                let has_to_read = conn.end_hinted && matches!(then, Then::Drained);
-                conn.readable |= has_to_read;
-                board.stats.received_bytes += read as u64;
-                board.stats.sent_bytes += written as u64;
-                board.stats.discarded_bytes += (read - written - kept) as u64;
-                board.stats.frames += u64::from(read > 0);
-                board.note_flush(key, written, matches!(then, Then::Blocked));
-                if let Then::Broken(error) = then {
-                    board.step(id, Step::WriteFailed(error));
+                app.opened(id, &mut self.board);
+                let conn = &mut self.board.table[key];
+                self.board.shared.arm(conn);
+                // The App may have closed it, which puts it on the list.
+                if conn.on_ready_list {
+                    return Next::Wait;
                 }
-                if has_to_read { None } else { Some(more) }
+                // Bytes may have come with the same event: read on.
+                return self.read_one(key, app);
             }
         }
+        if let Some(splice) = &mut self.splice
+            && let Some(next) = send_back(conn, stream, splice, &mut self.scratch, shared)
+        {
+            return settle(conn, Some(stream), shared, next);
+        }
+        let fill = conn.fill(stream, &mut self.scratch);
+        conn.is_bulk = fill.bytes >= shared.limits.splice_bytes_min;
+        let mut rest = None;
+        if fill.bytes > 0 {
+            conn.received_at = shared.time.listened();
+            shared.stats.received_bytes += fill.bytes as u64;
+            if conn.delivers() {
+                let since = conn.tail.since().unwrap_or(conn.received_at);
+                let (id, tail) = (conn.id, conn.tail.take());
+                rest = Some(self.hand_over(id, Rest { tail, since, lent: 0..0 }, fill.bytes, app));
+            } else {
+                // What it had begun to say before it was closed is handed over by the sweep.
+                shared.discard(conn, fill.bytes);
+            }
+        }
+        let next = self.after_fill(key, rest, fill.then, app);
+        self.board.keep_budget();
+        next
+    }
+
+    /// Hands the fresh bytes in the buffer to the App, cut into frames, the first of them behind the tail that was left
+    /// before. Returns what is left now.
+    fn hand_over<A: App>(&mut self, id: ConnId, mut rest: Rest, bytes: usize, app: &mut A) -> Rest {
+        let Engine { board, scratch, .. } = self;
+        let fresh = &scratch[..bytes];
+        board.shared.lend(id, fresh);
+        let (now, line_bytes_max) = (board.shared.time.listened(), board.limits().line_bytes_max);
+        let mut receiver = Receiver::new(id, &board.shared);
+        match board.shared.framing {
+            Framing::Raw => receiver.hand_over(Frame { bytes: fresh, end: End::Read }, board, app),
+            Framing::Lines => framing::cut_lines(&mut rest.tail, fresh, line_bytes_max, |frame| {
+                rest.since = now;
+                receiver.hand_over(frame, board, app);
+            }),
+        }
+        rest.lent = board.shared.lent();
+        rest
+    }
+
+    /// Puts back what is left of a read, flushes the answers, and does what its end asks for. Had all the answers of a
+    /// turn to wait for its end, many large buffers would live at the same time, which costs bulk traffic more than
+    /// half its speed.
+    fn after_fill<A: App>(&mut self, key: Key, rest: Option<Rest>, then: FillEnd, app: &mut A) -> Next {
+        let Engine { board: Board { table, shared, .. }, streams, scratch, .. } = self;
+        // Nothing frees a key within the turn, so it is still the same connection.
+        let conn = &mut table[key];
+        let mut stream = streams[key.place()].as_mut();
+        if let Some(Rest { tail, since, lent }) = rest {
+            if conn.delivers() {
+                conn.tail.put(tail, since);
+            } else {
+                shared.discard(conn, tail.len());
+            }
+            if conn.write_turn == WriteTurn::Dirty {
+                flush(conn, stream.as_deref_mut(), &scratch[lent], shared);
+            }
+            shared.account(conn);
+        }
+        match then {
+            FillEnd::More => return settle(conn, stream, shared, Next::Again),
+            // Where the flush found it broken, it is readable again: something may have come between the read and the
+            // break.
+            FillEnd::Drained if conn.state.is_broken() && !conn.readable => self.end_broken(key, app),
+            FillEnd::Drained => return settle(conn, stream, shared, Next::Wait),
+            FillEnd::Ended => self.inbound_ended(key, app),
+            FillEnd::Failed(error) => self.inbound_failed(key, Reason::Lost(error), app),
+        }
+        let shared = &mut self.board.shared;
+        settle(&mut self.board.table[key], self.streams[key.place()].as_mut(), shared, Next::Wait)
+    }
+
+    /// The peer's FIN was read, and perhaps the connection was lost right behind it.
+    fn inbound_ended<A: App>(&mut self, key: Key, app: &mut A) {
+        let lost = self.error_behind_fin(key);
+        self.hand_over_tail(key, usize::MAX, End::Gone, app);
+        let conn = &self.board.table[key];
+        if conn.state.is_broken() {
+            return self.end_broken(key, app);
+        }
+        let id = conn.id;
+        self.board.step(id, Step::PeerFinished);
+        if self.board.table[key].state.is_open() {
+            app.ended(id, &mut self.board);
+        }
+        self.board.step(id, lost.map_or(Step::EndIfFinished, |error| Step::HangUp(Reason::Lost(error))));
+    }
+
+    /// All that could be read was, and then the connection was lost.
+    fn inbound_failed<A: App>(&mut self, key: Key, why: Reason, app: &mut A) {
+        self.hand_over_tail(key, usize::MAX, End::Gone, app);
+        self.board.hang_up(self.board.table[key].id, why);
+    }
+
+    /// All that came before the break has been read: now it is over.
+    fn end_broken<A: App>(&mut self, key: Key, app: &mut A) {
+        self.hand_over_tail(key, usize::MAX, End::Gone, app);
+        self.board.step(self.board.table[key].id, Step::Drained);
     }
 
     /// What broke the connection right behind the peer's FIN, which is all that a read tells then. Asked where the
     /// same event announced both, and where our FIN is out: the peer's would then end a connection whose last bytes
     /// a reset threw away as if they had arrived.
-    fn error_behind_fin(&mut self, key: u32, board: &Board) -> Option<io::Error> {
-        let conn = &board.conns[key as usize];
+    fn error_behind_fin(&mut self, key: Key) -> Option<io::Error> {
+        let conn = &self.board.table[key];
         if !conn.error_hinted && conn.state.outbound() != Outbound::Closed {
             return None;
         }
-        self.streams[key as usize].as_mut()?.take_error().ok()?
+        self.streams[key.place()].as_mut()?.take_error().ok()?
     }
 
-    /// The connection may have broken behind the peer's FIN, which reading does not tell.
-    fn hang_up_if_lost(&mut self, key: u32, board: &mut Board) {
-        let Some(stream) = self.streams[key as usize].as_mut() else { return };
+    /// Hands over the unfinished tail, or its first `bytes_max` bytes. That of one that is being closed is handed over
+    /// by the sweep.
+    pub(super) fn hand_over_tail<A: App>(&mut self, key: Key, bytes_max: usize, end: End, app: &mut A) {
+        let Board { table, shared, .. } = &mut self.board;
+        let conn = &mut table[key];
+        if conn.tail.is_empty() || !conn.delivers() {
+            return;
+        }
+        let id = conn.id;
+        let mut part = conn.tail.take();
+        let rest = part.split_off(bytes_max.min(part.len()));
+        conn.tail.put(rest, shared.time.listened());
+        shared.account(conn);
+        Receiver::new(id, shared).hand_over(Frame { bytes: &part, end }, &mut self.board, app);
+    }
+}
+
+/// What is left of a read when the App was told of it.
+struct Rest {
+    /// The beginning of a line, and when it began.
+    tail: Vec<u8>,
+    since: Moment,
+    /// Which bytes of the buffer go back from where they are.
+    lent: Range<usize>,
+}
+
+/// One that is being read, and whether what it says still goes to the App, which may close it between two frames.
+struct Receiver {
+    id: ConnId,
+    delivers: bool,
+    /// While no connection takes a step, that stays as it is.
+    steps: u64,
+}
+
+impl Receiver {
+    /// One that delivers.
+    fn new(id: ConnId, shared: &Shared) -> Receiver {
+        Receiver { id, delivers: true, steps: shared.steps }
+    }
+
+    fn hand_over<A: App>(&mut self, frame: Frame<'_>, board: &mut Board, app: &mut A) {
+        let Board { table, shared, .. } = board;
+        if self.steps != shared.steps {
+            self.steps = shared.steps;
+            self.delivers = table[self.id.key].delivers();
+        }
+        if self.delivers {
+            shared.stats.frames += 1;
+            shared.stats.cuts += u64::from(frame.end == End::Limit);
+            app.received(self.id, frame, board);
+        } else {
+            let newline = usize::from(frame.end == End::Newline);
+            shared.discard(&mut table[self.id.key], frame.bytes.len() + newline);
+        }
+    }
+}
+
+/// What there is to do before a connection can be read, and whether it can.
+fn before_reading(
+    conn: &mut Conn,
+    stream: &mut impl Stream,
+    shared: &mut Shared,
+    backpressure: Backpressure,
+) -> Before {
+    match conn.state.stage() {
+        Stage::Over(_) => return Before::Wait,
+        Stage::Dialing => match stream.connected() {
+            Ok(true) => {
+                shared.step(conn, Step::Established);
+                return Before::Established;
+            }
+            Ok(false) => return Before::Wait,
+            Err(error) => {
+                shared.step(conn, Step::HangUp(Reason::CannotConnect(error)));
+                return Before::Wait;
+            }
+        },
+        Stage::Open | Stage::Parting(_) | Stage::Broken(_) => {}
+    }
+    if !conn.readable {
+        return Before::Wait;
+    }
+    if conn.state.inbound() == Inbound::Ended {
+        conn.readable = false;
+        // It may have broken behind the peer's FIN, which reading does not tell.
         if let Ok(Some(error)) = stream.take_error() {
-            board.hang_up(board.conns[key as usize].id, Reason::Lost(error));
+            shared.step(conn, Step::HangUp(Reason::Lost(error)));
+        }
+        return Before::Wait;
+    }
+    if backpressure == Backpressure::Sender && conn.is_over_high() && !conn.state.is_parting() {
+        // `flush` puts it back on the list when it has caught up.
+        return Before::Wait;
+    }
+    Before::Read
+}
+
+/// Sends back what has come in, where that is all the App would do and much comes at a time. `None` where it has to be
+/// read.
+fn send_back<S: Stream>(
+    conn: &mut Conn,
+    stream: &mut S,
+    splice: &mut S::Splice,
+    rest: &mut [u8],
+    shared: &mut Shared,
+) -> Option<Next> {
+    if !(conn.is_bulk && conn.may_be_sent() && conn.takes_at_once()) {
+        return None;
+    }
+    // Twice what is read: a peer that says a whole budget at a time is then found to have said all.
+    let (bytes_max, bytes_min) = (2 * shared.limits.read_budget_bytes, shared.limits.splice_bytes_min);
+    match stream.send_back(splice, bytes_max, rest) {
+        SentBack::Nothing => None,
+        SentBack::Failed(error) => {
+            conn.readable = false;
+            shared.step(conn, Step::HangUp(Reason::Lost(error)));
+            Some(Next::Wait)
+        }
+        SentBack::Some { read, written, kept, then } => {
+            // Where there was nothing, nothing is known of what comes next.
+            conn.is_bulk = read == 0 || read >= bytes_min;
+            conn.readable = !matches!(then, Then::Drained);
+            conn.writable = !matches!(then, Then::Blocked | Then::Broken(_));
+            conn.sent_back(read, written, &rest[..kept], shared.time.listened());
+            let next = if conn.readable { Next::Again } else { Next::Wait };
+            // Moving stops before an urgent byte as if nothing came after it. A read goes past it.
+            let has_to_read = conn.end_hinted && matches!(then, Then::Drained);
+            conn.readable |= has_to_read;
+            shared.stats.received_bytes += read as u64;
+            shared.stats.sent_bytes += written as u64;
+            shared.stats.discarded_bytes += (read - written - kept) as u64;
+            shared.stats.frames += u64::from(read > 0);
+            shared.note_flush(conn, written, matches!(then, Then::Blocked));
+            if let Then::Broken(error) = then {
+                shared.step(conn, Step::WriteFailed(error));
+            }
+            if has_to_read { None } else { Some(next) }
         }
     }
 }
 
-/// What a closing connection says is thrown away, and one that is being dialled says nothing yet, so
-/// there is always room for it.
-pub(super) fn is_never_held(key: u32, board: &Board) -> bool {
-    let conn = board.conns.get(key as usize);
-    conn.is_some_and(|conn| conn.state.is_parting() || conn.state.is_dialing())
-}
-
-/// Hands fresh bytes to the App, cut into frames.
-fn hand_over<A: App>(key: u32, fresh: &[u8], board: &mut Board, app: &mut A) {
-    let conn = &mut board.conns[key as usize];
-    if !conn.delivers() {
-        // What it had begun to say before it was closed is handed over by the sweep.
-        return board.discard(key, fresh.len());
+/// Ends a connection's turn to be read. Flushes what came of the end of what it said: an answer, or our FIN.
+fn settle<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, shared: &mut Shared, next: Next) -> Next {
+    if conn.write_turn == WriteTurn::Dirty {
+        flush(conn, stream, &[], shared);
     }
-    let id = conn.id;
-    let now = board.time.listened();
-    let mut since = conn.tail.since().unwrap_or(now);
-    let mut tail = conn.tail.take();
-    match board.framing {
-        Framing::Raw => hand_over_frame(id, Frame { bytes: fresh, end: End::Read }, board, app),
-        Framing::Lines => {
-            let line_bytes_max = board.limits().line_bytes_max;
-            framing::cut_lines(&mut tail, fresh, line_bytes_max, |frame| {
-                since = now;
-                hand_over_frame(id, frame, board, app);
-            });
-        }
-    }
-    // Nothing frees a key within the turn, so it is still the same connection.
-    let conn = &mut board.conns[key as usize];
-    if conn.delivers() {
-        conn.tail.put(tail, since);
-    } else if !tail.is_empty() {
-        board.discard(key, tail.len());
-    }
-}
-
-/// Hands over the unfinished tail, or its first `bytes_max` bytes.
-pub(super) fn hand_over_tail<A: App>(key: u32, bytes_max: usize, end: End, board: &mut Board, app: &mut A) {
-    let conn = &mut board.conns[key as usize];
-    let id = conn.id;
-    if conn.tail.is_empty() || !conn.delivers() {
-        // The sweep hands over what one that is being closed had begun to say.
-        return;
-    }
-    let mut part = conn.tail.take();
-    let rest = part.split_off(bytes_max.min(part.len()));
-    conn.tail.put(rest, board.time.listened());
-    board.account(key);
-    hand_over_frame(id, Frame { bytes: &part, end }, board, app);
-}
-
-fn hand_over_frame<A: App>(id: ConnId, frame: Frame<'_>, board: &mut Board, app: &mut A) {
-    // It may have been closed by what the App did on the frame before.
-    if board.delivers(id) {
-        board.stats.frames += 1;
-        board.stats.cuts += u64::from(frame.end == End::Limit);
-        app.received(id, frame, board);
-    } else {
-        let newline = usize::from(frame.end == End::Newline);
-        board.discard(id.key, frame.bytes.len() + newline);
-    }
-}
-
-/// The peer's FIN was read, and perhaps the connection was `lost` right behind it.
-fn inbound_ended<A: App>(key: u32, lost: Option<io::Error>, board: &mut Board, app: &mut A) {
-    hand_over_tail(key, usize::MAX, End::Gone, board, app);
-    if hang_up_if_broken(key, board, app) {
-        return;
-    }
-    let id = board.conns[key as usize].id;
-    board.step(id, Step::PeerFinished);
-    if board.conns[key as usize].state.is_open() {
-        app.ended(id, board);
-    }
-    match lost {
-        Some(error) => board.hang_up(id, Reason::Lost(error)),
-        None => board.step(id, Step::EndIfFinished),
-    }
-}
-
-/// All that came before the break has been read: now it is over.
-fn hang_up_if_broken<A: App>(key: u32, board: &mut Board, app: &mut A) -> bool {
-    if !board.conns[key as usize].state.is_broken() {
-        return false;
-    }
-    hand_over_tail(key, usize::MAX, End::Gone, board, app);
-    let id = board.conns[key as usize].id;
-    board.step(id, Step::Drained);
-    true
+    shared.arm(conn);
+    // The flush may have put it on the new list already.
+    let stays = next == Next::Again && !conn.on_ready_list;
+    conn.on_ready_list |= next == Next::Again;
+    if stays { Next::Again } else { Next::Wait }
 }

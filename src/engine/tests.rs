@@ -1,11 +1,13 @@
-//! Whole turns: a pump, a board, an App that writes down what it is told, and scripted streams.
+//! Whole turns: an engine, an App that writes down what it is told, and scripted streams.
 
 use std::convert::Infallible;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::mem;
 use std::time::Duration;
 
-use super::pump::*;
+use super::Engine;
+use super::accept::{Acceptor, Listen};
+use super::note::Readiness;
 use crate::address::Address;
 use crate::app::{App, Backpressure};
 use crate::board::Board;
@@ -94,9 +96,20 @@ struct Far {
     wire: Wire,
 }
 
+/// A listener at which nobody waits.
+#[derive(Debug)]
+struct Nobody;
+
+impl Listen for Nobody {
+    type Stream = Scripted;
+
+    fn accept(&mut self) -> io::Result<(Scripted, Peer)> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+}
+
 struct Rig {
-    board: Board,
-    pump: Pump<Scripted>,
+    engine: Engine<Nobody>,
     app: Recorder,
 }
 
@@ -139,9 +152,13 @@ impl Rig {
     }
 
     fn of(limits: Limits, app: Recorder) -> Rig {
-        let mut board = Board::new(limits);
-        let pump = Pump::new(&mut board, &app, || ());
-        Rig { board, pump, app }
+        let mut engine = Engine::new(Board::new(limits), Acceptor::default(), &app, || ());
+        engine.board.shared.work.wants_turn = false;
+        Rig { engine, app }
+    }
+
+    fn board(&mut self) -> &mut Board {
+        &mut self.engine.board
     }
 
     /// An App that sends back whatever it hears.
@@ -178,26 +195,26 @@ impl Rig {
 
     fn connect(&mut self) -> Far {
         let (stream, wire) = script();
-        let key = self.board.next_key();
-        self.pump.adopt(stream, Peer::Unix, &mut self.board, &mut self.app);
-        Far { id: self.board.conns[key].id, wire }
+        let key = self.board().next_key();
+        self.engine.adopt(stream, Peer::Unix, &mut self.app);
+        Far { id: self.board().table[key].id, wire }
     }
 
     fn dial(&mut self) -> ConnId {
-        self.board.dial(Address::Tcp(([127, 0, 0, 1], 1).into()))
+        self.board().dial(Address::Tcp(([127, 0, 0, 1], 1).into()))
     }
 
     /// What the reactor does about a dial.
     fn attach_dialed(&mut self) -> Far {
-        let Dial { id, .. } = self.board.dials.pop().expect("something was dialled");
+        let Dial { id, .. } = self.board().shared.work.dials.pop().expect("something was dialled");
         let (stream, wire) = script();
         wire.dial_is(Outcome::Pending);
-        self.pump.attach(id.key, stream);
+        self.engine.attach(id.key, stream);
         Far { id, wire }
     }
 
     fn note(&mut self, far: &Far, readiness: Readiness) {
-        self.pump.note(far.id.key as usize, readiness, &mut self.board);
+        self.engine.note(far.id.key, readiness);
     }
 
     fn says(&mut self, far: &Far, text: &str) {
@@ -223,35 +240,35 @@ impl Rig {
     }
 
     fn turn(&mut self) {
-        self.pump.turn(&mut self.board, &mut self.app);
-        self.board.check_sums();
+        self.engine.serve(&mut self.app);
+        self.board().check_sums();
     }
 
     /// Turns until nothing is left to do; at least one.
     fn settle(&mut self) {
         for _ in 0..1000 {
             self.turn();
-            let is_due =
-                self.board.deadlines.next().is_some_and(|when| when <= self.board.time.noted_until());
-            if self.pump.is_idle(&self.board) && !is_due {
+            let shared = &self.engine.board.shared;
+            let is_due = shared.deadlines.next().is_some_and(|when| when <= shared.time.noted_until());
+            if self.engine.is_idle() && !is_due {
                 return;
             }
         }
-        panic!("the pump never came to rest; so far: {:#?}", self.app.log);
+        panic!("the engine never came to rest; so far: {:#?}", self.app.log);
     }
 
     /// Lets time pass and does what it brings.
     fn pass(&mut self, ms: u64) {
-        self.board.time.pass(Duration::from_millis(ms));
+        self.board().shared.time.pass(Duration::from_millis(ms));
         self.settle();
     }
 
     /// Lets time pass in which the loop does not run; then the poller has told everything.
     fn lapse(&mut self, ms: u64) {
-        let asked_at = self.board.now();
+        let asked_at = self.board().now();
         let now = asked_at + Duration::from_millis(ms);
         let polled = Polled { asked_at, timeout: Some(Duration::ZERO), told: Told::All, was_stopped: true };
-        self.board.time.advance(now, polled, 0);
+        self.board().shared.time.advance(now, polled, 0);
     }
 
     /// What the App was told since the last time.
@@ -260,6 +277,6 @@ impl Rig {
     }
 
     fn queued(&self, far: &Far) -> usize {
-        self.board.view(far.id).map_or(0, |view| view.queued_bytes)
+        self.engine.board.view(far.id).map_or(0, |view| view.queued_bytes)
     }
 }

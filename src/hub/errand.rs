@@ -323,9 +323,9 @@ mod tests {
 
         /// Ends a turn; returns whether another is wanted at once.
         fn turn(&mut self) -> bool {
-            self.board.wants_turn = false;
+            self.board.shared.work.wants_turn = false;
             self.operator.turn_ended(&mut self.board);
-            self.board.wants_turn
+            self.board.shared.work.wants_turn
         }
 
         fn answered(&self) -> String {

@@ -12,12 +12,12 @@ use crate::limits::Limits;
 
 /// The books of engine and system, against each other.
 pub(super) fn check(engine: &Engine<SimListener>, net: &Net) {
-    let Engine { board, pump, .. } = engine;
+    let board = &engine.board;
     let kernel = net.look();
     board.check_sums();
-    assert_eq!(kernel.descriptors(), pump.streams().count(), "open descriptors, against streams");
-    for key in pump.streams() {
-        let conn = board.conns.get(key).unwrap_or_else(|| panic!("a stream without a connection, key {key}"));
+    assert_eq!(kernel.descriptors(), engine.streams().count(), "open descriptors, against streams");
+    for key in engine.streams() {
+        let conn = board.table.at(key).unwrap_or_else(|| panic!("a stream without a connection: {key:?}"));
         let sock = &kernel.sockets[kernel.number_of(conn.id.key)];
         let id = conn.id;
         assert_eq!(conn.received_bytes, sock.read_bytes, "{id}: bytes read");
@@ -33,11 +33,11 @@ pub(super) fn check(engine: &Engine<SimListener>, net: &Net) {
 
 /// Where the engine would sleep, there is nothing that it could do.
 pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: usize) {
-    let Engine { board, pump, .. } = engine;
+    let board = &engine.board;
     let kernel = net.look();
-    let is_held = pump.is_held(board);
-    for key in pump.streams() {
-        let conn = &board.conns[key];
+    let is_held = engine.is_held();
+    for key in engine.streams() {
+        let conn = &board.table[key];
         let sock = &kernel.sockets[kernel.number_of(conn.id.key)];
         let (id, is_parting) = (conn.id, conn.state.is_parting());
         assert!(!conn.is_over(), "{id} waits to be swept");
@@ -45,7 +45,8 @@ pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: 
             continue;
         }
         let has_a_reason = conn.state.inbound() == Inbound::Ended
-            || (!is_parting && (is_held || (pump.brakes() == Backpressure::Sender && conn.is_over_high())));
+            || (!is_parting
+                && (is_held || (engine.backpressure() == Backpressure::Sender && conn.is_over_high())));
         assert!(
             !sock.has_input() || has_a_reason,
             "{id} has something to say and is not read: {conn:?} {sock:?}"
@@ -55,7 +56,7 @@ pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: 
             !is_broken_behind_its_fin || (is_held && !is_parting),
             "{id} has gone, and nobody looks: {conn:?} {sock:?}"
         );
-        let wants_to_write = !conn.state.is_broken() && conn.has_something_to_flush(&board.log);
+        let wants_to_write = !conn.state.is_broken() && conn.has_something_to_flush(&board.shared.log);
         assert!(
             !(wants_to_write && sock.takes_output(buffer_bytes)),
             "{id} is to be sent something, and is not: {conn:?} {sock:?}"
@@ -66,9 +67,9 @@ pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: 
 /// Whatever will be due for a connection wakes the engine in time.
 pub(super) fn check_deadlines(engine: &Engine<SimListener>, next: Option<Moment>) {
     let board = &engine.board;
-    for (_, conn) in &board.conns {
-        if let Some((when, due)) = conn.next_due(board.limits(), board.framing) {
-            let when = board.time.by_the_clock(when);
+    for conn in board.table.iter() {
+        if let Some((when, due)) = conn.next_due(board.limits(), board.shared.framing) {
+            let when = board.shared.time.by_the_clock(when);
             assert!(
                 next.is_some_and(|next| next <= when),
                 "{}: {due:?} is due, and nothing wakes for it",
@@ -100,7 +101,7 @@ impl Reach {
         let kernel = net.look();
         let sockets = &kernel.sockets;
         let read_and_written = sockets.iter().map(|sock| (sock.read_bytes, sock.written_bytes)).collect();
-        let open = engine.pump.streams().map(|key| &engine.board.conns[key]);
+        let open = engine.streams().map(|key| &engine.board.table[key]);
         let open = open.filter(|conn| conn.state.is_open());
         let open = open.map(|conn| (conn.id, sockets[kernel.number_of(conn.id.key)].moved_at)).collect();
         Reach { read_and_written, accepted: kernel.accepted, open }
@@ -111,7 +112,7 @@ impl Reach {
     pub fn check_silences(&self, engine: &Engine<SimListener>, net: &Net) {
         let kernel = net.look();
         for (id, moved_at) in &self.open {
-            let conn = engine.board.conns.get(id.key as usize).filter(|conn| conn.id == *id);
+            let conn = engine.board.table.get(*id);
             let Some(Stage::Parting(parting)) = conn.map(|conn| conn.state.stage()) else { continue };
             let why = &parting.why;
             let (Reason::Idle(silence_min) | Reason::HalfOpen(silence_min)) = why else { continue };

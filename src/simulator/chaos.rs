@@ -300,7 +300,7 @@ fn check_accounts(world: &World<Chaos>) {
     let (mut discarded, mut unsent) = (0, 0);
     for account in world.app.accounts.values() {
         let id = account.id;
-        let conn = board.conns.get(id.key as usize).filter(|conn| conn.id == id);
+        let conn = board.table.get(id);
         assert_ne!(conn.is_some(), account.closed.is_some(), "{id} is here, or closed");
         let sock = &kernel.sockets[account.sock];
         let record = sock.record.as_deref().unwrap_or_else(|| panic!("this system keeps records"));
@@ -317,7 +317,7 @@ fn check_accounts(world: &World<Chaos>) {
         discarded += received_bytes - kept.len();
 
         let queued = match (conn, account.closed) {
-            (Some(conn), _) => conn.queued_bytes(&board.log),
+            (Some(conn), _) => conn.queued_bytes(&board.shared.log),
             (None, Some((_, queued))) => queued,
             (None, None) => 0,
         };

@@ -25,7 +25,8 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::far::{Far, Then};
 use crate::clock::Moment;
-use crate::engine::pump::Readiness;
+use crate::conn::Key;
+use crate::engine::note::Readiness;
 use sock::{Link, Sock};
 
 pub(super) use sock::Awake;
@@ -75,7 +76,7 @@ pub(super) struct Kernel {
     /// What the next accept fails with.
     accept_fault: Option<ErrorKind>,
     /// Keys whose sockets were closed and of which the poller may still speak once.
-    stale: Vec<usize>,
+    stale: Vec<Key>,
     /// By key: which socket was watched under it last.
     watched: Vec<usize>,
     vanished: Vec<usize>,
@@ -105,7 +106,7 @@ pub(super) enum Event {
     /// Somebody knocks.
     Knock,
     /// Something about the connection of this key.
-    Of(usize, Readiness),
+    Of(Key, Readiness),
 }
 
 impl Net {
@@ -145,12 +146,12 @@ impl Net {
     }
 
     /// Watches a stream from now on.
-    pub fn watch(&self, stream: &SimStream, key: usize) {
+    pub fn watch(&self, stream: &SimStream, key: Key) {
         self.touch().watch(stream.sock, key);
     }
 
     /// Dials somebody, who will be there or not.
-    pub fn dial(&self, far: Far, key: usize) -> SimStream {
+    pub fn dial(&self, far: Far, key: Key) -> SimStream {
         let mut kernel = self.touch();
         let refused = kernel.dice.one_in(4);
         let sock = kernel.add(far, Link::Dialing { refused });
@@ -184,18 +185,18 @@ impl Kernel {
         self.sockets.len() - 1
     }
 
-    fn watch(&mut self, sock: usize, key: usize) {
-        if self.watched.len() <= key {
-            self.watched.resize(key + 1, usize::MAX);
+    fn watch(&mut self, sock: usize, key: Key) {
+        if self.watched.len() <= key.place() {
+            self.watched.resize(key.place() + 1, usize::MAX);
         }
-        self.watched[key] = sock;
-        self.sockets[sock].key = u32::try_from(key).ok();
+        self.watched[key.place()] = sock;
+        self.sockets[sock].key = Some(key);
         self.changed(sock);
     }
 
     /// The connection that was watched under this key last.
-    pub fn number_of(&self, key: u32) -> usize {
-        self.watched[key as usize]
+    pub fn number_of(&self, key: Key) -> usize {
+        self.watched[key.place()]
     }
 
     pub fn is_turbulent(&self) -> bool {
@@ -277,13 +278,13 @@ impl Kernel {
             let sock = &mut self.sockets[number];
             sock.on_ready_list = false;
             if let Some(key) = sock.key {
-                told.push(Event::Of(key as usize, sock.readiness(self.terms.buffer_bytes)));
+                told.push(Event::Of(key, sock.readiness(self.terms.buffer_bytes)));
             }
         }
         // A poller may also speak for no reason.
         if self.terms.turbulence > 0 && !self.watched.is_empty() && self.dice.one_in(8) {
-            let key = self.dice.below(self.watched.len());
-            let sock = &self.sockets[self.watched[key].min(self.sockets.len() - 1)];
+            let key = Key::of(self.dice.below(self.watched.len()));
+            let sock = &self.sockets[self.watched[key.place()].min(self.sockets.len() - 1)];
             told.push(Event::Of(key, sock.readiness(self.terms.buffer_bytes)));
         }
         all
@@ -557,7 +558,7 @@ impl Kernel {
             && self.terms.turbulence > 0
             && self.dice.one_in(2)
         {
-            self.stale.push(key as usize);
+            self.stale.push(key);
         }
         if resets {
             self.reset_far(number);

@@ -12,6 +12,7 @@ use super::net::{Event, Net, Sabotage, SimListener, SimStream, Terms};
 use crate::app::App;
 use crate::board::{Board, Dial, LAPSE_MAX, Polled, Told};
 use crate::clock::Moment;
+use crate::conn::Key;
 use crate::engine::accept::Acceptor;
 use crate::engine::{Engine, Sleep, System};
 use crate::limits::Limits;
@@ -243,7 +244,7 @@ impl<A: App> World<A> {
         }
         for told in self.told.drain(..) {
             match told {
-                Event::Knock => drop(self.engine.note_pending(0)),
+                Event::Knock => self.engine.note_pending(0),
                 Event::Of(key, readiness) => self.engine.note(key, readiness),
             }
         }
@@ -302,7 +303,7 @@ impl<M> System for Surroundings<'_, M> {
     type Listener = SimListener;
     type Mail = M;
 
-    fn watch(&mut self, stream: &mut SimStream, key: usize) -> io::Result<()> {
+    fn watch(&mut self, stream: &mut SimStream, key: Key) -> io::Result<()> {
         if self.net.look().is_turbulent() && self.dice.one_in(50) {
             return Err(ErrorKind::StorageFull.into());
         }
@@ -315,7 +316,7 @@ impl<M> System for Surroundings<'_, M> {
             return Err(ErrorKind::AddrNotAvailable.into());
         }
         let far = Far::of_any_kind(self.dice.text(300), self.dice);
-        Ok(self.net.dial(far, dial.id.key as usize))
+        Ok(self.net.dial(far, dial.id.key))
     }
 
     fn rearm_mail(&mut self) {

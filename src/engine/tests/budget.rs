@@ -12,18 +12,18 @@ fn who_has_the_most_queued_is_dropped_first_and_the_others_stay() {
     let peers = [1000, 6000, 2000, 800].map(|bytes| {
         let far = rig.connect();
         far.wire.stalls();
-        rig.board.send(far.id, &vec![b'x'; bytes]);
+        rig.board().send(far.id, &vec![b'x'; bytes]);
         rig.turn();
         far
     });
     assert_eq!(rig.told(), [""; 0]);
 
-    rig.board.send(peers[3].id, &[b'y'; 500]);
+    rig.board().send(peers[3].id, &[b'y'; 500]);
     rig.turn();
 
     assert_eq!(rig.told(), ["#2 closed buffers-full"]);
-    assert_eq!(rig.board.stats().dropped_buffers, 1);
-    assert_eq!(rig.board.stats().unsent_bytes, 6000);
+    assert_eq!(rig.board().stats().dropped_buffers, 1);
+    assert_eq!(rig.board().stats().unsent_bytes, 6000);
     rig.has_room_again(&peers[2]);
     rig.settle();
     assert_eq!(peers[2].wire.text().len(), 2000);
@@ -53,17 +53,17 @@ fn what_was_said_to_many_counts_once_and_goes_with_the_last_who_has_not_heard_it
     stuck.iter().for_each(|far| far.wire.stalls());
     let reader = rig.connect();
 
-    rig.board.broadcast(None, &[&[b'x'; 9000]]);
+    rig.board().broadcast(None, &[&[b'x'; 9000]]);
     rig.settle();
-    assert_eq!(rig.board.buffered_bytes(), 9000, "kept once for fifty");
+    assert_eq!(rig.board().buffered_bytes(), 9000, "kept once for fifty");
     assert_eq!(rig.told(), [""; 0]);
-    rig.board.broadcast(None, &[&[b'y'; 9000]]);
+    rig.board().broadcast(None, &[&[b'y'; 9000]]);
     rig.settle();
 
     assert_eq!(rig.told().len(), 50, "all who held it had to go");
-    assert_eq!(rig.board.len(), 1);
+    assert_eq!(rig.board().len(), 1);
     assert_eq!(reader.wire.text().len(), 18_000, "who reads loses nothing");
-    assert_eq!(rig.board.buffered_bytes(), 0);
+    assert_eq!(rig.board().buffered_bytes(), 0);
 }
 
 #[test]
@@ -86,13 +86,13 @@ fn what_is_refused_may_have_made_the_log_the_peers_own_which_counts() {
     let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     far.wire.stalls();
-    rig.board.broadcast(None, &[&[b'x'; 500]]);
+    rig.board().broadcast(None, &[&[b'x'; 500]]);
     rig.turn();
 
-    let sent = rig.board.send(far.id, &[b'y'; 500]);
+    let sent = rig.board().send(far.id, &[b'y'; 500]);
 
     assert_eq!(sent, Sent::Full(500));
-    rig.board.check_sums();
+    rig.board().check_sums();
 }
 
 #[test]
@@ -107,10 +107,10 @@ fn what_the_app_says_when_somebody_has_gone_is_bounded_within_the_turn() {
         }
     });
 
-    rig.board.hang_up(leaver.id, kicked());
+    rig.board().hang_up(leaver.id, kicked());
     rig.turn();
 
-    assert_eq!(rig.board.buffered_bytes(), 0);
+    assert_eq!(rig.board().buffered_bytes(), 0);
     rig.settle();
     assert_eq!(rig.told(), ["#2 closed kicked", "#1 closed buffers-full"]);
 }

@@ -6,9 +6,9 @@ use super::*;
 fn a_polite_close_sends_what_is_queued_then_a_fin_and_waits_for_the_peers() {
     let mut rig = Rig::new();
     let far = rig.connect();
-    rig.board.send(far.id, b"you are ");
-    rig.board.send(far.id, b"kicked\n");
-    rig.board.close(far.id, kicked());
+    rig.board().send(far.id, b"you are ");
+    rig.board().send(far.id, b"kicked\n");
+    rig.board().close(far.id, kicked());
     rig.settle();
     let (text, finished, before) = (far.wire.text(), far.wire.is_finished(), rig.told());
 
@@ -24,7 +24,7 @@ fn a_polite_close_sends_what_is_queued_then_a_fin_and_waits_for_the_peers() {
 fn what_comes_in_after_a_polite_close_is_discarded_and_counted() {
     let mut rig = Rig::new();
     let far = rig.connect();
-    rig.board.close(far.id, kicked());
+    rig.board().close(far.id, kicked());
     rig.settle();
 
     rig.says(&far, "who hears\nthis?");
@@ -33,7 +33,7 @@ fn what_comes_in_after_a_polite_close_is_discarded_and_counted() {
     rig.settle();
 
     assert_eq!(rig.told(), ["#1 closed kicked"]);
-    assert_eq!(rig.board.stats.discarded_bytes, 15, "every byte, the line ending included");
+    assert_eq!(rig.board().stats().discarded_bytes, 15, "every byte, the line ending included");
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn what_stands_behind_the_line_that_made_the_app_close_is_discarded_and_counted(
     rig.settle();
 
     assert_eq!(rig.told(), ["#1 line exit"]);
-    assert_eq!(rig.board.stats.discarded_bytes, 13, "every byte, the line ending included");
+    assert_eq!(rig.board().stats().discarded_bytes, 13, "every byte, the line ending included");
 }
 
 #[test]
@@ -57,14 +57,14 @@ fn a_line_that_was_begun_before_a_close_is_handed_over_as_far_as_it_came() {
         rig.says(&far, "unfinished");
         rig.settle();
 
-        close(&mut rig.board, far.id, kicked());
+        close(rig.board(), far.id, kicked());
         rig.says(&far, " business\n");
         rig.finishes(&far);
         rig.settle();
 
         assert_eq!(rig.told(), ["#1 Gone unfinished", "#1 closed kicked"]);
-        let late = rig.board.stats.received_bytes - 10;
-        assert_eq!(rig.board.stats.discarded_bytes, late, "what came later is counted");
+        let late = rig.board().stats().received_bytes - 10;
+        assert_eq!(rig.board().stats().discarded_bytes, late, "what came later is counted");
     }
 }
 
@@ -75,7 +75,7 @@ fn the_app_is_told_how_much_came_too_late() {
     let seen = late.clone();
     rig.on_closed(move |id, board| seen.set(board.view(id).map_or(0, |view| view.discarded_bytes)));
     let far = rig.connect();
-    rig.board.close(far.id, kicked());
+    rig.board().close(far.id, kicked());
     rig.settle();
 
     rig.says(&far, "too late\n");
@@ -93,11 +93,11 @@ fn a_polite_close_waits_while_the_peer_goes_on_talking_but_not_for_ever() {
     let far = rig.connect();
     rig.says(&far, "a\n");
     rig.settle();
-    rig.board.close(far.id, kicked());
+    rig.board().close(far.id, kicked());
     rig.settle();
 
     let mut waited_ms = 0_u64;
-    while rig.board.len() == 1 && waited_ms < 20_000 {
+    while rig.board().len() == 1 && waited_ms < 20_000 {
         rig.says(&far, "talking on\n");
         rig.pass(1000);
         waited_ms += 1000;
@@ -114,14 +114,14 @@ fn a_polite_close_ends_when_the_peer_has_been_silent_for_long_enough() {
     rig.says(&far, "a\n");
     rig.settle();
     rig.pass(500);
-    rig.board.close(far.id, kicked());
+    rig.board().close(far.id, kicked());
     rig.settle();
 
     rig.pass(1499);
-    let before = rig.board.len();
+    let before = rig.board().len();
     rig.pass(1);
 
-    assert_eq!((before, rig.board.len()), (1, 0));
+    assert_eq!((before, rig.board().len()), (1, 0));
     assert_eq!(rig.told(), ["#1 line a", "#1 closed kicked"]);
 }
 
@@ -130,15 +130,15 @@ fn a_reset_during_a_polite_close_does_not_change_its_reason() {
     let mut rig = Rig::new();
     let far = rig.connect();
     far.wire.stalls();
-    rig.board.send(far.id, b"hello");
-    rig.board.close(far.id, kicked());
+    rig.board().send(far.id, b"hello");
+    rig.board().close(far.id, kicked());
     rig.settle();
 
     rig.resets(&far);
     rig.settle();
 
     assert_eq!(rig.told(), ["#1 closed kicked"]);
-    assert_eq!(rig.board.stats.unsent_bytes, 5);
+    assert_eq!(rig.board().stats().unsent_bytes, 5);
 }
 
 #[test]
@@ -146,10 +146,10 @@ fn a_polite_close_waits_with_its_fin_for_a_blocked_peer() {
     let mut rig = Rig::new();
     let far = rig.connect();
     far.wire.stalls();
-    rig.board.broadcast(None, &[b"to all "]);
-    rig.board.send(far.id, b"to you");
+    rig.board().broadcast(None, &[b"to all "]);
+    rig.board().send(far.id, b"to you");
     rig.settle();
-    rig.board.close(far.id, kicked());
+    rig.board().close(far.id, kicked());
     rig.settle();
     let finished_early = far.wire.is_finished();
 
@@ -164,8 +164,8 @@ fn a_polite_close_waits_with_its_fin_for_a_blocked_peer() {
 fn a_closing_connection_is_read_to_its_end_although_reading_is_held() {
     let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
-    rig.board.hold_reading(true);
-    rig.board.close(far.id, kicked());
+    rig.board().hold_reading(true);
+    rig.board().close(far.id, kicked());
 
     // More than one budget, and no further event.
     rig.says(&far, &"x".repeat(300));
@@ -181,15 +181,15 @@ fn hanging_up_ends_at_once_and_counts_what_is_lost() {
     let far = rig.connect();
     far.wire.puts([Put::Accept(3)]);
     far.wire.stalls();
-    rig.board.send(far.id, b"hello ");
+    rig.board().send(far.id, b"hello ");
     rig.settle();
-    rig.board.broadcast(None, &[b"and all"]);
+    rig.board().broadcast(None, &[b"and all"]);
 
-    rig.board.hang_up(far.id, kicked());
+    rig.board().hang_up(far.id, kicked());
     rig.settle();
 
     assert_eq!(rig.told(), ["#1 closed kicked"]);
-    assert_eq!(rig.board.stats.unsent_bytes, 10, "of both queues");
+    assert_eq!(rig.board().stats().unsent_bytes, 10, "of both queues");
     assert!(far.wire.is_dropped() && !far.wire.is_finished() && !far.wire.is_aborted(), "{:?}", far.wire);
 }
 
@@ -198,8 +198,8 @@ fn only_the_operators_reset_makes_the_close_a_reset() {
     let mut rig = Rig::new();
     let (reset, kept) = (rig.connect(), rig.connect());
 
-    rig.board.hang_up(reset.id, Reason::WeReset);
-    rig.board.hang_up(kept.id, kicked());
+    rig.board().hang_up(reset.id, Reason::WeReset);
+    rig.board().hang_up(kept.id, kicked());
     rig.settle();
 
     assert_eq!((reset.wire.is_aborted(), kept.wire.is_aborted()), (true, false));
@@ -211,10 +211,10 @@ fn a_connection_that_was_ended_twice_closes_once_with_the_first_reason() {
     let mut rig = Rig::new();
     let far = rig.connect();
 
-    rig.board.hang_up(far.id, kicked());
-    rig.board.hang_up(far.id, Reason::WeReset);
-    rig.board.close(far.id, Reason::Stopping);
-    rig.board.finish(far.id);
+    rig.board().hang_up(far.id, kicked());
+    rig.board().hang_up(far.id, Reason::WeReset);
+    rig.board().close(far.id, Reason::Stopping);
+    rig.board().finish(far.id);
     rig.resets(&far);
     rig.settle();
 
@@ -227,10 +227,10 @@ fn a_stop_sends_what_is_queued_and_says_goodbye_to_all() {
     let mut rig = Rig::new();
     let fars = [rig.connect(), rig.connect()];
     fars[1].wire.stalls();
-    rig.board.send(fars[0].id, b"one");
-    rig.board.broadcast(None, &[b" and all"]);
+    rig.board().send(fars[0].id, b"one");
+    rig.board().broadcast(None, &[b" and all"]);
 
-    rig.board.stop();
+    rig.board().stop();
     rig.settle();
     rig.has_room_again(&fars[1]);
     rig.finishes(&fars[1]);
@@ -242,7 +242,7 @@ fn a_stop_sends_what_is_queued_and_says_goodbye_to_all() {
     let mut told = rig.told();
     told.sort_unstable();
     assert_eq!(told, ["#1 closed stopping", "#2 closed stopping"]);
-    assert_eq!(rig.board.stats.unsent_bytes, 0);
+    assert_eq!(rig.board().stats().unsent_bytes, 0);
 }
 
 #[test]
@@ -251,9 +251,9 @@ fn what_is_left_when_a_stop_has_lasted_long_enough_is_dropped_and_counted() {
     let (stuck, prompt) = (rig.connect(), rig.connect());
     stuck.wire.puts([Put::Accept(4)]);
     stuck.wire.stalls();
-    rig.board.broadcast(None, &[b"farewell"]);
+    rig.board().broadcast(None, &[b"farewell"]);
 
-    rig.board.stop();
+    rig.board().stop();
     rig.settle();
     rig.pass(9999);
     let before = rig.told();
@@ -264,7 +264,7 @@ fn what_is_left_when_a_stop_has_lasted_long_enough_is_dropped_and_counted() {
         (vec!["#2 closed stopping".to_owned()], vec!["#1 closed stopping".to_owned()])
     );
     assert_eq!((stuck.wire.text().as_str(), prompt.wire.text().as_str()), ("fare", "farewell"));
-    assert_eq!((rig.board.stats.unsent_bytes, rig.board.len()), (4, 0));
+    assert_eq!((rig.board().stats().unsent_bytes, rig.board().len()), (4, 0));
 }
 
 /// A client that sends all it has before it reads: it could otherwise wait for us while we wait for it.
@@ -280,11 +280,11 @@ fn a_slow_reader_that_was_not_read_is_read_again_once_it_is_being_closed() {
     rig.settle();
     assert!(far.wire.has_more());
 
-    rig.board.close(far.id, kicked());
+    rig.board().close(far.id, kicked());
     rig.settle();
 
     assert!(!far.wire.has_more(), "what it says is taken, and thrown away");
-    assert_eq!(rig.board.stats.discarded_bytes, 31);
+    assert_eq!(rig.board().stats().discarded_bytes, 31);
 }
 
 #[test]
@@ -292,8 +292,8 @@ fn a_polite_close_waits_for_a_peer_that_was_silent_but_was_just_sent_something()
     let mut rig = Rig::new();
     let far = rig.connect();
     rig.pass(60_000);
-    rig.board.send(far.id, b"goodbye\n");
-    rig.board.close(far.id, kicked());
+    rig.board().send(far.id, b"goodbye\n");
+    rig.board().close(far.id, kicked());
     rig.settle();
 
     rig.pass(1900);
@@ -309,7 +309,7 @@ fn a_polite_close_does_not_wait_where_nothing_was_said_for_long() {
     let far = rig.connect();
     rig.pass(60_000);
 
-    rig.board.close(far.id, kicked());
+    rig.board().close(far.id, kicked());
     rig.settle();
 
     assert_eq!(rig.told(), ["#1 closed kicked"]);

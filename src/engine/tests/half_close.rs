@@ -12,8 +12,8 @@ fn an_answer_still_goes_out_after_the_peer_has_finished() {
     rig.settle();
     let before = rig.told();
 
-    let sent = rig.board.send(far.id, b"answer\n");
-    rig.board.finish(far.id);
+    let sent = rig.board().send(far.id, b"answer\n");
+    rig.board().finish(far.id);
     rig.settle();
 
     assert_eq!(before, ["#1 line question", "#1 ended"]);
@@ -42,14 +42,14 @@ fn an_end_is_told_once_however_many_events_follow() {
 fn the_peer_is_still_heard_after_we_have_finished() {
     let mut rig = Rig::new();
     let far = rig.connect();
-    rig.board.send(far.id, b"bye\n");
-    rig.board.finish(far.id);
+    rig.board().send(far.id, b"bye\n");
+    rig.board().finish(far.id);
     rig.settle();
     let (text, finished) = (far.wire.text(), far.wire.is_finished());
 
     rig.says(&far, "still here\n");
     rig.settle();
-    let sent = rig.board.send(far.id, b"too late");
+    let sent = rig.board().send(far.id, b"too late");
     rig.finishes(&far);
     rig.settle();
 
@@ -64,8 +64,8 @@ fn our_fin_waits_for_what_is_queued() {
     let far = rig.connect();
     far.wire.puts([Put::Accept(2)]);
     far.wire.stalls();
-    rig.board.send(far.id, b"hello");
-    rig.board.finish(far.id);
+    rig.board().send(far.id, b"hello");
+    rig.board().finish(far.id);
     rig.settle();
     let finished_early = far.wire.is_finished();
 
@@ -81,10 +81,10 @@ fn our_fin_waits_for_what_was_said_to_many() {
     let mut rig = Rig::new();
     let far = rig.connect();
     far.wire.stalls();
-    rig.board.broadcast(None, &[b"to everybody"]);
+    rig.board().broadcast(None, &[b"to everybody"]);
     rig.settle();
-    rig.board.finish(far.id);
-    rig.board.broadcast(None, &[b", and this after it finished"]);
+    rig.board().finish(far.id);
+    rig.board().broadcast(None, &[b", and this after it finished"]);
     rig.settle();
     let finished_early = far.wire.is_finished();
 
@@ -123,7 +123,7 @@ fn a_half_open_connection_is_kept_for_an_answer_for_a_while() {
     rig.finishes(&far);
     rig.settle();
     rig.pass(4999);
-    rig.board.send(far.id, b"a first answer");
+    rig.board().send(far.id, b"a first answer");
     rig.settle();
     rig.pass(4999);
     let before = rig.told();

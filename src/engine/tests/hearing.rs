@@ -85,7 +85,7 @@ fn a_flood_gets_one_budget_a_turn_and_starves_nobody() {
     rig.turn();
 
     assert_eq!((flood.wire.read_bytes(), quiet.wire.read_bytes()), (64, 1));
-    assert!(!rig.pump.is_idle(&rig.board), "the flood has not been read to its end");
+    assert!(!rig.engine.is_idle(), "the flood has not been read to its end");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn an_event_without_anything_behind_it_changes_nothing() {
     rig.settle();
 
     assert_eq!(rig.told(), [""; 0]);
-    assert_eq!((rig.board.len(), far.wire.reads()), (1, 1));
+    assert_eq!((rig.board().len(), far.wire.reads()), (1, 1));
 }
 
 #[test]
@@ -233,13 +233,35 @@ fn no_part_is_shown_while_more_may_wait_unread() {
     let far = rig.connect();
     rig.says(&far, "par");
     rig.settle();
-    rig.board.hold_reading(true);
+    rig.board().hold_reading(true);
     rig.says(&far, "t\n");
 
     rig.pass(1000);
     let held = rig.told();
-    rig.board.hold_reading(false);
+    rig.board().hold_reading(false);
     rig.settle();
 
     assert_eq!((held, rig.told()), (vec![], vec!["#1 line part".to_owned()]));
+}
+
+#[test]
+fn a_line_costs_three_look_ups_of_its_connection_and_an_answer_two() {
+    for (answers, expected) in [(false, 3), (true, 5)] {
+        let mut rig = Rig::new();
+        rig.on_received(move |id, bytes, board| {
+            if answers {
+                board.send(id, bytes);
+            }
+        });
+        let far = rig.connect();
+        rig.settle();
+        let before = rig.board().table.look_ups();
+
+        // Looked up for: the event; the read; what is left of the read. The answer: to queue it, and since its key
+        // stands on the list of those to be flushed at the end of the turn.
+        rig.says(&far, "hello\n");
+        rig.engine.serve(&mut rig.app);
+
+        assert_eq!(rig.board().table.look_ups() - before, expected, "answered: {answers}");
+    }
 }

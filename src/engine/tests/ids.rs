@@ -1,32 +1,34 @@
 //! Ids, stale events, and dialling.
 
+use crate::conn::Key;
+
 use super::*;
 
 #[test]
 fn an_id_is_never_reused_though_its_place_is() {
     let mut rig = Rig::new();
     let old = rig.connect();
-    rig.board.hang_up(old.id, kicked());
+    rig.board().hang_up(old.id, kicked());
     rig.settle();
 
     let new = rig.connect();
-    let sent = rig.board.send(old.id, b"for the old one");
-    rig.board.finish(old.id);
-    rig.board.close(old.id, kicked());
-    rig.board.hang_up(old.id, kicked());
-    rig.board.broadcast(Some(old.id), &[b"to all"]);
+    let sent = rig.board().send(old.id, b"for the old one");
+    rig.board().finish(old.id);
+    rig.board().close(old.id, kicked());
+    rig.board().hang_up(old.id, kicked());
+    rig.board().broadcast(Some(old.id), &[b"to all"]);
     rig.settle();
 
-    assert_eq!((old.id.key, new.id.key, new.id.serial()), (0, 0, 2), "the place is reused");
+    assert_eq!((old.id.key, new.id.key, new.id.serial()), (Key(0), Key(0), 2), "the place is reused");
     assert_eq!((sent, new.wire.text().as_str(), new.wire.is_finished()), (Sent::Gone, "to all", false));
-    assert_eq!((rig.told(), rig.board.find(1)), (vec!["#1 closed kicked".to_owned()], None));
+    assert_eq!((rig.told(), rig.board().find(1)), (vec!["#1 closed kicked".to_owned()], None));
 }
 
 #[test]
 fn an_event_for_somebody_who_has_left_harms_nobody() {
     let mut rig = Rig::new();
     let old = rig.connect();
-    rig.board.hang_up(old.id, kicked());
+    rig.board().hang_up(old.id, kicked());
     rig.settle();
     rig.note(&old, EVERYTHING);
     rig.settle();
@@ -48,7 +50,7 @@ fn deadlines_of_somebody_who_has_left_do_not_touch_who_came_after() {
     let old = rig.connect();
     rig.says(&old, "part");
     rig.settle();
-    rig.board.hang_up(old.id, kicked());
+    rig.board().hang_up(old.id, kicked());
     rig.settle();
     rig.told();
 
@@ -67,14 +69,14 @@ fn deadlines_of_somebody_who_has_left_do_not_touch_who_came_after() {
 fn who_takes_the_place_of_a_flood_gets_one_budget_a_turn() {
     let mut rig = Rig::with(small(), Framing::Raw, Backpressure::None);
     let flood = rig.connect();
-    rig.board.hold_reading(true);
+    rig.board().hold_reading(true);
     rig.says(&flood, &"x".repeat(1000));
-    rig.board.hang_up(flood.id, kicked());
+    rig.board().hang_up(flood.id, kicked());
     rig.settle();
     let heir = rig.connect();
     rig.says(&heir, &"y".repeat(1000));
 
-    rig.board.hold_reading(false);
+    rig.board().hold_reading(false);
     let read = [(); 3].map(|()| {
         let before = heir.wire.read_bytes();
         rig.turn();
@@ -94,7 +96,7 @@ fn a_dialled_connection_opens_when_it_comes_about() {
     let far = rig.attach_dialed();
     rig.note(&far, WRITABLE);
     rig.settle();
-    let sent_early = rig.board.send(id, b"too early");
+    let sent_early = rig.board().send(id, b"too early");
 
     far.wire.dial_is(Outcome::Connected);
     far.wire.arrives(b"hi\n");
@@ -116,7 +118,7 @@ fn a_dialled_connection_that_never_comes_about_is_closed_once() {
     rig.settle();
 
     assert_eq!(rig.told(), ["#1 closed cannot-connect"]);
-    assert_eq!((rig.board.len(), rig.board.audience()), (0, 0));
+    assert_eq!((rig.board().len(), rig.board().audience()), (0, 0));
 }
 
 #[test]
@@ -124,11 +126,14 @@ fn a_dialled_connection_may_be_given_up_before_it_has_a_stream() {
     let mut rig = Rig::new();
     let id = rig.dial();
 
-    rig.board.hang_up(id, kicked());
+    rig.board().hang_up(id, kicked());
     rig.turn();
 
     assert_eq!(rig.told(), ["#1 closed kicked"]);
-    assert!(rig.board.dials.is_empty(), "it would be given a stream, at a place that is free again");
+    assert!(
+        rig.board().shared.work.dials.is_empty(),
+        "it would be given a stream, at a place that is free again"
+    );
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn nobody_is_idle_for_a_time_in_which_nobody_listened() {
 fn who_spoke_at_the_last_moment_is_read_before_it_is_judged() {
     let mut rig = Rig::with(idle_after(3000), Framing::Lines, Backpressure::None);
     let far = rig.connect();
-    rig.board.time.pass(Duration::from_millis(3000));
+    rig.board().shared.time.pass(Duration::from_millis(3000));
 
     rig.says(&far, "still here\n");
     rig.settle();
@@ -36,15 +36,15 @@ fn who_spoke_at_the_last_moment_is_read_before_it_is_judged() {
 fn a_deadline_waits_until_the_poller_was_asked_after_it() {
     let mut rig = Rig::with(idle_after(3000), Framing::Lines, Backpressure::None);
     let _silent = rig.connect();
-    let (began, time) = (rig.board.now(), Duration::from_millis(3000));
+    let (began, time) = (rig.board().now(), Duration::from_millis(3000));
 
     // The poller was asked before the deadline and slept up to it.
     let slept = Polled { asked_at: began, timeout: Some(time), told: Told::All, was_stopped: false };
-    rig.board.time.advance(began + time, slept, 1);
+    rig.board().shared.time.advance(began + time, slept, 1);
     rig.turn();
     let asked_before = rig.told();
     let asked = Polled { asked_at: began + time, timeout: Some(Duration::ZERO), ..slept };
-    rig.board.time.advance(began + time, asked, 1);
+    rig.board().shared.time.advance(began + time, asked, 1);
     rig.settle();
 
     assert_eq!((asked_before, rig.told()), (vec![], vec!["#1 closed idle".to_owned()]));
@@ -55,9 +55,9 @@ fn who_has_room_again_is_flushed_before_it_is_judged() {
     let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     far.wire.stalls();
-    rig.board.send(far.id, b"hello");
+    rig.board().send(far.id, b"hello");
     rig.settle();
-    rig.board.time.pass(small().write_stall_max);
+    rig.board().shared.time.pass(small().write_stall_max);
 
     rig.has_room_again(&far);
     rig.settle();
@@ -70,9 +70,9 @@ fn a_reader_that_could_be_sent_nothing_is_not_too_slow() {
     let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     far.wire.stalls();
-    rig.board.send(far.id, &[b'x'; 10]);
+    rig.board().send(far.id, &[b'x'; 10]);
     rig.settle();
-    rig.board.send(far.id, &[b'x'; 600]);
+    rig.board().send(far.id, &[b'x'; 600]);
     rig.settle();
 
     rig.lapse(11_000);

@@ -14,7 +14,7 @@ fn an_app_may_hang_up_on_a_newcomer() {
     rig.settle();
 
     assert_eq!(rig.told(), ["#1 closed kicked"]);
-    assert_eq!((far.wire.text().as_str(), rig.board.stats.unsent_bytes), ("", 5));
+    assert_eq!((far.wire.text().as_str(), rig.board().stats().unsent_bytes), ("", 5));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn what_an_app_says_when_somebody_left_goes_out() {
         board.broadcast(Some(id), &[b"* it left\n"]);
     });
 
-    rig.board.hang_up(leaver.id, kicked());
+    rig.board().hang_up(leaver.id, kicked());
     rig.settle();
 
     assert_eq!(other.wire.text(), "* it left\n");
@@ -87,11 +87,11 @@ fn those_who_are_ended_because_somebody_left_are_closed_too() {
     let ids = fars.clone().map(|far| far.id);
     rig.on_closed(move |_, board| ids.iter().for_each(|id| board.hang_up(*id, Reason::Stopping)));
 
-    rig.board.hang_up(fars[1].id, kicked());
+    rig.board().hang_up(fars[1].id, kicked());
     rig.settle();
 
     assert_eq!(rig.told(), ["#2 closed kicked", "#1 closed stopping", "#3 closed stopping"]);
-    assert!(rig.board.is_empty());
+    assert!(rig.board().is_empty());
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn from_the_second_read_on_much_goes_back_without_the_app() {
 
     assert_eq!(far.wire.text(), bulk(350));
     assert_eq!((far.wire.reflected_bytes(), rig.told().len()), (250, 1), "the App saw the first read alone");
-    let stats = rig.board.stats();
+    let stats = rig.board().stats();
     assert_eq!((stats.received_bytes, stats.sent_bytes, stats.frames), (350, 350, 4));
 }
 
@@ -62,7 +62,7 @@ fn what_is_not_taken_is_kept_and_comes_before_what_follows() {
 
     assert!(queued >= 70, "{queued} queued");
     assert_eq!(far.wire.text(), bulk(100) + &bulk(300));
-    rig.board.check_sums();
+    rig.board().check_sums();
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn when_sending_back_fails_what_was_said_is_still_read_and_what_is_lost_is_count
     rig.settle();
 
     assert_eq!(rig.told().last().map(String::as_str), Some("#1 closed reset"));
-    let stats = rig.board.stats();
+    let stats = rig.board().stats();
     assert_eq!((stats.received_bytes, stats.sent_bytes, stats.unsent_bytes), (220, 100, 100));
 }
 

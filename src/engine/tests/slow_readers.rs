@@ -33,15 +33,15 @@ fn a_send_to_a_blocked_peer_says_that_it_is_slow() {
     let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     far.wire.stalls();
-    rig.board.send(far.id, &[b'x'; 10]);
+    rig.board().send(far.id, &[b'x'; 10]);
     rig.settle();
 
-    rig.board.send(far.id, &[b'x'; 300]);
+    rig.board().send(far.id, &[b'x'; 300]);
     rig.settle();
-    let sent = rig.board.send(far.id, &[b'x'; 10]);
+    let sent = rig.board().send(far.id, &[b'x'; 10]);
 
     assert_eq!(sent, Sent::Slow(320));
-    assert!(rig.board.view(far.id).is_some_and(|view| view.is_slow));
+    assert!(rig.board().view(far.id).is_some_and(|view| view.is_slow));
 }
 
 #[test]
@@ -50,10 +50,10 @@ fn who_stays_over_the_soft_limit_is_dropped_however_the_bytes_came_to_be_queued(
     let mut rig = Rig::with(limits, Framing::Lines, Backpressure::None);
     let far = rig.connect();
     far.wire.stalls();
-    rig.board.send(far.id, &[b'x'; 10]);
+    rig.board().send(far.id, &[b'x'; 10]);
     rig.settle();
 
-    rig.board.send(far.id, &[b'x'; 500]);
+    rig.board().send(far.id, &[b'x'; 500]);
     rig.settle();
     rig.pass(10_001);
 
@@ -65,7 +65,7 @@ fn who_takes_nothing_for_too_long_is_dropped() {
     let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
     far.wire.stalls();
-    rig.board.send(far.id, b"hello");
+    rig.board().send(far.id, b"hello");
     rig.settle();
 
     rig.pass(5999);
@@ -73,7 +73,7 @@ fn who_takes_nothing_for_too_long_is_dropped() {
     rig.pass(1);
 
     assert_eq!((before, rig.told()), (vec![], vec!["#1 closed reads-nothing".to_owned()]));
-    assert_eq!(rig.board.stats.unsent_bytes, 5);
+    assert_eq!(rig.board().stats().unsent_bytes, 5);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_room_waits_for_an_honest_slow_reader_and_loses_no_line() {
 
     rig.says(&talker, &text);
     rig.settle();
-    let (read, held_back) = (talker.wire.read_bytes(), rig.board.is_held_back());
+    let (read, held_back) = (talker.wire.read_bytes(), rig.board().is_held_back());
     rig.has_room_again(&slow);
     rig.settle();
 
@@ -107,22 +107,22 @@ fn a_room_does_not_wait_for_who_takes_too_little() {
 
     assert!(heard_while_braked.len() < text.len(), "it got the first second on trust");
     assert_eq!(listener.wire.text(), text);
-    assert_eq!(rig.board.len(), 3, "it is not dropped for that");
+    assert_eq!(rig.board().len(), 3, "it is not dropped for that");
 }
 
 #[test]
 fn nobody_is_read_while_reading_is_held_and_nothing_is_lost_by_it() {
     let mut rig = Rig::new();
     let fars = [rig.connect(), rig.connect(), rig.connect()];
-    rig.board.hold_reading(true);
+    rig.board().hold_reading(true);
     rig.says(&fars[0], "one\n");
     rig.says(&fars[1], "two\n");
     rig.finishes(&fars[1]);
     rig.settle();
-    let held = (rig.told(), rig.pump.is_idle(&rig.board));
+    let held = (rig.told(), rig.engine.is_idle());
 
-    rig.board.hold_reading(false);
-    assert!(!rig.pump.is_idle(&rig.board), "two may be read now");
+    rig.board().hold_reading(false);
+    assert!(!rig.engine.is_idle(), "two may be read now");
     rig.settle();
 
     assert_eq!(held, (vec![], true));
@@ -139,7 +139,7 @@ fn a_hold_in_the_middle_of_a_turn_keeps_those_who_were_not_read_yet_on_the_list(
     rig.settle();
     let held = rig.told();
 
-    rig.board.hold_reading(false);
+    rig.board().hold_reading(false);
     rig.settle();
 
     assert_eq!((held, rig.told()), (vec!["#1 line one".to_owned()], vec!["#2 line two".to_owned()]));
@@ -150,12 +150,12 @@ fn idle_time_does_not_count_while_reading_is_held() {
     let limits = Limits { idle_max: Some(Duration::from_secs(5)), ..small() };
     let mut rig = Rig::with(limits, Framing::Lines, Backpressure::None);
     let _far = rig.connect();
-    rig.board.hold_reading(true);
+    rig.board().hold_reading(true);
     rig.settle();
 
     rig.pass(60_000);
     let held = rig.told();
-    rig.board.hold_reading(false);
+    rig.board().hold_reading(false);
     rig.pass(5000);
 
     assert_eq!((held, rig.told()), (vec![], vec!["#1 closed idle".to_owned()]));
@@ -186,15 +186,15 @@ fn nobody_waits_for_one_who_can_be_fed_no_more() {
         let mut rig = Rig::chat(Limits::default());
         let (slow, talker, listener) = (rig.connect(), rig.connect(), rig.connect());
         slow.wire.stalls();
-        rig.board.send(slow.id, &[b'x'; 200_000]);
+        rig.board().send(slow.id, &[b'x'; 200_000]);
         rig.settle();
-        assert!(rig.board.is_held_back());
+        assert!(rig.board().is_held_back());
 
-        end(&mut rig.board, slow.id);
+        end(rig.board(), slow.id);
         rig.says(&talker, "hello\n");
         rig.settle();
 
-        assert!(!rig.board.is_held_back());
+        assert!(!rig.board().is_held_back());
         assert_eq!(listener.wire.text(), "hello\n");
     }
 }

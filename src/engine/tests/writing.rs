@@ -11,7 +11,7 @@ fn an_answer_goes_out_in_the_turn_of_its_question() {
     rig.turn();
 
     assert_eq!(far.wire.text(), "hello");
-    assert!(rig.pump.is_idle(&rig.board), "nothing is left to do");
+    assert!(rig.engine.is_idle(), "nothing is left to do");
 }
 
 #[test]
@@ -19,7 +19,7 @@ fn what_is_blocked_goes_on_when_there_is_room_again() {
     let mut rig = Rig::new();
     let far = rig.connect();
     far.wire.puts([Put::Accept(3), Put::Interrupted, Put::WouldBlock]);
-    rig.board.send(far.id, b"hello");
+    rig.board().send(far.id, b"hello");
     rig.settle();
     let first = far.wire.text();
 
@@ -33,7 +33,7 @@ fn what_is_blocked_goes_on_when_there_is_room_again() {
 fn a_turn_writes_one_budget_to_a_connection() {
     let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
-    rig.board.send(far.id, &[b'x'; 500]);
+    rig.board().send(far.id, &[b'x'; 500]);
 
     let written: Vec<usize> = (0..3)
         .map(|_| {
@@ -70,11 +70,11 @@ fn a_turn_writes_one_budget_also_to_a_connection_that_was_just_read() {
 fn a_turn_writes_one_budget_also_to_a_connection_that_hears_what_is_said_to_many() {
     let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();
-    rig.board.send(far.id, &[b'x'; 300]);
+    rig.board().send(far.id, &[b'x'; 300]);
 
     let written: Vec<usize> = (0..3)
         .map(|_| {
-            rig.board.broadcast(None, &[&[b'y'; 100]]);
+            rig.board().broadcast(None, &[&[b'y'; 100]]);
             let before = far.wire.written().len();
             rig.turn();
             far.wire.written().len() - before
@@ -94,13 +94,13 @@ fn input_that_was_not_yet_read_is_heard_although_writing_failed() {
     far.wire.gets([Get::Fail(ErrorKind::ConnectionReset)]);
     far.wire.breaks(ErrorKind::BrokenPipe);
 
-    rig.board.send(far.id, b"hello");
+    rig.board().send(far.id, b"hello");
     rig.settle();
 
     let told = rig.told();
     assert_eq!(told.iter().filter(|entry| *entry == "#1 line twelve bytes").count(), 20, "{told:#?}");
     assert_eq!(told[20..], ["#1 Gone tail", "#1 closed reset"]);
-    assert_eq!(rig.board.stats.unsent_bytes, 5);
+    assert_eq!(rig.board().stats().unsent_bytes, 5);
 }
 
 #[test]
@@ -109,25 +109,25 @@ fn a_broken_connection_without_input_is_closed_without_another_event() {
     let far = rig.connect();
     far.wire.breaks(ErrorKind::ConnectionReset);
 
-    rig.board.send(far.id, b"hello");
+    rig.board().send(far.id, b"hello");
     rig.settle();
 
     assert_eq!(rig.told(), ["#1 closed reset"]);
-    assert_eq!((rig.board.send(far.id, b"more"), far.wire.is_dropped()), (Sent::Gone, true));
+    assert_eq!((rig.board().send(far.id, b"more"), far.wire.is_dropped()), (Sent::Gone, true));
 }
 
 #[test]
 fn input_of_a_broken_connection_waits_until_reading_is_held_no_more() {
     let mut rig = Rig::new();
     let far = rig.connect();
-    rig.board.hold_reading(true);
+    rig.board().hold_reading(true);
     far.wire.arrives(b"last words\n");
     far.wire.breaks(ErrorKind::BrokenPipe);
-    rig.board.send(far.id, b"hello");
+    rig.board().send(far.id, b"hello");
     rig.settle();
     let held = rig.told();
 
-    rig.board.hold_reading(false);
+    rig.board().hold_reading(false);
     rig.settle();
 
     assert_eq!(held, [""; 0]);
@@ -138,18 +138,18 @@ fn input_of_a_broken_connection_waits_until_reading_is_held_no_more() {
 fn what_is_said_to_many_after_a_connection_broke_is_not_counted_as_queued_for_it() {
     let mut rig = Rig::new();
     let far = rig.connect();
-    rig.board.hold_reading(true);
+    rig.board().hold_reading(true);
     far.wire.breaks(ErrorKind::BrokenPipe);
-    rig.board.send(far.id, b"hello");
+    rig.board().send(far.id, b"hello");
     rig.settle();
 
-    rig.board.broadcast(None, &[b"it does not hear this"]);
+    rig.board().broadcast(None, &[b"it does not hear this"]);
     rig.settle();
 
     assert_eq!(rig.queued(&far), 5);
-    rig.board.hold_reading(false);
+    rig.board().hold_reading(false);
     rig.settle();
-    assert_eq!(rig.board.stats.unsent_bytes, 5);
+    assert_eq!(rig.board().stats().unsent_bytes, 5);
 }
 
 #[test]
@@ -161,9 +161,9 @@ fn input_that_was_not_yet_read_is_heard_although_our_fin_failed() {
     // What a shutdown says of a socket that was reset.
     far.wire.finish_fails(ErrorKind::NotConnected);
 
-    rig.board.finish(far.id);
+    rig.board().finish(far.id);
     rig.settle();
 
     assert_eq!(rig.told().first().map(String::as_str), Some("#1 line last words"));
-    assert_eq!((rig.board.len(), rig.board.audience()), (0, 0));
+    assert_eq!((rig.board().len(), rig.board().audience()), (0, 0));
 }

@@ -42,7 +42,7 @@ impl Tester {
         let sources = &self.plan.sources;
         let source = (!sources.is_empty()).then(|| sources[slot % sources.len()]);
         let id = board.dial_from(source, self.plan.target.clone());
-        let key = id.key as usize;
+        let key = id.key.place();
         if key >= self.slot_of.len() {
             self.slot_of.resize(key + 1, u32::MAX);
         }
@@ -53,7 +53,7 @@ impl Tester {
 
     /// The slot whose connection this is now.
     pub(super) fn slot(&self, id: ConnId) -> Option<usize> {
-        let slot = *self.slot_of.get(id.key as usize)? as usize;
+        let slot = *self.slot_of.get(id.key.place())? as usize;
         match self.slots.get(slot)?.link {
             Link::Up(up) if up == id => Some(slot),
             Link::Dialing(dialing, _) if dialing == id => Some(slot),

@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::engine::pump::Readiness;
+use crate::conn::Key;
+use crate::engine::note::Readiness;
 use crate::simulator::far::Far;
 
 /// One connection: our socket and its far end.
@@ -27,7 +28,7 @@ pub(in crate::simulator) struct Sock {
     /// A write found no room.
     pub(super) blocked: bool,
     pub(super) on_ready_list: bool,
-    pub(super) key: Option<u32>,
+    pub(super) key: Option<Key>,
     pub(super) aborts: bool,
     /// Reads stop short at any place, as where a layer between has its own buffers.
     pub(super) reads_short: bool,

@@ -1,0 +1,219 @@
+//! What all connections share: the log of broadcasts, the lists of work, the sums, the time. It is apart from the table
+//! so that one connection can be held and changed while everything that follows from the change is done here; each is
+//! looked up once for that.
+
+use std::mem;
+use std::ops::Range;
+
+use crate::board::deadlines::Deadlines;
+use crate::board::in_place::InPlace;
+use crate::board::stats::Stats;
+use crate::board::time::Time;
+use crate::board::work::Work;
+use crate::buffer::broadcast::BroadcastLog;
+use crate::buffer::framing::Framing;
+use crate::conn::reason::Reason;
+use crate::conn::slow_reader::{Slow, Verdict};
+use crate::conn::state::Step;
+use crate::conn::{Conn, ConnId, Share};
+use crate::limits::Limits;
+
+/// Everything on the board but the connections themselves.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub log: BroadcastLog,
+    /// How far the log reached when the last whole walk over its receivers began.
+    pub walked_to: u64,
+    /// What is being read in this moment, and goes back without a copy.
+    in_place: Option<InPlace>,
+    pub work: Work,
+    pub deadlines: Deadlines,
+    pub time: Time,
+    pub sums: Sums,
+    pub stats: Stats,
+    pub limits: Limits,
+    /// How bytes become frames.
+    pub framing: Framing,
+    /// How many steps the connections have taken. Where it stands still, no connection's state has changed.
+    pub steps: u64,
+}
+
+/// Sums over all connections, kept up to date with every change of one.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    /// What all have in memory of their own; see `budget`.
+    pub own_bytes: usize,
+    /// How many may be sent something.
+    pub audience: usize,
+    /// How many slow readers others wait for.
+    pub holding_back: usize,
+    /// How many are behind in what was broadcast, after their last flush.
+    pub lagging: usize,
+}
+
+impl Sums {
+    /// Counts a connection as what it is now instead of what it was before.
+    fn replace(&mut self, before: Share, now: Share) {
+        let replaced = |sum: usize, before: bool, now: bool| {
+            (sum + usize::from(now))
+                .checked_sub(usize::from(before))
+                .expect("what a connection no longer counts for, it was counted for")
+        };
+        self.audience = replaced(self.audience, before.may_be_sent, now.may_be_sent);
+        self.holding_back = replaced(self.holding_back, before.holds_back, now.holds_back);
+    }
+}
+
+impl Shared {
+    pub fn new(limits: Limits) -> Shared {
+        Shared {
+            log: BroadcastLog::new(limits.own_pieces_max),
+            walked_to: 0,
+            in_place: None,
+            work: Work::default(),
+            deadlines: Deadlines::default(),
+            time: Time::default(),
+            sums: Sums::default(),
+            stats: Stats::default(),
+            limits,
+            framing: Framing::Lines,
+            steps: 0,
+        }
+    }
+
+    /// Lets bytes of what was just read from this connection go back to it without a copy.
+    pub fn lend(&mut self, from: ConnId, fresh: &[u8]) {
+        self.in_place = Some(InPlace::new(from, fresh));
+    }
+
+    /// Ends that; returns which of the bytes go back.
+    pub fn lent(&mut self) -> Range<usize> {
+        self.in_place.take().map_or(0..0, InPlace::lent)
+    }
+
+    /// How much is lent to this connection.
+    pub fn lent_to(&self, to: ConnId) -> usize {
+        self.in_place.as_ref().map_or(0, |in_place| in_place.bytes_for(to))
+    }
+
+    /// Lends these bytes to a connection, if they are of what was just read from it and can go out in order.
+    pub fn lend_to(&mut self, conn: &Conn, bytes: &[u8]) -> bool {
+        conn.takes_at_once() && self.in_place.as_mut().is_some_and(|in_place| in_place.lend(conn.id, bytes))
+    }
+
+    /// Bytes that were broadcast since the last whole walk over the receivers began.
+    pub fn log_backlog_bytes(&self) -> u64 {
+        self.log.end() - self.walked_to
+    }
+
+    /// Whether so much is undelivered that nothing should be added.
+    pub fn has_log_backlog(&self) -> bool {
+        self.log_backlog_bytes() > self.limits.log_backlog_high_bytes as u64
+    }
+
+    /// Counts a newcomer.
+    pub fn count_newcomer(&mut self, conn: &mut Conn) {
+        self.sums.replace(Share { may_be_sent: false, holds_back: false }, conn.share());
+        self.stats.opened += 1;
+        self.arm(conn);
+    }
+
+    /// Brings the sum of what all have in memory up to date with this connection.
+    pub fn account(&mut self, conn: &mut Conn) {
+        let own_bytes = conn.own_bytes();
+        let before = mem::replace(&mut conn.accounted_bytes, own_bytes);
+        self.sums.own_bytes = self.sums.own_bytes + own_bytes - before;
+    }
+
+    /// Brings the sums up to date with a connection that counted for this much before.
+    pub fn count(&mut self, before: Share, conn: &Conn) {
+        let now = conn.share();
+        if before == now {
+            return;
+        }
+        self.sums.replace(before, now);
+        // Whoever waited for it goes on.
+        self.work.wants_turn |= before.holds_back && !now.holds_back;
+    }
+
+    /// Gives it a copy of its own of what it has not heard of the log, so that whatever is queued next comes after
+    /// that, and the log can be trimmed.
+    pub fn catch_up(&mut self, conn: &mut Conn) {
+        conn.catch_up(&self.log);
+        self.sums.lagging -= usize::from(mem::take(&mut conn.lagging));
+    }
+
+    /// Counts what a connection said and nobody is told.
+    pub fn discard(&mut self, conn: &mut Conn, bytes: usize) {
+        self.stats.discarded_bytes += bytes as u64;
+        conn.state.discard(bytes);
+    }
+
+    /// Puts the connection's next deadline, if it has one, into the heap.
+    pub fn arm(&mut self, conn: &mut Conn) {
+        let Some((when, _)) = conn.next_due(&self.limits, self.framing) else { return };
+        if conn.alarm.is_none_or(|alarm| when < alarm) {
+            conn.alarm = Some(when);
+            self.deadlines.push(when, conn.id);
+        }
+    }
+
+    /// Notes how a flush went: it took `taken_bytes`, and was `blocked` if something was left.
+    pub fn note_flush(&mut self, conn: &mut Conn, taken_bytes: usize, blocked: bool) {
+        self.account(conn);
+        if taken_bytes > 0 {
+            conn.sent_at = self.time.listened();
+        }
+        let lagging = conn.may_be_sent() && self.log.is_behind(&conn.cursor);
+        if lagging != conn.lagging {
+            conn.lagging = lagging;
+            if lagging {
+                self.sums.lagging += 1;
+            } else {
+                self.sums.lagging -= 1;
+            }
+        }
+        if conn.slow.is_some() || blocked {
+            self.note_slow(conn, taken_bytes);
+        }
+    }
+
+    /// Keeps the record of one that may be a slow reader.
+    fn note_slow(&mut self, conn: &mut Conn, taken_bytes: usize) {
+        let before = conn.share();
+        let queued_bytes = conn.queued_bytes(&self.log);
+        if queued_bytes == 0 {
+            self.forget_slow(conn);
+            return self.count(before, conn);
+        }
+        let now = self.time.listened();
+        let slow = conn.slow.get_or_insert_with(|| Box::new(Slow::new(now)));
+        let was_high = slow.is_over_high();
+        slow.note(taken_bytes, queued_bytes, now, &self.limits);
+        self.work.wants_turn |= was_high && !slow.is_over_high();
+        self.count(before, conn);
+        if queued_bytes > self.limits.outbox_bytes_max {
+            self.step(conn, Step::HangUp(Reason::QueueFull));
+        }
+    }
+
+    /// Judges a slow reader by the clock.
+    pub fn check_slow(&mut self, conn: &mut Conn) {
+        let before = conn.share();
+        let Some(slow) = &mut conn.slow else { return };
+        let verdict = slow.check(self.time.noted_until(), &self.limits);
+        self.count(before, conn);
+        let why = match verdict {
+            Verdict::Patience => return,
+            Verdict::OverSoftTooLong => Reason::ReadsTooSlowly(self.limits.outbox_soft_max),
+            Verdict::TookNothingTooLong => Reason::ReadsNothing(self.limits.write_stall_max),
+        };
+        self.step(conn, Step::HangUp(why));
+    }
+
+    /// Whoever waited for it may go on; that it holds nobody back any more is the caller's to count.
+    pub(super) fn forget_slow(&mut self, conn: &mut Conn) {
+        let slow = conn.slow.take();
+        self.work.wants_turn |= slow.is_some_and(|slow| slow.is_over_high());
+    }
+}

@@ -1,0 +1,52 @@
+//! What is to be done, and for whom. A connection stands on a list once at most, for which its flag is the proof; each
+//! list has one function that puts a connection on it.
+
+use crate::board::Dial;
+use crate::conn::reason::Reason;
+use crate::conn::{Conn, Key, WriteTurn};
+
+/// The lists of a turn.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    /// Those that may be read.
+    pub ready: Vec<Key>,
+    /// Those that may have something to be written.
+    pub dirty: Vec<Key>,
+    /// Those that have used up their write budget of this turn.
+    pub spent: Vec<Key>,
+    /// Those that have ended, and why; they wait to be swept.
+    pub over: Vec<(Key, Reason)>,
+    /// Connections to be begun.
+    pub dials: Vec<Dial>,
+    /// Something is to be done that is on no list.
+    pub wants_turn: bool,
+}
+
+impl Work {
+    /// To be read: as soon as its turn to be read comes, now or in the next turn.
+    pub fn enlist_to_read(&mut self, conn: &mut Conn) {
+        if conn.readable && !conn.on_ready_list {
+            conn.on_ready_list = true;
+            self.ready.push(conn.id.key);
+        }
+    }
+
+    /// To be flushed. What is not writable will be, when an event says that it is again.
+    pub fn enlist_to_write(&mut self, conn: &mut Conn) {
+        if conn.writable && conn.write_turn == WriteTurn::Off {
+            conn.write_turn = WriteTurn::Dirty;
+            self.dirty.push(conn.id.key);
+        }
+    }
+
+    /// To be flushed in the next turn, and no more in this one.
+    pub fn enlist_for_next_turn(&mut self, conn: &mut Conn) {
+        conn.write_turn = WriteTurn::Spent;
+        self.spent.push(conn.id.key);
+    }
+
+    /// To be swept.
+    pub fn enlist_over(&mut self, conn: &Conn, why: Reason) {
+        self.over.push((conn.id.key, why));
+    }
+}

@@ -1,0 +1,82 @@
+//! Step 7: whoever is due is judged. Everybody who said something by then has been read; whoever has room again is
+//! flushed first.
+
+use super::Engine;
+use crate::app::App;
+use crate::board::Running;
+use crate::buffer::framing::{self, End};
+use crate::conn::reason::Reason;
+use crate::conn::state::Step;
+use crate::conn::{Due, Key};
+use crate::engine::accept::Listen;
+
+impl<L: Listen> Engine<L> {
+    pub(super) fn keep_deadlines<A: App>(&mut self, app: &mut A) {
+        self.board.forget_superseded_deadlines();
+        let judged_until = self.board.shared.time.noted_until();
+        if self.board.shared.deadlines.next().is_none_or(|when| when > judged_until) {
+            return;
+        }
+        self.flush_dirty();
+        // What is armed again meanwhile waits for the next turn, even if a limit of zero makes it due.
+        for _ in 0..self.board.shared.deadlines.len() {
+            let shared = &mut self.board.shared;
+            let Some((when, id)) = shared.deadlines.pop_due(judged_until) else { return };
+            let Some(conn) = self.board.table.get_mut(id) else { continue };
+            // An earlier deadline may have superseded this one.
+            if conn.alarm != Some(when) {
+                continue;
+            }
+            conn.alarm = None;
+            if let Some((when, due)) = conn.next_due(&shared.limits, shared.framing)
+                && when <= judged_until
+            {
+                self.act(due, id.key, app);
+            }
+            self.board.shared.arm(&mut self.board.table[id.key]);
+        }
+    }
+
+    fn act<A: App>(&mut self, due: Due, key: Key, app: &mut A) {
+        let held = self.is_held();
+        let shared = &mut self.board.shared;
+        let conn = &mut self.board.table[key];
+        let id = conn.id;
+        // While reading is held, silence proves nothing: what the peer said, and even its FIN, may
+        // wait in the kernel.
+        let unread = conn.readable || held;
+        match due {
+            Due::ShowPart | Due::IdleOver if unread => {
+                conn.received_at = shared.time.listened();
+                conn.tail.begins_at(shared.time.listened());
+            }
+            Due::ShowPart => {
+                let bytes = framing::part_to_show(conn.tail.bytes());
+                self.hand_over_tail(key, bytes, End::Silence, app);
+            }
+            Due::HalfOpenOver => {
+                // Not told: it waits for an answer, and would take the line for one.
+                let why = Reason::HalfOpen(shared.limits.half_open_max);
+                shared.step(conn, Step::Close(why));
+            }
+            Due::IdleOver => {
+                let why = Reason::Idle(shared.limits.idle_max.unwrap_or_default());
+                if self.tells_limits {
+                    self.board.send(id, format!("switchboard: {why}\n").as_bytes());
+                }
+                self.board.close(id, why);
+            }
+            Due::LingerOver => shared.step(conn, Step::Drained),
+            Due::CheckSlow => shared.check_slow(conn),
+        }
+    }
+
+    /// Ends what is left when a stop has taken as long as it may.
+    pub(super) fn stop_if_due(&mut self) {
+        if let Running::Stopping(at) = self.board.running
+            && at <= self.board.shared.time.noted_until()
+        {
+            self.board.hang_up_all(|| Reason::Stopping);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Step 8: what is queued is written, within a budget, and our FIN follows where it is due.
+
+use std::io;
+use std::mem;
+
+use super::Engine;
+use crate::board::Shared;
+use crate::conn::state::Step;
+use crate::conn::stream::Stream;
+use crate::conn::{Conn, FlushEnd, Inbound, Outbound, WriteTurn};
+use crate::engine::accept::Listen;
+
+impl<L: Listen> Engine<L> {
+    /// Flushes those on the list.
+    pub(super) fn flush_dirty(&mut self) {
+        let Engine { board, streams, .. } = self;
+        let mut list = mem::take(&mut board.shared.work.dirty);
+        for &key in &list {
+            // It is no longer dirty where it was flushed right after it was read, or has left.
+            if let Some(conn) = board.table.at_mut(key)
+                && conn.write_turn == WriteTurn::Dirty
+            {
+                flush(conn, streams[key.place()].as_mut(), &[], &mut board.shared);
+            }
+        }
+        list.clear();
+        // What was put on the list meanwhile.
+        list.append(&mut board.shared.work.dirty);
+        board.shared.work.dirty = list;
+    }
+
+    /// Whoever used up its write budget goes on in the next turn.
+    pub(super) fn renew_budgets(&mut self) {
+        let shared = &mut self.board.shared;
+        for key in shared.work.spent.drain(..) {
+            self.board.table[key].write_turn = WriteTurn::Dirty;
+            shared.work.dirty.push(key);
+        }
+    }
+}
+
+/// Writes to one connection what is lent to it and what is queued for it, then our FIN if that is due. Returns how many
+/// bytes it took. One that is dialled may have no stream yet.
+pub(super) fn flush<S: Stream>(
+    conn: &mut Conn,
+    stream: Option<&mut S>,
+    lent: &[u8],
+    shared: &mut Shared,
+) -> usize {
+    conn.write_turn = WriteTurn::Off;
+    let Some(stream) = stream.filter(|_| conn.state.writes()) else { return 0 };
+    let was_over_high = conn.is_over_high();
+    let flush = conn.flush(stream, lent, &shared.log, shared.limits.write_budget_bytes);
+    shared.stats.sent_bytes += flush.bytes as u64;
+    // Who takes all that a turn may write and still has some left is fed faster than it can be sent to.
+    let blocked = matches!(flush.then, FlushEnd::Blocked | FlushEnd::More);
+    match flush.then {
+        FlushEnd::Done if conn.state.outbound() == Outbound::Finishing => match finish(conn, stream) {
+            Ok(()) => shared.step(conn, Step::FinSent),
+            Err(error) => shared.step(conn, Step::WriteFailed(error)),
+        },
+        FlushEnd::Done | FlushEnd::Blocked => {}
+        FlushEnd::More => shared.work.enlist_for_next_turn(conn),
+        FlushEnd::Failed(error) => shared.step(conn, Step::WriteFailed(error)),
+    }
+    shared.note_flush(conn, flush.bytes, blocked);
+    shared.arm(conn);
+    if conn.state.is_broken() || (was_over_high && !conn.is_over_high()) {
+        shared.work.enlist_to_read(conn);
+    }
+    flush.bytes
+}
+
+/// Sends our FIN, unless dropping the stream, which comes next where both sides have finished, does it.
+fn finish(conn: &Conn, stream: &mut impl Stream) -> io::Result<()> {
+    if conn.state.inbound() == Inbound::Ended && stream.drop_finishes() { Ok(()) } else { stream.finish() }
+}

@@ -1,0 +1,43 @@
+//! Step 9: what has ended is taken out. Keys are freed here alone, so within a turn a key means one connection.
+
+use std::mem;
+
+use super::Engine;
+use crate::app::App;
+use crate::buffer::framing::{End, Frame};
+use crate::conn::reason::Reason;
+use crate::conn::stream::Stream;
+use crate::engine::accept::Listen;
+
+impl<L: Listen> Engine<L> {
+    pub(super) fn sweep<A: App>(&mut self, app: &mut A) {
+        let mut was_ready = false;
+        for (key, why) in mem::take(&mut self.board.shared.work.over) {
+            let conn = &mut self.board.table[key];
+            assert!(conn.is_over(), "only what is over is laid out for the sweep");
+            was_ready |= conn.on_ready_list;
+            let id = conn.id;
+            let begun = conn.tail.take();
+            if !begun.is_empty() {
+                // It was cut short while it said this.
+                self.board.shared.stats.frames += 1;
+                app.received(id, Frame { bytes: &begun, end: End::Gone }, &mut self.board);
+            }
+            app.closed(id, &why, &mut self.board);
+            if let Some(mut stream) = self.streams.get_mut(key.place()).and_then(Option::take)
+                && matches!(why, Reason::WeReset)
+                && let Err(error) = stream.abort()
+            {
+                log::debug!("cannot make the close of {id} a reset: {error}");
+            }
+            // The App was told after its turn had ended; it may have something left to do about it.
+            self.board.shared.work.wants_turn = true;
+            self.board.remove(key);
+        }
+        if was_ready {
+            // The next one with this key would be read twice a turn.
+            let table = &self.board.table;
+            self.board.shared.work.ready.retain(|key| table.at(*key).is_some_and(|conn| conn.on_ready_list));
+        }
+    }
+}
