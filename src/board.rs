@@ -22,6 +22,7 @@ use crate::address::Address;
 use crate::board::stats::Stats;
 use crate::board::table::Table;
 use crate::clock::Moment;
+use crate::conn::policy::Role;
 use crate::conn::reason::Reason;
 use crate::conn::state::{State, Step};
 use crate::conn::{Conn, ConnId, Inbound, Key, Outbound, Peer};
@@ -54,6 +55,8 @@ pub struct View<'a> {
     pub id: ConnId,
     /// Who is at the other end.
     pub peer: &'a Peer,
+    /// What it is for.
+    pub role: Role,
     /// The peer's direction.
     pub inbound: Inbound,
     /// Our direction.
@@ -158,17 +161,13 @@ impl Board {
     /// kept once, whoever has to hear them.
     pub fn broadcast(&mut self, except: Option<ConnId>, parts: &[&[u8]]) {
         let Board { table, shared, .. } = self;
-        let Some(speaker) = except.and_then(|id| table.get_mut(id)) else {
+        // Whoever hears nothing has nothing to be left out of.
+        let Some(speaker) = except.and_then(|id| table.get_mut(id)).filter(|conn| conn.hears()) else {
             return shared.log.append(parts, None);
         };
         if shared.log.too_many_own(&speaker.cursor) {
-            if speaker.may_be_sent() {
-                shared.catch_up(speaker);
-                shared.account(speaker);
-            } else {
-                // It hears nothing any more.
-                speaker.cursor = shared.log.cursor_at_end();
-            }
+            shared.catch_up(speaker);
+            shared.account(speaker);
         }
         shared.log.append(parts, Some(&mut speaker.cursor));
     }
@@ -196,18 +195,25 @@ impl Board {
 
     /// Begins a connection to an address. `App::opened` or `App::closed` will tell what became of it.
     pub fn dial(&mut self, to: Address) -> ConnId {
-        self.dial_from(None, to)
+        self.dial_as(Role::PEER, None, to)
     }
 
-    /// The same from one of this machine's own addresses. One address has some 28,000 ports for
+    /// The same in a role, and from one of this machine's own addresses. One address has some 28,000 ports for
     /// connections to the same place (`net.ipv4.ip_local_port_range`).
-    pub fn dial_from(&mut self, from: Option<IpAddr>, to: Address) -> ConnId {
-        let id = self.add(Peer::from(&to), State::dialing()).id;
+    pub fn dial_as(&mut self, role: Role, from: Option<IpAddr>, to: Address) -> ConnId {
+        let id = self.add(Peer::from(&to), role, State::dialing()).id;
         self.shared.work.dials.push(Dial { id, from, to });
         if matches!(self.running, Running::Stopping(_)) {
             self.hang_up(id, Reason::Stopping);
         }
         id
+    }
+
+    /// Gives a connection another role from now on: what it says next is cut into frames as that role has it.
+    pub fn take_role(&mut self, id: ConnId, role: Role) {
+        if let Some(conn) = self.table.get_mut(id).filter(|conn| !conn.is_over()) {
+            self.shared.take_role(conn, role);
+        }
     }
 
     /// Reads nobody while `held`. For an App that has no room for what it would be told.
@@ -295,6 +301,16 @@ impl Board {
         self.table.ids().iter().filter_map(|id| self.view(*id))
     }
 
+    /// The connections of the role `PEER`, in the order they came.
+    pub fn peers(&self) -> impl Iterator<Item = View<'_>> {
+        self.views().filter(|view| view.role == Role::PEER)
+    }
+
+    /// How many connections of this role there are.
+    pub fn count(&self, role: Role) -> usize {
+        self.shared.sums.of_role[role.number()]
+    }
+
     /// What can be told of a connection; `None` once it was swept.
     pub fn view(&self, id: ConnId) -> Option<View<'_>> {
         let conn = self.table.get(id)?;
@@ -303,6 +319,7 @@ impl Board {
         Some(View {
             id,
             peer: &conn.peer,
+            role: conn.role,
             inbound: conn.state.inbound(),
             outbound: conn.state.outbound(),
             is_open: conn.state.is_open(),
@@ -334,19 +351,21 @@ impl Board {
     }
 
     /// Takes in a connection.
-    pub(crate) fn add(&mut self, peer: Peer, state: State) -> &mut Conn {
+    pub(crate) fn add(&mut self, peer: Peer, role: Role, state: State) -> &mut Conn {
         let Board { table, shared, .. } = self;
-        let conn = table.add(peer, state, shared.log.cursor_at_end(), shared.time.listened());
+        let conn = table.add(peer, role, state, shared.log.cursor_at_end(), shared.time.listened());
         shared.count_newcomer(conn);
         conn
     }
 
     /// Takes out a connection that is over; its key may be used again from now on.
-    pub(crate) fn remove(&mut self, key: Key) {
+    pub(crate) fn remove(&mut self, key: Key) -> Conn {
         let conn = self.table.remove(key);
         assert!(conn.is_over(), "only what is over is taken out");
         assert_eq!(conn.accounted_bytes, 0, "what is over has nothing any more");
         self.shared.stats.closed += 1;
+        self.shared.sums.of_role[conn.role.number()] -= 1;
+        conn
     }
 
     /// Keeps the heap in proportion: with a long idle limit, those of connections that have left would

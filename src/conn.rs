@@ -2,6 +2,7 @@
 //! of its readiness, and how far each direction has come. It holds no socket and knows none.
 
 mod id;
+pub(crate) mod policy;
 pub(crate) mod reason;
 pub(crate) mod slow_reader;
 pub(crate) mod state;
@@ -11,10 +12,11 @@ pub(crate) mod tail;
 use std::io::{self, ErrorKind};
 
 use crate::buffer::broadcast::{BroadcastLog, Cursor};
-use crate::buffer::framing::{self, Framing};
+use crate::buffer::framing;
 use crate::buffer::gather::Gather;
 use crate::buffer::outbox::Outbox;
 use crate::clock::Moment;
+use crate::conn::policy::{Policy, Role};
 use crate::conn::slow_reader::Slow;
 use crate::conn::state::{Stage, State};
 use crate::conn::stream::Stream;
@@ -89,9 +91,9 @@ pub(crate) enum WriteTurn {
 /// What a connection counts for in the sums over all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Share {
-    /// It may be sent something.
-    pub may_be_sent: bool,
-    /// It is a slow reader that others wait for.
+    /// It is sent what is broadcast.
+    pub hears: bool,
+    /// It is a slow reader that others wait for; who hears no broadcasts keeps nobody waiting.
     pub holds_back: bool,
 }
 
@@ -99,6 +101,9 @@ pub(crate) struct Share {
 pub(crate) struct Conn {
     pub id: ConnId,
     pub peer: Peer,
+    pub role: Role,
+    /// Whether what is broadcast is meant for it.
+    pub hears_broadcasts: bool,
     pub state: State,
     /// The beginning of a line whose ending has not come yet.
     pub tail: Tail,
@@ -134,10 +139,12 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub fn new(id: ConnId, peer: Peer, state: State, cursor: Cursor, now: Moment) -> Conn {
+    pub fn new(id: ConnId, peer: Peer, role: Role, state: State, cursor: Cursor, now: Moment) -> Conn {
         Conn {
             id,
             peer,
+            role,
+            hears_broadcasts: true,
             state,
             tail: Tail::default(),
             outbox: Outbox::default(),
@@ -174,6 +181,11 @@ impl Conn {
         self.state.may_be_sent()
     }
 
+    /// Whether it is sent what is broadcast.
+    pub fn hears(&self) -> bool {
+        self.hears_broadcasts && self.may_be_sent()
+    }
+
     /// Whether a flush now would write whatever it is sent next, with nothing queued before it.
     pub fn takes_at_once(&self) -> bool {
         self.writable && self.write_turn != WriteTurn::Spent && self.outbox.is_empty()
@@ -191,13 +203,13 @@ impl Conn {
 
     /// What it counts for in the sums at the moment.
     pub fn share(&self) -> Share {
-        Share { may_be_sent: self.may_be_sent(), holds_back: self.holds_back() }
+        Share { hears: self.hears(), holds_back: self.hears() && self.holds_back() }
     }
 
     /// Whether there is something to do for a flush: bytes to send, or a FIN.
     pub fn has_something_to_flush(&self, log: &BroadcastLog) -> bool {
         match self.state.outbound() {
-            Outbound::Open => !self.outbox.is_empty() || log.is_behind(&self.cursor),
+            Outbound::Open => !self.outbox.is_empty() || self.is_behind(log),
             Outbound::Finishing => true,
             Outbound::Closed => false,
         }
@@ -208,18 +220,26 @@ impl Conn {
         if self.is_over() { 0 } else { self.tail.held_bytes() + self.outbox.held_bytes() }
     }
 
+    /// Whether it has something broadcast still to hear.
+    pub fn is_behind(&self, log: &BroadcastLog) -> bool {
+        self.hears() && log.is_behind(&self.cursor)
+    }
+
     /// All that is queued for it, what was said to many included; once it is over, all that was.
     pub fn queued_bytes(&self, log: &BroadcastLog) -> usize {
         if let Stage::Over(ending) = self.state.stage() {
             return ending.unsent_bytes;
         }
-        // Once it may be sent nothing more, what it had not heard has been moved to the outbox.
-        self.outbox.len() + if self.may_be_sent() { log.unread_bytes(&self.cursor) } else { 0 }
+        // Once it hears nothing more, what it had not heard has been moved to the outbox.
+        self.outbox.len() + if self.hears() { log.unread_bytes(&self.cursor) } else { 0 }
     }
 
     /// Moves what it has not heard yet of what was said to many into its own outbox, so that whatever
     /// is queued next comes after it.
     pub fn catch_up(&mut self, log: &BroadcastLog) {
+        if !self.hears_broadcasts {
+            return;
+        }
         let Conn { cursor, outbox, .. } = self;
         log.drain_to(cursor, |bytes| outbox.push(bytes));
     }
@@ -264,10 +284,10 @@ impl Conn {
     ) -> Flush {
         let mut bytes = 0;
         let then = loop {
-            if self.may_be_sent() {
+            if self.hears() {
                 log.skip_own(&mut self.cursor);
             }
-            let behind = self.may_be_sent() && log.is_behind(&self.cursor);
+            let behind = self.is_behind(log);
             if lent.is_empty() && self.outbox.is_empty() && !behind {
                 break FlushEnd::Done;
             }
@@ -329,7 +349,7 @@ impl Conn {
     }
 
     /// What time will bring next for it, and when.
-    pub fn next_due(&self, limits: &Limits, framing: Framing) -> Option<(Moment, Due)> {
+    pub fn next_due(&self, limits: &Limits, policy: &Policy) -> Option<(Moment, Due)> {
         let mut next: Option<(Moment, Due)> = None;
         let mut at = |when: Moment, due: Due| {
             if next.is_none_or(|(earliest, _)| when < earliest) {
@@ -349,7 +369,6 @@ impl Conn {
             }
             Stage::Open => {
                 if let Some(since) = self.tail.since()
-                    && framing == Framing::Lines
                     && self.state.inbound() == Inbound::Open
                 {
                     // What may be the beginning of a character waits for the rest of it as long as anything may.
@@ -362,7 +381,7 @@ impl Conn {
                 if self.state.inbound() == Inbound::Ended && self.state.outbound() == Outbound::Open {
                     at(active_at + limits.half_open_max, Due::HalfOpenOver);
                 }
-                if let Some(idle_max) = limits.idle_max {
+                if let Some(idle_max) = limits.idle_max.filter(|_| policy.has_idle_limit) {
                     at(active_at + idle_max, Due::IdleOver);
                 }
             }

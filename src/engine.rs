@@ -14,10 +14,11 @@ mod tests;
 
 use std::io;
 
-use crate::app::{App, Backpressure};
+use crate::app::App;
 use crate::board::{Board, Dial, Polled, Running};
 use crate::buffer::framing::Framing;
 use crate::clock::Moment;
+use crate::conn::policy::Role;
 use crate::conn::state::State;
 use crate::conn::stream::Stream;
 use crate::conn::{Key, Peer};
@@ -76,22 +77,21 @@ pub(crate) struct Engine<L: Listen> {
     scratch: Box<[u8]>,
     /// The walk over those to whom broadcasts are to be delivered.
     walk: Walk,
-    backpressure: Backpressure,
-    /// For an App that only returns what it hears.
+    /// For an App that only sends back what it hears.
     splice: Option<SpliceOf<L>>,
-    tells_limits: bool,
 }
 
 impl<L: Listen> Engine<L> {
     /// An engine whose first turn comes whatever happens: the App may want to begin something.
-    /// `splice` makes what streams need to send bytes back, if the App is one that only returns what it hears.
+    /// `splice` makes what streams need to send bytes back, if the App is one that only sends back what it hears.
     pub fn new(
         mut board: Board,
         acceptor: Acceptor<L>,
         app: &impl App,
         splice: impl FnOnce() -> SpliceOf<L>,
     ) -> Engine<L> {
-        board.shared.framing = app.framing();
+        board.shared.policies = Role::all().map(|role| app.policy(role));
+        let echoes = board.shared.policies.iter().any(|policy| policy.framing == Framing::Echo);
         board.call_again();
         Engine {
             acceptor,
@@ -99,9 +99,7 @@ impl<L: Listen> Engine<L> {
             streams: Vec::new(),
             scratch: vec![0; board.limits().read_budget_bytes].into_boxed_slice(),
             walk: Walk::Resting,
-            backpressure: app.brakes(),
-            splice: (app.only_returns() && board.shared.framing == Framing::Raw).then(splice),
-            tells_limits: app.tells_limits(),
+            splice: echoes.then(splice),
             board,
         }
     }
@@ -122,10 +120,7 @@ impl<L: Listen> Engine<L> {
     /// Whether nothing is left to do for any connection until an event, a message or a deadline comes.
     fn is_idle(&self) -> bool {
         let work = &self.board.shared.work;
-        let can_read = match self.is_held() {
-            true => work.ready.iter().any(|key| self.is_never_held(*key)),
-            false => !work.ready.is_empty(),
-        };
+        let can_read = work.ready.iter().any(|key| !self.is_held(*key));
         let can_write = !work.dirty.is_empty() || self.board.shared.log_backlog_bytes() > 0;
         !can_read && !can_write && work.over.is_empty() && work.dials.is_empty() && !work.wants_turn
     }
@@ -152,11 +147,6 @@ impl<L: Listen> Engine<L> {
     pub fn streams(&self) -> impl Iterator<Item = Key> {
         let keys = self.streams.iter().enumerate();
         keys.filter_map(|(place, stream)| stream.is_some().then_some(Key::of(place)))
-    }
-
-    #[cfg(any(test, feature = "simulator"))]
-    pub fn backpressure(&self) -> Backpressure {
-        self.backpressure
     }
 
     /// Step 2: this is the time until the turn ends. What the poller told is noted next.
@@ -199,8 +189,8 @@ impl<L: Listen> Engine<L> {
     }
 
     /// Takes in an accepted connection. Its key will be `board.next_key()`.
-    fn adopt<A: App>(&mut self, stream: StreamOf<L>, peer: Peer, app: &mut A) {
-        let conn = self.board.add(peer, State::open());
+    fn adopt<A: App>(&mut self, stream: StreamOf<L>, peer: Peer, role: Role, app: &mut A) {
+        let conn = self.board.add(peer, role, State::open());
         // A new socket has room. Its first event may be awaited, but need not.
         conn.writable = true;
         let id = conn.id;

@@ -32,7 +32,7 @@ pub mod simulator;
 pub mod terminal;
 
 pub use address::{Address, Endpoint};
-pub use app::{App, Backpressure};
+pub use app::App;
 pub use board::stats::Stats;
 pub use board::{Board, Sent, View};
 pub use buffer::broadcast::{BroadcastLog, Cursor};
@@ -40,6 +40,7 @@ pub use buffer::framing::{End, Frame, Framing, cut_lines, whole_chars};
 pub use buffer::gather::Gather;
 pub use buffer::outbox::Outbox;
 pub use clock::{Clock, Moment};
+pub use conn::policy::{Backpressure, Notices, Policy, Role};
 pub use conn::reason::{Reason, cannot, in_words};
 pub use conn::stream::{SentBack, Stream, Then};
 pub use conn::{ConnId, Inbound, Outbound, Peer};

@@ -11,7 +11,7 @@ pub struct Limits {
     /// Most bytes read from one connection in one turn. It is also the size of the buffer that all
     /// connections are read into, so it bounds what one read can bring.
     pub read_budget_bytes: usize,
-    /// Where a read brings at least this much, an App that only returns what comes is left out (`App::only_returns`).
+    /// Where a read brings at least this much, an App that only sends back what comes is left out (`Framing::Echo`).
     /// Below it, two moves through a pipe cost more than a copy in and a copy out.
     pub splice_bytes_min: usize,
     /// Most bytes written to one connection in one turn.

@@ -12,7 +12,7 @@ use switchboard::modes::{Chat, Console, Echo};
 use switchboard::process::descriptors::{self, RESERVED};
 use switchboard::process::memory;
 use switchboard::terminal::{Mail, on_signal, read_in_background};
-use switchboard::{App, Endpoint, Reactor, cannot};
+use switchboard::{App, Endpoint, Reactor, Role, cannot};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
@@ -28,7 +28,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         limits.buffers_bytes_max = memory::buffers_bytes_max();
     }
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
-    reactor.admit(args.allow.clone(), args.deny.clone());
+    reactor.admit(Role::PEER, args.allow.clone(), args.deny.clone());
     let format = format(args.format);
     let lossless = !args.chat && !args.echo;
     let desk = Desk::open(format, lossless, mailbox.clone()).map_err(cannot("use stdout"))?;

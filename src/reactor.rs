@@ -34,6 +34,7 @@ use crate::app::App;
 use crate::board::{Board, Dial, Polled, Told};
 use crate::clock::{Clock, Moment};
 use crate::conn::Key;
+use crate::conn::policy::Role;
 use crate::engine::accept::Acceptor;
 use crate::engine::note::Readiness;
 use crate::engine::{Engine, Sleep, System};
@@ -77,8 +78,8 @@ impl Source {
 pub struct Reactor<M> {
     poll: Poll,
     clock: Clock,
-    door: Acceptor<Listener>,
-    letters: MailReceiver<M>,
+    acceptor: Acceptor<Listener>,
+    mail: MailReceiver<M>,
     board: Board,
 }
 
@@ -89,12 +90,12 @@ impl<M: Send + 'static> Reactor<M> {
     /// When the system gives no poller.
     pub fn new(limits: Limits) -> io::Result<(Reactor<M>, Mailbox<M>)> {
         let poll = Poll::new()?;
-        let (mailbox, letters) = mailbox(Waker::new(poll.registry(), MAILBOX)?);
+        let (mailbox, mail) = mailbox(Waker::new(poll.registry(), MAILBOX)?);
         let reactor = Reactor {
             poll,
             clock: Clock::start(),
-            door: Acceptor::default(),
-            letters,
+            acceptor: Acceptor::default(),
+            mail,
             board: Board::new(limits),
         };
         Ok((reactor, mailbox))
@@ -106,16 +107,24 @@ impl<M: Send + 'static> Reactor<M> {
     /// # Errors
     /// When the address cannot be bound.
     pub fn listen(&mut self, at: &Address) -> io::Result<Address> {
+        self.listen_as(Role::PEER, at)
+    }
+
+    /// The same for connections of this role.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn listen_as(&mut self, role: Role, at: &Address) -> io::Result<Address> {
         let (mut listener, address) = Listener::bind(at, self.board.limits())?;
-        let token = Token(FIRST_LISTENER - self.door.listeners());
+        let token = Token(FIRST_LISTENER - self.acceptor.listeners());
         self.poll.registry().register(listener.source(), token, Interest::READABLE)?;
-        self.door.add(listener);
+        self.acceptor.add(listener, role);
         Ok(address)
     }
 
-    /// Lets in only addresses of `allow`, if there are any, and none of `deny`.
-    pub fn admit(&mut self, allow: Vec<IpNet>, deny: Vec<IpNet>) {
-        self.door.set_admission(allow, deny);
+    /// Lets in, in this role, only addresses of `allow`, if there are any, and none of `deny`.
+    pub fn admit(&mut self, role: Role, allow: Vec<IpNet>, deny: Vec<IpNet>) {
+        self.acceptor.set_admission(role, allow, deny);
     }
 
     /// The clock by which `Board::now` goes; an App that has to know the time more exactly than once a
@@ -134,8 +143,8 @@ impl<M: Send + 'static> Reactor<M> {
     /// # Errors
     /// When the poller fails; no connection's error ends the loop.
     pub fn run<A: App<Message = M>>(self, mut app: A) -> io::Result<A> {
-        let Reactor { mut poll, clock, door, letters, board } = self;
-        let mut engine = Engine::new(board, door, &app, Splice::new);
+        let Reactor { mut poll, clock, acceptor, mail, board } = self;
+        let mut engine = Engine::new(board, acceptor, &app, Splice::new);
         let continued = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SIGCONT, continued.clone())?;
         // Where every other thread blocks it (see `block_stopping_signals`), the flag is up before anything else
@@ -164,7 +173,7 @@ impl<M: Send + 'static> Reactor<M> {
                     Source::Connection(key) => engine.note(key, readiness(event)),
                 }
             }
-            engine.turn(&mut app, &mut Os { registry: poll.registry(), letters: &letters });
+            engine.turn(&mut app, &mut Os { registry: poll.registry(), mail: &mail });
         }
         Ok(app)
     }
@@ -173,7 +182,7 @@ impl<M: Send + 'static> Reactor<M> {
 /// The system that the process runs on, as the engine sees it.
 struct Os<'a, M> {
     registry: &'a Registry,
-    letters: &'a MailReceiver<M>,
+    mail: &'a MailReceiver<M>,
 }
 
 impl<M> System for Os<'_, M> {
@@ -191,11 +200,11 @@ impl<M> System for Os<'_, M> {
     }
 
     fn rearm_mail(&mut self) {
-        self.letters.open();
+        self.mail.open();
     }
 
     fn next_mail(&mut self) -> Option<M> {
-        self.letters.next()
+        self.mail.next()
     }
 }
 

@@ -10,8 +10,8 @@ use switchboard::cli::{self, ClientArgs};
 use switchboard::desk::text::{push_human, without_cr};
 use switchboard::terminal::{Chunk, Mail, Screen, Source, WhenFull, on_signal, read_in_background};
 use switchboard::{
-    Address, App, Backpressure, Board, ConnId, End, Endpoint, Frame, Framing, Limits, Moment, Outbound,
-    Reactor, Reason, Sent, View, cannot, in_words,
+    Address, App, Backpressure, Board, ConnId, End, Endpoint, Frame, Limits, Moment, Outbound, Policy,
+    Reactor, Reason, Role, Sent, View, cannot, in_words,
 };
 
 fn main() -> ExitCode {
@@ -136,12 +136,9 @@ struct Piece {
 impl App for Client {
     type Message = Mail;
 
-    fn framing(&self) -> Framing {
-        if self.shows_to_person { Framing::Lines } else { Framing::Raw }
-    }
-
-    fn brakes(&self) -> Backpressure {
-        Backpressure::None
+    fn policy(&self, _role: Role) -> Policy {
+        let as_shown = if self.shows_to_person { Policy::LINES } else { Policy::RAW };
+        Policy { backpressure: Backpressure::None, ..as_shown }
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {

@@ -9,9 +9,9 @@ impl Board {
     pub(crate) fn check_sums(&self) {
         let Shared { sums, stats, limits, work, .. } = &self.shared;
         let count = |test: fn(&Conn) -> bool| self.table.iter().filter(|conn| test(conn)).count();
-        assert_eq!(sums.audience, count(Conn::may_be_sent), "the audience");
+        assert_eq!(sums.audience, count(Conn::hears), "the audience");
         assert_eq!(sums.lagging, count(|conn| conn.lagging), "those that lag behind");
-        assert_eq!(sums.holding_back, count(Conn::holds_back), "those that hold others back");
+        assert_eq!(sums.holding_back, count(|conn| conn.share().holds_back), "those that hold others back");
         assert_eq!(stats.opened - stats.closed, self.len() as u64, "opened, closed and here");
         let own_bytes: usize = self.table.iter().map(Conn::own_bytes).sum();
         assert_eq!(sums.own_bytes, own_bytes, "what the connections have in memory");

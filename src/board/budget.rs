@@ -63,7 +63,7 @@ impl Board {
                 id: conn.id,
                 holds_bytes: conn.own_bytes() + conn.queued_bytes(&self.shared.log) - conn.outbox.len(),
                 own_bytes: conn.own_bytes(),
-                heard: conn.may_be_sent().then(|| self.shared.log.position(&conn.cursor)),
+                heard: conn.hears().then(|| self.shared.log.position(&conn.cursor)),
             })
             .collect()
     }

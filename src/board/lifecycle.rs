@@ -14,7 +14,7 @@ impl Shared {
         let unsent_bytes = conn.queued_bytes(&self.log) + self.lent_to(conn.id);
         let became = conn.state.take(step, self.time.listened(), unsent_bytes);
         self.steps += 1;
-        if before.may_be_sent && !conn.may_be_sent() && !conn.is_over() {
+        if before.hears && !conn.hears() && !conn.is_over() {
             // What it was not sent yet of the log is its own from now on: it follows the log no more.
             self.catch_up(conn);
         }

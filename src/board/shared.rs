@@ -11,7 +11,7 @@ use crate::board::stats::Stats;
 use crate::board::time::Time;
 use crate::board::work::Work;
 use crate::buffer::broadcast::BroadcastLog;
-use crate::buffer::framing::Framing;
+use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::slow_reader::{Slow, Verdict};
 use crate::conn::state::Step;
@@ -32,8 +32,8 @@ pub(crate) struct Shared {
     pub sums: Sums,
     pub stats: Stats,
     pub limits: Limits,
-    /// How bytes become frames.
-    pub framing: Framing,
+    /// By role.
+    pub policies: [Policy; Role::COUNT],
     /// How many steps the connections have taken. Where it stands still, no connection's state has changed.
     pub steps: u64,
 }
@@ -43,12 +43,14 @@ pub(crate) struct Shared {
 pub(crate) struct Sums {
     /// What all have in memory of their own; see `budget`.
     pub own_bytes: usize,
-    /// How many may be sent something.
+    /// How many are sent what is broadcast.
     pub audience: usize,
     /// How many slow readers others wait for.
     pub holding_back: usize,
     /// How many are behind in what was broadcast, after their last flush.
     pub lagging: usize,
+    /// How many there are, by role.
+    pub of_role: [usize; Role::COUNT],
 }
 
 impl Sums {
@@ -59,7 +61,7 @@ impl Sums {
                 .checked_sub(usize::from(before))
                 .expect("what a connection no longer counts for, it was counted for")
         };
-        self.audience = replaced(self.audience, before.may_be_sent, now.may_be_sent);
+        self.audience = replaced(self.audience, before.hears, now.hears);
         self.holding_back = replaced(self.holding_back, before.holds_back, now.holds_back);
     }
 }
@@ -76,7 +78,7 @@ impl Shared {
             sums: Sums::default(),
             stats: Stats::default(),
             limits,
-            framing: Framing::Lines,
+            policies: [Policy::LINES; Role::COUNT],
             steps: 0,
         }
     }
@@ -111,9 +113,44 @@ impl Shared {
         self.log_backlog_bytes() > self.limits.log_backlog_high_bytes as u64
     }
 
+    /// How a connection is treated.
+    pub fn policy(&self, conn: &Conn) -> &Policy {
+        &self.policies[conn.role.number()]
+    }
+
+    /// Whether those whom everybody has to wait for keep such connections from being read.
+    pub fn holds_everybody(&self, role: Role) -> bool {
+        self.policies[role.number()].backpressure == Backpressure::Everybody
+            && (self.sums.holding_back > 0 || self.has_log_backlog())
+    }
+
+    /// Gives a connection another role from now on. What was broadcast before it is still told; a line that it has
+    /// begun stays begun.
+    pub fn take_role(&mut self, conn: &mut Conn, role: Role) {
+        let before = conn.share();
+        self.sums.of_role[conn.role.number()] -= 1;
+        self.sums.of_role[role.number()] += 1;
+        conn.role = role;
+        let hears = self.policy(conn).hears_broadcasts;
+        if before.hears && !hears {
+            self.catch_up(conn);
+            self.account(conn);
+            self.work.enlist_to_write(conn);
+        } else if !conn.hears_broadcasts && hears {
+            conn.cursor = self.log.cursor_at_end();
+        }
+        conn.hears_broadcasts = hears;
+        // It may have been slow, and not been read because of that.
+        self.work.enlist_to_read(conn);
+        self.count(before, conn);
+        self.arm(conn);
+    }
+
     /// Counts a newcomer.
     pub fn count_newcomer(&mut self, conn: &mut Conn) {
-        self.sums.replace(Share { may_be_sent: false, holds_back: false }, conn.share());
+        conn.hears_broadcasts = self.policy(conn).hears_broadcasts;
+        self.sums.of_role[conn.role.number()] += 1;
+        self.sums.replace(Share { hears: false, holds_back: false }, conn.share());
         self.stats.opened += 1;
         self.arm(conn);
     }
@@ -151,7 +188,7 @@ impl Shared {
 
     /// Puts the connection's next deadline, if it has one, into the heap.
     pub fn arm(&mut self, conn: &mut Conn) {
-        let Some((when, _)) = conn.next_due(&self.limits, self.framing) else { return };
+        let Some((when, _)) = conn.next_due(&self.limits, self.policy(conn)) else { return };
         if conn.alarm.is_none_or(|alarm| when < alarm) {
             conn.alarm = Some(when);
             self.deadlines.push(when, conn.id);
@@ -164,7 +201,7 @@ impl Shared {
         if taken_bytes > 0 {
             conn.sent_at = self.time.listened();
         }
-        let lagging = conn.may_be_sent() && self.log.is_behind(&conn.cursor);
+        let lagging = conn.is_behind(&self.log);
         if lagging != conn.lagging {
             conn.lagging = lagging;
             if lagging {

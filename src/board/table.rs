@@ -8,6 +8,7 @@ use slab::Slab;
 use crate::board::roster::Roster;
 use crate::buffer::broadcast::Cursor;
 use crate::clock::Moment;
+use crate::conn::policy::Role;
 use crate::conn::state::State;
 use crate::conn::{Conn, ConnId, Key, Peer};
 
@@ -29,11 +30,11 @@ impl Table {
     }
 
     /// Takes in a connection.
-    pub fn add(&mut self, peer: Peer, state: State, cursor: Cursor, now: Moment) -> &mut Conn {
+    pub fn add(&mut self, peer: Peer, role: Role, state: State, cursor: Cursor, now: Moment) -> &mut Conn {
         self.last_serial += 1;
         let id = ConnId { serial: self.last_serial, key: self.next_key() };
         self.roster.add(id);
-        let place = self.slab.insert(Conn::new(id, peer, state, cursor, now));
+        let place = self.slab.insert(Conn::new(id, peer, role, state, cursor, now));
         &mut self.slab[place]
     }
 

@@ -13,6 +13,9 @@ pub enum Framing {
     Lines,
     /// A frame is what one read brought.
     Raw,
+    /// The same, for an App that does nothing with a frame but send it back to where it came from. Where much comes
+    /// at a time, the engine does that by itself, for less, and `App::received` is not called.
+    Echo,
 }
 
 /// What ended a frame.

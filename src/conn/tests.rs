@@ -15,7 +15,7 @@ fn at(ms: u64) -> Moment {
 
 fn conn(log: &BroadcastLog) -> Conn {
     let id = ConnId { serial: 1, key: Key(0) };
-    let mut conn = Conn::new(id, Peer::Unix, State::open(), log.cursor_at_end(), at(0));
+    let mut conn = Conn::new(id, Peer::Unix, Role::PEER, State::open(), log.cursor_at_end(), at(0));
     conn.readable = true;
     conn.writable = true;
     conn
@@ -322,7 +322,7 @@ fn catching_up_puts_what_is_queued_next_behind_what_was_said() {
 // What time brings.
 
 fn due(conn: &Conn, limits: &Limits) -> Option<(Moment, Due)> {
-    conn.next_due(limits, Framing::Lines)
+    conn.next_due(limits, &Policy::LINES)
 }
 
 #[test]
@@ -361,13 +361,14 @@ fn a_part_that_goes_on_and_on_is_shown_a_second_after_its_first_byte() {
 }
 
 #[test]
-fn raw_bytes_have_no_part_that_could_be_shown() {
+fn a_line_that_was_begun_before_the_bytes_became_raw_is_shown_in_time_all_the_same() {
+    let limits = Limits::default();
     let mut conn = conn(&BroadcastLog::default());
-    conn.tail.put(b"never".to_vec(), at(0));
+    conn.tail.put(b"begun".to_vec(), at(0));
 
-    let next = conn.next_due(&Limits::default(), Framing::Raw);
+    let next = conn.next_due(&limits, &Policy::RAW);
 
-    assert_eq!(next, None);
+    assert_eq!(next, Some((at(0) + limits.partial_after, Due::ShowPart)));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::board::Running;
 use crate::clock::Moment;
 use crate::conn::Peer;
+use crate::conn::policy::Role;
 use crate::conn::stream::Stream;
 use crate::engine::{Engine, System};
 
@@ -35,13 +36,29 @@ pub trait Listen {
 /// The listeners, and whom they let in.
 #[derive(Debug)]
 pub struct Acceptor<L> {
-    listeners: Vec<(L, Accepting)>,
-    allow: Vec<IpNet>,
-    deny: Vec<IpNet>,
+    entrances: Vec<Entrance<L>>,
+    /// By role.
+    admission: [Admission; Role::COUNT],
     /// When it was last said that accepting fails.
     warned_at: Option<Moment>,
     /// When the App will be told of those who were turned away, if anybody was.
     tell_at: Option<Moment>,
+}
+
+/// A listener.
+#[derive(Debug)]
+struct Entrance<L> {
+    listener: L,
+    /// What those whom it accepts are for.
+    role: Role,
+    accepting: Accepting,
+}
+
+/// Which addresses may come in.
+#[derive(Debug, Default)]
+struct Admission {
+    allow: Vec<IpNet>,
+    deny: Vec<IpNet>,
 }
 
 /// How a listener stands. It is announced once; whatever keeps us from accepting all that wait has to
@@ -58,51 +75,44 @@ enum Accepting {
 
 impl<L> Default for Acceptor<L> {
     fn default() -> Acceptor<L> {
-        Acceptor {
-            listeners: Vec::new(),
-            allow: Vec::new(),
-            deny: Vec::new(),
-            warned_at: None,
-            tell_at: None,
-        }
+        Acceptor { entrances: Vec::new(), admission: Default::default(), warned_at: None, tell_at: None }
     }
 }
 
 impl<L: Listen> Acceptor<L> {
     /// How many listeners there are; the next one will have this number.
     pub fn listeners(&self) -> usize {
-        self.listeners.len()
+        self.entrances.len()
     }
 
-    /// Adds a listener.
-    pub fn add(&mut self, listener: L) {
-        self.listeners.push((listener, Accepting::Idle));
+    /// Adds a listener, for connections of this role.
+    pub fn add(&mut self, listener: L, role: Role) {
+        self.entrances.push(Entrance { listener, role, accepting: Accepting::Idle });
     }
 
-    /// Lets in only addresses of `allow`, if there are any, and none of `deny`.
-    pub fn set_admission(&mut self, allow: Vec<IpNet>, deny: Vec<IpNet>) {
-        self.allow = allow;
-        self.deny = deny;
+    /// Lets in, in this role, only addresses of `allow`, if there are any, and none of `deny`.
+    pub fn set_admission(&mut self, role: Role, allow: Vec<IpNet>, deny: Vec<IpNet>) {
+        self.admission[role.number()] = Admission { allow, deny };
     }
 
     /// Notes that somebody waits at this listener, if it is still open.
     pub fn note(&mut self, number: usize) {
-        let Some((_, accepting)) = self.listeners.get_mut(number) else { return };
-        // Where accepting failed, one more who knocks changes nothing about it.
-        if *accepting == Accepting::Idle {
-            *accepting = Accepting::Pending;
+        let Some(entrance) = self.entrances.get_mut(number) else { return };
+        // Where accepting failed, one more who comes changes nothing about it.
+        if entrance.accepting == Accepting::Idle {
+            entrance.accepting = Accepting::Pending;
         }
     }
 
     /// Whether somebody may be waiting who can be let in now.
     pub fn is_pending(&self) -> bool {
-        self.listeners.iter().any(|(_, accepting)| *accepting == Accepting::Pending)
+        self.entrances.iter().any(|entrance| entrance.accepting == Accepting::Pending)
     }
 
     /// When to try again where accepting failed, or to tell of those who were turned away.
     pub fn next_retry(&self) -> Option<Moment> {
-        let retries = self.listeners.iter().filter_map(|(_, accepting)| match accepting {
-            Accepting::Retry(at) => Some(*at),
+        let retries = self.entrances.iter().filter_map(|entrance| match entrance.accepting {
+            Accepting::Retry(at) => Some(at),
             Accepting::Idle | Accepting::Pending => None,
         });
         retries.chain(self.tell_at).min()
@@ -110,16 +120,16 @@ impl<L: Listen> Acceptor<L> {
 
     /// Somebody has left, so there may be a descriptor for a newcomer again.
     pub fn try_again(&mut self) {
-        for (_, accepting) in &mut self.listeners {
-            if matches!(accepting, Accepting::Retry(_)) {
-                *accepting = Accepting::Pending;
+        for entrance in &mut self.entrances {
+            if matches!(entrance.accepting, Accepting::Retry(_)) {
+                entrance.accepting = Accepting::Pending;
             }
         }
     }
 
     /// Takes nobody any more.
     pub fn close(&mut self) {
-        self.listeners.clear();
+        self.entrances.clear();
     }
 
     /// Whether nothing was said of failures for a while. Notes that something is said now.
@@ -131,21 +141,22 @@ impl<L: Listen> Acceptor<L> {
         may
     }
 
-    fn admits(&self, peer: &Peer) -> bool {
+    fn admits(&self, peer: &Peer, role: Role) -> bool {
+        let Admission { allow, deny } = &self.admission[role.number()];
         let address = match peer {
             Peer::V4(v4) => IpAddr::V4(*v4.ip()),
             Peer::V6(v6) => IpAddr::V6(*v6.ip()).to_canonical(),
             Peer::Unix => return true,
         };
         let is_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
-        !is_in(&self.deny) && (self.allow.is_empty() || is_in(&self.allow))
+        !is_in(deny) && (allow.is_empty() || is_in(allow))
     }
 }
 
 impl<L: Listen> Engine<L> {
     /// Accepts those who wait, within the budget.
     pub(super) fn accept<A: App>(&mut self, app: &mut A, system: &mut impl System<Listener = L>) {
-        for at in 0..self.acceptor.listeners.len() {
+        for at in 0..self.acceptor.entrances.len() {
             self.accept_at(at, app, system);
         }
         let tell_at = &mut self.acceptor.tell_at;
@@ -156,19 +167,22 @@ impl<L: Listen> Engine<L> {
 
     fn accept_at<A: App>(&mut self, at: usize, app: &mut A, system: &mut impl System<Listener = L>) {
         let now = self.board.shared.time.listened();
-        if matches!(self.acceptor.listeners[at].1, Accepting::Retry(when) if when > now) {
+        if matches!(self.acceptor.entrances[at].accepting, Accepting::Retry(when) if when > now) {
             return;
         }
         let (budget, retry_at) = (self.board.limits().accept_budget, now + self.board.limits().accept_retry);
         let mut gone = 0;
         for _ in 0..budget {
-            let (listener, accepting) = &mut self.acceptor.listeners[at];
+            let Entrance { listener, accepting, role } = &mut self.acceptor.entrances[at];
             // The App may have stopped while it was told of the last newcomer.
             if *accepting == Accepting::Idle || self.board.running != Running::On {
                 return;
             }
             match listener.accept() {
-                Ok((stream, peer)) => self.admit(stream, peer, app, system),
+                Ok((stream, peer)) => {
+                    let role = *role;
+                    self.admit(stream, peer, role, app, system);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => *accepting = Accepting::Idle,
                 // The newcomer has gone again, or a signal came: try the next.
                 Err(error)
@@ -196,18 +210,21 @@ impl<L: Listen> Engine<L> {
         &mut self,
         mut stream: L::Stream,
         peer: Peer,
+        role: Role,
         app: &mut A,
         system: &mut impl System<Listener = L>,
     ) {
         let Engine { board, acceptor, .. } = self;
-        let (conns_max, tell_at) = (board.limits().conns_max, board.shared.time.listened() + GATHERED_FOR);
-        if !acceptor.admits(&peer) {
+        let policy = board.shared.policies[role.number()];
+        let conns_max = policy.conns_max.unwrap_or(board.limits().conns_max);
+        let tell_at = board.shared.time.listened() + GATHERED_FOR;
+        if !acceptor.admits(&peer, role) {
             board.shared.stats.refused_address += 1;
             acceptor.tell_at.get_or_insert(tell_at);
             log::info!("turned away {peer}: its address is not allowed in");
             return;
         }
-        if board.len() >= conns_max {
+        if board.shared.sums.of_role[role.number()] >= conns_max {
             board.shared.stats.refused_full += 1;
             acceptor.tell_at.get_or_insert(tell_at);
             log::info!("turned away {peer}: full");
@@ -221,7 +238,7 @@ impl<L: Listen> Engine<L> {
             }
             return;
         }
-        self.adopt(stream, peer, app);
+        self.adopt(stream, peer, role, app);
     }
 }
 

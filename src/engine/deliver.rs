@@ -57,7 +57,7 @@ impl<L: Listen> Engine<L> {
     /// heard the log, whose end is `end`.
     fn deliver_to(&mut self, place: usize, end: u64) -> Option<(usize, u64)> {
         let shared = &mut self.board.shared;
-        let conn = self.board.table.at_mut(Key::of(place)).filter(|conn| conn.may_be_sent())?;
+        let conn = self.board.table.at_mut(Key::of(place)).filter(|conn| conn.hears())?;
         if !shared.log.is_behind(&conn.cursor) {
             return None;
         }
@@ -70,7 +70,7 @@ impl<L: Listen> Engine<L> {
             shared.note_flush(conn, 0, true);
             shared.arm(conn);
         }
-        if !conn.may_be_sent() {
+        if !conn.hears() {
             return Some((bytes, end));
         }
         // The log may grow by what a stuck peer itself says, which does not count as queued for it.

@@ -5,6 +5,7 @@ use super::Engine;
 use crate::app::App;
 use crate::board::Running;
 use crate::buffer::framing::{self, End};
+use crate::conn::policy::Notices;
 use crate::conn::reason::Reason;
 use crate::conn::state::Step;
 use crate::conn::{Due, Key};
@@ -28,7 +29,7 @@ impl<L: Listen> Engine<L> {
                 continue;
             }
             conn.alarm = None;
-            if let Some((when, due)) = conn.next_due(&shared.limits, shared.framing)
+            if let Some((when, due)) = conn.next_due(&shared.limits, shared.policy(conn))
                 && when <= judged_until
             {
                 self.act(due, id.key, app);
@@ -38,7 +39,7 @@ impl<L: Listen> Engine<L> {
     }
 
     fn act<A: App>(&mut self, due: Due, key: Key, app: &mut A) {
-        let held = self.is_held();
+        let held = self.is_held(key);
         let shared = &mut self.board.shared;
         let conn = &mut self.board.table[key];
         let id = conn.id;
@@ -61,7 +62,7 @@ impl<L: Listen> Engine<L> {
             }
             Due::IdleOver => {
                 let why = Reason::Idle(shared.limits.idle_max.unwrap_or_default());
-                if self.tells_limits {
+                if shared.policy(conn).notices == Notices::Lines {
                     self.board.send(id, format!("switchboard: {why}\n").as_bytes());
                 }
                 self.board.close(id, why);

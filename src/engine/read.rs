@@ -7,10 +7,11 @@ use std::ops::Range;
 
 use super::Engine;
 use super::flush::flush;
-use crate::app::{App, Backpressure};
+use crate::app::App;
 use crate::board::{Board, Shared};
 use crate::buffer::framing::{self, End, Frame, Framing};
 use crate::clock::Moment;
+use crate::conn::policy::Backpressure;
 use crate::conn::reason::Reason;
 use crate::conn::state::{Stage, Step};
 use crate::conn::stream::{SentBack, Stream, Then};
@@ -42,8 +43,7 @@ impl<L: Listen> Engine<L> {
         for at in 0..list.len() {
             let key = list[at];
             // Whether reading is held may change with every frame handed over.
-            let stays =
-                (self.is_held() && !self.is_never_held(key)) || self.read_one(key, app) == Next::Again;
+            let stays = self.is_held(key) || self.read_one(key, app) == Next::Again;
             if stays {
                 list[kept] = key;
                 kept += 1;
@@ -55,17 +55,18 @@ impl<L: Listen> Engine<L> {
         self.board.shared.work.ready = list;
     }
 
-    /// Whether nobody is read whose words would go to the App.
-    pub(crate) fn is_held(&self) -> bool {
-        let is_held_back = || self.board.is_held_back() || self.board.shared.has_log_backlog();
-        self.board.reading_held || (self.backpressure == Backpressure::Everybody && is_held_back())
-    }
-
-    /// What a closing connection says is thrown away, and one that is being dialled says nothing yet, so
+    /// Whether this connection is not read for now, since what it says could not be taken by the App or by those it is
+    /// meant for. What a closing connection says is thrown away, and one that is being dialled says nothing yet, so
     /// there is always room for it.
-    pub(super) fn is_never_held(&self, key: Key) -> bool {
-        let conn = self.board.table.at(key);
-        conn.is_some_and(|conn| conn.state.is_parting() || conn.state.is_dialing())
+    pub(crate) fn is_held(&self, key: Key) -> bool {
+        let Board { table, shared, reading_held, .. } = &self.board;
+        // Mostly nobody is held; then nobody is looked up.
+        let may_be_held = *reading_held || shared.sums.holding_back > 0 || shared.has_log_backlog();
+        may_be_held
+            && table.at(key).is_some_and(|conn| {
+                let is_heard = !conn.state.is_parting() && !conn.state.is_dialing();
+                is_heard && (*reading_held || shared.holds_everybody(conn.role))
+            })
     }
 
     /// Reads one connection and hands over what it said. Returns whether it stays on the ready list.
@@ -75,7 +76,7 @@ impl<L: Listen> Engine<L> {
         let Some(conn) = table.at_mut(key) else { return Next::Wait };
         let Some(stream) = self.streams[key.place()].as_mut() else { return Next::Wait };
         conn.on_ready_list = false;
-        match before_reading(conn, stream, shared, self.backpressure) {
+        match before_reading(conn, stream, shared) {
             Before::Read => {}
             Before::Wait => return Next::Wait,
             Before::Established => {
@@ -92,6 +93,7 @@ impl<L: Listen> Engine<L> {
             }
         }
         if let Some(splice) = &mut self.splice
+            && shared.policy(conn).framing == Framing::Echo
             && let Some(next) = send_back(conn, stream, splice, &mut self.scratch, shared)
         {
             return settle(conn, Some(stream), shared, next);
@@ -104,8 +106,9 @@ impl<L: Listen> Engine<L> {
             shared.stats.received_bytes += fill.bytes as u64;
             if conn.delivers() {
                 let since = conn.tail.since().unwrap_or(conn.received_at);
-                let (id, tail) = (conn.id, conn.tail.take());
-                rest = Some(self.hand_over(id, Rest { tail, since, lent: 0..0 }, fill.bytes, app));
+                let (id, tail, framing) = (conn.id, conn.tail.take(), shared.policy(conn).framing);
+                let before = Rest { tail, since, lent: 0..0 };
+                rest = Some(self.hand_over(id, framing, before, fill.bytes, app));
             } else {
                 // What it had begun to say before it was closed is handed over by the sweep.
                 shared.discard(conn, fill.bytes);
@@ -118,14 +121,28 @@ impl<L: Listen> Engine<L> {
 
     /// Hands the fresh bytes in the buffer to the App, cut into frames, the first of them behind the tail that was left
     /// before. Returns what is left now.
-    fn hand_over<A: App>(&mut self, id: ConnId, mut rest: Rest, bytes: usize, app: &mut A) -> Rest {
+    fn hand_over<A: App>(
+        &mut self,
+        id: ConnId,
+        framing: Framing,
+        mut rest: Rest,
+        bytes: usize,
+        app: &mut A,
+    ) -> Rest {
         let Engine { board, scratch, .. } = self;
         let fresh = &scratch[..bytes];
         board.shared.lend(id, fresh);
         let (now, line_bytes_max) = (board.shared.time.listened(), board.limits().line_bytes_max);
         let mut receiver = Receiver::new(id, &board.shared);
-        match board.shared.framing {
-            Framing::Raw => receiver.hand_over(Frame { bytes: fresh, end: End::Read }, board, app),
+        match framing {
+            Framing::Raw | Framing::Echo => {
+                let begun = mem::take(&mut rest.tail);
+                if !begun.is_empty() {
+                    // It was cut into lines before.
+                    receiver.hand_over(Frame { bytes: &begun, end: End::Read }, board, app);
+                }
+                receiver.hand_over(Frame { bytes: fresh, end: End::Read }, board, app);
+            }
             Framing::Lines => framing::cut_lines(&mut rest.tail, fresh, line_bytes_max, |frame| {
                 rest.since = now;
                 receiver.hand_over(frame, board, app);
@@ -264,12 +281,7 @@ impl Receiver {
 }
 
 /// What there is to do before a connection can be read, and whether it can.
-fn before_reading(
-    conn: &mut Conn,
-    stream: &mut impl Stream,
-    shared: &mut Shared,
-    backpressure: Backpressure,
-) -> Before {
+fn before_reading(conn: &mut Conn, stream: &mut impl Stream, shared: &mut Shared) -> Before {
     match conn.state.stage() {
         Stage::Over(_) => return Before::Wait,
         Stage::Dialing => match stream.connected() {
@@ -296,7 +308,8 @@ fn before_reading(
         }
         return Before::Wait;
     }
-    if backpressure == Backpressure::Sender && conn.is_over_high() && !conn.state.is_parting() {
+    let waits_for_itself = shared.policy(conn).backpressure == Backpressure::Sender;
+    if waits_for_itself && conn.is_over_high() && !conn.state.is_parting() {
         // `flush` puts it back on the list when it has caught up.
         return Before::Wait;
     }
@@ -312,7 +325,7 @@ fn send_back<S: Stream>(
     rest: &mut [u8],
     shared: &mut Shared,
 ) -> Option<Next> {
-    if !(conn.is_bulk && conn.may_be_sent() && conn.takes_at_once()) {
+    if !(conn.is_bulk && conn.tail.is_empty() && conn.may_be_sent() && conn.takes_at_once()) {
         return None;
     }
     // Twice what is read: a peer that says a whole budget at a time is then found to have said all.

@@ -15,7 +15,6 @@ impl<L: Listen> Engine<L> {
         for (key, why) in mem::take(&mut self.board.shared.work.over) {
             let conn = &mut self.board.table[key];
             assert!(conn.is_over(), "only what is over is laid out for the sweep");
-            was_ready |= conn.on_ready_list;
             let id = conn.id;
             let begun = conn.tail.take();
             if !begun.is_empty() {
@@ -32,7 +31,7 @@ impl<L: Listen> Engine<L> {
             }
             // The App was told after its turn had ended; it may have something left to do about it.
             self.board.shared.work.wants_turn = true;
-            self.board.remove(key);
+            was_ready |= self.board.remove(key).on_ready_list;
         }
         if was_ready {
             // The next one with this key would be read twice a turn.

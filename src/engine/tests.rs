@@ -9,12 +9,13 @@ use super::Engine;
 use super::accept::{Acceptor, Listen};
 use super::note::Readiness;
 use crate::address::Address;
-use crate::app::{App, Backpressure};
+use crate::app::App;
 use crate::board::Board;
 use crate::board::{Dial, Polled, Sent, Told};
 use crate::buffer::framing::{End, Frame, Framing};
 use crate::conn::ConnId;
 use crate::conn::Peer;
+use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::stream::script::{Dial as Outcome, Get, Put, Scripted, Wire, script};
 use crate::limits::Limits;
@@ -28,6 +29,7 @@ mod ids;
 mod lapses;
 mod reactions;
 mod reflecting;
+mod roles;
 mod slow_readers;
 mod writing;
 
@@ -36,9 +38,7 @@ type Answer = Box<dyn FnMut(ConnId, &[u8], &mut Board)>;
 
 /// Writes down what it is told, as text, and does what a test wants it to do about it.
 struct Recorder {
-    framing: Framing,
-    only_returns: bool,
-    brakes: Backpressure,
+    policies: [Policy; Role::COUNT],
     log: Vec<String>,
     on_opened: Reaction,
     on_received: Answer,
@@ -49,16 +49,8 @@ struct Recorder {
 impl App for Recorder {
     type Message = Infallible;
 
-    fn framing(&self) -> Framing {
-        self.framing
-    }
-
-    fn brakes(&self) -> Backpressure {
-        self.brakes
-    }
-
-    fn only_returns(&self) -> bool {
-        self.only_returns
+    fn policy(&self, role: Role) -> Policy {
+        self.policies[role.number()]
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {
@@ -135,13 +127,11 @@ impl Rig {
         Rig::with(Limits::default(), Framing::Lines, Backpressure::None)
     }
 
-    fn with(limits: Limits, framing: Framing, brakes: Backpressure) -> Rig {
+    fn with(limits: Limits, framing: Framing, backpressure: Backpressure) -> Rig {
         Rig::of(
             limits,
             Recorder {
-                framing,
-                only_returns: false,
-                brakes,
+                policies: [Policy { framing, backpressure, ..Policy::LINES }; Role::COUNT],
                 log: Vec::new(),
                 on_opened: Box::new(|_, _| {}),
                 on_received: Box::new(|_, _, _| {}),
@@ -194,9 +184,13 @@ impl Rig {
     }
 
     fn connect(&mut self) -> Far {
+        self.connect_as(Role::PEER)
+    }
+
+    fn connect_as(&mut self, role: Role) -> Far {
         let (stream, wire) = script();
         let key = self.board().next_key();
-        self.engine.adopt(stream, Peer::Unix, &mut self.app);
+        self.engine.adopt(stream, Peer::Unix, role, &mut self.app);
         Far { id: self.board().table[key].id, wire }
     }
 

@@ -3,10 +3,11 @@
 
 use std::convert::Infallible;
 
-use crate::app::{App, Backpressure};
+use crate::app::App;
 use crate::board::Board;
-use crate::buffer::framing::{Frame, Framing};
+use crate::buffer::framing::Frame;
 use crate::conn::ConnId;
+use crate::conn::policy::{Policy, Role};
 use crate::conn::reason::Reason;
 use crate::hub::Operator;
 use crate::terminal::Mail;
@@ -33,20 +34,8 @@ impl<A> WithOperator<A> {
 impl<A: App<Message = Infallible>> App for WithOperator<A> {
     type Message = Mail;
 
-    fn framing(&self) -> Framing {
-        self.app.framing()
-    }
-
-    fn brakes(&self) -> Backpressure {
-        self.app.brakes()
-    }
-
-    fn tells_limits(&self) -> bool {
-        self.app.tells_limits()
-    }
-
-    fn only_returns(&self) -> bool {
-        self.app.only_returns()
+    fn policy(&self, role: Role) -> Policy {
+        self.app.policy(role)
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {

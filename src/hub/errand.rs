@@ -120,7 +120,7 @@ impl Deed {
 impl Several {
     /// All connections that `are_meant`.
     pub fn all(board: &Board, are_meant: impl Fn(&View<'_>) -> bool) -> Several {
-        let meant = board.views().filter(are_meant);
+        let meant = board.peers().filter(are_meant);
         Several { serials: meant.map(|view| view.id.serial()).collect(), ..Several::default() }
     }
 

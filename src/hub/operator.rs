@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::board::Board;
 use crate::buffer::framing::Frame;
 use crate::clock::Moment;
+use crate::conn::policy::Role;
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Inbound, Outbound};
 use crate::desk::{Answer, Command, Desk, Event, HELP, Many, To, parse};
@@ -429,7 +430,7 @@ impl Operator {
             Command::Who => self.list(board),
             Command::Stats => {
                 let uptime = board.now().since(self.since);
-                self.answer(Answer::Stats { stats: board.stats(), conns: board.len(), uptime });
+                self.answer(Answer::Stats { stats: board.stats(), conns: board.count(Role::PEER), uptime });
             }
             Command::Help(None) => HELP.iter().for_each(|help| self.answer(Answer::Help(help))),
             Command::Help(Some(help)) => self.answer(Answer::Help(help)),
@@ -489,7 +490,7 @@ impl Operator {
         if board.is_empty() {
             return self.answer(Answer::Nobody);
         }
-        board.views().for_each(|view| self.answer(Answer::Row(view)));
+        board.peers().for_each(|view| self.answer(Answer::Row(view)));
     }
 
     /// Does something to one connection; what is about several is an errand. A number that nobody ever had is a
@@ -525,7 +526,7 @@ impl Operator {
         // Nobody is left to answer those who have finished.
         let is_waiting = |inbound, outbound| (inbound, outbound) == (Inbound::Ended, Outbound::Open);
         let waiting: Vec<ConnId> = board
-            .views()
+            .peers()
             .filter(|view| is_waiting(view.inbound, view.outbound))
             .map(|view| view.id)
             .collect();
@@ -546,7 +547,7 @@ impl Operator {
             }
             self.answer(Answer::CutShort(errand.left()));
         }
-        let waiting = board.views().filter(|view| view.queued_bytes > 0).count();
+        let waiting = board.peers().filter(|view| view.queued_bytes > 0).count();
         self.answer(Answer::Stopping(waiting));
         board.stop();
     }

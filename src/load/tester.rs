@@ -9,11 +9,12 @@ use std::collections::VecDeque;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use crate::app::{App, Backpressure};
+use crate::app::App;
 use crate::board::Board;
-use crate::buffer::framing::{Frame, Framing};
+use crate::buffer::framing::Frame;
 use crate::clock::{Clock, Moment};
 use crate::conn::ConnId;
+use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::{Reason, in_words};
 use crate::limits::Limits;
 use crate::terminal::Mail;
@@ -218,12 +219,8 @@ impl Tester {
 impl App for Tester {
     type Message = Mail;
 
-    fn framing(&self) -> Framing {
-        Framing::Raw
-    }
-
-    fn brakes(&self) -> Backpressure {
-        Backpressure::None
+    fn policy(&self, _role: Role) -> Policy {
+        Policy { backpressure: Backpressure::None, ..Policy::RAW }
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {

@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::app::{App, Backpressure};
+use crate::app::App;
 use crate::board::Board;
 use crate::buffer::framing::Frame;
 use crate::conn::ConnId;
+use crate::conn::policy::{Backpressure, Notices, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::desk::text::{push_human, push_id, without_cr};
 use crate::hub::Operator;
@@ -42,12 +43,8 @@ impl Chat {
 impl App for Chat {
     type Message = Mail;
 
-    fn brakes(&self) -> Backpressure {
-        Backpressure::Everybody
-    }
-
-    fn tells_limits(&self) -> bool {
-        true
+    fn policy(&self, _role: Role) -> Policy {
+        Policy { backpressure: Backpressure::Everybody, notices: Notices::Lines, ..Policy::LINES }
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {

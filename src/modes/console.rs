@@ -1,9 +1,10 @@
 //! The console: the operator sees what each peer says and answers by hand.
 
-use crate::app::{App, Backpressure};
+use crate::app::App;
 use crate::board::Board;
 use crate::buffer::framing::{Frame, Framing};
 use crate::conn::ConnId;
+use crate::conn::policy::{Backpressure, Notices, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::desk::Format;
 use crate::hub::Operator;
@@ -35,17 +36,10 @@ impl Console {
 impl App for Console {
     type Message = Mail;
 
-    fn framing(&self) -> Framing {
-        self.framing
-    }
-
-    fn brakes(&self) -> Backpressure {
+    fn policy(&self, _role: Role) -> Policy {
+        let notices = if self.framing == Framing::Lines { Notices::Lines } else { Notices::None };
         // What a peer is sent comes from the operator, so it is the operator's pipe that waits.
-        Backpressure::None
-    }
-
-    fn tells_limits(&self) -> bool {
-        self.framing == Framing::Lines
+        Policy { framing: self.framing, backpressure: Backpressure::None, notices, ..Policy::LINES }
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {

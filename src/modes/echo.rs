@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::board::{Board, Sent};
 use crate::buffer::framing::{Frame, Framing};
 use crate::conn::ConnId;
+use crate::conn::policy::{Policy, Role};
 use crate::conn::reason::Reason;
 
 /// Returns bytes exactly as they came.
@@ -17,12 +18,8 @@ pub struct Echo;
 impl App for Echo {
     type Message = Infallible;
 
-    fn framing(&self) -> Framing {
-        Framing::Raw
-    }
-
-    fn only_returns(&self) -> bool {
-        true
+    fn policy(&self, _role: Role) -> Policy {
+        Policy { framing: Framing::Echo, ..Policy::LINES }
     }
 
     fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
@@ -30,9 +27,5 @@ impl App for Echo {
             // It is not read while it does not read, so this does not happen; but no byte is ever left out.
             board.hang_up(id, Reason::QueueFull);
         }
-    }
-
-    fn message(&mut self, message: Infallible, _board: &mut Board) {
-        match message {}
     }
 }

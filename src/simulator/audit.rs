@@ -2,8 +2,8 @@
 //! instead of the engine.
 
 use super::net::{Awake, Kernel, Net, SimListener};
-use crate::app::Backpressure;
 use crate::clock::Moment;
+use crate::conn::policy::Backpressure;
 use crate::conn::reason::Reason;
 use crate::conn::state::Stage;
 use crate::conn::{ConnId, Inbound};
@@ -35,27 +35,25 @@ pub(super) fn check(engine: &Engine<SimListener>, net: &Net) {
 pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: usize) {
     let board = &engine.board;
     let kernel = net.look();
-    let is_held = engine.is_held();
     for key in engine.streams() {
         let conn = &board.table[key];
         let sock = &kernel.sockets[kernel.number_of(conn.id.key)];
-        let (id, is_parting) = (conn.id, conn.state.is_parting());
+        let (id, is_held) = (conn.id, engine.is_held(key));
+        let waits_for_itself = board.shared.policy(conn).backpressure == Backpressure::Sender;
+        let is_parting = conn.state.is_parting();
         assert!(!conn.is_over(), "{id} waits to be swept");
         if sock.is_dialing() {
             continue;
         }
         let has_a_reason = conn.state.inbound() == Inbound::Ended
-            || (!is_parting
-                && (is_held || (engine.backpressure() == Backpressure::Sender && conn.is_over_high())));
+            || is_held
+            || (!is_parting && waits_for_itself && conn.is_over_high());
         assert!(
             !sock.has_input() || has_a_reason,
             "{id} has something to say and is not read: {conn:?} {sock:?}"
         );
         let is_broken_behind_its_fin = conn.state.inbound() == Inbound::Ended && sock.has_error();
-        assert!(
-            !is_broken_behind_its_fin || (is_held && !is_parting),
-            "{id} has gone, and nobody looks: {conn:?} {sock:?}"
-        );
+        assert!(!is_broken_behind_its_fin || is_held, "{id} has gone, and nobody looks: {conn:?} {sock:?}");
         let wants_to_write = !conn.state.is_broken() && conn.has_something_to_flush(&board.shared.log);
         assert!(
             !(wants_to_write && sock.takes_output(buffer_bytes)),
@@ -68,7 +66,7 @@ pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: 
 pub(super) fn check_deadlines(engine: &Engine<SimListener>, next: Option<Moment>) {
     let board = &engine.board;
     for conn in board.table.iter() {
-        if let Some((when, due)) = conn.next_due(board.limits(), board.shared.framing) {
+        if let Some((when, due)) = conn.next_due(board.limits(), board.shared.policy(conn)) {
             let when = board.shared.time.by_the_clock(when);
             assert!(
                 next.is_some_and(|next| next <= when),

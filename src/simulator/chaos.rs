@@ -11,9 +11,10 @@ use super::far::Far;
 use super::net::{Awake, Net, Sabotage, Terms};
 use super::world::{World, small_limits};
 use crate::address::Address;
-use crate::app::{App, Backpressure};
+use crate::app::App;
 use crate::board::{Board, Sent};
 use crate::buffer::framing::{End, Frame, Framing};
+use crate::conn::policy::{Backpressure, Notices, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
 use crate::limits::Limits;
@@ -41,8 +42,7 @@ struct Account {
 struct Chaos {
     dice: Dice,
     net: Net,
-    framing: Framing,
-    brakes: Backpressure,
+    policies: [Policy; Role::COUNT],
     /// Of those that came about, by serial, and the serials in the order they opened.
     accounts: HashMap<u64, Account>,
     opened: Vec<ConnId>,
@@ -83,6 +83,7 @@ impl Chaos {
         let audience: Vec<ConnId> = board
             .views()
             .filter(|view| view.is_open && view.outbound == Outbound::Open)
+            .filter(|view| self.policies[view.role.number()].hears_broadcasts)
             .map(|view| view.id)
             .collect();
         assert_eq!(audience.len(), board.audience());
@@ -94,7 +95,7 @@ impl Chaos {
 
     /// Does something to somebody.
     fn act(&mut self, id: ConnId, board: &mut Board) {
-        match self.dice.below(26) {
+        match self.dice.below(28) {
             0 => board.close(id, Reason::Kicked(String::new())),
             1 => board.hang_up(id, Reason::WeReset),
             2 => board.finish(id),
@@ -106,13 +107,15 @@ impl Chaos {
             10..16 => self.broadcast(Some(id), board),
             16 => self.broadcast(None, board),
             17 if board.len() < HERE_MAX => {
-                self.dialed.push(board.dial(Address::Tcp(([127, 0, 0, 1], 1).into())));
+                let role = any_role(&self.dice);
+                self.dialed.push(board.dial_as(role, None, Address::Tcp(([127, 0, 0, 1], 1).into())));
             }
             18 => {
                 if let Some(id) = self.dialed.last() {
                     board.hang_up(*id, Reason::WeReset);
                 }
             }
+            19 => board.take_role(id, any_role(&self.dice)),
             _ => {}
         }
     }
@@ -127,15 +130,27 @@ impl Chaos {
     }
 }
 
+fn any_role(dice: &Dice) -> Role {
+    dice.pick(&[Role::PEER, Role::PEER, Role::new(1), Role::new(2)])
+}
+
+fn any_policy(dice: &Dice) -> Policy {
+    Policy {
+        framing: dice.pick(&[Framing::Lines, Framing::Lines, Framing::Raw]),
+        backpressure: dice.pick(&[Backpressure::None, Backpressure::Sender, Backpressure::Everybody]),
+        // What the engine says of its own would be more than the App has given it.
+        notices: Notices::None,
+        hears_broadcasts: dice.below(3) > 0,
+        has_idle_limit: dice.below(3) > 0,
+        conns_max: dice.one_in(4).then_some(3),
+    }
+}
+
 impl App for Chaos {
     type Message = Infallible;
 
-    fn framing(&self) -> Framing {
-        self.framing
-    }
-
-    fn brakes(&self) -> Backpressure {
-        self.brakes
+    fn policy(&self, role: Role) -> Policy {
+        self.policies[role.number()]
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {
@@ -235,8 +250,7 @@ fn world(dice: &Dice, sabotage: Sabotage) -> World<Chaos> {
     let app = Chaos {
         dice: dice.clone(),
         net: Net::new(terms, dice.clone(), sabotage),
-        framing: dice.pick(&[Framing::Lines, Framing::Lines, Framing::Raw]),
-        brakes: dice.pick(&[Backpressure::None, Backpressure::Sender, Backpressure::Everybody]),
+        policies: std::array::from_fn(|_| any_policy(dice)),
         accounts: HashMap::new(),
         opened: Vec::new(),
         dialed: Vec::new(),

@@ -9,9 +9,10 @@ use super::dice::Dice;
 use super::far::Far;
 use super::net::{Net, Sabotage, Terms};
 use super::world::{World, small_limits};
-use crate::app::{App, Backpressure};
+use crate::app::App;
 use crate::board::Board;
-use crate::buffer::framing::{Frame, Framing};
+use crate::buffer::framing::Frame;
+use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
 use crate::desk::{Desk, Format};
@@ -58,20 +59,8 @@ impl<A> Witness<A> {
 impl<A: App> App for Witness<A> {
     type Message = A::Message;
 
-    fn framing(&self) -> Framing {
-        self.app.framing()
-    }
-
-    fn brakes(&self) -> Backpressure {
-        self.app.brakes()
-    }
-
-    fn tells_limits(&self) -> bool {
-        self.app.tells_limits()
-    }
-
-    fn only_returns(&self) -> bool {
-        self.app.only_returns()
+    fn policy(&self, role: Role) -> Policy {
+        self.app.policy(role)
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {
@@ -277,7 +266,7 @@ fn run_mode<A: App<Message = Mail>>(
         keeps_records: true,
     };
     let net = Net::new(terms, dice.clone(), Sabotage::None);
-    let relays = types == Types::Texts && app.brakes() == Backpressure::Everybody;
+    let relays = types == Types::Texts && app.policy(Role::PEER).backpressure == Backpressure::Everybody;
     let witness = Witness { app, net, conns: BTreeMap::new(), frames: Vec::new(), relays };
     let mut world = World::new(dice.clone(), terms, small_limits(), Sabotage::None, witness);
     world.app.net = world.net.clone();

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::board::{Board, Dial, LAPSE_MAX, Polled, Told};
 use crate::clock::Moment;
 use crate::conn::Key;
+use crate::conn::policy::Role;
 use crate::engine::accept::Acceptor;
 use crate::engine::{Engine, Sleep, System};
 use crate::limits::Limits;
@@ -93,7 +94,7 @@ impl<A: App> World<A> {
     pub fn new(dice: Dice, terms: Terms, limits: Limits, sabotage: Sabotage, app: A) -> World<A> {
         let net = Net::new(terms, dice.clone(), sabotage);
         let mut door = Acceptor::default();
-        door.add(net.listener());
+        door.add(net.listener(), Role::PEER);
         let engine = Engine::new(Board::new(limits), door, &app, || ());
         let mail =
             Post { waiting: VecDeque::new(), late: VecDeque::new(), rung: false, announced: false, taken: 0 };

@@ -6,7 +6,7 @@ use super::*;
 fn splice() -> (Rig, Far) {
     let limits = Limits { read_budget_bytes: 100, splice_bytes_min: 50, ..Limits::default() };
     let mut rig = Rig::echo(limits.clone());
-    rig.app.only_returns = true;
+    rig.app.policies[Role::PEER.number()].framing = Framing::Echo;
     let mut rig = Rig::of(limits, rig.app);
     let far = rig.connect();
     far.wire.reflects();
@@ -109,23 +109,4 @@ fn an_app_that_does_anything_else_sees_everything() {
     rig.settle();
 
     assert_eq!((far.wire.text(), far.wire.reflected_bytes()), (bulk(350), 0));
-}
-
-/// What stands in the tail has not gone back yet, and would be overtaken.
-#[test]
-fn lines_are_never_sent_back_unseen() {
-    let limits = Limits { read_budget_bytes: 100, splice_bytes_min: 50, ..Limits::default() };
-    let mut rig = Rig::with(limits.clone(), Framing::Lines, Backpressure::Sender);
-    rig.app.only_returns = true;
-    rig.on_received(|id, line, board| {
-        board.send_parts(id, &[line, b"\n"]);
-    });
-    let mut rig = Rig::of(limits, rig.app);
-    let far = rig.connect();
-    far.wire.reflects();
-
-    rig.says(&far, &format!("{}\n", bulk(350)));
-    rig.settle();
-
-    assert_eq!((far.wire.text(), far.wire.reflected_bytes()), (bulk(350) + "\n", 0));
 }

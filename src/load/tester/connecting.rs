@@ -41,7 +41,7 @@ impl Tester {
     pub(super) fn dial(&mut self, slot: usize, now: Moment, board: &mut Board) {
         let sources = &self.plan.sources;
         let source = (!sources.is_empty()).then(|| sources[slot % sources.len()]);
-        let id = board.dial_from(source, self.plan.target.clone());
+        let id = board.dial_as(Role::PEER, source, self.plan.target.clone());
         let key = id.key.place();
         if key >= self.slot_of.len() {
             self.slot_of.resize(key + 1, u32::MAX);

@@ -1,0 +1,86 @@
+//! What a connection is for, and how it is treated because of that.
+
+use crate::buffer::framing::Framing;
+
+/// What a connection is for. Its listener or its dial says so; what that means the App says, in `App::policy`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Role(u8);
+
+impl Role {
+    /// How many there can be.
+    pub const COUNT: usize = 8;
+
+    /// Somebody to be served; whoever knows only one role has this one.
+    pub const PEER: Role = Role(0);
+
+    /// The role of this number.
+    ///
+    /// # Panics
+    /// From `COUNT` on; in a constant, that is an error at compile time.
+    pub const fn new(number: u8) -> Role {
+        assert!((number as usize) < Role::COUNT, "there are only so many roles");
+        Role(number)
+    }
+
+    /// Its number.
+    pub const fn number(self) -> usize {
+        self.0 as usize
+    }
+
+    /// All of them.
+    pub(crate) fn all() -> [Role; Role::COUNT] {
+        std::array::from_fn(|number| Role(number as u8))
+    }
+}
+
+/// How the connections of a role are treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How bytes become frames.
+    pub framing: Framing,
+    /// Who has to wait while one of them does not read what it is sent.
+    pub backpressure: Backpressure,
+    /// What they are told by the engine itself.
+    pub notices: Notices,
+    /// Whether `Board::broadcast` reaches them.
+    pub hears_broadcasts: bool,
+    /// Whether one that says nothing is closed after `Limits::idle_max`.
+    pub has_idle_limit: bool,
+    /// Most of them at a time; further ones are turned away. `None`: as many as `Limits::conns_max` says.
+    pub conns_max: Option<usize>,
+}
+
+impl Policy {
+    /// For peers that say lines.
+    pub const LINES: Policy = Policy {
+        framing: Framing::Lines,
+        backpressure: Backpressure::Sender,
+        notices: Notices::None,
+        hears_broadcasts: true,
+        has_idle_limit: true,
+        conns_max: None,
+    };
+
+    /// For peers whose bytes go to the App as they come.
+    pub const RAW: Policy = Policy { framing: Framing::Raw, ..Policy::LINES };
+}
+
+/// Who is not read while a receiver is over its high water.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backpressure {
+    /// Nobody: those who talk are not those who are answered.
+    None,
+    /// The slow receiver itself: what it is sent are answers to what it says.
+    Sender,
+    /// Everybody, as long as the slow receiver is honest: everybody talks to everybody.
+    Everybody,
+}
+
+/// What the engine itself says to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notices {
+    /// Nothing: each byte that it is sent has a meaning.
+    None,
+    /// That it is closed for its silence, in one line: `switchboard: idle for 60s`.
+    Lines,
+}
