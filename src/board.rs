@@ -201,7 +201,7 @@ impl Board {
     /// The same in a role, and from one of this machine's own addresses. One address has some 28,000 ports for
     /// connections to the same place (`net.ipv4.ip_local_port_range`).
     pub fn dial_as(&mut self, role: Role, from: Option<IpAddr>, to: Address) -> ConnId {
-        let id = self.add(Peer::from(&to), role, State::dialing()).id;
+        let id = self.add(Peer::from(&to), role, State::connecting()).id;
         self.shared.work.dials.push(Dial { id, from, to });
         if matches!(self.running, Running::Stopping(_)) {
             self.hang_up(id, Reason::Stopping);

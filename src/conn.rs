@@ -75,6 +75,7 @@ pub(crate) enum Due {
     IdleOver,
     LingerOver,
     CheckSlow,
+    ConnectOver,
 }
 
 /// How a connection stands to the writing of a turn.
@@ -357,7 +358,8 @@ impl Conn {
             }
         };
         match self.state.stage() {
-            Stage::Over(_) | Stage::Dialing | Stage::Broken(_) => return None,
+            Stage::Over(_) | Stage::Broken(_) => return None,
+            Stage::Connecting => at(self.received_at + limits.connect_max, Due::ConnectOver),
             Stage::Parting(parting) => {
                 if let Some(fin_at) = parting.fin_at {
                     // Where nothing was said either way for long enough already, nobody is waited for: an

@@ -190,12 +190,16 @@ impl<L: Listen> Engine<L> {
 
     /// Takes in an accepted connection. Its key will be `board.next_key()`.
     fn adopt<A: App>(&mut self, stream: StreamOf<L>, peer: Peer, role: Role, app: &mut A) {
-        let conn = self.board.add(peer, role, State::open());
+        let is_connected = !stream.has_handshake();
+        let state = if is_connected { State::open() } else { State::connecting() };
+        let conn = self.board.add(peer, role, state);
         // A new socket has room. Its first event may be awaited, but need not.
-        conn.writable = true;
+        conn.writable = is_connected;
         let id = conn.id;
         self.attach(id.key, stream);
-        app.opened(id, &mut self.board);
+        if is_connected {
+            app.opened(id, &mut self.board);
+        }
     }
 
     /// Gives a connection its stream.

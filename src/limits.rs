@@ -58,6 +58,8 @@ pub struct Limits {
     /// A message without a line ending is shown after this much silence, and five times as long after its first
     /// byte at the latest. A piece of a UTF-8 character is kept back until then, so that it can be shown whole.
     pub partial_after: Duration,
+    /// How long a connection may take to come about, be it dialled or accepted with a handshake.
+    pub connect_max: Duration,
     /// How long our side stays open once the peer has finished sending, counted from the last byte
     /// either way (`--half-open`).
     pub half_open_max: Duration,
@@ -110,6 +112,7 @@ impl Default for Limits {
             write_stall_max: Duration::from_secs(30),
             conns_max: usize::MAX,
             partial_after: Duration::from_millis(200),
+            connect_max: Duration::from_secs(60),
             half_open_max: Duration::from_secs(60),
             idle_max: None,
             linger_silence: Duration::from_secs(2),
@@ -137,6 +140,7 @@ impl Limits {
             outbox_soft_bytes: 400,
             outbox_bytes_max: 800,
             keeps_up_bytes_min: 50,
+            connect_max: Duration::from_secs(4),
             half_open_max: Duration::from_secs(5),
             write_stall_max: Duration::from_secs(6),
             ..Limits::default()

@@ -10,7 +10,7 @@ impl Shared {
     /// Moves a connection on in its life, and does all that follows from it: queues, lists, sums and deadlines. The
     /// only caller of `State::take`.
     pub fn step(&mut self, conn: &mut Conn, step: Step) {
-        let (before, was_dialing) = (conn.share(), conn.state.is_dialing());
+        let (before, was_connecting) = (conn.share(), conn.state.is_connecting());
         let unsent_bytes = conn.queued_bytes(&self.log) + self.lent_to(conn.id);
         let became = conn.state.take(step, self.time.listened(), unsent_bytes);
         self.steps += 1;
@@ -45,7 +45,7 @@ impl Shared {
                 self.forget_slow(conn);
             }
             Became::Over(why) => {
-                if was_dialing {
+                if was_connecting {
                     self.work.dials.retain(|dial| dial.id != conn.id);
                 }
                 self.lay_out(conn, why, unsent_bytes);

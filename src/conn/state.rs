@@ -1,20 +1,20 @@
 //! A connection's life, all of it: the states, and the one function that moves from one to the next.
 //!
 //! ```text
-//!   Dialing --Established--> Open ---Close(why)---> Parting
-//!      |                      | \                      |
-//!      |                      |  `--WriteFailed-->  Broken        (only while the peer may still be read)
-//!      |                      |                        |
-//!      `--Close, HangUp--.    | FinSent + PeerFinished |  Drained, HangUp; Parting also FinSent + PeerFinished
-//!                        v    v                        v
-//!                        `--> Over <-------------------'
+//!   Connecting --Established--> Open ---Close(why)--> Parting
+//!       |                       |  \                     |
+//!       |                       |   `--WriteFailed-->  Broken       (only while the peer may still be read)
+//!       |                       |                        |
+//!       | Close, HangUp         | FinSent + PeerFinished | Drained, HangUp; Parting also FinSent + PeerFinished
+//!       v                       v                        v
+//!       `------------------> Over <---------------------'
 //! ```
 //!
 //! Beside its stage each direction ends on its own:
 //!
 //! ```text
 //!   inbound:   Open --PeerFinished--> Ended
-//!   outbound:  Open --Finish, Close--> Finishing --FinSent--> Closed
+//!   outbound:  Open --Finish, Close--> Finishing --FinSent--> Closed     (FinBlocked: it stays Finishing)
 //! ```
 //!
 //! Nobody else writes these fields, and this file decides nothing else: what follows from a step (queues, sums, lists)
@@ -48,8 +48,8 @@ pub enum Outbound {
 /// Where a connection stands in its life.
 #[derive(Debug)]
 pub(crate) enum Stage {
-    /// Dialled, not yet connected.
-    Dialing,
+    /// Dialled, or accepted by a stream that has something to settle first, and not yet connected.
+    Connecting,
     Open,
     /// Writing failed. What was received before is still read, then it is over.
     Broken(io::Error),
@@ -62,7 +62,7 @@ pub(crate) enum Stage {
 #[derive(Debug)]
 pub(crate) struct Parting {
     pub why: Reason,
-    /// When our FIN went out; the lingering is counted from here.
+    /// When our FIN went out, or was due and could not; the lingering is counted from here.
     pub fin_at: Option<Moment>,
     /// What it has said since.
     pub discarded_bytes: usize,
@@ -79,12 +79,14 @@ pub(crate) struct Ending {
 /// What happens to a connection.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// A dial came about.
+    /// It is connected.
     Established,
     /// The peer's FIN was read.
     PeerFinished,
     /// Our FIN is to follow what is queued.
     Finish,
+    /// Our FIN is due, and the stream cannot send it yet.
+    FinBlocked,
     /// Our FIN is out.
     FinSent,
     /// Nothing keeps it any more if both directions have ended.
@@ -131,9 +133,9 @@ impl State {
         State { stage: Stage::Open, inbound: Inbound::Open, outbound: Outbound::Open }
     }
 
-    /// A connection that is being dialled.
-    pub fn dialing() -> State {
-        State { stage: Stage::Dialing, ..State::open() }
+    /// A connection that is not yet connected.
+    pub fn connecting() -> State {
+        State { stage: Stage::Connecting, ..State::open() }
     }
 
     pub fn stage(&self) -> &Stage {
@@ -152,8 +154,8 @@ impl State {
         matches!(self.stage, Stage::Open)
     }
 
-    pub fn is_dialing(&self) -> bool {
-        matches!(self.stage, Stage::Dialing)
+    pub fn is_connecting(&self) -> bool {
+        matches!(self.stage, Stage::Connecting)
     }
 
     pub fn is_parting(&self) -> bool {
@@ -188,7 +190,7 @@ impl State {
         match &mut self.stage {
             Stage::Parting(parting) => parting.discarded_bytes += bytes,
             Stage::Over(ending) => ending.discarded_bytes += bytes,
-            Stage::Dialing | Stage::Open | Stage::Broken(_) => {}
+            Stage::Connecting | Stage::Open | Stage::Broken(_) => {}
         }
     }
 
@@ -197,7 +199,7 @@ impl State {
         match &self.stage {
             Stage::Parting(parting) => parting.discarded_bytes,
             Stage::Over(ending) => ending.discarded_bytes,
-            Stage::Dialing | Stage::Open | Stage::Broken(_) => 0,
+            Stage::Connecting | Stage::Open | Stage::Broken(_) => 0,
         }
     }
 
@@ -214,12 +216,12 @@ impl State {
             }
             (Stage::Over(_), _) => return Became::Same,
 
-            (Stage::Dialing, Step::Established) => {
+            (Stage::Connecting, Step::Established) => {
                 self.stage = Stage::Open;
                 return Became::Established;
             }
-            (Stage::Dialing, Step::Finish | Step::EndIfFinished) => return Became::Same,
-            (Stage::Dialing, Step::Close(why) | Step::HangUp(why)) => why,
+            (Stage::Connecting, Step::Finish | Step::EndIfFinished) => return Became::Same,
+            (Stage::Connecting, Step::Close(why) | Step::HangUp(why)) => why,
 
             (Stage::Open | Stage::Parting(_), Step::PeerFinished) => {
                 assert_eq!(self.inbound, Inbound::Open, "a peer finishes once");
@@ -233,6 +235,15 @@ impl State {
                     parting.fin_at = Some(now);
                 }
                 return if self.inbound == Inbound::Open { Became::FinSent } else { self.end(unsent_bytes) };
+            }
+            (Stage::Open | Stage::Parting(_), Step::FinBlocked) => {
+                assert_eq!(self.outbound, Outbound::Finishing, "our FIN waits where it was asked for");
+                // Nobody is waited for longer because it does not even take that.
+                if let Stage::Parting(parting) = &mut self.stage {
+                    parting.fin_at.get_or_insert(now);
+                    return Became::FinSent;
+                }
+                return Became::Same;
             }
             (Stage::Open | Stage::Parting(_), Step::EndIfFinished) => {
                 let has_finished = (self.inbound, self.outbound) == (Inbound::Ended, Outbound::Closed);
@@ -287,7 +298,7 @@ impl State {
         Became::Over(match self.leave(unsent_bytes) {
             Stage::Parting(parting) => parting.why,
             Stage::Broken(error) => Reason::Lost(error),
-            Stage::Dialing | Stage::Open | Stage::Over(_) => Reason::Finished,
+            Stage::Connecting | Stage::Open | Stage::Over(_) => Reason::Finished,
         })
     }
 
@@ -404,7 +415,7 @@ mod tests {
     #[test]
     fn a_dial_comes_about_or_ends_and_nothing_else_befalls_it() {
         use Step::{Close, EndIfFinished, Established, Finish, HangUp};
-        let dialled = |step| after(State::dialing(), [step]).1;
+        let dialled = |step| after(State::connecting(), [step]).1;
         assert_eq!(dialled(Established), "Established");
         assert_eq!(dialled(Finish), "Same");
         assert_eq!(dialled(EndIfFinished), "Same");
@@ -436,7 +447,7 @@ mod tests {
     #[test]
     fn pairs_that_cannot_be_are_refused() {
         use Step::{Close, Drained, Established, FinSent, Finish, PeerFinished, WriteFailed};
-        let dialing = || State::dialing();
+        let dialing = || State::connecting();
         let open = || State::open();
         let parting = || after(State::open(), [Close(kicked())]).0;
         let broken = || after(State::open(), [WriteFailed(lost())]).0;
@@ -445,6 +456,7 @@ mod tests {
         for (mut state, step) in [
             (dialing(), PeerFinished),
             (dialing(), FinSent),
+            (dialing(), Step::FinBlocked),
             (dialing(), Drained),
             (dialing(), WriteFailed(lost())),
             (open(), Established),

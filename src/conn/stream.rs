@@ -50,13 +50,20 @@ pub trait Stream {
     /// Writes once from several slices.
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Sends our FIN: nothing is written after this.
+    /// Sends our FIN: nothing is written after this. `WouldBlock` says: not now, and it is called again when there is
+    /// room to write, as where an end is a record of its own (TLS).
     fn finish(&mut self) -> io::Result<()>;
 
     /// Makes the coming close a reset (RST), which discards whatever is under way.
     fn abort(&mut self) -> io::Result<()>;
 
-    /// For a stream that was dialled: whether it is connected by now, or why it never will be.
+    /// Whether one that was accepted has something to settle before anything can be said, as TLS has. `connected`
+    /// then tells when that is done; it has as long as one that was dialled.
+    fn has_handshake(&self) -> bool {
+        false
+    }
+
+    /// For a stream that was dialled, or has a handshake: whether it is connected by now, or why it never will be.
     fn connected(&mut self) -> io::Result<bool>;
 
     /// The error that befell it since the last call, if reads would not tell: after a FIN they say

@@ -424,14 +424,14 @@ fn what_is_over_broken_or_being_dialled_waits_for_no_time() {
     };
     let broken = open(Step::WriteFailed(ErrorKind::BrokenPipe.into()));
 
-    let dues = [open(Step::HangUp(Reason::Finished)), broken, State::dialing()].map(|state| {
+    let dues = [open(Step::HangUp(Reason::Finished)), broken].map(|state| {
         let mut conn = conn(&BroadcastLog::default());
         conn.tail.put(b"tail".to_vec(), at(0));
         conn.state = state;
         due(&conn, &limits)
     });
 
-    assert_eq!(dues, [None; 3]);
+    assert_eq!(dues, [None; 2]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Step 7: whoever is due is judged. Everybody who said something by then has been read; whoever has room again is
 //! flushed first.
 
+use std::io::ErrorKind;
+
 use super::Engine;
 use crate::app::App;
 use crate::board::Running;
@@ -54,6 +56,12 @@ impl<L: Listen> Engine<L> {
             Due::ShowPart => {
                 let bytes = framing::part_to_show(conn.tail.bytes());
                 self.hand_over_tail(key, bytes, End::Silence, app);
+            }
+            // That it has come about may be waiting to be noticed.
+            Due::ConnectOver if conn.readable => conn.received_at = shared.time.listened(),
+            Due::ConnectOver => {
+                let error = ErrorKind::TimedOut.into();
+                shared.step(conn, Step::HangUp(Reason::CannotConnect(error)));
             }
             Due::HalfOpenOver => {
                 // Not told: it waits for an answer, and would take the line for one.

@@ -1,6 +1,6 @@
 //! Step 8: what is queued is written, within a budget, and our FIN follows where it is due.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::mem;
 
 use super::Engine;
@@ -57,6 +57,10 @@ pub(super) fn flush<S: Stream>(
     match flush.then {
         FlushEnd::Done if conn.state.outbound() == Outbound::Finishing => match finish(conn, stream) {
             Ok(()) => shared.step(conn, Step::FinSent),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                conn.writable = false;
+                shared.step(conn, Step::FinBlocked);
+            }
             Err(error) => shared.step(conn, Step::WriteFailed(error)),
         },
         FlushEnd::Done | FlushEnd::Blocked => {}

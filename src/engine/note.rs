@@ -43,7 +43,7 @@ impl<L: Listen> Engine<L> {
         }
         // Once the peer has finished, every event says "readable"; only an error is news.
         let has_news = match conn.state.inbound() {
-            Inbound::Open => readiness.readable || readiness.end_hinted || conn.state.is_dialing(),
+            Inbound::Open => readiness.readable || readiness.end_hinted || conn.state.is_connecting(),
             Inbound::Ended => readiness.error_hinted,
         };
         if has_news {

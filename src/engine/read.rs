@@ -64,7 +64,7 @@ impl<L: Listen> Engine<L> {
         let may_be_held = *reading_held || shared.sums.holding_back > 0 || shared.has_log_backlog();
         may_be_held
             && table.at(key).is_some_and(|conn| {
-                let is_heard = !conn.state.is_parting() && !conn.state.is_dialing();
+                let is_heard = !conn.state.is_parting() && !conn.state.is_connecting();
                 is_heard && (*reading_held || shared.holds_everybody(conn.role))
             })
     }
@@ -284,7 +284,7 @@ impl Receiver {
 fn before_reading(conn: &mut Conn, stream: &mut impl Stream, shared: &mut Shared) -> Before {
     match conn.state.stage() {
         Stage::Over(_) => return Before::Wait,
-        Stage::Dialing => match stream.connected() {
+        Stage::Connecting => match stream.connected() {
             Ok(true) => {
                 shared.step(conn, Step::Established);
                 return Before::Established;

@@ -23,6 +23,7 @@ use crate::limits::Limits;
 mod broadcast;
 mod budget;
 mod closing;
+mod connecting;
 mod half_close;
 mod hearing;
 mod ids;
@@ -187,8 +188,18 @@ impl Rig {
         self.connect_as(Role::PEER)
     }
 
+    fn connect_with_handshake(&mut self) -> Far {
+        let (stream, wire) = script();
+        wire.has_handshake();
+        self.adopt(stream, wire, Role::PEER)
+    }
+
     fn connect_as(&mut self, role: Role) -> Far {
         let (stream, wire) = script();
+        self.adopt(stream, wire, role)
+    }
+
+    fn adopt(&mut self, stream: Scripted, wire: Wire, role: Role) -> Far {
         let key = self.board().next_key();
         self.engine.adopt(stream, Peer::Unix, role, &mut self.app);
         Far { id: self.board().table[key].id, wire }

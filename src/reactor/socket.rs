@@ -3,13 +3,15 @@
 use std::fs::{self, File};
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::event::Source;
-use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use mio::net::{TcpListener, UnixListener, UnixStream};
+use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -94,11 +96,11 @@ impl Listen for Listener {
                 // On Linux an accepted socket has the options of its listener.
                 #[cfg(not(target_os = "linux"))]
                 set_options(&SockRef::from(&stream), &Limits::default());
-                Ok((Socket::Tcp(stream), peer.into()))
+                Ok((Socket::of(stream), peer.into()))
             }
             Listener::Unix { listener, .. } => {
                 let (stream, _) = listener.accept()?;
-                Ok((Socket::Unix(stream), Peer::Unix))
+                Ok((Socket::of(stream), Peer::Unix))
             }
         }
     }
@@ -115,19 +117,21 @@ impl Drop for SocketFile {
     }
 }
 
-/// A connection's socket.
+/// A connection's socket, TCP or Unix. What may be done with the two is the same but for connecting, which here is
+/// over for a Unix socket as soon as it has begun.
 #[derive(Debug)]
-pub(crate) enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
+pub(crate) struct Socket(RawSocket);
 
 impl Socket {
+    fn of(stream: impl Into<OwnedFd>) -> Socket {
+        Socket(RawSocket::from(stream.into()))
+    }
+
     /// Begins a connection, from one of this machine's own addresses if that is given.
     pub fn connect(from: Option<IpAddr>, to: &Address, limits: &Limits) -> io::Result<Socket> {
         match to {
-            Address::Tcp(address) => connect_tcp(from, *address, limits).map(Socket::Tcp),
-            Address::Unix(path) => UnixStream::connect(path).map(Socket::Unix),
+            Address::Tcp(address) => connect_tcp(from, *address, limits),
+            Address::Unix(path) => Ok(Socket::of(UnixStream::connect(path)?)),
         }
     }
 
@@ -137,10 +141,7 @@ impl Socket {
         // Urgent data stops a read short of what lies behind it; the reader has to know.
         #[cfg(target_os = "linux")]
         let all = all | Interest::PRIORITY;
-        match self {
-            Socket::Tcp(stream) => registry.register(stream, token, all),
-            Socket::Unix(stream) => registry.register(stream, token, all),
-        }
+        registry.register(&mut SourceFd(&self.0.as_raw_fd()), token, all)
     }
 }
 
@@ -148,49 +149,32 @@ impl Stream for Socket {
     type Splice = Splice;
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(stream) => stream.read(buffer),
-            Socket::Unix(stream) => stream.read(buffer),
-        }
+        self.0.read(buffer)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(stream) => stream.write(bytes),
-            Socket::Unix(stream) => stream.write(bytes),
-        }
+        self.0.write(bytes)
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        match self {
-            Socket::Tcp(stream) => stream.write_vectored(slices),
-            Socket::Unix(stream) => stream.write_vectored(slices),
-        }
+        self.0.write_vectored(slices)
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        let shut = match self {
-            Socket::Tcp(stream) => stream.shutdown(Shutdown::Write),
-            Socket::Unix(stream) => stream.shutdown(Shutdown::Write),
-        };
         // After a reset it says "not connected"; why that is, only the reset itself tells.
-        shut.or_else(|error| Err(self.take_error()?.unwrap_or(error)))
+        self.0.shutdown(Shutdown::Write).or_else(|error| Err(self.take_error()?.unwrap_or(error)))
     }
 
     fn abort(&mut self) -> io::Result<()> {
-        match self {
-            Socket::Tcp(stream) => SockRef::from(&*stream).set_linger(Some(Duration::ZERO)),
-            // A Unix socket has no reset; its close is seen at once.
-            Socket::Unix(_) => Ok(()),
-        }
+        // A Unix socket has no reset; its close is seen at once.
+        self.0.set_linger(Some(Duration::ZERO))
     }
 
     fn connected(&mut self) -> io::Result<bool> {
         if let Some(error) = self.take_error()? {
             return Err(error);
         }
-        let Socket::Tcp(stream) = self else { return Ok(true) };
-        match stream.peer_addr() {
+        match self.0.peer_addr() {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
             Err(error) => Err(error),
@@ -198,17 +182,11 @@ impl Stream for Socket {
     }
 
     fn take_error(&mut self) -> io::Result<Option<io::Error>> {
-        match self {
-            Socket::Tcp(stream) => stream.take_error(),
-            Socket::Unix(stream) => stream.take_error(),
-        }
+        self.0.take_error()
     }
 
-    fn send_back(&mut self, mirror: &mut Splice, bytes_max: usize, rest: &mut [u8]) -> SentBack {
-        match self {
-            Socket::Tcp(stream) => mirror.send_back(stream, bytes_max, rest),
-            Socket::Unix(stream) => mirror.send_back(stream, bytes_max, rest),
-        }
+    fn send_back(&mut self, splice: &mut Splice, bytes_max: usize, rest: &mut [u8]) -> SentBack {
+        splice.send_back(&self.0, bytes_max, rest)
     }
 
     fn short_read_drains(&self) -> bool {
@@ -220,25 +198,21 @@ impl Stream for Socket {
     }
 }
 
-fn connect_tcp(from: Option<IpAddr>, to: SocketAddr, limits: &Limits) -> io::Result<TcpStream> {
-    let stream = match from {
-        None => TcpStream::connect(to)?,
-        Some(from) => {
-            let socket = RawSocket::new(Domain::for_address(to), Type::STREAM, None)?;
-            // A port that is bound before the far end is known may be shared, so it does not run out early.
-            socket.set_reuse_address(true)?;
-            socket.bind(&SocketAddr::new(from, 0).into())?;
-            socket.set_nonblocking(true)?;
-            match socket.connect(&to.into()) {
-                Ok(()) => {}
-                Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
-                Err(error) => return Err(error),
-            }
-            TcpStream::from_std(socket.into())
-        }
-    };
-    set_options(&SockRef::from(&stream), limits);
-    Ok(stream)
+fn connect_tcp(from: Option<IpAddr>, to: SocketAddr, limits: &Limits) -> io::Result<Socket> {
+    let socket = RawSocket::new(Domain::for_address(to), Type::STREAM, None)?;
+    if let Some(from) = from {
+        // A port that is bound before the far end is known may be shared, so it does not run out early.
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::new(from, 0).into())?;
+    }
+    socket.set_nonblocking(true)?;
+    match socket.connect(&to.into()) {
+        Ok(()) => {}
+        Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
+        Err(error) => return Err(error),
+    }
+    set_options(&SockRef::from(&socket), limits);
+    Ok(Socket(socket))
 }
 
 fn bind_tcp(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {

@@ -542,6 +542,11 @@ impl Kernel {
         if sock.link == Link::Dead {
             return Err(ErrorKind::NotConnected.into());
         }
+        if sock.reads_short && !sock.has_room(self.terms.buffer_bytes) {
+            // A stream with bytes of its own has an end of its own, which takes room.
+            sock.blocked = true;
+            return Err(ErrorKind::WouldBlock.into());
+        }
         sock.our_fin = Some(self.now);
         if sock.fin_in {
             self.changed(number);

@@ -55,6 +55,7 @@ struct State {
     reflected_bytes: usize,
     dial: Dial,
     finish_fails: Option<ErrorKind>,
+    has_handshake: bool,
     befell: Option<ErrorKind>,
     reads: usize,
     read_bytes: usize,
@@ -85,6 +86,7 @@ pub(crate) fn script() -> (Scripted, Wire) {
         reflected_bytes: 0,
         dial: Dial::Connected,
         finish_fails: None,
+        has_handshake: false,
         befell: None,
         reads: 0,
         read_bytes: 0,
@@ -168,6 +170,18 @@ impl Wire {
 
     pub fn finish_fails(&self, kind: ErrorKind) {
         self.0.borrow_mut().finish_fails = Some(kind);
+    }
+
+    /// From now on our FIN can be sent.
+    pub fn finish_works(&self) {
+        self.0.borrow_mut().finish_fails = None;
+    }
+
+    /// It has something to settle before it is connected.
+    pub fn has_handshake(&self) {
+        let mut state = self.0.borrow_mut();
+        state.has_handshake = true;
+        state.dial = Dial::Pending;
     }
 
     /// How often it was read, whatever that brought.
@@ -312,6 +326,10 @@ impl Stream for Scripted {
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.0.borrow_mut().put(slices)
+    }
+
+    fn has_handshake(&self) -> bool {
+        self.0.borrow().has_handshake
     }
 
     fn finish(&mut self) -> io::Result<()> {

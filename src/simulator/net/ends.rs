@@ -111,7 +111,7 @@ impl Stream for SimStream {
     }
 
     fn drop_finishes(&self) -> bool {
-        true
+        !self.net.look().sockets[self.sock].reads_short
     }
 }
 
