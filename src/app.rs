@@ -33,6 +33,9 @@ pub trait App {
     /// about. It still stands on the board, so `board.view(id)` tells what was sent.
     fn closed(&mut self, _id: ConnId, _why: &Reason, _board: &mut Board) {}
 
+    /// The moment has come that was set with `Board::set_timer`.
+    fn timer(&mut self, _id: ConnId, _board: &mut Board) {}
+
     /// Newcomers were turned away within the last second; `Board::stats` has counted them. Called once a second
     /// at most, and not at all while nobody is.
     fn turned_away(&mut self, _board: &mut Board) {}

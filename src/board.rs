@@ -71,6 +71,8 @@ pub struct View<'a> {
     pub queued_bytes: usize,
     /// Bytes read from it that nobody was told, because it was being closed.
     pub discarded_bytes: usize,
+    /// Whether the App has paused it.
+    pub is_paused: bool,
     /// Whether it is slow: more was queued for it than the high water, and it has not yet caught up.
     pub is_slow: bool,
 }
@@ -185,7 +187,9 @@ impl Board {
     /// Closes politely: what is queued is sent, then our FIN; what the peer still says is discarded,
     /// for a while, so that no reset destroys what is under way to it.
     pub fn close(&mut self, id: ConnId, why: Reason) {
-        self.step(id, Step::Close(why));
+        if let Some(conn) = self.table.get_mut(id) {
+            self.shared.close(conn, why);
+        }
     }
 
     /// Ends a connection now. What is queued for it is lost, and counted.
@@ -213,6 +217,37 @@ impl Board {
     pub fn take_role(&mut self, id: ConnId, role: Role) {
         if let Some(conn) = self.table.get_mut(id).filter(|conn| !conn.is_over()) {
             self.shared.take_role(conn, role);
+        }
+    }
+
+    /// Stops reading a connection; nothing more that it says is handed over until `resume`. What was read before is
+    /// kept, one read budget at most, and what comes waits in the system, so that in the end the peer has to wait. Its
+    /// FIN is not noticed meanwhile, and no silence is held against it while something of it waits. Closing resumes.
+    pub fn pause(&mut self, id: ConnId) {
+        if let Some(conn) = self.table.get_mut(id).filter(|conn| !conn.is_over()) {
+            self.shared.pause(conn);
+        }
+    }
+
+    /// Goes on reading a connection that was paused, from the next time on that connections are read.
+    pub fn resume(&mut self, id: ConnId) {
+        if let Some(conn) = self.table.get_mut(id).filter(|conn| !conn.is_over()) {
+            self.shared.resume(conn);
+        }
+    }
+
+    /// Has `App::timer` called for a connection at this moment or right after it, to the precision of the system's
+    /// timers. A connection has one timer: setting it again replaces it, and it goes when the connection ends.
+    pub fn set_timer(&mut self, id: ConnId, when: Moment) {
+        if let Some(conn) = self.table.get_mut(id).filter(|conn| !conn.is_over()) {
+            self.shared.set_timer(conn, Some(when));
+        }
+    }
+
+    /// Takes the timer of a connection back.
+    pub fn clear_timer(&mut self, id: ConnId) {
+        if let Some(conn) = self.table.get_mut(id) {
+            self.shared.set_timer(conn, None);
         }
     }
 
@@ -327,6 +362,7 @@ impl Board {
             sent_bytes: conn.sent_bytes,
             queued_bytes: conn.queued_bytes(&self.shared.log) + lent,
             discarded_bytes: conn.state.discarded_bytes(),
+            is_paused: conn.is_paused(),
             is_slow: conn.is_over_high(),
         })
     }

@@ -78,6 +78,16 @@ pub(crate) enum Due {
     ConnectOver,
 }
 
+/// Whether a connection is read, as far as the App has a say in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Running,
+    /// It is not read, and of what was read before nothing more is handed over.
+    Paused,
+    /// It is to go on, first with what was kept of the last read.
+    Resumed,
+}
+
 /// How a connection stands to the writing of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WriteTurn {
@@ -113,6 +123,10 @@ pub(crate) struct Conn {
     pub accounted_bytes: usize,
     pub cursor: Cursor,
     pub slow: Option<Box<Slow>>,
+    /// Whether the App lets it be read.
+    pub flow: Flow,
+    /// When the App wants to be told, by the clock.
+    pub timer: Option<Moment>,
     /// When it last said something; at first, when it came.
     pub received_at: Moment,
     /// When it last took something; at first, when it came.
@@ -152,6 +166,8 @@ impl Conn {
             accounted_bytes: 0,
             cursor,
             slow: None,
+            flow: Flow::Running,
+            timer: None,
             received_at: now,
             sent_at: now,
             received_bytes: 0,
@@ -180,6 +196,12 @@ impl Conn {
     /// See `State::may_be_sent`.
     pub fn may_be_sent(&self) -> bool {
         self.state.may_be_sent()
+    }
+
+    /// Whether what it says has to wait until the App resumes it. A connection that is being closed is read in any
+    /// case: what it says is thrown away.
+    pub fn is_paused(&self) -> bool {
+        self.flow == Flow::Paused && !self.state.is_parting()
     }
 
     /// Whether it is sent what is broadcast.
@@ -372,6 +394,7 @@ impl Conn {
             Stage::Open => {
                 if let Some(since) = self.tail.since()
                     && self.state.inbound() == Inbound::Open
+                    && self.flow == Flow::Running
                 {
                     // What may be the beginning of a character waits for the rest of it as long as anything may.
                     let latest = since + limits.partial_after.saturating_mul(PART_SILENCES_MAX);

@@ -114,7 +114,9 @@ impl<L: Listen> Engine<L> {
         if self.mail_is_waiting || self.acceptor.is_pending() || !self.is_idle() {
             return Sleep::None;
         }
-        Sleep::Until { deadline: self.next_deadline(), wake: self.board.wake }
+        let timer = self.board.shared.timers.first().map(|(when, _)| *when);
+        let wake = [self.board.wake, timer].into_iter().flatten().min();
+        Sleep::Until { deadline: self.next_deadline(), wake }
     }
 
     /// Whether nothing is left to do for any connection until an event, a message or a deadline comes.
@@ -177,6 +179,7 @@ impl<L: Listen> Engine<L> {
         self.board.shared.work.wants_turn = false;
         self.read(app);
         self.keep_deadlines(app);
+        self.ring_timers(app);
         app.turn_ended(&mut self.board);
         self.flush_dirty();
         self.deliver_broadcasts();

@@ -2,7 +2,7 @@
 
 use super::Board;
 use crate::board::shared::Shared;
-use crate::conn::Conn;
+use crate::conn::{Conn, Flow};
 
 impl Board {
     /// Checks every sum that is kept against what it is a sum of.
@@ -16,9 +16,16 @@ impl Board {
         let own_bytes: usize = self.table.iter().map(Conn::own_bytes).sum();
         assert_eq!(sums.own_bytes, own_bytes, "what the connections have in memory");
         assert!(self.buffered_bytes() <= limits.buffers_bytes_max, "the budget of all buffers");
+        assert_eq!(self.shared.timers.len(), count(|conn| conn.timer.is_some()), "the timers");
         for conn in self.table.iter() {
             assert!(self.table.get(conn.id).is_some(), "{}: its place in the table", conn.id);
-            assert!(conn.tail.bytes().len() <= limits.line_bytes_max, "{}: its unfinished line", conn.id);
+            // Of one that was paused, what was read then may wait as well, be it for the sweep.
+            let is_cut = conn.flow == Flow::Running && conn.delivers();
+            let kept_max = if is_cut { 0 } else { limits.read_budget_bytes };
+            let is_short = conn.tail.bytes().len() <= limits.line_bytes_max + kept_max;
+            assert!(is_short, "{}: its unfinished line", conn.id);
+            let timer = conn.timer.filter(|when| !self.shared.timers.contains(&(*when, conn.id)));
+            assert_eq!(timer, None, "{}: its timer", conn.id);
             let is_queued = conn.is_over() == work.over.iter().any(|(key, _)| *key == conn.id.key);
             assert!(is_queued, "{}: on the list of those that ended, or not", conn.id);
         }

@@ -59,6 +59,7 @@ impl Shared {
     /// A connection is over: it waits to be swept, and keeps nothing until then.
     fn lay_out(&mut self, conn: &mut Conn, why: Reason, unsent_bytes: usize) {
         self.forget_slow(conn);
+        self.set_timer(conn, None);
         conn.outbox = Outbox::default();
         self.sums.lagging -= usize::from(std::mem::take(&mut conn.lagging));
         self.stats.count_limit(&why);

@@ -2,6 +2,7 @@
 //! so that one connection can be held and changed while everything that follows from the change is done here; each is
 //! looked up once for that.
 
+use std::collections::BTreeSet;
 use std::mem;
 use std::ops::Range;
 
@@ -11,11 +12,12 @@ use crate::board::stats::Stats;
 use crate::board::time::Time;
 use crate::board::work::Work;
 use crate::buffer::broadcast::BroadcastLog;
+use crate::clock::Moment;
 use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::slow_reader::{Slow, Verdict};
 use crate::conn::state::Step;
-use crate::conn::{Conn, ConnId, Share};
+use crate::conn::{Conn, ConnId, Flow, Share};
 use crate::limits::Limits;
 
 /// Everything on the board but the connections themselves.
@@ -32,9 +34,12 @@ pub(crate) struct Shared {
     pub sums: Sums,
     pub stats: Stats,
     pub limits: Limits,
+    /// The Apps' timers, by the clock; a connection has one at most.
+    pub timers: BTreeSet<(Moment, ConnId)>,
     /// By role.
     pub policies: [Policy; Role::COUNT],
-    /// How many steps the connections have taken. Where it stands still, no connection's state has changed.
+    /// How many steps, pauses included, the connections have taken. Where it stands still, no connection's state has
+    /// changed.
     pub steps: u64,
 }
 
@@ -78,6 +83,7 @@ impl Shared {
             sums: Sums::default(),
             stats: Stats::default(),
             limits,
+            timers: BTreeSet::new(),
             policies: [Policy::LINES; Role::COUNT],
             steps: 0,
         }
@@ -144,6 +150,44 @@ impl Shared {
         self.work.enlist_to_read(conn);
         self.count(before, conn);
         self.arm(conn);
+    }
+
+    /// Reads it no more, and hands over nothing more of it, until it is resumed.
+    pub fn pause(&mut self, conn: &mut Conn) {
+        conn.flow = Flow::Paused;
+        self.steps += 1;
+    }
+
+    /// Lets it go on.
+    pub fn resume(&mut self, conn: &mut Conn) {
+        if conn.flow == Flow::Paused {
+            conn.flow = Flow::Resumed;
+            self.steps += 1;
+            self.work.enlist_resumed(conn);
+        }
+    }
+
+    /// Begins a polite close; a connection that is closed is paused no more.
+    pub fn close(&mut self, conn: &mut Conn, why: Reason) {
+        self.resume(conn);
+        self.step(conn, Step::Close(why));
+    }
+
+    /// Sets the connection's timer, or takes it back.
+    pub fn set_timer(&mut self, conn: &mut Conn, when: Option<Moment>) {
+        if let Some(before) = mem::replace(&mut conn.timer, when) {
+            self.timers.remove(&(before, conn.id));
+        }
+        if let Some(when) = when {
+            self.timers.insert((when, conn.id));
+        }
+    }
+
+    /// Takes out a timer that has come by `now`.
+    pub fn pop_timer(&mut self, now: Moment) -> Option<ConnId> {
+        let entry = self.timers.first().filter(|(when, _)| *when <= now).copied()?;
+        self.timers.remove(&entry);
+        Some(entry.1)
     }
 
     /// Counts a newcomer.

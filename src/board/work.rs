@@ -31,6 +31,14 @@ impl Work {
         }
     }
 
+    /// To go on where it was paused, whether or not there is more to be read.
+    pub fn enlist_resumed(&mut self, conn: &mut Conn) {
+        if !conn.on_ready_list {
+            conn.on_ready_list = true;
+            self.ready.push(conn.id.key);
+        }
+    }
+
     /// To be flushed. What is not writable will be, when an event says that it is again.
     pub fn enlist_to_write(&mut self, conn: &mut Conn) {
         if conn.writable && conn.write_turn == WriteTurn::Off {

@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use super::Engine;
 use crate::app::App;
 use crate::board::Running;
-use crate::buffer::framing::{self, End};
+use crate::buffer::framing;
 use crate::conn::policy::Notices;
 use crate::conn::reason::Reason;
 use crate::conn::state::Step;
@@ -55,7 +55,7 @@ impl<L: Listen> Engine<L> {
             }
             Due::ShowPart => {
                 let bytes = framing::part_to_show(conn.tail.bytes());
-                self.hand_over_tail(key, bytes, End::Silence, app);
+                self.hand_over_part(key, bytes, app);
             }
             // That it has come about may be waiting to be noticed.
             Due::ConnectOver if conn.readable => conn.received_at = shared.time.listened(),
@@ -66,7 +66,7 @@ impl<L: Listen> Engine<L> {
             Due::HalfOpenOver => {
                 // Not told: it waits for an answer, and would take the line for one.
                 let why = Reason::HalfOpen(shared.limits.half_open_max);
-                shared.step(conn, Step::Close(why));
+                shared.close(conn, why);
             }
             Due::IdleOver => {
                 let why = Reason::Idle(shared.limits.idle_max.unwrap_or_default());
@@ -77,6 +77,18 @@ impl<L: Listen> Engine<L> {
             }
             Due::LingerOver => shared.step(conn, Step::Drained),
             Due::CheckSlow => shared.check_slow(conn),
+        }
+    }
+
+    /// Tells the App of the timers that it has set and that have come. What it sets meanwhile waits for the next turn.
+    pub(super) fn ring_timers<A: App>(&mut self, app: &mut A) {
+        let now = self.board.now();
+        for _ in 0..self.board.shared.timers.len() {
+            let Some(id) = self.board.shared.pop_timer(now) else { return };
+            if let Some(conn) = self.board.table.get_mut(id) {
+                conn.timer = None;
+                app.timer(id, &mut self.board);
+            }
         }
     }
 

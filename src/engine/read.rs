@@ -15,7 +15,7 @@ use crate::conn::policy::Backpressure;
 use crate::conn::reason::Reason;
 use crate::conn::state::{Stage, Step};
 use crate::conn::stream::{SentBack, Stream, Then};
-use crate::conn::{Conn, ConnId, FillEnd, Inbound, Key, Outbound, WriteTurn};
+use crate::conn::{Conn, ConnId, FillEnd, Flow, Inbound, Key, Outbound, WriteTurn};
 use crate::engine::accept::Listen;
 
 /// Whether a connection may have more to be read.
@@ -92,6 +92,9 @@ impl<L: Listen> Engine<L> {
                 return self.read_one(key, app);
             }
         }
+        if conn.flow == Flow::Resumed {
+            return self.go_on(key, app);
+        }
         if let Some(splice) = &mut self.splice
             && shared.policy(conn).framing == Framing::Echo
             && let Some(next) = send_back(conn, stream, splice, &mut self.scratch, shared)
@@ -101,6 +104,7 @@ impl<L: Listen> Engine<L> {
         let fill = conn.fill(stream, &mut self.scratch);
         conn.is_bulk = fill.bytes >= shared.limits.splice_bytes_min;
         let mut rest = None;
+        let scratch = mem::take(&mut self.scratch);
         if fill.bytes > 0 {
             conn.received_at = shared.time.listened();
             shared.stats.received_bytes += fill.bytes as u64;
@@ -108,29 +112,43 @@ impl<L: Listen> Engine<L> {
                 let since = conn.tail.since().unwrap_or(conn.received_at);
                 let (id, tail, framing) = (conn.id, conn.tail.take(), shared.policy(conn).framing);
                 let before = Rest { tail, since, lent: 0..0 };
-                rest = Some(self.hand_over(id, framing, before, fill.bytes, app));
+                rest = Some(self.hand_over(id, framing, before, &scratch[..fill.bytes], app));
             } else {
                 // What it had begun to say before it was closed is handed over by the sweep.
                 shared.discard(conn, fill.bytes);
             }
         }
-        let next = self.after_fill(key, rest, fill.then, app);
+        let next = self.after_fill(key, rest, &scratch, fill.then, app);
+        self.scratch = scratch;
         self.board.keep_budget();
         next
     }
 
-    /// Hands the fresh bytes in the buffer to the App, cut into frames, the first of them behind the tail that was left
-    /// before. Returns what is left now.
+    /// Hands over what was kept when the connection was paused; it is read in the next turn.
+    fn go_on<A: App>(&mut self, key: Key, app: &mut A) -> Next {
+        let Board { table, shared, .. } = &mut self.board;
+        let conn = &mut table[key];
+        conn.flow = Flow::Running;
+        let (id, framing, now) = (conn.id, shared.policy(conn).framing, shared.time.listened());
+        if !conn.delivers() || conn.tail.is_empty() {
+            return settle(conn, self.streams[key.place()].as_mut(), shared, Next::Again);
+        }
+        let kept = conn.tail.take();
+        let rest = self.hand_over(id, framing, Rest { tail: Vec::new(), since: now, lent: 0..0 }, &kept, app);
+        self.after_fill(key, Some(rest), &kept, FillEnd::More, app)
+    }
+
+    /// Hands fresh bytes to the App, cut into frames, the first of them behind the tail that was left before. Returns
+    /// what is left now, which is more than a tail where the App has paused the connection meanwhile.
     fn hand_over<A: App>(
         &mut self,
         id: ConnId,
         framing: Framing,
         mut rest: Rest,
-        bytes: usize,
+        fresh: &[u8],
         app: &mut A,
     ) -> Rest {
-        let Engine { board, scratch, .. } = self;
-        let fresh = &scratch[..bytes];
+        let board = &mut self.board;
         board.shared.lend(id, fresh);
         let (now, line_bytes_max) = (board.shared.time.listened(), board.limits().line_bytes_max);
         let mut receiver = Receiver::new(id, &board.shared);
@@ -149,14 +167,25 @@ impl<L: Listen> Engine<L> {
             }),
         }
         rest.lent = board.shared.lent();
+        if !receiver.kept.is_empty() {
+            receiver.kept.append(&mut rest.tail);
+            rest.tail = receiver.kept;
+        }
         rest
     }
 
     /// Puts back what is left of a read, flushes the answers, and does what its end asks for. Had all the answers of a
     /// turn to wait for its end, many large buffers would live at the same time, which costs bulk traffic more than
     /// half its speed.
-    fn after_fill<A: App>(&mut self, key: Key, rest: Option<Rest>, then: FillEnd, app: &mut A) -> Next {
-        let Engine { board: Board { table, shared, .. }, streams, scratch, .. } = self;
+    fn after_fill<A: App>(
+        &mut self,
+        key: Key,
+        rest: Option<Rest>,
+        fresh: &[u8],
+        then: FillEnd,
+        app: &mut A,
+    ) -> Next {
+        let Engine { board: Board { table, shared, .. }, streams, .. } = self;
         // Nothing frees a key within the turn, so it is still the same connection.
         let conn = &mut table[key];
         let mut stream = streams[key.place()].as_mut();
@@ -167,7 +196,7 @@ impl<L: Listen> Engine<L> {
                 shared.discard(conn, tail.len());
             }
             if conn.write_turn == WriteTurn::Dirty {
-                flush(conn, stream.as_deref_mut(), &scratch[lent], shared);
+                flush(conn, stream.as_deref_mut(), &fresh[lent], shared);
             }
             shared.account(conn);
         }
@@ -177,6 +206,11 @@ impl<L: Listen> Engine<L> {
             // break.
             FillEnd::Drained if conn.state.is_broken() && !conn.readable => self.end_broken(key, app),
             FillEnd::Drained => return settle(conn, stream, shared, Next::Wait),
+            FillEnd::Ended if conn.is_paused() => {
+                // It is read once more when it goes on.
+                conn.readable = true;
+                return settle(conn, stream, shared, Next::Wait);
+            }
             FillEnd::Ended => self.inbound_ended(key, app),
             FillEnd::Failed(error) => self.inbound_failed(key, Reason::Lost(error), app),
         }
@@ -187,7 +221,7 @@ impl<L: Listen> Engine<L> {
     /// The peer's FIN was read, and perhaps the connection was lost right behind it.
     fn inbound_ended<A: App>(&mut self, key: Key, app: &mut A) {
         let lost = self.error_behind_fin(key);
-        self.hand_over_tail(key, usize::MAX, End::Gone, app);
+        self.hand_over_all(key, app);
         let conn = &self.board.table[key];
         if conn.state.is_broken() {
             return self.end_broken(key, app);
@@ -202,13 +236,13 @@ impl<L: Listen> Engine<L> {
 
     /// All that could be read was, and then the connection was lost.
     fn inbound_failed<A: App>(&mut self, key: Key, why: Reason, app: &mut A) {
-        self.hand_over_tail(key, usize::MAX, End::Gone, app);
+        self.hand_over_all(key, app);
         self.board.hang_up(self.board.table[key].id, why);
     }
 
     /// All that came before the break has been read: now it is over.
     fn end_broken<A: App>(&mut self, key: Key, app: &mut A) {
-        self.hand_over_tail(key, usize::MAX, End::Gone, app);
+        self.hand_over_all(key, app);
         self.board.step(self.board.table[key].id, Step::Drained);
     }
 
@@ -223,9 +257,9 @@ impl<L: Listen> Engine<L> {
         self.streams[key.place()].as_mut()?.take_error().ok()?
     }
 
-    /// Hands over the unfinished tail, or its first `bytes_max` bytes. That of one that is being closed is handed over
+    /// Hands over the first `bytes_max` bytes of the unfinished tail. That of one that is being closed is handed over
     /// by the sweep.
-    pub(super) fn hand_over_tail<A: App>(&mut self, key: Key, bytes_max: usize, end: End, app: &mut A) {
+    pub(super) fn hand_over_part<A: App>(&mut self, key: Key, bytes_max: usize, app: &mut A) {
         let Board { table, shared, .. } = &mut self.board;
         let conn = &mut table[key];
         if conn.tail.is_empty() || !conn.delivers() {
@@ -236,7 +270,32 @@ impl<L: Listen> Engine<L> {
         let rest = part.split_off(bytes_max.min(part.len()));
         conn.tail.put(rest, shared.time.listened());
         shared.account(conn);
-        Receiver::new(id, shared).hand_over(Frame { bytes: &part, end }, &mut self.board, app);
+        let frame = Frame { bytes: &part, end: End::Silence };
+        Receiver::new(id, shared).hand_over(frame, &mut self.board, app);
+    }
+
+    /// Hands over all that is left of what it said, since nothing more will come, be it paused or not.
+    fn hand_over_all<A: App>(&mut self, key: Key, app: &mut A) {
+        let Board { table, shared, .. } = &mut self.board;
+        let conn = &mut table[key];
+        if conn.tail.is_empty() || !conn.delivers() {
+            return;
+        }
+        let (id, left) = (conn.id, conn.tail.take());
+        shared.account(conn);
+        let mut receiver = Receiver { heeds_pauses: false, ..Receiver::new(id, shared) };
+        last_frames(&left, shared.limits.line_bytes_max, |frame| {
+            receiver.hand_over(frame, &mut self.board, app);
+        });
+    }
+}
+
+/// Cuts all that is left of what a connection said into frames: lines, if it was paused, and an end.
+pub(super) fn last_frames(left: &[u8], line_bytes_max: usize, mut to: impl FnMut(Frame<'_>)) {
+    let mut tail = Vec::new();
+    framing::cut_lines(&mut tail, left, line_bytes_max, &mut to);
+    if !tail.is_empty() {
+        to(Frame { bytes: &tail, end: End::Gone });
     }
 }
 
@@ -249,33 +308,51 @@ struct Rest {
     lent: Range<usize>,
 }
 
-/// One that is being read, and whether what it says still goes to the App, which may close it between two frames.
+/// One that is being read, and whether what it says still goes to the App, which may close or pause it between two
+/// frames.
 struct Receiver {
     id: ConnId,
     delivers: bool,
+    is_paused: bool,
     /// While no connection takes a step, that stays as it is.
     steps: u64,
+    heeds_pauses: bool,
+    /// What came after a pause.
+    kept: Vec<u8>,
 }
 
 impl Receiver {
     /// One that delivers.
     fn new(id: ConnId, shared: &Shared) -> Receiver {
-        Receiver { id, delivers: true, steps: shared.steps }
+        Receiver {
+            id,
+            delivers: true,
+            is_paused: false,
+            steps: shared.steps,
+            heeds_pauses: true,
+            kept: Vec::new(),
+        }
     }
 
     fn hand_over<A: App>(&mut self, frame: Frame<'_>, board: &mut Board, app: &mut A) {
         let Board { table, shared, .. } = board;
         if self.steps != shared.steps {
             self.steps = shared.steps;
-            self.delivers = table[self.id.key].delivers();
+            let conn = &table[self.id.key];
+            self.delivers = conn.delivers();
+            // Once something was kept, all that follows is: it may have been resumed by now.
+            self.is_paused = self.heeds_pauses && (conn.is_paused() || !self.kept.is_empty());
         }
-        if self.delivers {
+        let newline: &[u8] = if frame.end == End::Newline { b"\n" } else { b"" };
+        if !self.delivers {
+            shared.discard(&mut table[self.id.key], frame.bytes.len() + newline.len());
+        } else if self.is_paused {
+            self.kept.extend_from_slice(frame.bytes);
+            self.kept.extend_from_slice(newline);
+        } else {
             shared.stats.frames += 1;
             shared.stats.cuts += u64::from(frame.end == End::Limit);
             app.received(self.id, frame, board);
-        } else {
-            let newline = usize::from(frame.end == End::Newline);
-            shared.discard(&mut table[self.id.key], frame.bytes.len() + newline);
         }
     }
 }
@@ -296,6 +373,12 @@ fn before_reading(conn: &mut Conn, stream: &mut impl Stream, shared: &mut Shared
             }
         },
         Stage::Open | Stage::Parting(_) | Stage::Broken(_) => {}
+    }
+    if conn.is_paused() && conn.state.inbound() == Inbound::Open {
+        return Before::Wait;
+    }
+    if conn.flow == Flow::Resumed && conn.state.inbound() == Inbound::Open {
+        return Before::Read;
     }
     if !conn.readable {
         return Before::Wait;

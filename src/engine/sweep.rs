@@ -3,8 +3,8 @@
 use std::mem;
 
 use super::Engine;
+use super::read::last_frames;
 use crate::app::App;
-use crate::buffer::framing::{End, Frame};
 use crate::conn::reason::Reason;
 use crate::conn::stream::Stream;
 use crate::engine::accept::Listen;
@@ -17,11 +17,12 @@ impl<L: Listen> Engine<L> {
             assert!(conn.is_over(), "only what is over is laid out for the sweep");
             let id = conn.id;
             let begun = conn.tail.take();
-            if !begun.is_empty() {
-                // It was cut short while it said this.
+            // It was cut short while it said this, or paused before it was heard.
+            let line_bytes_max = self.board.limits().line_bytes_max;
+            last_frames(&begun, line_bytes_max, |frame| {
                 self.board.shared.stats.frames += 1;
-                app.received(id, Frame { bytes: &begun, end: End::Gone }, &mut self.board);
-            }
+                app.received(id, frame, &mut self.board);
+            });
             app.closed(id, &why, &mut self.board);
             if let Some(mut stream) = self.streams.get_mut(key.place()).and_then(Option::take)
                 && matches!(why, Reason::WeReset)

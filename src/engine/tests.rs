@@ -28,6 +28,7 @@ mod half_close;
 mod hearing;
 mod ids;
 mod lapses;
+mod pausing;
 mod reactions;
 mod reflecting;
 mod roles;
@@ -65,6 +66,10 @@ impl App for Recorder {
             end => format!("{id} {end:?} {text}"),
         });
         (self.on_received)(id, frame.bytes, board);
+    }
+
+    fn timer(&mut self, id: ConnId, _board: &mut Board) {
+        self.log.push(format!("{id} timer"));
     }
 
     fn ended(&mut self, id: ConnId, board: &mut Board) {

@@ -47,6 +47,7 @@ pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: 
         }
         let has_a_reason = conn.state.inbound() == Inbound::Ended
             || is_held
+            || conn.is_paused()
             || (!is_parting && waits_for_itself && conn.is_over_high());
         assert!(
             !sock.has_input() || has_a_reason,

@@ -1,7 +1,7 @@
 //! An App that does anything at any time, and keeps account of everything: the engine's contract, checked from
 //! the side of whoever writes an App.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::address::Address;
 use crate::app::App;
 use crate::board::{Board, Sent};
 use crate::buffer::framing::{End, Frame, Framing};
+use crate::clock::Moment;
 use crate::conn::policy::{Backpressure, Notices, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
@@ -37,6 +38,7 @@ struct Account {
     received_bytes: u64,
     /// Since when more was queued for it than the soft limit, after each turn.
     over_soft_since: Option<Awake>,
+    timer: Option<Moment>,
 }
 
 struct Chaos {
@@ -48,6 +50,7 @@ struct Chaos {
     opened: Vec<ConnId>,
     /// Dialled, and neither opened nor closed.
     dialed: Vec<ConnId>,
+    paused: HashSet<ConnId>,
     is_held: bool,
     /// From now on it only listens, so that all comes to an end.
     calm: bool,
@@ -95,7 +98,7 @@ impl Chaos {
 
     /// Does something to somebody.
     fn act(&mut self, id: ConnId, board: &mut Board) {
-        match self.dice.below(28) {
+        match self.dice.below(31) {
             0 => board.close(id, Reason::Kicked(String::new())),
             1 => board.hang_up(id, Reason::WeReset),
             2 => board.finish(id),
@@ -116,7 +119,36 @@ impl Chaos {
                 }
             }
             19 => board.take_role(id, any_role(&self.dice)),
+            20 => self.pause(id, board),
+            21 => self.resume(id, board),
+            22 => self.set_timer(id, board),
             _ => {}
+        }
+    }
+
+    fn pause(&mut self, id: ConnId, board: &mut Board) {
+        board.pause(id);
+        if board.view(id).is_some_and(|view| view.is_paused) {
+            self.paused.insert(id);
+        }
+    }
+
+    fn resume(&mut self, id: ConnId, board: &mut Board) {
+        board.resume(id);
+        self.paused.remove(&id);
+    }
+
+    /// Whether its reset has come, so that nothing will.
+    fn is_lost(&self, id: ConnId) -> bool {
+        let sock = self.accounts.get(&id.serial()).map(|account| account.sock);
+        sock.is_some_and(|sock| self.net.look().sockets[sock].is_dead())
+    }
+
+    fn set_timer(&mut self, id: ConnId, board: &mut Board) {
+        let when = board.now() + Duration::from_millis(self.dice.below(3000) as u64);
+        board.set_timer(id, when);
+        if let Some(account) = self.accounts.get_mut(&id.serial()) {
+            account.timer = Some(when);
         }
     }
 
@@ -165,6 +197,7 @@ impl App for Chaos {
             closed: None,
             received_bytes: 0,
             over_soft_since: None,
+            timer: None,
         };
         assert!(self.accounts.insert(id.serial(), account).is_none(), "{id} was opened twice");
         self.opened.push(id);
@@ -172,6 +205,12 @@ impl App for Chaos {
     }
 
     fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
+        // The last words of one that is closed or lost are told in any case.
+        let is_open = board.view(id).is_some_and(|view| view.is_open);
+        assert!(
+            !self.paused.contains(&id) || !is_open || self.is_lost(id),
+            "{id} was heard while it was paused"
+        );
         let account = self.account(id);
         assert!(account.closed.is_none() && account.ended == 0, "{id} was heard after its end");
         let number = account.sock;
@@ -184,6 +223,14 @@ impl App for Chaos {
             let sock = &kernel.sockets[number];
             let goes_on = !sock.inbox_is_empty() && !kernel.is_news(sock);
             assert!(!goes_on, "{id}: a part was shown, and more of it was here");
+        }
+        self.react(id, board);
+    }
+
+    fn timer(&mut self, id: ConnId, board: &mut Board) {
+        if let Some(account) = self.accounts.get_mut(&id.serial()) {
+            let when = account.timer.take().unwrap_or_else(|| panic!("{id} has no timer"));
+            assert!(when <= board.now(), "{id}: its timer came early");
         }
         self.react(id, board);
     }
@@ -254,6 +301,7 @@ fn world(dice: &Dice, sabotage: Sabotage) -> World<Chaos> {
         accounts: HashMap::new(),
         opened: Vec::new(),
         dialed: Vec::new(),
+        paused: HashSet::new(),
         is_held: false,
         calm: false,
     };
@@ -289,6 +337,9 @@ pub(super) fn run(dice: &Dice, sabotage: Sabotage, steps: &mut usize) {
     }
     world.app.calm = true;
     world.engine.board.hold_reading(false);
+    for id in std::mem::take(&mut world.app.paused) {
+        world.engine.board.resume(id);
+    }
     world.calm_down();
     world.run_out(|world| world.engine.board.is_empty() && !world.net.look().can_accept());
     *steps = world.steps;

@@ -160,6 +160,10 @@ impl Sock {
         self.key.is_some()
     }
 
+    pub fn is_dead(&self) -> bool {
+        self.link == Link::Dead
+    }
+
     pub fn is_dialing(&self) -> bool {
         matches!(self.link, Link::Dialing { .. })
     }

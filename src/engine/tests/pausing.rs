@@ -1,0 +1,135 @@
+//! One connection that is paused, and its timer.
+
+use super::*;
+
+#[test]
+fn of_one_that_is_paused_nothing_is_heard_until_it_is_resumed_and_then_all_in_order() {
+    let mut rig = Rig::new();
+    let (far, other) = (rig.connect(), rig.connect());
+    rig.on_received(|id, line, board| {
+        if line == b"two" {
+            board.pause(id);
+        }
+    });
+
+    rig.says(&far, "one\ntwo\nthree\nfour\nbegun");
+    rig.says(&other, "hello\n");
+    rig.settle();
+    let at_first = rig.told();
+    rig.says(&far, " and ended\nlast\n");
+    rig.pass(60_000);
+    let while_paused = rig.told();
+    let is_paused = rig.board().view(far.id).is_some_and(|view| view.is_paused);
+    rig.board().resume(far.id);
+    rig.settle();
+
+    assert_eq!(at_first, ["#1 line one", "#1 line two", "#2 line hello"]);
+    assert_eq!((while_paused, is_paused), (vec![], true));
+    assert_eq!(rig.told(), ["#1 line three", "#1 line four", "#1 line begun and ended", "#1 line last"]);
+}
+
+#[test]
+fn a_paused_peer_has_to_wait_since_it_is_not_read() {
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
+    let far = rig.connect();
+    rig.board().pause(far.id);
+
+    for _ in 0..20 {
+        rig.says(&far, &"x\n".repeat(32));
+        rig.settle();
+    }
+
+    assert_eq!(far.wire.read_bytes(), 0);
+    rig.board().resume(far.id);
+    rig.settle();
+    assert_eq!(rig.told().len(), 640);
+}
+
+#[test]
+fn the_end_of_a_paused_peer_is_told_behind_what_it_said() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    rig.on_received(|id, line, board| {
+        if line == b"one" {
+            board.pause(id);
+        }
+    });
+    far.wire.arrives(b"one\ntwo\nthree");
+    rig.finishes(&far);
+    rig.settle();
+    let while_paused = rig.told();
+
+    far.wire.gets([Get::Eof]);
+    rig.board().resume(far.id);
+    rig.settle();
+
+    assert_eq!(while_paused, ["#1 line one"]);
+    assert_eq!(rig.told(), ["#1 line two", "#1 Gone three", "#1 ended", "#1 closed finished"]);
+}
+
+#[test]
+fn what_a_paused_peer_had_said_is_heard_when_it_is_closed_or_lost() {
+    for ends in [
+        (|rig: &mut Rig, far: &Far| rig.board().close(far.id, kicked())) as fn(&mut Rig, &Far),
+        |rig, far| rig.board().hang_up(far.id, Reason::WeReset),
+    ] {
+        let mut rig = Rig::new();
+        let far = rig.connect();
+        rig.on_received(|id, line, board| {
+            if line == b"one" {
+                board.pause(id);
+            }
+        });
+        rig.says(&far, "one\ntwo\nthree");
+        rig.settle();
+        rig.told();
+
+        ends(&mut rig, &far);
+        rig.settle();
+        rig.pass(60_000);
+
+        assert_eq!(rig.told()[..2], ["#1 line two", "#1 Gone three"]);
+    }
+}
+
+#[test]
+fn a_paused_peer_that_says_something_is_not_idle() {
+    let limits = Limits { idle_max: Some(Duration::from_secs(5)), ..Limits::default() };
+    let mut rig = Rig::with(limits, Framing::Lines, Backpressure::None);
+    let far = rig.connect();
+    rig.board().pause(far.id);
+    rig.says(&far, "hello\n");
+
+    rig.pass(6000);
+    rig.pass(6000);
+
+    assert_eq!(rig.told(), Vec::<String>::new());
+    rig.board().resume(far.id);
+    rig.settle();
+    assert_eq!(rig.told(), ["#1 line hello"]);
+}
+
+#[test]
+fn a_timer_comes_once_when_it_is_due_and_never_for_one_that_has_left() {
+    let mut rig = Rig::new();
+    let (first, second, leaves) = (rig.connect(), rig.connect(), rig.connect());
+    let at = |rig: &mut Rig, ms| rig.board().now() + Duration::from_millis(ms);
+    for (far, ms) in [(&first, 100), (&second, 300), (&leaves, 100)] {
+        let when = at(&mut rig, ms);
+        rig.board().set_timer(far.id, when);
+    }
+    let when = at(&mut rig, 200);
+    rig.board().set_timer(first.id, when);
+    rig.board().hang_up(leaves.id, Reason::WeReset);
+    rig.settle();
+    rig.told();
+
+    rig.pass(150);
+    let early = rig.told();
+    rig.pass(100);
+    let due = rig.told();
+    rig.board().clear_timer(second.id);
+    rig.pass(1000);
+
+    assert_eq!((early, due, rig.told()), (vec![], vec!["#1 timer".to_owned()], vec![]));
+}
