@@ -81,7 +81,7 @@ impl Case {
     /// The system says that there is nothing although there is, and never says so again: what waits then
     /// waits for the next event, which is right.
     pub fn is_a_lie(&self) -> bool {
-        self.errno == "EAGAIN" && matches!(self.call, "accept4" | "recvfrom" | "sendto" | "writev" | "splice")
+        self.errno == "EAGAIN" && matches!(self.call, "accept4" | "recvfrom" | "sendto" | "sendmsg" | "splice")
     }
 
     /// The thread that waits for signals makes such calls on a socket pair, which cannot fail that way. So
@@ -94,7 +94,7 @@ impl Case {
     pub fn has_to_survive(&self) -> bool {
         let passes = matches!(self.errno, "EINTR" | "EAGAIN");
         match self.call {
-            "accept4" | "recvfrom" | "sendto" | "writev" | "shutdown" | "close" => true,
+            "accept4" | "recvfrom" | "sendto" | "sendmsg" | "shutdown" | "close" => true,
             "splice" | "pipe2" => true,
             "read" | "openat" | "readlink" | "statx" | "prlimit64" => true,
             // The first are the waker's and the listener's.
@@ -147,7 +147,7 @@ const BOTH: &[&str] = &["console", "echo"];
 const ALL: &[&str] = &["console", "chat", "echo"];
 /// A console that takes one connection: who comes second is turned away.
 const TALKING: &[&str] = &["console", "chat", "echo", "full"];
-/// Chat sends by `writev`.
+/// Chat sends by `sendmsg`.
 const SENDING: &[&str] = &["console", "echo", "full"];
 
 const FIRST: &[When] = &[When::Nth(1)];
@@ -264,11 +264,11 @@ const TABLE: &[Row] = &[
     (SENDING, "sendto", &["EINTR"], &[When::Nth(1), When::Nth(2), When::EveryOther]),
     (
         &["chat"],
-        "writev",
+        "sendmsg",
         &["EAGAIN", "ECONNRESET", "EPIPE", "ENOBUFS", "ENOMEM", "ETIMEDOUT"],
         &[When::Nth(1), When::Nth(2), When::Always],
     ),
-    (&["chat"], "writev", &["EINTR"], &[When::Nth(1), When::Nth(2), When::EveryOther]),
+    (&["chat"], "sendmsg", &["EINTR"], &[When::Nth(1), When::Nth(2), When::EveryOther]),
     // An echo of much at a time. The first call fills the pipe, the second empties it, or tries to.
     (
         &["bulk"],
