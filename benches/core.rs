@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use switchboard::desk::text::{push_human, push_tsv};
-use switchboard::{Outbox, cut_lines};
+use switchboard::internals::{Outbox, cut_lines};
 
 const LINES: usize = 1000;
 

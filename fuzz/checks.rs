@@ -8,8 +8,9 @@ use std::cell::RefCell;
 
 use switchboard::desk::text::{Renderer, Stamp, push_human, push_tsv};
 use switchboard::desk::{Command, Event, Format, HELP, Mistake, To, first_number, parse};
+use switchboard::internals::{cut_lines, whole_chars};
 use switchboard::terminal::{Input, Typed};
-use switchboard::{Address, Board, ConnId, End, Frame, Limits, cut_lines, whole_chars};
+use switchboard::{Address, Board, ConnId, End, Frame, Limits};
 
 /// Checks one input.
 pub type Check = fn(&[u8]);

@@ -12,7 +12,7 @@ pub(crate) mod tail;
 use std::io::{self, ErrorKind};
 
 use crate::buffer::broadcast::{BroadcastLog, Cursor};
-use crate::buffer::framing;
+use crate::buffer::framing::{self, Framing};
 use crate::buffer::gather::Gather;
 use crate::buffer::outbox::Outbox;
 use crate::clock::Moment;
@@ -395,6 +395,7 @@ impl Conn {
                 if let Some(since) = self.tail.since()
                     && self.state.inbound() == Inbound::Open
                     && self.flow == Flow::Running
+                    && (policy.shows_parts || policy.framing != Framing::Lines)
                 {
                     // What may be the beginning of a character waits for the rest of it as long as anything may.
                     let latest = since + limits.partial_after.saturating_mul(PART_SILENCES_MAX);

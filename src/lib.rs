@@ -1,20 +1,95 @@
-//! Switchboard: a TCP console for many connections, and the small single-threaded reactor below it.
+//! A small single-threaded reactor for TCP servers that many connect to, and the console built on it.
 //!
-//! Data goes one way:
+//! This page is in two parts: a map for whoever writes a server, and a chapter on how such a loop is built, for whoever
+//! wants to know what it does in their place.
 //!
-//! ```text
-//! socket -> scratch -> Conn -> App -> Board (outboxes, marks) -> socket
-//!                              ^
-//!         operator, signals, other threads  ->  Mailbox
+//! # A map
+//!
+//! A server is an [`App`]: what to do with what peers say. It runs in a [`Reactor`], which reads, writes, waits and
+//! cleans up. The App is called, one call at a time, and leaves its wishes on the [`Board`]; nothing that it does there
+//! calls it back, and nothing there blocks.
+//!
+//! ```no_run
+//! use switchboard::{App, Board, ConnId, Frame, Limits, Policy, Reactor, Role};
+//!
+//! struct Echo;
+//!
+//! impl App for Echo {
+//!     type Message = ();
+//!     fn policy(&self, _role: Role) -> Policy {
+//!         Policy::RAW
+//!     }
+//!     fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
+//!         board.send(id, frame.bytes);
+//!     }
+//! }
+//!
+//! fn main() -> std::io::Result<()> {
+//!     let (mut reactor, _mailbox) = Reactor::new(Limits::of_this_process())?;
+//!     reactor.listen_on("127.0.0.1:7000")?;
+//!     reactor.run(Echo).map(drop)
+//! }
 //! ```
 //!
-//! Write an [`App`], make a [`Reactor`], `listen`, `run`. [`modes::Echo`] is the smallest example;
-//! ARCHITECTURE.md has the map, the turn and the invariants.
+//! | what you want | where it is |
+//! | --- | --- |
+//! | lines, or bytes as they come | [`Policy::framing`]; a [`Frame`] says how it ended |
+//! | to answer one, or everybody | [`Board::send`], [`Board::broadcast`] |
+//! | to end a connection: after what is queued, politely with a reason, now | [`Board::finish`], [`Board::close`], [`Board::hang_up`] |
+//! | to know why one ended | [`App::closed`] and its [`Reason`] |
+//! | to slow one peer down | [`Board::pause`], [`Board::resume`], [`Board::set_timer`] |
+//! | to say who waits for a slow reader | [`Policy::backpressure`] |
+//! | several kinds of connections in one server | a [`Role`] for each: [`Reactor::listen_as`], [`Board::dial_as`], [`Board::take_role`] |
+//! | to connect to others | [`Board::dial`] |
+//! | to be told things by another thread | [`Mailbox::post`] and [`App::message`] |
+//! | Ctrl-C, and what is typed on stdin | [`terminal::on_signal`], [`terminal::read_in_background`] |
+//! | to stop | [`Board::stop`], [`Board::drain`] |
+//! | to bound memory, time and numbers | [`Limits`]; start from [`Limits::of_this_process`] |
+//!
+//! `examples/` has the echo, a relay that lets each peer say ten lines a second, and a small store of keys and values
+//! whose protocol is parsed by functions that know no socket. Everything that has a limit has a default that was thought
+//! about; each is documented at its field in [`Limits`].
+//!
+//! # How such a loop is built
+//!
+//! **One thread, one poll.** The kernel tells which sockets may be read or written (epoll, through mio); the loop does
+//! what there is to do for each and asks again. So there are no locks, and at any moment one thing happens. What has
+//! to block, such as reading a terminal, has a thread of its own and posts what it finds through a [`Mailbox`], whose
+//! waker ends the poll.
+//!
+//! **Edges, not levels.** A socket is registered once, for everything. An event says that something *has become*
+//! possible; it is not repeated. So it is only noted on the connection, as a hint, and a read or a write that says
+//! `WouldBlock` takes the hint back. A loop that reads until nothing is left would let one flood starve everybody else,
+//! so each connection has a budget a turn; whoever has used it up stays on a list and is read again in the next turn,
+//! before which the poller is asked without sleeping.
+//!
+//! **A turn has an order.** Poll, read the clock once, note events, accept, take mail, read, judge deadlines, write,
+//! sweep. What ended is only marked; it is swept at the end, and only then its place may be used by another. An event
+//! that is late therefore never reaches a stranger, and within a turn a key means one connection.
+//!
+//! **Two directions.** A peer's FIN ends what *it* says, not what it hears: a connection has a state for each direction
+//! and ends when both have ended ([`Inbound`], [`Outbound`]). Closing with unread input would make the system send a
+//! reset, which destroys what is still under way to the peer; so a polite close sends what is queued, then a FIN, and
+//! goes on reading, for a while, what it throws away.
+//!
+//! **Writing never blocks.** [`Board::send`] queues; what the socket takes is written at once after the read that brought
+//! it about, the rest when there is room. A queue that grows is a decision that has to be made, and it is made by name:
+//! who waits ([`Backpressure`]), how long a slow reader may stay slow, how much one and all together may hold
+//! ([`Limits`]). What is said to many is kept once, however many are to hear it.
+//!
+//! **Time that was not listened proves nothing.** A process may be stopped, or late. Deadlines go by the time that the
+//! loop has listened, and one is judged only when everything that had happened by then was noted, read and written.
+//!
+//! **Nothing is a special case in tests.** Sockets, poller and clock are parameters of the engine, so a simulator drives
+//! the same code through any weather, millions of times, and checks after each turn that every byte is accounted for.
+//!
+//! ARCHITECTURE.md has the files, and what holds each of these promises.
 
 mod address;
 mod app;
 mod board;
 mod buffer;
+#[doc(hidden)]
 pub mod cli;
 mod clock;
 mod conn;
@@ -25,6 +100,7 @@ mod limits;
 #[cfg(feature = "load")]
 pub mod load;
 pub mod modes;
+#[doc(hidden)]
 pub mod process;
 mod reactor;
 #[cfg(any(test, feature = "simulator"))]
@@ -35,15 +111,19 @@ pub use address::{Address, Endpoint};
 pub use app::App;
 pub use board::stats::Stats;
 pub use board::{Board, Sent, View};
-pub use buffer::broadcast::{BroadcastLog, Cursor};
-pub use buffer::framing::{End, Frame, Framing, cut_lines, whole_chars};
-pub use buffer::gather::Gather;
-pub use buffer::outbox::Outbox;
+pub use buffer::framing::{End, Frame, Framing};
 pub use clock::{Clock, Moment};
 pub use conn::policy::{Backpressure, Notices, Policy, Role};
-pub use conn::reason::{Reason, cannot, in_words};
-pub use conn::stream::{SentBack, Stream, Then};
+pub use conn::reason::Reason;
 pub use conn::{ConnId, Inbound, Outbound, Peer};
 pub use limits::Limits;
 pub use reactor::Reactor;
 pub use reactor::mailbox::{Closed, Mailbox};
+
+/// What the project's own programs, benches and fuzzers use beside that. No promise is made about it.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::buffer::framing::{cut_lines, whole_chars};
+    pub use crate::buffer::outbox::Outbox;
+    pub use crate::conn::reason::{cannot, in_words};
+}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::process::{descriptors, memory};
+
 /// How long a line may be before it is cut, 64 KiB.
 pub const LINE_BYTES_MAX: usize = 64 << 10;
 
@@ -122,6 +124,19 @@ impl Default for Limits {
             keepalive_after: Duration::from_secs(60),
             unacked_max: Duration::from_secs(60),
             accept_retry: Duration::from_millis(100),
+        }
+    }
+}
+
+impl Limits {
+    /// The defaults, as far as this process may go: as many connections as it may have descriptors, whose soft limit
+    /// is raised for that, and a quarter of its memory for their buffers, 4 GiB at most.
+    pub fn of_this_process() -> Limits {
+        let defaults = Limits::default();
+        Limits {
+            conns_max: defaults.conns_max.min(descriptors::connections_max()),
+            buffers_bytes_max: memory::buffers_bytes_max(),
+            ..defaults
         }
     }
 }

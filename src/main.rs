@@ -8,11 +8,12 @@ use switchboard::desk::text::Stamp;
 use switchboard::desk::text::plural;
 use switchboard::desk::{Desk, Format};
 use switchboard::hub::{OnStdinEof, Operator, OperatorOptions, StopReport, Voice, WithOperator};
+use switchboard::internals::cannot;
 use switchboard::modes::{Chat, Console, Echo};
 use switchboard::process::descriptors::{self, RESERVED};
 use switchboard::process::memory;
 use switchboard::terminal::{Mail, on_signal, read_in_background};
-use switchboard::{App, Endpoint, Reactor, Role, cannot};
+use switchboard::{App, Endpoint, Reactor, Role};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";

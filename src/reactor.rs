@@ -29,7 +29,7 @@ use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::SIGCONT;
 
-use crate::address::Address;
+use crate::address::{Address, Endpoint};
 use crate::app::App;
 use crate::board::{Board, Dial, Polled, Told};
 use crate::clock::{Clock, Moment};
@@ -110,7 +110,16 @@ impl<M: Send + 'static> Reactor<M> {
         self.listen_as(Role::PEER, at)
     }
 
-    /// The same for connections of this role.
+    /// The same at an address as it is typed: `host:port`, `:port` or `port` (loopback), `[v6]:port`, `unix:PATH`.
+    ///
+    /// # Errors
+    /// When the text is no address, its name is not found, or it cannot be bound.
+    pub fn listen_on(&mut self, at: &str) -> io::Result<Address> {
+        let found = Endpoint::parse(at).map_err(io::Error::other)?.resolve()?;
+        self.listen(&found[0])
+    }
+
+    /// The same as `listen` for connections of this role.
     ///
     /// # Errors
     /// When the address cannot be bound.

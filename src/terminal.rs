@@ -15,7 +15,12 @@ pub use screen::{LogWriter, Screen, WhenFull};
 pub use signals::{block_stopping_signals, on_signal};
 pub use stdin::{Chunk, Source, read_in_background};
 
-/// What reaches an App of ours from outside the loop.
+/// A signal that asks for an orderly end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terminate;
+
+/// What reaches an App of ours from outside the loop. An App that has no screens may have messages of its own, made
+/// of a `Chunk` and of `Terminate`; one that hears nothing but signals takes `Terminate` itself.
 #[derive(Debug)]
 pub enum Mail {
     /// Stdin brought something.
@@ -26,4 +31,16 @@ pub enum Mail {
     ScreenFailed(io::Error),
     /// A signal that asks for an orderly end.
     Terminate,
+}
+
+impl From<Chunk> for Mail {
+    fn from(chunk: Chunk) -> Mail {
+        Mail::Stdin(chunk)
+    }
+}
+
+impl From<Terminate> for Mail {
+    fn from(_: Terminate) -> Mail {
+        Mail::Terminate
+    }
 }

@@ -12,7 +12,7 @@ use std::thread;
 use common::{Peer, Random, Server, parse_tsv, wait_until};
 use proptest::prelude::*;
 use switchboard::desk::text::{push_human, push_tsv};
-use switchboard::{cut_lines, whole_chars};
+use switchboard::internals::{cut_lines, whole_chars};
 
 /// Whether a terminal could do anything with it but show it.
 fn is_harmful(char: char) -> bool {

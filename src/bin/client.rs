@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use switchboard::cli::{self, ClientArgs};
 use switchboard::desk::text::{push_human, without_cr};
+use switchboard::internals::{cannot, in_words};
 use switchboard::terminal::{Chunk, Mail, Screen, Source, WhenFull, on_signal, read_in_background};
 use switchboard::{
     Address, App, Backpressure, Board, ConnId, End, Endpoint, Frame, Limits, Moment, Outbound, Policy,
-    Reactor, Reason, Role, Sent, View, cannot, in_words,
+    Reactor, Reason, Role, Sent, View,
 };
 
 fn main() -> ExitCode {
@@ -138,7 +139,7 @@ impl App for Client {
 
     fn policy(&self, _role: Role) -> Policy {
         let as_shown = if self.shows_to_person { Policy::LINES } else { Policy::RAW };
-        Policy { backpressure: Backpressure::None, ..as_shown }
+        Policy { shows_parts: true, backpressure: Backpressure::None, ..as_shown }
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {

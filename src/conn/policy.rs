@@ -38,6 +38,9 @@ impl Role {
 pub struct Policy {
     /// How bytes become frames.
     pub framing: Framing,
+    /// Whether a line that is not finished is handed over when its peer falls silent (`Limits::partial_after`), for a
+    /// person who looks on: a prompt has no end. Otherwise it waits for its end.
+    pub shows_parts: bool,
     /// Who has to wait while one of them does not read what it is sent.
     pub backpressure: Backpressure,
     /// What they are told by the engine itself.
@@ -54,6 +57,7 @@ impl Policy {
     /// For peers that say lines.
     pub const LINES: Policy = Policy {
         framing: Framing::Lines,
+        shows_parts: false,
         backpressure: Backpressure::Sender,
         notices: Notices::None,
         hears_broadcasts: true,

@@ -322,7 +322,7 @@ fn catching_up_puts_what_is_queued_next_behind_what_was_said() {
 // What time brings.
 
 fn due(conn: &Conn, limits: &Limits) -> Option<(Moment, Due)> {
-    conn.next_due(limits, &Policy::LINES)
+    conn.next_due(limits, &Policy { shows_parts: true, ..Policy::LINES })
 }
 
 #[test]
@@ -358,6 +358,14 @@ fn a_part_that_goes_on_and_on_is_shown_a_second_after_its_first_byte() {
     let next = due(&conn, &Limits::default());
 
     assert_eq!(next, Some((at(1100), Due::ShowPart)));
+}
+
+#[test]
+fn where_nobody_looks_on_a_line_waits_for_its_end() {
+    let mut conn = conn(&BroadcastLog::default());
+    conn.tail.put(b"GET ke".to_vec(), at(0));
+
+    assert_eq!(conn.next_due(&Limits::default(), &Policy::LINES), None);
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl Rig {
         Rig::of(
             limits,
             Recorder {
-                policies: [Policy { framing, backpressure, ..Policy::LINES }; Role::COUNT],
+                policies: [Policy { framing, backpressure, shows_parts: true, ..Policy::LINES }; Role::COUNT],
                 log: Vec::new(),
                 on_opened: Box::new(|_, _| {}),
                 on_received: Box::new(|_, _, _| {}),

@@ -44,7 +44,12 @@ impl App for Chat {
     type Message = Mail;
 
     fn policy(&self, _role: Role) -> Policy {
-        Policy { backpressure: Backpressure::Everybody, notices: Notices::Lines, ..Policy::LINES }
+        Policy {
+            shows_parts: true,
+            backpressure: Backpressure::Everybody,
+            notices: Notices::Lines,
+            ..Policy::LINES
+        }
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {

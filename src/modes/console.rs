@@ -39,7 +39,13 @@ impl App for Console {
     fn policy(&self, _role: Role) -> Policy {
         let notices = if self.framing == Framing::Lines { Notices::Lines } else { Notices::None };
         // What a peer is sent comes from the operator, so it is the operator's pipe that waits.
-        Policy { framing: self.framing, backpressure: Backpressure::None, notices, ..Policy::LINES }
+        Policy {
+            framing: self.framing,
+            shows_parts: true,
+            backpressure: Backpressure::None,
+            notices,
+            ..Policy::LINES
+        }
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {

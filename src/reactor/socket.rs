@@ -256,7 +256,8 @@ fn note_refusal(option: &str, result: io::Result<()>) {
 }
 
 fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
-    remove_stale(path)?;
+    // Held until the socket is bound: whoever finds none there, between the two, would be the one to bind.
+    let _lock = remove_stale(path)?;
     // The mode is set by the mask at the bind itself: set afterwards, the socket would be open to
     // everybody for a moment.
     let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(UNIX_MODE));
@@ -275,14 +276,18 @@ fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
 /// Of several servers that start at once, each might find the same stale socket, and the slower one would remove
 /// what the faster one has bound there meanwhile. So it is found stale once more, and removed, under a lock on the
 /// directory: nothing but such a removal takes a stale socket from its path, and nothing is bound where one is.
-/// The lock leaves no file behind and ends with the process.
-fn remove_stale(path: &Path) -> io::Result<()> {
+/// The lock, which is returned, leaves no file behind and ends with the process.
+fn remove_stale(path: &Path) -> io::Result<Option<File>> {
     if !is_stale(path)? {
-        return Ok(());
+        return Ok(None);
     }
     match lock_directory(path) {
-        Ok(_lock) if is_stale(path)? => fs::remove_file(path),
-        Ok(_) => Ok(()),
+        Ok(lock) => {
+            if is_stale(path)? {
+                fs::remove_file(path)?;
+            }
+            Ok(Some(lock))
+        }
         Err(error) => Err(io::Error::other(format!(
             "a stale socket is in the way, and its directory cannot be locked: {}",
             in_words(&error)

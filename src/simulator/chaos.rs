@@ -169,6 +169,7 @@ fn any_role(dice: &Dice) -> Role {
 fn any_policy(dice: &Dice) -> Policy {
     Policy {
         framing: dice.pick(&[Framing::Lines, Framing::Lines, Framing::Raw]),
+        shows_parts: dice.below(3) > 0,
         backpressure: dice.pick(&[Backpressure::None, Backpressure::Sender, Backpressure::Everybody]),
         // What the engine says of its own would be more than the App has given it.
         notices: Notices::None,

@@ -12,7 +12,7 @@ use signal_hook::low_level::pipe;
 
 use crate::reactor::mailbox::Mailbox;
 
-use super::Mail;
+use super::Terminate;
 
 /// For so long after the first signal every other is taken for the same one: `timeout` tells its child and
 /// then its whole group, and of a terminal that goes the shell tells its jobs, and then the system does.
@@ -43,14 +43,14 @@ pub fn block_stopping_signals() {
     let _ = signals.thread_block();
 }
 
-/// Posts `Mail::Terminate` to each of these at the first SIGINT, SIGTERM or SIGHUP. A second one, `SAME_SIGNAL`
+/// Posts `Terminate` to each of these at the first SIGINT, SIGTERM or SIGHUP. A second one, `SAME_SIGNAL`
 /// after the first or later, ends the process at once, with status 1, whatever it is doing. No destructor is
 /// run then, and none is missed: the loop closes its listeners as soon as it hears of the first. A SIGHUP that
 /// is ignored, as under nohup, stays ignored.
 ///
 /// # Errors
 /// When the system refuses the handlers or the thread.
-pub fn on_signal(mailboxes: Vec<Mailbox<Mail>>) -> io::Result<()> {
+pub fn on_signal<M: From<Terminate> + Send + 'static>(mailboxes: Vec<Mailbox<M>>) -> io::Result<()> {
     let (mut arrived, handler) = UnixStream::pair()?;
     if !ignores_hangup() {
         pipe::register(SIGHUP, handler.try_clone()?)?;
@@ -70,10 +70,10 @@ pub fn on_signal(mailboxes: Vec<Mailbox<Mail>>) -> io::Result<()> {
     Ok(())
 }
 
-fn terminate(mailboxes: &[Mailbox<Mail>]) {
+fn terminate<M: From<Terminate>>(mailboxes: &[Mailbox<M>]) {
     for mailbox in mailboxes {
         // When the loop has ended there is nobody who wants to know.
-        let _ = mailbox.post(Mail::Terminate);
+        let _ = mailbox.post(Terminate.into());
     }
 }
 

@@ -20,8 +20,6 @@ use rustix::termios::tcgetpgrp;
 
 use crate::reactor::mailbox::Mailbox;
 
-use super::Mail;
-
 /// The buffers under way: one being filled, one being worked on.
 const BUFFERS: usize = 2;
 const BUFFER_BYTES: usize = 128 << 10;
@@ -53,11 +51,11 @@ impl Source {
     }
 }
 
-/// Starts reading stdin; what it brings is posted as `Mail::Stdin`.
+/// Starts reading stdin; what it brings is posted.
 ///
 /// # Errors
 /// When the system gives no descriptor or no thread.
-pub fn read_in_background(mailbox: Mailbox<Mail>) -> io::Result<Source> {
+pub fn read_in_background<M: From<Chunk> + Send + 'static>(mailbox: Mailbox<M>) -> io::Result<Source> {
     // A duplicate of the descriptor is read past std's own buffer and lock. Its flags are shared with
     // whoever else has this terminal, so it is never made non-blocking.
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
@@ -69,7 +67,7 @@ pub fn read_in_background(mailbox: Mailbox<Mail>) -> io::Result<Source> {
     Ok(Source { empty })
 }
 
-fn read_all(mut stdin: File, buffers: Receiver<Vec<u8>>, mailbox: &Mailbox<Mail>) {
+fn read_all<M: From<Chunk>>(mut stdin: File, buffers: Receiver<Vec<u8>>, mailbox: &Mailbox<M>) {
     for mut buffer in buffers {
         buffer.resize(BUFFER_BYTES, 0);
         let chunk = match read_some(&mut stdin, &mut buffer) {
@@ -83,7 +81,7 @@ fn read_all(mut stdin: File, buffers: Receiver<Vec<u8>>, mailbox: &Mailbox<Mail>
             Err(error) => Chunk::Ended(Some(error)),
         };
         let ended = matches!(chunk, Chunk::Ended(_));
-        if mailbox.post(Mail::Stdin(chunk)).is_err() || ended {
+        if mailbox.post(chunk.into()).is_err() || ended {
             return;
         }
     }

@@ -81,7 +81,8 @@ impl Case {
     /// The system says that there is nothing although there is, and never says so again: what waits then
     /// waits for the next event, which is right.
     pub fn is_a_lie(&self) -> bool {
-        self.errno == "EAGAIN" && matches!(self.call, "accept4" | "recvfrom" | "sendto" | "sendmsg" | "splice")
+        self.errno == "EAGAIN"
+            && matches!(self.call, "accept4" | "recvfrom" | "sendto" | "sendmsg" | "splice")
     }
 
     /// The thread that waits for signals makes such calls on a socket pair, which cannot fail that way. So
