@@ -1,7 +1,7 @@
 //! All connections, and what an App may ask of them. A wish is state here (bytes in outboxes, marks on
-//! connections), which the pump and the reactor carry out at fixed points of the turn.
+//! connections), which the engine and the reactor carry out at fixed points of the turn.
 //!
-//! What stands here is for Apps; what the engine needs of it stands in `engine`.
+//! What stands here is for Apps; what follows from it stands in `shared` and `lifecycle`.
 
 #[cfg(any(test, feature = "simulator"))]
 mod audit;
@@ -14,6 +14,7 @@ mod shared;
 pub(crate) mod stats;
 mod table;
 mod time;
+mod view;
 mod work;
 
 use std::net::IpAddr;
@@ -25,57 +26,14 @@ use crate::clock::Moment;
 use crate::conn::policy::Role;
 use crate::conn::reason::Reason;
 use crate::conn::state::{State, Step};
-use crate::conn::{Conn, ConnId, Inbound, Key, Outbound, Peer};
+use crate::conn::{Conn, ConnId, Key, Peer};
 use crate::limits::Limits;
 
 pub(crate) use shared::Shared;
 #[cfg(any(test, feature = "simulator"))]
 pub(crate) use time::LAPSE_MAX;
 pub(crate) use time::{Polled, Told};
-
-/// What became of bytes given to `Board::send`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// They are queued.
-    Queued,
-    /// They are queued, but the peer is slow: this many bytes are queued now.
-    Slow(usize),
-    /// They were not taken: this many bytes are queued already, and there is a limit.
-    Full(usize),
-    /// They were not taken: our direction of this connection is finished.
-    Finished,
-    /// They were not taken: the connection has ended.
-    Gone,
-}
-
-/// What can be told of a connection.
-#[derive(Clone, Debug)]
-pub struct View<'a> {
-    /// Which one.
-    pub id: ConnId,
-    /// Who is at the other end.
-    pub peer: &'a Peer,
-    /// What it is for.
-    pub role: Role,
-    /// The peer's direction.
-    pub inbound: Inbound,
-    /// Our direction.
-    pub outbound: Outbound,
-    /// Whether it is connected and neither being closed nor ended.
-    pub is_open: bool,
-    /// Bytes read from it.
-    pub received_bytes: u64,
-    /// Bytes written to it.
-    pub sent_bytes: u64,
-    /// Bytes queued for it.
-    pub queued_bytes: usize,
-    /// Bytes read from it that nobody was told, because it was being closed.
-    pub discarded_bytes: usize,
-    /// Whether the App has paused it.
-    pub is_paused: bool,
-    /// Whether it is slow: more was queued for it than the high water, and it has not yet caught up.
-    pub is_slow: bool,
-}
+pub use view::{Sent, View};
 
 /// A connection to be begun.
 #[derive(Debug)]

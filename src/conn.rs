@@ -1,6 +1,7 @@
 //! One connection: its read buffer (the unfinished tail), its write buffer (the outbox), what is known
 //! of its readiness, and how far each direction has come. It holds no socket and knows none.
 
+mod due;
 mod id;
 pub(crate) mod policy;
 pub(crate) mod reason;
@@ -12,24 +13,19 @@ pub(crate) mod tail;
 use std::io::{self, ErrorKind};
 
 use crate::buffer::broadcast::{BroadcastLog, Cursor};
-use crate::buffer::framing::{self, Framing};
 use crate::buffer::gather::Gather;
 use crate::buffer::outbox::Outbox;
 use crate::clock::Moment;
-use crate::conn::policy::{Policy, Role};
+use crate::conn::policy::Role;
 use crate::conn::slow_reader::Slow;
 use crate::conn::state::{Stage, State};
 use crate::conn::stream::Stream;
 use crate::conn::tail::Tail;
-use crate::limits::Limits;
 
+pub(crate) use due::Due;
 pub(crate) use id::Key;
 pub use id::{ConnId, Peer};
 pub use state::{Inbound, Outbound};
-
-/// A message without an ending that goes on and on is shown this many times as long after its first byte as a silence
-/// would have to last: a device that ends its lines in its own way, and talks all the time, is seen.
-const PART_SILENCES_MAX: u32 = 5;
 
 /// What reading brought.
 #[derive(Debug)]
@@ -65,17 +61,6 @@ pub(crate) enum FlushEnd {
     /// The budget is used up.
     More,
     Failed(io::Error),
-}
-
-/// Something that time alone brings about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    ShowPart,
-    HalfOpenOver,
-    IdleOver,
-    LingerOver,
-    CheckSlow,
-    ConnectOver,
 }
 
 /// Whether a connection is read, as far as the App has a say in it.
@@ -369,53 +354,6 @@ impl Conn {
             log.gather(&self.cursor, &mut gather);
         }
         to.write_vectored(gather.slices())
-    }
-
-    /// What time will bring next for it, and when.
-    pub fn next_due(&self, limits: &Limits, policy: &Policy) -> Option<(Moment, Due)> {
-        let mut next: Option<(Moment, Due)> = None;
-        let mut at = |when: Moment, due: Due| {
-            if next.is_none_or(|(earliest, _)| when < earliest) {
-                next = Some((when, due));
-            }
-        };
-        match self.state.stage() {
-            Stage::Over(_) | Stage::Broken(_) => return None,
-            Stage::Connecting => at(self.received_at + limits.connect_max, Due::ConnectOver),
-            Stage::Parting(parting) => {
-                if let Some(fin_at) = parting.fin_at {
-                    // Where nothing was said either way for long enough already, nobody is waited for: an
-                    // end would otherwise take so long wherever a peer stays. What the system still holds
-                    // for one that has stood still all this time is lost if it then says something.
-                    let quiet_at = self.received_at.max(self.sent_at) + limits.linger_silence;
-                    at(quiet_at.max(fin_at).min(fin_at + limits.linger_max), Due::LingerOver);
-                }
-            }
-            Stage::Open => {
-                if let Some(since) = self.tail.since()
-                    && self.state.inbound() == Inbound::Open
-                    && self.flow == Flow::Running
-                    && (policy.shows_parts || policy.framing != Framing::Lines)
-                {
-                    // What may be the beginning of a character waits for the rest of it as long as anything may.
-                    let latest = since + limits.partial_after.saturating_mul(PART_SILENCES_MAX);
-                    let is_split = framing::whole_chars(self.tail.bytes()) == 0;
-                    let silent = self.received_at + limits.partial_after;
-                    at(if is_split { latest } else { silent.min(latest) }, Due::ShowPart);
-                }
-                let active_at = self.received_at.max(self.sent_at);
-                if self.state.inbound() == Inbound::Ended && self.state.outbound() == Outbound::Open {
-                    at(active_at + limits.half_open_max, Due::HalfOpenOver);
-                }
-                if let Some(idle_max) = limits.idle_max.filter(|_| policy.has_idle_limit) {
-                    at(active_at + idle_max, Due::IdleOver);
-                }
-            }
-        }
-        if let Some(slow) = &self.slow {
-            at(slow.next_check(limits), Due::CheckSlow);
-        }
-        next
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod accept;
 mod deliver;
 mod due;
 mod flush;
+mod hand_over;
 mod mail;
 pub(crate) mod note;
 mod read;

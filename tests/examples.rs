@@ -4,6 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+/// Its own tests are run with these: as a test of its own it would not be built as a program.
+#[allow(dead_code)]
+#[path = "../examples/line_protocol.rs"]
+mod line_protocol;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;

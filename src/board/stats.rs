@@ -1,5 +1,6 @@
 //! Counters. They only grow; rates are for whoever reads them twice.
 
+use crate::buffer::framing::{End, Frame};
 use crate::conn::reason::Reason;
 
 /// What the server has done since it started.
@@ -19,6 +20,8 @@ pub struct Stats {
     pub received_bytes: u64,
     /// Bytes written to peers.
     pub sent_bytes: u64,
+    /// Of the bytes read, those that were handed to the App, line endings included, or sent back in its stead.
+    pub delivered_bytes: u64,
     /// Bytes read from connections that were already being closed, and thrown away.
     pub discarded_bytes: u64,
     /// Bytes that were queued for a connection when it ended.
@@ -40,6 +43,13 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Counts a frame that is handed to the App.
+    pub(crate) fn count_delivered(&mut self, frame: &Frame<'_>) {
+        self.frames += 1;
+        self.cuts += u64::from(frame.end == End::Limit);
+        self.delivered_bytes += frame.received_bytes() as u64;
+    }
+
     /// Counts a connection that was ended by a limit.
     pub(crate) fn count_limit(&mut self, why: &Reason) {
         match why {

@@ -43,6 +43,11 @@ pub struct Frame<'a> {
 }
 
 impl Frame<'_> {
+    /// How many of the bytes that were received it stands for: its own, and the newline that ended it.
+    pub fn received_bytes(&self) -> usize {
+        self.bytes.len() + usize::from(self.end == End::Newline)
+    }
+
     /// Whether this is a part of a line only, or bytes without lines.
     pub fn is_part(&self) -> bool {
         self.end != End::Newline

@@ -6,7 +6,7 @@
 //!   window on trust.
 //! - It is dropped when it was over the soft limit for too long, or took nothing at all for too long.
 //!
-//! The hard limit needs no clock and stands where bytes are queued (`Board::send`, the pump).
+//! The hard limit needs no clock and stands where bytes are queued (`Board::send`, the flush).
 
 use std::time::Duration;
 

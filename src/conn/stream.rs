@@ -23,7 +23,7 @@ pub enum SentBack {
     Failed(io::Error),
 }
 
-/// What ended a reflection.
+/// What ended sending back.
 #[derive(Debug)]
 pub enum Then {
     /// Nothing is there to be read for now, or an urgent byte is in the way, which only a read goes past.
@@ -75,7 +75,7 @@ pub trait Stream {
     /// Sends back up to `bytes_max` bytes of what has come in, as a read and a write would, for less. What was
     /// taken and could not be sent is put into `rest`. Where an urgent byte was announced, that nothing is left is
     /// for a read to say.
-    fn send_back(&mut self, _mirror: &mut Self::Splice, _bytes_max: usize, _rest: &mut [u8]) -> SentBack {
+    fn send_back(&mut self, _splice: &mut Self::Splice, _bytes_max: usize, _rest: &mut [u8]) -> SentBack {
         SentBack::Nothing
     }
 

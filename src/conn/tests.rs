@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::*;
+use crate::conn::policy::Policy;
 use crate::conn::reason::Reason;
 use crate::conn::state::Step;
 use crate::conn::stream::script::{Get, Put, Wire, bytes, script};
+use crate::limits::Limits;
 
 const BUDGET_BYTES: usize = 16;
 

@@ -21,7 +21,7 @@ const WARN_EVERY: Duration = Duration::from_secs(1);
 /// Those who were turned away are gathered for so long before the App is told.
 const GATHERED_FOR: Duration = Duration::from_secs(1);
 
-/// What the door needs of a listening socket.
+/// What the engine needs of a listening socket.
 pub trait Listen {
     /// What it accepts.
     type Stream: Stream;

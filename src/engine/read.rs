@@ -3,19 +3,18 @@
 
 use std::io;
 use std::mem;
-use std::ops::Range;
 
 use super::Engine;
 use super::flush::flush;
+use super::hand_over::Rest;
 use crate::app::App;
 use crate::board::{Board, Shared};
-use crate::buffer::framing::{self, End, Frame, Framing};
-use crate::clock::Moment;
+use crate::buffer::framing::Framing;
 use crate::conn::policy::Backpressure;
 use crate::conn::reason::Reason;
 use crate::conn::state::{Stage, Step};
 use crate::conn::stream::{SentBack, Stream, Then};
-use crate::conn::{Conn, ConnId, FillEnd, Flow, Inbound, Key, Outbound, WriteTurn};
+use crate::conn::{Conn, FillEnd, Flow, Inbound, Key, Outbound, WriteTurn};
 use crate::engine::accept::Listen;
 
 /// Whether a connection may have more to be read.
@@ -138,42 +137,6 @@ impl<L: Listen> Engine<L> {
         self.after_fill(key, Some(rest), &kept, FillEnd::More, app)
     }
 
-    /// Hands fresh bytes to the App, cut into frames, the first of them behind the tail that was left before. Returns
-    /// what is left now, which is more than a tail where the App has paused the connection meanwhile.
-    fn hand_over<A: App>(
-        &mut self,
-        id: ConnId,
-        framing: Framing,
-        mut rest: Rest,
-        fresh: &[u8],
-        app: &mut A,
-    ) -> Rest {
-        let board = &mut self.board;
-        board.shared.lend(id, fresh);
-        let (now, line_bytes_max) = (board.shared.time.listened(), board.limits().line_bytes_max);
-        let mut receiver = Receiver::new(id, &board.shared);
-        match framing {
-            Framing::Raw | Framing::Echo => {
-                let begun = mem::take(&mut rest.tail);
-                if !begun.is_empty() {
-                    // It was cut into lines before.
-                    receiver.hand_over(Frame { bytes: &begun, end: End::Read }, board, app);
-                }
-                receiver.hand_over(Frame { bytes: fresh, end: End::Read }, board, app);
-            }
-            Framing::Lines => framing::cut_lines(&mut rest.tail, fresh, line_bytes_max, |frame| {
-                rest.since = now;
-                receiver.hand_over(frame, board, app);
-            }),
-        }
-        rest.lent = board.shared.lent();
-        if !receiver.kept.is_empty() {
-            receiver.kept.append(&mut rest.tail);
-            rest.tail = receiver.kept;
-        }
-        rest
-    }
-
     /// Puts back what is left of a read, flushes the answers, and does what its end asks for. Had all the answers of a
     /// turn to wait for its end, many large buffers would live at the same time, which costs bulk traffic more than
     /// half its speed.
@@ -256,105 +219,6 @@ impl<L: Listen> Engine<L> {
         }
         self.streams[key.place()].as_mut()?.take_error().ok()?
     }
-
-    /// Hands over the first `bytes_max` bytes of the unfinished tail. That of one that is being closed is handed over
-    /// by the sweep.
-    pub(super) fn hand_over_part<A: App>(&mut self, key: Key, bytes_max: usize, app: &mut A) {
-        let Board { table, shared, .. } = &mut self.board;
-        let conn = &mut table[key];
-        if conn.tail.is_empty() || !conn.delivers() {
-            return;
-        }
-        let id = conn.id;
-        let mut part = conn.tail.take();
-        let rest = part.split_off(bytes_max.min(part.len()));
-        conn.tail.put(rest, shared.time.listened());
-        shared.account(conn);
-        let frame = Frame { bytes: &part, end: End::Silence };
-        Receiver::new(id, shared).hand_over(frame, &mut self.board, app);
-    }
-
-    /// Hands over all that is left of what it said, since nothing more will come, be it paused or not.
-    fn hand_over_all<A: App>(&mut self, key: Key, app: &mut A) {
-        let Board { table, shared, .. } = &mut self.board;
-        let conn = &mut table[key];
-        if conn.tail.is_empty() || !conn.delivers() {
-            return;
-        }
-        let (id, left) = (conn.id, conn.tail.take());
-        shared.account(conn);
-        let mut receiver = Receiver { heeds_pauses: false, ..Receiver::new(id, shared) };
-        last_frames(&left, shared.limits.line_bytes_max, |frame| {
-            receiver.hand_over(frame, &mut self.board, app);
-        });
-    }
-}
-
-/// Cuts all that is left of what a connection said into frames: lines, if it was paused, and an end.
-pub(super) fn last_frames(left: &[u8], line_bytes_max: usize, mut to: impl FnMut(Frame<'_>)) {
-    let mut tail = Vec::new();
-    framing::cut_lines(&mut tail, left, line_bytes_max, &mut to);
-    if !tail.is_empty() {
-        to(Frame { bytes: &tail, end: End::Gone });
-    }
-}
-
-/// What is left of a read when the App was told of it.
-struct Rest {
-    /// The beginning of a line, and when it began.
-    tail: Vec<u8>,
-    since: Moment,
-    /// Which bytes of the buffer go back from where they are.
-    lent: Range<usize>,
-}
-
-/// One that is being read, and whether what it says still goes to the App, which may close or pause it between two
-/// frames.
-struct Receiver {
-    id: ConnId,
-    delivers: bool,
-    is_paused: bool,
-    /// While no connection takes a step, that stays as it is.
-    steps: u64,
-    heeds_pauses: bool,
-    /// What came after a pause.
-    kept: Vec<u8>,
-}
-
-impl Receiver {
-    /// One that delivers.
-    fn new(id: ConnId, shared: &Shared) -> Receiver {
-        Receiver {
-            id,
-            delivers: true,
-            is_paused: false,
-            steps: shared.steps,
-            heeds_pauses: true,
-            kept: Vec::new(),
-        }
-    }
-
-    fn hand_over<A: App>(&mut self, frame: Frame<'_>, board: &mut Board, app: &mut A) {
-        let Board { table, shared, .. } = board;
-        if self.steps != shared.steps {
-            self.steps = shared.steps;
-            let conn = &table[self.id.key];
-            self.delivers = conn.delivers();
-            // Once something was kept, all that follows is: it may have been resumed by now.
-            self.is_paused = self.heeds_pauses && (conn.is_paused() || !self.kept.is_empty());
-        }
-        let newline: &[u8] = if frame.end == End::Newline { b"\n" } else { b"" };
-        if !self.delivers {
-            shared.discard(&mut table[self.id.key], frame.bytes.len() + newline.len());
-        } else if self.is_paused {
-            self.kept.extend_from_slice(frame.bytes);
-            self.kept.extend_from_slice(newline);
-        } else {
-            shared.stats.frames += 1;
-            shared.stats.cuts += u64::from(frame.end == End::Limit);
-            app.received(self.id, frame, board);
-        }
-    }
 }
 
 /// What there is to do before a connection can be read, and whether it can.
@@ -432,6 +296,7 @@ fn send_back<S: Stream>(
             conn.readable |= has_to_read;
             shared.stats.received_bytes += read as u64;
             shared.stats.sent_bytes += written as u64;
+            shared.stats.delivered_bytes += (written + kept) as u64;
             shared.stats.discarded_bytes += (read - written - kept) as u64;
             shared.stats.frames += u64::from(read > 0);
             shared.note_flush(conn, written, matches!(then, Then::Blocked));

@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::Engine;
-use super::read::last_frames;
+use super::hand_over::last_frames;
 use crate::app::App;
 use crate::conn::reason::Reason;
 use crate::conn::stream::Stream;
@@ -20,7 +20,7 @@ impl<L: Listen> Engine<L> {
             // It was cut short while it said this, or paused before it was heard.
             let line_bytes_max = self.board.limits().line_bytes_max;
             last_frames(&begun, line_bytes_max, |frame| {
-                self.board.shared.stats.frames += 1;
+                self.board.shared.stats.count_delivered(&frame);
                 app.received(id, frame, &mut self.board);
             });
             app.closed(id, &why, &mut self.board);

@@ -30,9 +30,10 @@ mod ids;
 mod lapses;
 mod pausing;
 mod reactions;
-mod reflecting;
+
 mod roles;
 mod slow_readers;
+mod splicing;
 mod writing;
 
 type Reaction = Box<dyn FnMut(ConnId, &mut Board)>;

@@ -15,7 +15,7 @@ use crate::conn::stream::{SentBack, Then};
 /// and of very many each is cold when its turn comes.
 const PIPE_BYTES: usize = 128 << 10;
 
-/// The pipe, one for all connections. It is empty whenever nothing is being reflected.
+/// The pipe, one for all connections. It is empty whenever nothing is being sent back: what the socket does not take is read out again.
 #[derive(Debug)]
 pub(crate) struct Splice {
     pipe: Option<Pipe>,
@@ -28,7 +28,7 @@ struct Pipe {
 }
 
 impl Splice {
-    /// A mirror; where the system gives no pipe, it reflects nothing.
+    /// Where the system gives no pipe, it sends back nothing.
     pub fn new() -> Splice {
         let pipe = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC);
         let pipe = pipe.inspect_err(|error| log::debug!("no pipe for the mirror: {error}")).ok();

@@ -51,8 +51,8 @@ struct State {
     takes_all: bool,
     drains: bool,
     /// Whether it can send back what has come in by itself, and how much it did.
-    reflects: bool,
-    reflected_bytes: usize,
+    splices: bool,
+    spliced_bytes: usize,
     dial: Dial,
     finish_fails: Option<ErrorKind>,
     has_handshake: bool,
@@ -82,8 +82,8 @@ pub(crate) fn script() -> (Scripted, Wire) {
         puts: VecDeque::new(),
         takes_all: true,
         drains: true,
-        reflects: false,
-        reflected_bytes: 0,
+        splices: false,
+        spliced_bytes: 0,
         dial: Dial::Connected,
         finish_fails: None,
         has_handshake: false,
@@ -151,13 +151,13 @@ impl Wire {
     }
 
     /// It can send back what has come in by itself.
-    pub fn reflects(&self) {
-        self.0.borrow_mut().reflects = true;
+    pub fn splices(&self) {
+        self.0.borrow_mut().splices = true;
     }
 
     /// Bytes that were taken to be sent back by itself.
-    pub fn reflected_bytes(&self) -> usize {
-        self.0.borrow().reflected_bytes
+    pub fn spliced_bytes(&self) -> usize {
+        self.0.borrow().spliced_bytes
     }
 
     pub fn short_read_drains(&self, drains: bool) {
@@ -293,7 +293,7 @@ impl Stream for Scripted {
 
     fn send_back(&mut self, _mirror: &mut (), bytes_max: usize, rest: &mut [u8]) -> SentBack {
         let mut state = self.0.borrow_mut();
-        if !state.reflects {
+        if !state.splices {
             return SentBack::Nothing;
         }
         let bytes_max = bytes_max.min(rest.len());
@@ -305,7 +305,7 @@ impl Stream for Scripted {
             }
             Err(error) => return SentBack::Failed(error),
         };
-        state.reflected_bytes += read;
+        state.spliced_bytes += read;
         let (written, then) = match state.put(&[IoSlice::new(&rest[..read])]) {
             Ok(count) if count == read => (count, Then::More),
             Ok(count) => (count, Then::Blocked),

@@ -9,7 +9,7 @@ fn splice() -> (Rig, Far) {
     rig.app.policies[Role::PEER.number()].framing = Framing::Echo;
     let mut rig = Rig::of(limits, rig.app);
     let far = rig.connect();
-    far.wire.reflects();
+    far.wire.splices();
     (rig, far)
 }
 
@@ -26,7 +26,7 @@ fn from_the_second_read_on_much_goes_back_without_the_app() {
     rig.settle();
 
     assert_eq!(far.wire.text(), bulk(350));
-    assert_eq!((far.wire.reflected_bytes(), rig.told().len()), (250, 1), "the App saw the first read alone");
+    assert_eq!((far.wire.spliced_bytes(), rig.told().len()), (250, 1), "the App saw the first read alone");
     let stats = rig.board().stats();
     assert_eq!((stats.received_bytes, stats.sent_bytes, stats.frames), (350, 350, 4));
 }
@@ -43,7 +43,7 @@ fn little_is_handed_to_the_app_as_ever() {
     rig.settle();
 
     assert_eq!(far.wire.text(), bulk(110) + "littlemore");
-    assert_eq!(far.wire.reflected_bytes(), 10, "behind much may come more, which is soon known");
+    assert_eq!(far.wire.spliced_bytes(), 10, "behind much may come more, which is soon known");
 }
 
 #[test]
@@ -103,10 +103,10 @@ fn the_end_behind_much_is_an_end_and_a_break_is_a_break() {
 fn an_app_that_does_anything_else_sees_everything() {
     let mut rig = Rig::echo(Limits { read_budget_bytes: 100, splice_bytes_min: 50, ..Limits::default() });
     let far = rig.connect();
-    far.wire.reflects();
+    far.wire.splices();
 
     rig.says(&far, &bulk(350));
     rig.settle();
 
-    assert_eq!((far.wire.text(), far.wire.reflected_bytes()), (bulk(350), 0));
+    assert_eq!((far.wire.text(), far.wire.spliced_bytes()), (bulk(350), 0));
 }

@@ -1,0 +1,48 @@
+//! What a board says of its connections, and of what it was given for them.
+
+use crate::conn::policy::Role;
+use crate::conn::{ConnId, Inbound, Outbound, Peer};
+
+/// What became of bytes given to `Board::send`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// They are queued.
+    Queued,
+    /// They are queued, but the peer is slow: this many bytes are queued now.
+    Slow(usize),
+    /// They were not taken: this many bytes are queued already, and there is a limit.
+    Full(usize),
+    /// They were not taken: our direction of this connection is finished.
+    Finished,
+    /// They were not taken: the connection has ended.
+    Gone,
+}
+
+/// What can be told of a connection.
+#[derive(Clone, Debug)]
+pub struct View<'a> {
+    /// Which one.
+    pub id: ConnId,
+    /// Who is at the other end.
+    pub peer: &'a Peer,
+    /// What it is for.
+    pub role: Role,
+    /// The peer's direction.
+    pub inbound: Inbound,
+    /// Our direction.
+    pub outbound: Outbound,
+    /// Whether it is connected and neither being closed nor ended.
+    pub is_open: bool,
+    /// Bytes read from it.
+    pub received_bytes: u64,
+    /// Bytes written to it.
+    pub sent_bytes: u64,
+    /// Bytes queued for it.
+    pub queued_bytes: usize,
+    /// Bytes read from it that nobody was told, because it was being closed.
+    pub discarded_bytes: usize,
+    /// Whether the App has paused it.
+    pub is_paused: bool,
+    /// Whether it is slow: more was queued for it than the high water, and it has not yet caught up.
+    pub is_slow: bool,
+}

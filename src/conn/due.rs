@@ -1,0 +1,72 @@
+//! What time alone brings about for a connection.
+
+use crate::buffer::framing::{self, Framing};
+use crate::clock::Moment;
+use crate::conn::policy::Policy;
+use crate::conn::state::Stage;
+use crate::conn::{Conn, Flow, Inbound, Outbound};
+use crate::limits::Limits;
+
+/// A message without an ending that goes on and on is shown this many times as long after its first byte as a silence
+/// would have to last: a device that ends its lines in its own way, and talks all the time, is seen.
+const PART_SILENCES_MAX: u32 = 5;
+
+/// Something that time alone brings about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    ShowPart,
+    HalfOpenOver,
+    IdleOver,
+    LingerOver,
+    CheckSlow,
+    ConnectOver,
+}
+
+impl Conn {
+    /// What time will bring next for it, and when.
+    pub fn next_due(&self, limits: &Limits, policy: &Policy) -> Option<(Moment, Due)> {
+        let mut next: Option<(Moment, Due)> = None;
+        let mut at = |when: Moment, due: Due| {
+            if next.is_none_or(|(earliest, _)| when < earliest) {
+                next = Some((when, due));
+            }
+        };
+        match self.state.stage() {
+            Stage::Over(_) | Stage::Broken(_) => return None,
+            Stage::Connecting => at(self.received_at + limits.connect_max, Due::ConnectOver),
+            Stage::Parting(parting) => {
+                if let Some(fin_at) = parting.fin_at {
+                    // Where nothing was said either way for long enough already, nobody is waited for: an
+                    // end would otherwise take so long wherever a peer stays. What the system still holds
+                    // for one that has stood still all this time is lost if it then says something.
+                    let quiet_at = self.received_at.max(self.sent_at) + limits.linger_silence;
+                    at(quiet_at.max(fin_at).min(fin_at + limits.linger_max), Due::LingerOver);
+                }
+            }
+            Stage::Open => {
+                if let Some(since) = self.tail.since()
+                    && self.state.inbound() == Inbound::Open
+                    && self.flow == Flow::Running
+                    && (policy.shows_parts || policy.framing != Framing::Lines)
+                {
+                    // What may be the beginning of a character waits for the rest of it as long as anything may.
+                    let latest = since + limits.partial_after.saturating_mul(PART_SILENCES_MAX);
+                    let is_split = framing::whole_chars(self.tail.bytes()) == 0;
+                    let silent = self.received_at + limits.partial_after;
+                    at(if is_split { latest } else { silent.min(latest) }, Due::ShowPart);
+                }
+                let active_at = self.received_at.max(self.sent_at);
+                if self.state.inbound() == Inbound::Ended && self.state.outbound() == Outbound::Open {
+                    at(active_at + limits.half_open_max, Due::HalfOpenOver);
+                }
+                if let Some(idle_max) = limits.idle_max.filter(|_| policy.has_idle_limit) {
+                    at(active_at + idle_max, Due::IdleOver);
+                }
+            }
+        }
+        if let Some(slow) = &self.slow {
+            at(slow.next_check(limits), Due::CheckSlow);
+        }
+        next
+    }
+}
