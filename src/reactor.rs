@@ -230,6 +230,7 @@ fn time_to_sleep(
         return Ok((engine.board.now(), Some(Duration::ZERO)));
     };
     let now = clock.now();
+    let mut longest = deadline.map(|when| when.since(now));
     if let Some(wake) = wake {
         if wake <= now {
             return Ok((now, Some(Duration::ZERO)));
@@ -238,9 +239,9 @@ fn time_to_sleep(
             Some(timer) => timer,
             none => none.insert(Timer::new(registry, TIMER)?),
         };
-        timer.set(wake, now)?;
+        longest = [longest, timer.set(wake, now)?].into_iter().flatten().min();
     }
-    Ok((now, deadline.map(|when| when.since(now))))
+    Ok((now, longest))
 }
 
 fn told(events: &Events) -> Told {

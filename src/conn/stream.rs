@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{self, IoSlice};
 
 /// What came of sending back what had come in, without looking at it.
+// Elsewhere than on Linux nobody makes one.
+#[cfg_attr(not(all(target_os = "linux", not(switchboard_plain))), allow(dead_code))]
 #[derive(Debug)]
 pub enum SentBack {
     /// Nothing was, and nothing was taken: reading will tell why, or this stream cannot do it.
@@ -24,6 +26,8 @@ pub enum SentBack {
 }
 
 /// What ended sending back.
+// Elsewhere than on Linux nobody makes one.
+#[cfg_attr(not(all(target_os = "linux", not(switchboard_plain))), allow(dead_code))]
 #[derive(Debug)]
 pub enum Then {
     /// Nothing is there to be read for now, or an urgent byte is in the way, which only a read goes past.

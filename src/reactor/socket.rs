@@ -34,8 +34,8 @@ const KEEPALIVE_RETRIES: u32 = 3;
 #[cfg(target_os = "linux")]
 const NOTSENT_LOWAT_BYTES: u32 = 128 << 10;
 
-/// The mode of a Unix socket: its owner's alone.
-const UNIX_MODE: u32 = 0o177;
+/// The umask for a Unix socket: it is its owner's alone.
+const UNIX_UMASK: u32 = 0o177;
 
 /// How long to wait for another server that is replacing a stale socket in the same directory, which takes it
 /// some microseconds. Somebody may hold a lock on a directory for purposes of their own, and for good.
@@ -45,7 +45,10 @@ const DIRECTORY_LOCK_RETRY: Duration = Duration::from_millis(2);
 /// A listening socket.
 #[derive(Debug)]
 pub(crate) enum Listener {
-    Tcp(TcpListener),
+    Tcp {
+        listener: TcpListener,
+        keepalive_after: Duration,
+    },
     /// The file is kept to be removed in the end. It goes first: as long as the socket is open nobody else takes
     /// the path for free, and its inode's number is given to no other file.
     Unix {
@@ -69,7 +72,10 @@ impl Listener {
             Address::Tcp(address) => {
                 let listener = bind_tcp(*address, limits)?;
                 let address = listener.local_addr()?;
-                Ok((Listener::Tcp(listener), Address::Tcp(address)))
+                Ok((
+                    Listener::Tcp { listener, keepalive_after: limits.keepalive_after },
+                    Address::Tcp(address),
+                ))
             }
             Address::Unix(path) => {
                 let (listener, file) = bind_unix(path)?;
@@ -80,7 +86,7 @@ impl Listener {
 
     pub fn source(&mut self) -> &mut dyn Source {
         match self {
-            Listener::Tcp(listener) => listener,
+            Listener::Tcp { listener, .. } => listener,
             Listener::Unix { listener, .. } => listener,
         }
     }
@@ -91,11 +97,12 @@ impl Listen for Listener {
 
     fn accept(&mut self) -> io::Result<(Socket, Peer)> {
         match self {
-            Listener::Tcp(listener) => {
+            Listener::Tcp { listener, keepalive_after } => {
                 let (stream, peer) = listener.accept()?;
                 // On Linux an accepted socket has the options of its listener.
-                #[cfg(not(target_os = "linux"))]
-                set_options(&SockRef::from(&stream), &Limits::default());
+                if cfg!(not(target_os = "linux")) {
+                    set_options(&SockRef::from(&stream), *keepalive_after);
+                }
                 Ok((Socket::of(stream), peer.into()))
             }
             Listener::Unix { listener, .. } => {
@@ -211,7 +218,7 @@ fn connect_tcp(from: Option<IpAddr>, to: SocketAddr, limits: &Limits) -> io::Res
         Err(error) if error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error()) => {}
         Err(error) => return Err(error),
     }
-    set_options(&SockRef::from(&socket), limits);
+    set_options(&SockRef::from(&socket), limits.keepalive_after);
     Ok(Socket(socket))
 }
 
@@ -222,7 +229,7 @@ fn bind_tcp(address: SocketAddr, limits: &Limits) -> io::Result<TcpListener> {
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
-    set_options(&SockRef::from(&socket), limits);
+    set_options(&SockRef::from(&socket), limits.keepalive_after);
     // Not on what we dial: a client waits for its one server as long as that answers at all.
     #[cfg(target_os = "linux")]
     note_refusal("TCP_USER_TIMEOUT", socket.set_tcp_user_timeout(Some(limits.unacked_max)));
@@ -238,10 +245,10 @@ fn backlog(limits: &Limits) -> i32 {
 
 /// Sets what makes a connection quick to notice trouble. A system that knows an option not does without
 /// it.
-fn set_options(socket: &SockRef<'_>, limits: &Limits) {
+fn set_options(socket: &SockRef<'_>, keepalive_after: Duration) {
     let keepalive = TcpKeepalive::new()
-        .with_time(limits.keepalive_after)
-        .with_interval(limits.keepalive_after / KEEPALIVE_RETRIES)
+        .with_time(keepalive_after)
+        .with_interval(keepalive_after / KEEPALIVE_RETRIES)
         .with_retries(KEEPALIVE_RETRIES);
     note_refusal("keepalive", socket.set_tcp_keepalive(&keepalive));
     #[cfg(target_os = "linux")]
@@ -260,7 +267,7 @@ fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let _lock = remove_stale(path)?;
     // The mode is set by the mask at the bind itself: set afterwards, the socket would be open to
     // everybody for a moment.
-    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(UNIX_MODE));
+    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(UNIX_UMASK));
     let listener = std::os::unix::net::UnixListener::bind(path);
     rustix::process::umask(before);
     let listener = listener?;
