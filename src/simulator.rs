@@ -7,7 +7,7 @@
 //!    between turns, and in the middle of one, right before a call of the engine's.
 //! 3. A *world* is an engine with its App. One step: something happens; the engine says how long it may sleep,
 //!    and the clock moves no further; the poller tells; the engine has its turn.
-//! 4. After each turn the *books* are checked, and before each sleep, whether there is really nothing to do:
+//! 4. After each turn the *sums* are checked, and before each sleep, whether there is really nothing to do:
 //!    not by what the engine remembers, but by what the net knows.
 //! 5. In the end everybody reads and finishes, everything has to come to its end, and what was promised has to
 //!    have arrived.

@@ -1,4 +1,4 @@
-//! The board's own books, made anew from its connections and compared. For tests and the simulator.
+//! The board's sums, made again from its connections and compared. For tests and the simulator.
 
 use super::Board;
 use crate::board::shared::Shared;

@@ -1,7 +1,7 @@
 //! The slow reader: a peer that did not take all it was sent. What becomes of it is decided here, and
 //! here alone:
 //!
-//! - Over the high water it brakes whoever feeds it, until it is down to the low one, but only while
+//! - Over the high water it holds back whoever feeds it, until it is down to the low one, but only while
 //!   it is honest, that is: while it takes a certain amount in each window of time. It gets the first
 //!   window on trust.
 //! - It is dropped when it was over the soft limit for too long, or took nothing at all for too long.
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_brakes_between_the_high_and_the_low_water() {
+    fn a_reader_holds_back_between_the_high_and_the_low_water() {
         let limits = Limits::default();
         let mut slow = Slow::new(at(0));
         slow.note(0, limits.outbox_high_bytes, at(0), &limits);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_too_little_brakes_nobody_until_it_takes_enough_again() {
+    fn who_takes_too_little_holds_nobody_back_until_it_takes_enough_again() {
         let limits = Limits::default();
         let mut slow = Slow::new(at(0));
         slow.note(0, 500_000, at(0), &limits);

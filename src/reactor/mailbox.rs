@@ -70,7 +70,7 @@ impl<M> Mailbox<M> {
 }
 
 impl<M> MailReceiver<M> {
-    /// Lowers the flag. To be called before the letters are taken.
+    /// Lowers the flag. To be called before the mail is taken.
     pub fn open(&self) {
         self.bell.rung.store(false, Ordering::SeqCst);
     }

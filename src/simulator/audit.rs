@@ -10,7 +10,7 @@ use crate::conn::{ConnId, Inbound};
 use crate::engine::Engine;
 use crate::limits::Limits;
 
-/// The books of engine and system, against each other.
+/// What the engine counts and what the system has, against each other.
 pub(super) fn check(engine: &Engine<SimListener>, net: &Net) {
     let board = &engine.board;
     let kernel = net.look();

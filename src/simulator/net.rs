@@ -48,7 +48,7 @@ pub(super) struct Terms {
     pub buffer_bytes: usize,
     /// At one call in so many something befalls the socket first; 0 for never.
     pub turbulence: usize,
-    /// All that was said and written is kept, to be compared, and the books are checked after each turn.
+    /// All that was said and written is kept, to be compared, and the sums are checked after each turn.
     pub keeps_records: bool,
 }
 

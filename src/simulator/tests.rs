@@ -19,7 +19,7 @@ fn run_or_say_how_to_replay(seed: u64) -> usize {
 }
 
 #[test]
-fn whatever_happens_in_whatever_order_the_books_balance() {
+fn whatever_happens_in_whatever_order_the_sums_are_right() {
     if let Some(seed) = variable("SWITCHBOARD_SIM_SEED") {
         run_or_say_how_to_replay(seed);
         return;

@@ -1,5 +1,5 @@
 //! The engine in its simulated surroundings: one step lets things happen outside, decides how long the engine
-//! may sleep as the engine itself says, and gives it a turn. After each turn the books are checked.
+//! may sleep as the engine itself says, and gives it a turn. After each turn the sums are checked.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -93,9 +93,9 @@ impl<M> Post<M> {
 impl<A: App> World<A> {
     pub fn new(dice: Dice, terms: Terms, limits: Limits, sabotage: Sabotage, app: A) -> World<A> {
         let net = Net::new(terms, dice.clone(), sabotage);
-        let mut door = Acceptor::default();
-        door.add(net.listener(), Role::PEER);
-        let engine = Engine::new(Board::new(limits), door, &app, || ());
+        let mut acceptor = Acceptor::default();
+        acceptor.add(net.listener(), Role::PEER);
+        let engine = Engine::new(Board::new(limits), acceptor, &app, || ());
         let mail =
             Post { waiting: VecDeque::new(), late: VecDeque::new(), rung: false, announced: false, taken: 0 };
         let now = Moment::default();
@@ -260,7 +260,7 @@ impl<A: App> World<A> {
         if self.net.look().can_accept() && !self.engine.has_ended() {
             let soon = self.now + self.engine.board.limits().accept_retry;
             let retries_soon = self.engine.next_retry().is_some_and(|at| at <= soon);
-            assert!(retries_soon, "somebody waits at the door, and nobody will say so");
+            assert!(retries_soon, "somebody waits to be accepted, and nobody will say so");
         }
     }
 

@@ -291,7 +291,7 @@ impl State {
 impl Stream for Scripted {
     type Splice = ();
 
-    fn send_back(&mut self, _mirror: &mut (), bytes_max: usize, rest: &mut [u8]) -> SentBack {
+    fn send_back(&mut self, _splice: &mut (), bytes_max: usize, rest: &mut [u8]) -> SentBack {
         let mut state = self.0.borrow_mut();
         if !state.splices {
             return SentBack::Nothing;

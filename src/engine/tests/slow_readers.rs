@@ -163,7 +163,7 @@ fn idle_time_does_not_count_while_reading_is_held() {
 
 /// It never meets `WouldBlock`, and is slow all the same: it is fed faster than a turn may write to it.
 #[test]
-fn who_reads_well_but_is_said_more_than_a_turn_may_write_brakes_the_talkers_and_loses_nothing() {
+fn who_reads_well_but_is_said_more_than_a_turn_may_write_holds_back_the_talkers_and_loses_nothing() {
     let mut rig = Rig::chat(Limits { write_budget_bytes: 32 << 10, ..Limits::default() });
     let (listener, talker) = (rig.connect(), rig.connect());
     talker.wire.arrives(&b"a line\n".repeat(100_000));

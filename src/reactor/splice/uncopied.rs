@@ -31,11 +31,11 @@ impl Splice {
     /// Where the system gives no pipe, it sends back nothing.
     pub fn new() -> Splice {
         let pipe = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC);
-        let pipe = pipe.inspect_err(|error| log::debug!("no pipe for the mirror: {error}")).ok();
+        let pipe = pipe.inspect_err(|error| log::debug!("no pipe to send bytes back through: {error}")).ok();
         Splice {
             pipe: pipe.map(|(out, into)| {
                 if let Err(error) = fcntl_setpipe_size(&into, PIPE_BYTES) {
-                    log::debug!("the mirror's pipe stays as small as it is: {error}");
+                    log::debug!("the pipe stays as small as it is: {error}");
                 }
                 Pipe { out, into }
             }),

@@ -41,7 +41,7 @@ pub(in crate::simulator) struct SimStream {
 impl Stream for SimStream {
     type Splice = ();
 
-    fn send_back(&mut self, _mirror: &mut (), bytes_max: usize, rest: &mut [u8]) -> SentBack {
+    fn send_back(&mut self, _splice: &mut (), bytes_max: usize, rest: &mut [u8]) -> SentBack {
         let bytes_max = bytes_max.min(rest.len());
         let read = match self.read(&mut rest[..bytes_max]) {
             Ok(0) => return SentBack::Nothing,
