@@ -339,7 +339,7 @@ fn check_kind(line: &[u8], parsed: &Result<Command<'_>, Mistake>) {
                     assert_eq!(*text, &behind[space + 1..], "the text is what follows the first space");
                     assert!(names(&behind[..space], to));
                 }
-                Ok(Command::Aim(to)) => assert!(space == behind.len() && names(behind, to)),
+                Ok(Command::Target(to)) => assert!(space == behind.len() && names(behind, to)),
                 Err(Mistake::UnknownTarget(name)) => assert!(name.starts_with('@')),
                 other => panic!("an address is no {other:?}"),
             }
@@ -383,7 +383,7 @@ fn spelling(command: &Command<'_>) -> Vec<u8> {
             text => text.to_vec(),
         },
         Command::Say(to, text) => [b"@", &target(to)[..], b" ", text].concat(),
-        Command::Aim(to) => [b"@", &target(to)[..]].concat(),
+        Command::Target(to) => [b"@", &target(to)[..]].concat(),
         Command::Who => plain("/who"),
         Command::Eof(to) => [b"/eof ", &target(to)[..]].concat(),
         Command::Kick(to, reason) => [b"/kick ", &target(to)[..], b" ", reason].concat(),

@@ -24,7 +24,9 @@ pub trait App {
     /// A peer said something. The frame is borrowed: copy what must outlive the call.
     fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board);
 
-    /// A peer has finished sending (its FIN was read); our direction may stay open for an answer.
+    /// A peer has finished sending (its FIN was read); our direction may stay open for an answer, for
+    /// `Limits::half_open_max` after the last byte either way. By default ours is finished as well, once everything that
+    /// is queued has gone out.
     fn ended(&mut self, id: ConnId, board: &mut Board) {
         board.finish(id);
     }
@@ -43,6 +45,7 @@ pub trait App {
     /// Another thread posted something. An App to which nobody posts anything has nothing to say here.
     fn message(&mut self, _message: Self::Message, _board: &mut Board) {}
 
-    /// All that came in this turn was handed over. What is put on the board here goes out in this turn.
+    /// All that came in this turn was handed over. What is put on the board here goes out in this turn. Called in every
+    /// turn, also in one that a timer or a deadline alone has brought about.
     fn turn_ended(&mut self, _board: &mut Board) {}
 }

@@ -91,7 +91,7 @@ impl Board {
             return if conn.state.is_open() { Sent::Finished } else { Sent::Gone };
         }
         shared.catch_up(conn);
-        let queued = conn.outbox.len() + shared.lent_to(to);
+        let queued = conn.outbox.len() + shared.in_place_bytes(to);
         let more: usize = parts.iter().map(|part| part.len()).sum();
         if queued + more > shared.limits.outbox_bytes_max {
             // Catching up has moved bytes, though none are added.
@@ -99,7 +99,7 @@ impl Board {
             return Sent::Full(queued);
         }
         if let [only] = parts
-            && shared.lend_to(conn, only)
+            && shared.reply_in_place(conn, only)
         {
             shared.work.enlist_to_write(conn);
             return Sent::Queued;
@@ -117,8 +117,9 @@ impl Board {
         if conn.is_over_high() { Sent::Slow(queued + more) } else { Sent::Queued }
     }
 
-    /// Says something to everybody, in parts that are joined; `except` does not hear it. The bytes are
-    /// kept once, whoever has to hear them.
+    /// Says something to everybody who hears broadcasts, in parts that are joined; `except` does not hear it. The bytes
+    /// are kept once, whoever has to hear them. Nobody is left out for being slow: one for whom more than
+    /// `Limits::outbox_bytes_max` is queued then is dropped (`Reason::QueueFull`).
     pub fn broadcast(&mut self, except: Option<ConnId>, parts: &[&[u8]]) {
         let Board { table, shared, .. } = self;
         // Whoever hears nothing has nothing to be left out of.
@@ -178,7 +179,8 @@ impl Board {
         }
     }
 
-    /// Stops reading a connection; nothing more that it says is handed over until `resume`. What was read before is
+    /// Stops reading a connection; nothing more that it says is handed over until `resume`, not even the next line of
+    /// the same read. What was read before is
     /// kept, one read budget at most, and what comes waits in the system, so that in the end the peer has to wait. Its
     /// FIN is not noticed meanwhile, and no silence is held against it while something of it waits. Closing resumes.
     pub fn pause(&mut self, id: ConnId) {
@@ -235,8 +237,9 @@ impl Board {
         self.table.get(id).is_some_and(Conn::holds_back)
     }
 
-    /// Closes all connections politely and ends the loop when they are gone, `Limits::drain_max` from
-    /// now at the latest.
+    /// Closes all connections politely (see `close`) and ends the loop when they are gone: within `Limits::linger_silence`
+    /// where peers stay but take what they are sent, `Limits::drain_max` from now at the latest. What they say from now on,
+    /// and what was not read of one that is paused, is discarded and counted; what could not be sent is counted, too.
     pub fn stop(&mut self) {
         if matches!(self.running, Running::Stopping(_)) {
             return;
@@ -308,7 +311,7 @@ impl Board {
     pub fn view(&self, id: ConnId) -> Option<View<'_>> {
         let conn = self.table.get(id)?;
         // Once it is over, what was lent to it has been counted.
-        let lent = if conn.is_over() { 0 } else { self.shared.lent_to(id) };
+        let lent = if conn.is_over() { 0 } else { self.shared.in_place_bytes(id) };
         Some(View {
             id,
             peer: &conn.peer,

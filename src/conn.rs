@@ -281,12 +281,12 @@ impl Conn {
         Fill { bytes, then }
     }
 
-    /// Writes what is queued, `budget_bytes` at most: first what is lent, then its own, then what was
-    /// said to many. What is left of the lent bytes is kept.
+    /// Writes what is queued, `budget_bytes` at most: first the bytes that are `in_place` in the buffer they were read
+    /// into, then its own queue, then what was broadcast. What is left of the first is queued.
     pub fn flush(
         &mut self,
         to: &mut impl Stream,
-        mut lent: &[u8],
+        mut in_place: &[u8],
         log: &BroadcastLog,
         budget_bytes: usize,
     ) -> Flush {
@@ -296,19 +296,19 @@ impl Conn {
                 log.skip_own(&mut self.cursor);
             }
             let behind = self.is_behind(log);
-            if lent.is_empty() && self.outbox.is_empty() && !behind {
+            if in_place.is_empty() && self.outbox.is_empty() && !behind {
                 break FlushEnd::Done;
             }
             if bytes >= budget_bytes {
                 break FlushEnd::More;
             }
-            match self.write_once(to, lent, log, behind, budget_bytes - bytes) {
+            match self.write_once(to, in_place, log, behind, budget_bytes - bytes) {
                 Ok(0) => break FlushEnd::Failed(ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     bytes += count;
-                    let from_lent = count.min(lent.len());
-                    lent = &lent[from_lent..];
-                    let from_log = count - from_lent - self.outbox.sent(count - from_lent);
+                    let from_in_place = count.min(in_place.len());
+                    in_place = &in_place[from_in_place..];
+                    let from_log = count - from_in_place - self.outbox.sent(count - from_in_place);
                     if from_log > 0 {
                         log.advance(&mut self.cursor, from_log as u64);
                     }
@@ -321,7 +321,7 @@ impl Conn {
                 Err(error) => break FlushEnd::Failed(error),
             }
         };
-        self.outbox.put_back(lent);
+        self.outbox.put_back(in_place);
         self.sent_bytes += bytes as u64;
         Flush { bytes, then }
     }
@@ -339,18 +339,18 @@ impl Conn {
     fn write_once(
         &self,
         to: &mut impl Stream,
-        lent: &[u8],
+        in_place: &[u8],
         log: &BroadcastLog,
         behind: bool,
         bytes_max: usize,
     ) -> io::Result<usize> {
         let (front, back) = self.outbox.slices();
-        if !behind && back.is_empty() && (lent.is_empty() || front.is_empty()) {
-            let only = if lent.is_empty() { front } else { lent };
+        if !behind && back.is_empty() && (in_place.is_empty() || front.is_empty()) {
+            let only = if in_place.is_empty() { front } else { in_place };
             return to.write(&only[..only.len().min(bytes_max)]);
         }
         let mut gather = Gather::new(bytes_max);
-        if gather.push(lent) && gather.push(front) && gather.push(back) && behind {
+        if gather.push(in_place) && gather.push(front) && gather.push(back) && behind {
             log.gather(&self.cursor, &mut gather);
         }
         to.write_vectored(gather.slices())

@@ -40,7 +40,7 @@ pub(crate) trait System {
     /// Begins a connection and watches it; it is announced under the key of its id.
     fn dial(&mut self, dial: &Dial, limits: &Limits) -> io::Result<StreamOf<Self::Listener>>;
 
-    /// Says that mail is about to be taken: what is posted from now on is announced anew.
+    /// Re-arms the waker. Called before mail is taken, so that what is posted meanwhile wakes the poller.
     fn rearm_mail(&mut self);
 
     /// The next piece of mail, if there is one.

@@ -46,6 +46,23 @@
 //! | to stop | [`Board::stop`], [`Board::drain`] |
 //! | to bound memory, time and numbers | [`Limits`]; start from [`Limits::of_this_process`] |
 //!
+//! How a connection is ended, and what is told of it:
+//!
+//! | call | what happens |
+//! | --- | --- |
+//! | [`Board::finish`] | what is queued goes out, then our FIN; the peer is still heard |
+//! | [`Board::close`] | the same, and what the peer still says is discarded; over when it finishes or falls silent |
+//! | [`Board::hang_up`] | over at once; what is queued is lost and counted |
+//! | [`Board::stop`] | `close` for all, and nobody new; then the loop ends |
+//! | [`Board::drain`] | nobody new; the loop ends when the last has left by itself |
+//! | [`App::ended`] | the peer has finished sending; by default we finish, too |
+//! | [`App::closed`] | it is over, whatever the reason; told once for each |
+//!
+//! Ctrl-C, where an App has no other mail: `type Message = Terminate;` and `terminal::on_signal(vec![mailbox])?` make
+//! `message` the place to call [`Board::stop`]. Slowing one peer down: in `received`, [`Board::pause`] it and
+//! [`Board::set_timer`]; in [`App::timer`], [`Board::resume`] it. A [`Frame`] that [`Frame::is_part`] is no whole line:
+//! too long (`End::Limit`, and the rest follows) or without its end (`End::Gone`).
+//!
 //! `examples/` has the echo, a relay that lets each peer say ten lines a second, and a small store of keys and values
 //! whose protocol is parsed by functions that know no socket. Everything that has a limit has a default that was thought
 //! about; each is documented at its field in [`Limits`].

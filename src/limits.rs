@@ -7,86 +7,118 @@ use crate::process::{descriptors, memory};
 /// How long a line may be before it is cut, 64 KiB.
 pub const LINE_BYTES_MAX: usize = 64 << 10;
 
-/// The bounds within which the server works. `Limits::default()` is what the manual promises.
+/// The bounds within which the server works. `Limits::of_this_process()` is where to start: the
+/// defaults below, as far as the machine allows.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Most bytes read from one connection in one turn. It is also the size of the buffer that all
     /// connections are read into, so it bounds what one read can bring.
+    /// Default: 64 KiB.
     pub read_budget_bytes: usize,
-    /// Where a read brings at least this much, an App that only sends back what comes is left out (`Framing::Echo`).
-    /// Below it, two moves through a pipe cost more than a copy in and a copy out.
+    /// From this size of a read on, an echo is done by splice(2), without the App (`Framing::Echo`); below it two splices
+    /// cost more than a read and a write.
+    /// Default: 16 KiB.
     pub splice_bytes_min: usize,
     /// Most bytes written to one connection in one turn.
+    /// Default: 256 KiB.
     pub write_budget_bytes: usize,
     /// Most bytes of a broadcast delivered in one turn, over all receivers; the walk over them goes on
     /// in the next turn.
+    /// Default: 8 MiB.
     pub deliver_budget_bytes: usize,
     /// Most receivers that a broadcast is delivered to in one turn.
+    /// Default: 4096.
     pub deliver_budget_receivers: usize,
-    /// While more than this was said to many and not yet delivered, nobody who talks to many is read:
-    /// what one turn reads is multiplied by those who hear it.
+    /// While more than this was broadcast and not yet written or queued for each who hears it, nobody whose role says
+    /// `Backpressure::Everybody` is read: what one turn reads is multiplied by those who hear it.
+    /// Default: 256 KiB.
     pub log_backlog_high_bytes: usize,
     /// A connection that has said more than so many pieces since it last heard everything (its neighbours in the
     /// log are others' words) gets a copy of its own of what it has not heard: each look at its place in the log
     /// is a walk over these pieces.
+    /// Default: 512.
     pub own_pieces_max: u32,
     /// Most connections accepted from one listener in one turn.
+    /// Default: 32.
     pub accept_budget: usize,
     /// Most messages taken from the mailbox in one turn.
+    /// Default: 64.
     pub mail_budget: usize,
     /// A line longer than this is handed over in parts.
+    /// Default: 64 KiB.
     pub line_bytes_max: usize,
     /// A peer whose outbox holds more than this is slow: whoever feeds it has to wait.
+    /// Default: 64 KiB.
     pub outbox_high_bytes: usize,
     /// A slow peer is slow no longer when its outbox is down to this.
+    /// Default: 16 KiB.
     pub outbox_low_bytes: usize,
     /// A peer that stays over this for `outbox_soft_max` is dropped.
+    /// Default: 1 MiB.
     pub outbox_soft_bytes: usize,
     /// How long a peer may stay over `outbox_soft_bytes`.
+    /// Default: 10 s.
     pub outbox_soft_max: Duration,
     /// An outbox never holds more than this (`--queue-max`).
+    /// Default: 8 MiB.
     pub outbox_bytes_max: usize,
     /// What all connections together may have in memory: outboxes, unfinished lines, and what was said to
     /// many, which counts once. Beyond it the connection with the most queued is dropped first.
+    /// Default: 4 GiB.
     pub buffers_bytes_max: usize,
     /// What a slow peer has to take within `keeps_up_window` to be waited for.
+    /// Default: 64 KiB.
     pub keeps_up_bytes_min: usize,
     /// See `keeps_up_bytes_min`.
+    /// Default: 1 s.
     pub keeps_up_window: Duration,
     /// A peer that takes nothing for this long while something is queued for it is dropped.
+    /// Default: 30 s.
     pub write_stall_max: Duration,
     /// Most connections at a time (`--max-conns`).
+    /// Default: as many as come.
     pub conns_max: usize,
     /// A message without a line ending is shown after this much silence, and five times as long after its first
     /// byte at the latest. A piece of a UTF-8 character is kept back until then, so that it can be shown whole.
+    /// Default: 200 ms.
     pub partial_after: Duration,
     /// How long a connection may take to come about, be it dialled or accepted with a handshake.
+    /// Default: 60 s.
     pub connect_max: Duration,
     /// How long our side stays open once the peer has finished sending, counted from the last byte
     /// either way (`--half-open`).
+    /// Default: 60 s.
     pub half_open_max: Duration,
     /// A connection on which nothing was said for this long, either way, is closed (`--idle`).
+    /// Default: none.
     pub idle_max: Option<Duration>,
     /// A closed connection is read (and what comes is discarded) until the peer has been silent for
     /// this long: closing with unread input would reset it, and the peer could lose our last bytes
     /// (RFC 2525, 2.17).
+    /// Default: 2 s.
     pub linger_silence: Duration,
     /// The most that such a lingering close may last in all.
+    /// Default: 10 s.
     pub linger_max: Duration,
     /// How long a stop waits for what is still queued (`--drain`).
+    /// Default: 10 s.
     pub drain_max: Duration,
     /// How many newcomers may wait to be accepted. The kernel lowers it to its own limit
     /// (`net.core.somaxconn`); mio's own `bind` would ask for 128, and a storm of newcomers would be told
     /// to try again in a second.
+    /// Default: 4096.
     pub backlog: u32,
     /// A peer that is silent for this long is asked whether it is still there (TCP keepalive), three
     /// times, a third of this apart.
+    /// Default: 60 s.
     pub keepalive_after: Duration,
     /// Bytes that a connected peer's system does not acknowledge for this long end the connection (RFC
     /// 5482). Not for connections that were dialled: a client waits for its one server.
+    /// Default: 60 s.
     pub unacked_max: Duration,
     /// How long to wait before accepting again after an error that only time can mend, such as
     /// having no descriptors left (libev and HAProxy wait 100 ms, too).
+    /// Default: 100 ms.
     pub accept_retry: Duration,
 }
 

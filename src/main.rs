@@ -51,7 +51,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     for address in bound {
         cli::tell::<ServerArgs>(&format!("listening on {address}"));
     }
-    let operator = Operator::new(desk, Some(source), manners(args));
+    let operator = Operator::new(desk, Some(source), operator_options(args));
 
     let operator = if args.echo {
         serve(reactor, WithOperator::new(Echo, operator))?.into_operator()
@@ -92,7 +92,7 @@ fn format(asked: FormatArg) -> Format {
     }
 }
 
-fn manners(args: &ServerArgs) -> OperatorOptions {
+fn operator_options(args: &ServerArgs) -> OperatorOptions {
     let on_terminal = io::stdin().is_terminal();
     let voice = match (args.chat, args.echo) {
         (true, _) => Voice::Participant,

@@ -13,7 +13,7 @@ pub use input::{Input, Typed};
 pub use screen::CapturedScreen;
 pub use screen::{LogWriter, Screen, WhenFull};
 pub use signals::{block_stopping_signals, on_signal};
-pub use stdin::{Chunk, Source, read_in_background};
+pub use stdin::{BufferReturn, Chunk, read_in_background};
 
 /// A signal that asks for an orderly end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

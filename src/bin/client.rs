@@ -9,7 +9,7 @@ use std::time::Duration;
 use switchboard::cli::{self, ClientArgs};
 use switchboard::desk::text::{push_human, without_cr};
 use switchboard::internals::{cannot, in_words};
-use switchboard::terminal::{Chunk, Mail, Screen, Source, WhenFull, on_signal, read_in_background};
+use switchboard::terminal::{BufferReturn, Chunk, Mail, Screen, WhenFull, on_signal, read_in_background};
 use switchboard::{
     Address, App, Backpressure, Board, ConnId, End, Endpoint, Frame, Limits, Moment, Outbound, Policy,
     Reactor, Reason, Role, Sent, View,
@@ -124,7 +124,7 @@ struct Taken {
 struct Waiting {
     pieces: VecDeque<Piece>,
     bytes: usize,
-    source: Source,
+    source: BufferReturn,
 }
 
 #[derive(Debug)]

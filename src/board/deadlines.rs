@@ -1,5 +1,5 @@
-//! When something is due next. One that comes up is checked against what its owner wants by then, which
-//! makes putting a deadline off free; superseded ones are thrown out when they are the majority.
+//! When something is due next. Deletion is lazy: an entry that has expired is compared with its connection's current
+//! deadline, so postponing one costs nothing; stale entries are purged once they are the majority.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

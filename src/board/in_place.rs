@@ -15,28 +15,28 @@ pub(crate) struct InPlace {
     from: ConnId,
     /// Where the bytes of the read lie. Compared with where others lie, never followed.
     addresses: Range<usize>,
-    lent: Range<usize>,
+    range: Range<usize>,
 }
 
 impl InPlace {
     /// Lends from what was read from this connection.
     pub fn new(from: ConnId, fresh: &[u8]) -> InPlace {
         let begin = fresh.as_ptr().addr();
-        InPlace { from, addresses: begin..begin + fresh.len(), lent: 0..0 }
+        InPlace { from, addresses: begin..begin + fresh.len(), range: 0..0 }
     }
 
     /// Whether these bytes may be lent to a connection that has nothing else queued. If so, they are.
-    pub fn lend(&mut self, to: ConnId, bytes: &[u8]) -> bool {
+    pub fn reply(&mut self, to: ConnId, bytes: &[u8]) -> bool {
         let begin = bytes.as_ptr().addr();
         let is_inside = self.addresses.start <= begin && begin + bytes.len() <= self.addresses.end;
         if to != self.from || !is_inside || bytes.is_empty() {
             return false;
         }
         let at = begin - self.addresses.start;
-        if self.lent.is_empty() {
-            self.lent = at..at + bytes.len();
-        } else if at == self.lent.end {
-            self.lent.end += bytes.len();
+        if self.range.is_empty() {
+            self.range = at..at + bytes.len();
+        } else if at == self.range.end {
+            self.range.end += bytes.len();
         } else {
             return false;
         }
@@ -45,12 +45,12 @@ impl InPlace {
 
     /// How much is lent to this connection.
     pub fn bytes_for(&self, to: ConnId) -> usize {
-        if to == self.from { self.lent.len() } else { 0 }
+        if to == self.from { self.range.len() } else { 0 }
     }
 
     /// Which bytes of the read are lent.
-    pub fn lent(self) -> Range<usize> {
-        self.lent
+    pub fn range(self) -> Range<usize> {
+        self.range
     }
 }
 
@@ -65,21 +65,21 @@ mod tests {
     fn only_what_was_just_read_is_lent_and_only_to_its_sender() {
         let read = *b"one two three";
         let mut in_place = InPlace::new(WHO, &read);
-        assert!(!in_place.lend(ConnId { serial: 2, key: Key(1) }, &read));
-        assert!(!in_place.lend(WHO, &[0; 4]));
-        assert!(in_place.lend(WHO, &read[4..7]));
+        assert!(!in_place.reply(ConnId { serial: 2, key: Key(1) }, &read));
+        assert!(!in_place.reply(WHO, &[0; 4]));
+        assert!(in_place.reply(WHO, &read[4..7]));
         assert_eq!(in_place.bytes_for(WHO), 3);
-        assert_eq!(in_place.lent(), 4..7);
+        assert_eq!(in_place.range(), 4..7);
     }
 
     #[test]
     fn what_touches_is_lent_together_and_nothing_out_of_order() {
         let read = *b"one two three";
         let mut in_place = InPlace::new(WHO, &read);
-        assert!(in_place.lend(WHO, &read[0..3]));
-        assert!(in_place.lend(WHO, &read[3..7]));
-        assert!(!in_place.lend(WHO, &read[0..3]));
-        assert!(!in_place.lend(WHO, &read[8..]));
-        assert_eq!(in_place.lent(), 0..7);
+        assert!(in_place.reply(WHO, &read[0..3]));
+        assert!(in_place.reply(WHO, &read[3..7]));
+        assert!(!in_place.reply(WHO, &read[0..3]));
+        assert!(!in_place.reply(WHO, &read[8..]));
+        assert_eq!(in_place.range(), 0..7);
     }
 }

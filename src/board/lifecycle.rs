@@ -11,7 +11,7 @@ impl Shared {
     /// only caller of `State::take`.
     pub fn step(&mut self, conn: &mut Conn, step: Step) {
         let (before, was_connecting) = (conn.share(), conn.state.is_connecting());
-        let unsent_bytes = conn.queued_bytes(&self.log) + self.lent_to(conn.id);
+        let unsent_bytes = conn.queued_bytes(&self.log) + self.in_place_bytes(conn.id);
         let became = conn.state.take(step, self.time.listened(), unsent_bytes);
         self.steps += 1;
         if before.hears && !conn.hears() && !conn.is_over() {

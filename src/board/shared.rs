@@ -90,23 +90,23 @@ impl Shared {
     }
 
     /// Lets bytes of what was just read from this connection go back to it without a copy.
-    pub fn lend(&mut self, from: ConnId, fresh: &[u8]) {
+    pub fn begin_in_place(&mut self, from: ConnId, fresh: &[u8]) {
         self.in_place = Some(InPlace::new(from, fresh));
     }
 
     /// Ends that; returns which of the bytes go back.
-    pub fn lent(&mut self) -> Range<usize> {
-        self.in_place.take().map_or(0..0, InPlace::lent)
+    pub fn end_in_place(&mut self) -> Range<usize> {
+        self.in_place.take().map_or(0..0, InPlace::range)
     }
 
     /// How much is lent to this connection.
-    pub fn lent_to(&self, to: ConnId) -> usize {
+    pub fn in_place_bytes(&self, to: ConnId) -> usize {
         self.in_place.as_ref().map_or(0, |in_place| in_place.bytes_for(to))
     }
 
     /// Lends these bytes to a connection, if they are of what was just read from it and can go out in order.
-    pub fn lend_to(&mut self, conn: &Conn, bytes: &[u8]) -> bool {
-        conn.takes_at_once() && self.in_place.as_mut().is_some_and(|in_place| in_place.lend(conn.id, bytes))
+    pub fn reply_in_place(&mut self, conn: &Conn, bytes: &[u8]) -> bool {
+        conn.takes_at_once() && self.in_place.as_mut().is_some_and(|in_place| in_place.reply(conn.id, bytes))
     }
 
     /// Bytes that were broadcast since the last whole walk over the receivers began.

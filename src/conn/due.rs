@@ -36,9 +36,9 @@ impl Conn {
             Stage::Connecting => at(self.received_at + limits.connect_max, Due::ConnectOver),
             Stage::Parting(parting) => {
                 if let Some(fin_at) = parting.fin_at {
-                    // Where nothing was said either way for long enough already, nobody is waited for: an
-                    // end would otherwise take so long wherever a peer stays. What the system still holds
-                    // for one that has stood still all this time is lost if it then says something.
+                    // A connection that has already been silent for `linger_silence` is closed at once, or every stop
+                    // would take that long for an idle peer. The cost: if the peer sends after that, the system's reset
+                    // may destroy bytes that were not yet delivered to it.
                     let quiet_at = self.received_at.max(self.sent_at) + limits.linger_silence;
                     at(quiet_at.max(fin_at).min(fin_at + limits.linger_max), Due::LingerOver);
                 }

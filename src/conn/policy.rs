@@ -54,7 +54,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// For peers that say lines.
+    /// For peers that say lines, each answered for what it says: whole lines, a slow reader waits for itself
+    /// (`Backpressure::Sender`), no notices, broadcasts reach them, `Limits::idle_max` and `Limits::conns_max` hold.
     pub const LINES: Policy = Policy {
         framing: Framing::Lines,
         shows_parts: false,
@@ -65,7 +66,7 @@ impl Policy {
         conns_max: None,
     };
 
-    /// For peers whose bytes go to the App as they come.
+    /// The same for peers whose bytes go to the App as they come.
     pub const RAW: Policy = Policy { framing: Framing::Raw, ..Policy::LINES };
 }
 
@@ -74,9 +75,11 @@ impl Policy {
 pub enum Backpressure {
     /// Nobody: those who talk are not those who are answered.
     None,
-    /// The slow receiver itself: what it is sent are answers to what it says.
+    /// Whoever is answered: a peer that does not read its answers is not read either, until it has caught up. The
+    /// sender of the questions is the receiver of the answers.
     Sender,
-    /// Everybody, as long as the slow receiver is honest: everybody talks to everybody.
+    /// Everybody, since everybody talks to everybody. A slow receiver is waited for only while it keeps up, that is,
+    /// takes `Limits::keeps_up_bytes_min` in each `Limits::keeps_up_window`.
     Everybody,
 }
 

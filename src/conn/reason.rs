@@ -13,9 +13,9 @@ pub enum Reason {
     Lost(io::Error),
     /// A dialled connection never came about.
     CannotConnect(io::Error),
-    /// The operator closed it politely, perhaps saying why.
+    /// It was closed politely by whoever decides here, an operator or an App, perhaps with a word why.
     Kicked(String),
-    /// The operator reset it.
+    /// It was reset by whoever decides here.
     WeReset,
     /// The peer had finished sending and nothing was said any more.
     HalfOpen(Duration),

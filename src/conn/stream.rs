@@ -16,7 +16,8 @@ pub enum SentBack {
         read: usize,
         /// Of these, bytes that were sent.
         written: usize,
-        /// Of the others, bytes that stand at the front of `rest`. All, but for a failure of the system's own.
+        /// Bytes that were taken and not sent; they are at the front of `rest` now. That is `read - written`, unless
+        /// reading them out of the pipe failed.
         kept: usize,
         /// What ended it.
         then: Then,

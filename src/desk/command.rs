@@ -9,7 +9,7 @@ pub enum Command<'a> {
     /// Send a text, with one `\n` behind it.
     Say(To<'a>, &'a [u8]),
     /// Make this the current target.
-    Aim(To<'a>),
+    Target(To<'a>),
     /// List the connections.
     Who,
     /// Send our FIN after what is queued.
@@ -139,7 +139,7 @@ fn parse_addressed(line: &[u8]) -> Result<Command<'_>, Mistake> {
     let to = parse_target(&target[1..]).ok_or_else(|| Mistake::unknown_target(target))?;
     Ok(match text {
         Some(text) => Command::Say(to, text),
-        None => Command::Aim(to),
+        None => Command::Target(to),
     })
 }
 
@@ -263,8 +263,8 @@ mod tests {
             ("@3,7,3 hi", Command::Say(To::Several(b"3,7,3"), b"hi")),
             ("@all hi", Command::Say(To::All, b"hi")),
             ("@last exit", Command::Say(To::Last, b"exit")),
-            ("@3", Command::Aim(To::One(3))),
-            ("@last\r", Command::Aim(To::Last)),
+            ("@3", Command::Target(To::One(3))),
+            ("@last\r", Command::Target(To::Last)),
             ("exit", Command::Quit),
             ("exit\r", Command::Quit),
             ("exit now", Command::Say(To::Current, b"exit now")),

@@ -69,7 +69,7 @@ pub enum Answer<'a> {
     /// In this mode the operator does not speak.
     Mute,
     /// The current target is one now, several, all, or whoever spoke last.
-    Aimed(&'a str),
+    TargetIs(&'a str),
     /// A connection will be closed, finished or reset.
     Closing(ConnId, &'static str),
     /// What became of a command about many connections.
@@ -106,7 +106,7 @@ pub enum Many {
     /// A text of this many bytes goes to them.
     Sent(usize),
     /// They are the current target.
-    Aimed,
+    TargetIs,
     /// They will be closed, finished or reset.
     Closing(&'static str),
 }

@@ -39,20 +39,21 @@ impl<L: Listen> Engine<L> {
     }
 }
 
-/// Writes to one connection what is lent to it and what is queued for it, then our FIN if that is due. Returns how many
+/// Writes to one connection what is queued for it, bytes that are `in_place` first, then our FIN if that is due. Returns how many
 /// bytes it took. One that is dialled may have no stream yet.
 pub(super) fn flush<S: Stream>(
     conn: &mut Conn,
     stream: Option<&mut S>,
-    lent: &[u8],
+    in_place: &[u8],
     shared: &mut Shared,
 ) -> usize {
     conn.write_turn = WriteTurn::Off;
     let Some(stream) = stream.filter(|_| conn.state.writes()) else { return 0 };
     let was_over_high = conn.is_over_high();
-    let flush = conn.flush(stream, lent, &shared.log, shared.limits.write_budget_bytes);
+    let flush = conn.flush(stream, in_place, &shared.log, shared.limits.write_budget_bytes);
     shared.stats.sent_bytes += flush.bytes as u64;
-    // Who takes all that a turn may write and still has some left is fed faster than it can be sent to.
+    // A peer that uses up its write budget with bytes still queued is being fed faster than it drains: it counts as
+    // blocked.
     let blocked = matches!(flush.then, FlushEnd::Blocked | FlushEnd::More);
     match flush.then {
         FlushEnd::Done if conn.state.outbound() == Outbound::Finishing => match finish(conn, stream) {

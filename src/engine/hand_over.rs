@@ -23,7 +23,7 @@ impl<L: Listen> Engine<L> {
         app: &mut A,
     ) -> Rest {
         let board = &mut self.board;
-        board.shared.lend(id, fresh);
+        board.shared.begin_in_place(id, fresh);
         let (now, line_bytes_max) = (board.shared.time.listened(), board.limits().line_bytes_max);
         let mut receiver = Receiver::new(id, &board.shared);
         match framing {
@@ -40,7 +40,7 @@ impl<L: Listen> Engine<L> {
                 receiver.hand_over(frame, board, app);
             }),
         }
-        rest.lent = board.shared.lent();
+        rest.in_place = board.shared.end_in_place();
         if !receiver.kept.is_empty() {
             receiver.kept.append(&mut rest.tail);
             rest.tail = receiver.kept;
@@ -96,7 +96,7 @@ pub(super) struct Rest {
     pub tail: Vec<u8>,
     pub since: Moment,
     /// Which bytes of the buffer go back from where they are.
-    pub lent: Range<usize>,
+    pub in_place: Range<usize>,
 }
 
 /// One that is being read, and whether what it says still goes to the App, which may close or pause it between two

@@ -110,7 +110,7 @@ impl<L: Listen> Engine<L> {
             if conn.delivers() {
                 let since = conn.tail.since().unwrap_or(conn.received_at);
                 let (id, tail, framing) = (conn.id, conn.tail.take(), shared.policy(conn).framing);
-                let before = Rest { tail, since, lent: 0..0 };
+                let before = Rest { tail, since, in_place: 0..0 };
                 rest = Some(self.hand_over(id, framing, before, &scratch[..fill.bytes], app));
             } else {
                 // What it had begun to say before it was closed is handed over by the sweep.
@@ -133,7 +133,8 @@ impl<L: Listen> Engine<L> {
             return settle(conn, self.streams[key.place()].as_mut(), shared, Next::Again);
         }
         let kept = conn.tail.take();
-        let rest = self.hand_over(id, framing, Rest { tail: Vec::new(), since: now, lent: 0..0 }, &kept, app);
+        let rest =
+            self.hand_over(id, framing, Rest { tail: Vec::new(), since: now, in_place: 0..0 }, &kept, app);
         self.after_fill(key, Some(rest), &kept, FillEnd::More, app)
     }
 
@@ -152,14 +153,14 @@ impl<L: Listen> Engine<L> {
         // Nothing frees a key within the turn, so it is still the same connection.
         let conn = &mut table[key];
         let mut stream = streams[key.place()].as_mut();
-        if let Some(Rest { tail, since, lent }) = rest {
+        if let Some(Rest { tail, since, in_place }) = rest {
             if conn.delivers() {
                 conn.tail.put(tail, since);
             } else {
                 shared.discard(conn, tail.len());
             }
             if conn.write_turn == WriteTurn::Dirty {
-                flush(conn, stream.as_deref_mut(), &fresh[lent], shared);
+                flush(conn, stream.as_deref_mut(), &fresh[in_place], shared);
             }
             shared.account(conn);
         }
@@ -275,7 +276,7 @@ fn send_back<S: Stream>(
     if !(conn.is_bulk && conn.tail.is_empty() && conn.may_be_sent() && conn.takes_at_once()) {
         return None;
     }
-    // Twice what is read: a peer that says a whole budget at a time is then found to have said all.
+    // Twice the read budget, so that after a peer's burst of a whole budget the same call also sees `EAGAIN`.
     let (bytes_max, bytes_min) = (2 * shared.limits.read_budget_bytes, shared.limits.splice_bytes_min);
     match stream.send_back(splice, bytes_max, rest) {
         SentBack::Nothing => None,

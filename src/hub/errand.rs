@@ -22,7 +22,7 @@ const NAMED_WHOLE_BYTES: usize = 80;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
     Say,
-    Aim,
+    Target,
     Finish,
     Reset,
     Kick,
@@ -92,7 +92,7 @@ impl Deed {
                 Sent::Finished => Answer::Finished(id),
                 Sent::Gone => Answer::Gone(serial),
             }),
-            Deed::Aim => tell(Answer::Aimed("")),
+            Deed::Target => tell(Answer::TargetIs("")),
             Deed::Finish => {
                 board.finish(id);
                 tell(Answer::Closing(id, "finishes after what is queued"));
@@ -252,7 +252,7 @@ impl Several {
 
 fn count(tally: &mut Tally, answer: &Answer<'_>) {
     match answer {
-        Answer::Sent(..) | Answer::Closing(..) | Answer::Aimed(_) => tally.done += 1,
+        Answer::Sent(..) | Answer::Closing(..) | Answer::TargetIs(_) => tally.done += 1,
         Answer::NotReading(..) => {
             tally.done += 1;
             tally.slow += 1;
@@ -267,7 +267,7 @@ fn count(tally: &mut Tally, answer: &Answer<'_>) {
 fn parts<'a>(command: &Command<'a>) -> Option<(Deed, To<'a>, &'a [u8])> {
     Some(match command {
         Command::Say(to, text) => (Deed::Say, *to, text),
-        Command::Aim(to) => (Deed::Aim, *to, b""),
+        Command::Target(to) => (Deed::Target, *to, b""),
         Command::Eof(to) => (Deed::Finish, *to, b""),
         Command::Reset(to) => (Deed::Reset, *to, b""),
         Command::Kick(to, reason) => (Deed::Kick, *to, reason),
@@ -308,13 +308,13 @@ mod tests {
     impl Rig {
         fn with(count: usize) -> Rig {
             let (desk, _, answers) = Desk::on_reels(Format::Tsv, WhenFull::Skip, 1 << 20, 1 << 20);
-            let manners =
+            let options =
                 OperatorOptions { voice: Voice::Plain, on_stdin_eof: OnStdinEof::Keep, waits_for_slow: true };
             let mut board = Board::new(Limits::default());
             for _ in 0..count {
                 board.dial(Address::Tcp(([127, 0, 0, 1], 1).into()));
             }
-            Rig { operator: Operator::new(desk, None, manners), board, answers }
+            Rig { operator: Operator::new(desk, None, options), board, answers }
         }
 
         fn type_line(&mut self, line: &[u8]) {

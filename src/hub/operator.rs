@@ -16,7 +16,7 @@ use crate::desk::{Answer, Command, Desk, Event, HELP, Many, To, parse};
 use crate::hub::errand::{Checked, Deed, Errand, Refused, Several};
 use crate::hub::options::{OnStdinEof, OperatorOptions, Voice};
 use crate::limits::Limits;
-use crate::terminal::{Chunk, Input, Mail, Source, Typed};
+use crate::terminal::{BufferReturn, Chunk, Input, Mail, Typed};
 
 /// Typed lines taken in one turn; more wait for the next.
 const LINES_MAX: usize = 4096;
@@ -27,7 +27,7 @@ const NUMBERS_MAX: usize = 16_384;
 /// The least time that the last words have to reach the screen; mostly they need no more than a moment.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// How much of what was typed was obeyed in one turn.
+/// How much of what was typed was executed in one turn.
 #[derive(Debug)]
 struct Turn {
     lines: usize,
@@ -39,7 +39,7 @@ struct Turn {
 
 /// What became of a line.
 #[derive(Debug)]
-enum Obeyed {
+enum Executed {
     Done,
     /// It is a text, and whoever is to get it reads slowly.
     Waits,
@@ -59,7 +59,7 @@ enum Progress {
 
 /// The current target.
 #[derive(Clone, Debug)]
-enum Aim {
+enum Target {
     One(u64),
     Several(Rc<Several>),
     All,
@@ -91,11 +91,11 @@ pub struct Operator {
     waiting: Option<Vec<u8>>,
     /// A command about several that was begun; nothing typed after it overtakes it either.
     errand: Option<Box<Errand>>,
-    manners: OperatorOptions,
+    options: OperatorOptions,
     /// The current target.
-    aim: Aim,
+    target: Target,
     spoke_last: Option<ConnId>,
-    is_here: bool,
+    stdin_is_open: bool,
     is_stopping: bool,
     /// Why stdout cannot be written to.
     screen_error: Option<io::Error>,
@@ -112,16 +112,16 @@ pub struct Operator {
 
 impl Operator {
     /// An operator at this desk, whose lines come from `source`.
-    pub fn new(desk: Desk, source: Option<Source>, manners: OperatorOptions) -> Operator {
+    pub fn new(desk: Desk, source: Option<BufferReturn>, options: OperatorOptions) -> Operator {
         Operator {
             desk,
             input: Input::new(source),
             waiting: None,
             errand: None,
-            manners,
-            aim: if manners.voice == Voice::Participant { Aim::All } else { Aim::Last },
+            options,
+            target: if options.voice == Voice::Participant { Target::All } else { Target::Last },
             spoke_last: None,
-            is_here: true,
+            stdin_is_open: true,
             is_stopping: false,
             screen_error: None,
             stopped_at: None,
@@ -150,10 +150,11 @@ impl Operator {
 
     /// Shows that a peer has finished sending. Our side stays open for the operator's answer.
     pub fn ended(&mut self, id: ConnId, board: &mut Board) {
-        let stays_open = board.view(id).is_some_and(|view| view.outbound == Outbound::Open) && self.is_here;
+        let stays_open =
+            board.view(id).is_some_and(|view| view.outbound == Outbound::Open) && self.stdin_is_open;
         let kept = Some(board.limits().half_open_max).filter(|limit| stays_open && !limit.is_zero());
         self.desk.show(&Event::Ended(id, kept));
-        if !self.is_here {
+        if !self.stdin_is_open {
             board.finish(id);
         }
     }
@@ -210,7 +211,7 @@ impl Operator {
 
     /// Obeys what was typed, and hands what was shown to the screens.
     pub fn turn_ended(&mut self, board: &mut Board) {
-        self.obey_input(board);
+        self.execute_input(board);
         self.desk.hand_over();
         board.hold_reading(self.desk.is_full());
     }
@@ -220,8 +221,7 @@ impl Operator {
     /// # Errors
     /// When something could not be shown.
     pub fn finish(self, limits: &Limits) -> Result<StopReport, String> {
-        // What the connections did not take of the time is left for the screen, and never nothing: where
-        // they took it all, how that went is still to be shown.
+        // The screen gets what is left of `--drain`, at least LAST_WORDS, so that the report still appears.
         let taken = self.stopped_at.map_or(Duration::ZERO, |since| since.elapsed());
         let unwritten = self.desk.close(limits.drain_max.saturating_sub(taken).max(LAST_WORDS));
         // What was written last may have failed when the loop had ended; a reader that has gone is no error.
@@ -240,15 +240,15 @@ impl Operator {
         Ok(StopReport { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes })
     }
 
-    fn obey_input(&mut self, board: &mut Board) {
-        // Taken out, so that a line may be borrowed from it while it is obeyed.
+    fn execute_input(&mut self, board: &mut Board) {
+        // Taken out, so that a line may be borrowed from it while it is executed.
         let mut input = mem::take(&mut self.input);
         let mut turn = Turn { lines: 0, bytes: 0, numbers: 0 };
         if let Some(line) = self.waiting.take() {
-            match self.obey_line(&line, &mut turn, board) {
-                Obeyed::Done => {}
-                Obeyed::Waits => self.waiting = Some(line),
-                Obeyed::Begins(errand) => self.begin(errand, line),
+            match self.execute_line(&line, &mut turn, board) {
+                Executed::Done => {}
+                Executed::Waits => self.waiting = Some(line),
+                Executed::Begins(errand) => self.begin(errand, line),
             }
         }
         while !self.is_stopping && self.waiting.is_none() {
@@ -264,10 +264,10 @@ impl Operator {
             }
             match input.next_line() {
                 None => break,
-                Some(Typed::Line(line)) => match self.obey_line(line, &mut turn, board) {
-                    Obeyed::Done => {}
-                    Obeyed::Waits => self.waiting = Some(input.keep_line()),
-                    Obeyed::Begins(errand) => self.begin(errand, input.keep_line()),
+                Some(Typed::Line(line)) => match self.execute_line(line, &mut turn, board) {
+                    Executed::Done => {}
+                    Executed::Waits => self.waiting = Some(input.keep_line()),
+                    Executed::Begins(errand) => self.begin(errand, input.keep_line()),
                 },
                 Some(Typed::TooLong) => self.answer(Answer::TooLong),
                 Some(Typed::End) => self.leave(board),
@@ -276,35 +276,35 @@ impl Operator {
         self.input = input;
     }
 
-    fn obey_line(&mut self, line: &[u8], turn: &mut Turn, board: &mut Board) -> Obeyed {
+    fn execute_line(&mut self, line: &[u8], turn: &mut Turn, board: &mut Board) -> Executed {
         turn.lines += 1;
         match parse(line) {
             // It is tried again when the brake is off.
-            Ok(Command::Say(to, _)) if self.manners.waits_for_slow && self.is_held_back(&to, board) => {
-                return Obeyed::Waits;
+            Ok(Command::Say(to, _)) if self.options.waits_for_slow && self.is_held_back(&to, board) => {
+                return Executed::Waits;
             }
             Ok(command) if self.is_about_several(&command) => {
                 return self.errand_for(&command, line, board);
             }
             Ok(command) => {
                 turn.charge(&command, board.len());
-                self.obey(command, board);
+                self.execute(command, board);
             }
             Err(mistake) => self.answer(Answer::Mistake(&mistake)),
         }
-        Obeyed::Done
+        Executed::Done
     }
 
     /// Whether a text waits for whoever is to get it. Who else is slow does not matter to it; of several each is
     /// waited for when it is its turn.
     fn is_held_back(&self, to: &To<'_>, board: &Board) -> bool {
-        match (to, &self.aim) {
-            (To::Several(_), _) | (To::Current, Aim::Several(_)) => false,
-            (To::All, _) | (To::Current, Aim::All) => board.is_held_back(),
-            (To::One(serial), _) | (To::Current, Aim::One(serial)) => {
+        match (to, &self.target) {
+            (To::Several(_), _) | (To::Current, Target::Several(_)) => false,
+            (To::All, _) | (To::Current, Target::All) => board.is_held_back(),
+            (To::One(serial), _) | (To::Current, Target::One(serial)) => {
                 board.find(*serial).is_some_and(|id| board.is_held_back_by(id))
             }
-            (To::Last, _) | (To::Current, Aim::Last) => {
+            (To::Last, _) | (To::Current, Target::Last) => {
                 self.spoke_last.is_some_and(|id| board.is_held_back_by(id))
             }
         }
@@ -312,8 +312,8 @@ impl Operator {
 
     fn is_about_several(&self, command: &Command<'_>) -> bool {
         match command {
-            Command::Say(To::Current, _) => matches!(self.aim, Aim::Several(_)),
-            Command::Say(to, _) | Command::Aim(to) => matches!(to, To::Several(_)),
+            Command::Say(To::Current, _) => matches!(self.target, Target::Several(_)),
+            Command::Say(to, _) | Command::Target(to) => matches!(to, To::Several(_)),
             Command::Eof(to) | Command::Reset(to) | Command::Kick(to, _) => {
                 matches!(to, To::Several(_) | To::All)
             }
@@ -323,15 +323,15 @@ impl Operator {
 
     /// What there is to do for a command about several.
     #[inline(never)]
-    fn errand_for(&mut self, command: &Command<'_>, line: &[u8], board: &Board) -> Obeyed {
+    fn errand_for(&mut self, command: &Command<'_>, line: &[u8], board: &Board) -> Executed {
         if let Command::Say(_, text) = command
             && let Some(refused) = self.refusal(text, board)
         {
             self.answer(refused);
-            return Obeyed::Done;
+            return Executed::Done;
         }
-        let errand = match (command, &self.aim) {
-            (Command::Say(To::Current, _), Aim::Several(whom)) => {
+        let errand = match (command, &self.target) {
+            (Command::Say(To::Current, _), Target::Several(whom)) => {
                 Errand::of_known(command, line, whom.clone())
             }
             (Command::Eof(To::All) | Command::Kick(To::All, _), _) => {
@@ -343,7 +343,7 @@ impl Operator {
             }
             _ => Errand::of_list(command, line),
         };
-        errand.map_or(Obeyed::Done, |errand| Obeyed::Begins(Box::new(errand)))
+        errand.map_or(Executed::Done, |errand| Executed::Begins(Box::new(errand)))
     }
 
     fn begin(&mut self, mut errand: Box<Errand>, line: Vec<u8>) {
@@ -380,12 +380,12 @@ impl Operator {
                 return Progress::Pauses;
             }
             let is_slow = |id| errand.deed == Deed::Say && board.is_held_back_by(id);
-            if self.manners.waits_for_slow && board.find(serial).is_some_and(is_slow) {
+            if self.options.waits_for_slow && board.find(serial).is_some_and(is_slow) {
                 return Progress::Waits;
             }
             turn.lines += 1;
             turn.bytes += errand.text().len();
-            let shows = !is_many && errand.deed != Deed::Aim;
+            let shows = !is_many && errand.deed != Deed::Target;
             errand.act(serial, self.label(), board, |answer| {
                 // Where they are many, all are answered for in the end.
                 if shows || (!is_many && matches!(answer, Answer::Gone(_))) {
@@ -405,28 +405,28 @@ impl Operator {
         }
         let what = match errand.deed {
             Deed::Say => Many::Sent(self.label().len() + errand.text().len() + 1),
-            Deed::Aim if errand.tally.done > 0 => {
-                self.aim = Aim::Several(whom.clone());
-                Many::Aimed
+            Deed::Target if errand.tally.done > 0 => {
+                self.target = Target::Several(whom.clone());
+                Many::TargetIs
             }
-            Deed::Aim => Many::Sent(0),
+            Deed::Target => Many::Sent(0),
             Deed::Finish => Many::Closing("finish after what is queued"),
             Deed::Reset => Many::Closing("are reset"),
             Deed::Kick => Many::Closing("close after what is queued"),
         };
         if whom.is_many() {
             self.answer(Answer::Many(what, &errand.sum()));
-        } else if matches!(what, Many::Aimed) {
+        } else if matches!(what, Many::TargetIs) {
             let here = whom.serials().iter().filter_map(|serial| board.find(*serial));
             let names: Vec<String> = here.map(|id| id.to_string()).collect();
-            self.answer(Answer::Aimed(&names.join(", ")));
+            self.answer(Answer::TargetIs(&names.join(", ")));
         }
     }
 
-    fn obey(&mut self, command: Command<'_>, board: &mut Board) {
+    fn execute(&mut self, command: Command<'_>, board: &mut Board) {
         match command {
             Command::Say(to, text) => self.say(to, text, board),
-            Command::Aim(to) => self.aim_at(to, board),
+            Command::Target(to) => self.set_target(to, board),
             Command::Who => self.list(board),
             Command::Stats => {
                 let uptime = board.now().since(self.since);
@@ -442,13 +442,13 @@ impl Operator {
     }
 
     fn label(&self) -> &'static [u8] {
-        if self.manners.voice == Voice::Participant { b"<operator> " } else { b"" }
+        if self.options.voice == Voice::Participant { b"<operator> " } else { b"" }
     }
 
     /// Why a text cannot be sent to anybody.
     fn refusal(&self, text: &[u8], board: &Board) -> Option<Answer<'static>> {
         let bytes_max = board.limits().outbox_bytes_max;
-        match self.manners.voice {
+        match self.options.voice {
             Voice::Mute => Some(Answer::Mute),
             _ if self.label().len() + text.len() + 1 > bytes_max => Some(Answer::TextTooLong(bytes_max)),
             _ => None,
@@ -459,7 +459,7 @@ impl Operator {
         if let Some(refused) = self.refusal(text, board) {
             return self.answer(refused);
         }
-        if to == To::All || (to == To::Current && matches!(self.aim, Aim::All)) {
+        if to == To::All || (to == To::Current && matches!(self.target, Target::All)) {
             if board.audience() == 0 {
                 return self.answer(Answer::Nobody);
             }
@@ -472,18 +472,18 @@ impl Operator {
     }
 
     /// To several it is done as an errand.
-    fn aim_at(&mut self, to: To<'_>, board: &mut Board) {
-        let (aim, name) = match to {
-            To::All => (Aim::All, "everybody".to_owned()),
-            To::Last | To::Current | To::Several(_) => (Aim::Last, "whoever spoke last".to_owned()),
+    fn set_target(&mut self, to: To<'_>, board: &mut Board) {
+        let (target, name) = match to {
+            To::All => (Target::All, "everybody".to_owned()),
+            To::Last | To::Current | To::Several(_) => (Target::Last, "whoever spoke last".to_owned()),
             To::One(serial) if !board.has_seen(serial) => return self.answer(Answer::NoSuch(serial)),
             To::One(serial) => match board.find(serial) {
-                Some(id) => (Aim::One(serial), id.to_string()),
+                Some(id) => (Target::One(serial), id.to_string()),
                 None => return self.answer(Answer::Gone(serial)),
             },
         };
-        self.aim = aim;
-        self.answer(Answer::Aimed(&name));
+        self.target = target;
+        self.answer(Answer::TargetIs(&name));
     }
 
     fn list(&mut self, board: &Board) {
@@ -496,9 +496,9 @@ impl Operator {
     /// Does something to one connection; what is about several is an errand. A number that nobody ever had is a
     /// mistake.
     fn act_on(&mut self, deed: Deed, to: To<'_>, text: &[u8], board: &mut Board) {
-        let serial = match (to, &self.aim) {
+        let serial = match (to, &self.target) {
             (To::One(serial), _) => serial,
-            (To::Current, Aim::One(serial)) => *serial,
+            (To::Current, Target::One(serial)) => *serial,
             _ => match self.spoke_last {
                 Some(id) => id.serial(),
                 None => return self.answer(Answer::NoTarget),
@@ -512,13 +512,13 @@ impl Operator {
 
     /// Whether the end has begun in that nobody new is taken.
     fn is_draining(&self) -> bool {
-        !self.is_here && self.manners.on_stdin_eof == OnStdinEof::Drain
+        !self.stdin_is_open && self.options.on_stdin_eof == OnStdinEof::Drain
     }
 
     /// Stdin has ended.
     fn leave(&mut self, board: &mut Board) {
-        self.is_here = false;
-        match self.manners.on_stdin_eof {
+        self.stdin_is_open = false;
+        match self.options.on_stdin_eof {
             OnStdinEof::Keep => {}
             OnStdinEof::Drain => board.drain(),
             OnStdinEof::Quit => return self.stop(board),

@@ -126,7 +126,7 @@ struct Keyboard {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Meant {
     These(HashSet<u64>),
-    /// One, whoever spoke last when it was obeyed.
+    /// One, whoever spoke last when it was executed.
     WhoeverSpokeLast,
     All,
 }
@@ -225,7 +225,7 @@ impl Keyboard {
     }
 }
 
-fn manners(voice: Voice, dice: &Dice) -> OperatorOptions {
+fn operator_options(voice: Voice, dice: &Dice) -> OperatorOptions {
     let on_stdin_eof = dice.pick(&[OnStdinEof::Keep, OnStdinEof::Drain, OnStdinEof::Quit]);
     OperatorOptions { voice, on_stdin_eof, waits_for_slow: true }
 }
@@ -359,7 +359,7 @@ pub(super) fn run(dice: &Dice, steps: &mut usize) {
 /// Every byte comes back, to who sent it, in order; and all of them, where both sides finish.
 fn echo(dice: &Dice, steps: &mut usize) {
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip);
-    let app = WithOperator::new(Echo, Operator::new(desk, None, manners(Voice::Mute, dice)));
+    let app = WithOperator::new(Echo, Operator::new(desk, None, operator_options(Voice::Mute, dice)));
 
     let say = |dice: &Dice| dice.text(600);
     let world = run_mode(dice, app, &mut keyboard, Types::Everything, Crowd::Mixed, say, steps);
@@ -383,7 +383,7 @@ fn echo(dice: &Dice, steps: &mut usize) {
 /// Everybody hears what the others say, who comes and who goes, once each and in one order; and nothing else.
 fn chat(dice: &Dice, steps: &mut usize) {
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip);
-    let app = Chat::new(Operator::new(desk, None, manners(Voice::Participant, dice)), false);
+    let app = Chat::new(Operator::new(desk, None, operator_options(Voice::Participant, dice)), false);
 
     let crowd = dice.pick(&[Crowd::Mixed, Crowd::Attentive]);
     let world = run_mode(dice, app, &mut keyboard, Types::Texts, crowd, letters, steps);
@@ -420,7 +420,7 @@ fn chat(dice: &Dice, steps: &mut usize) {
 /// it went is answered.
 fn console(dice: &Dice, steps: &mut usize) {
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Wait);
-    let app = Console::new(Operator::new(desk, None, manners(Voice::Plain, dice)), Format::Tsv);
+    let app = Console::new(Operator::new(desk, None, operator_options(Voice::Plain, dice)), Format::Tsv);
 
     let world = run_mode(dice, app, &mut keyboard, Types::Everything, Crowd::Mixed, letters, steps);
 

@@ -6,7 +6,7 @@ use std::mem;
 
 use memchr::memchr;
 
-use super::stdin::Source;
+use super::stdin::BufferReturn;
 
 /// A typed line may be this long, 16 MiB; it is kept whole in memory.
 const LINE_BYTES_MAX: usize = 16 << 20;
@@ -28,7 +28,7 @@ pub struct Input {
     /// The line is too long: what is left of it is thrown away.
     overlong: bool,
     ended: bool,
-    source: Option<Source>,
+    source: Option<BufferReturn>,
 }
 
 /// Something that was typed.
@@ -44,7 +44,7 @@ pub enum Typed<'a> {
 
 impl Input {
     /// Input whose chunks go back to `source` when they are used up.
-    pub fn new(source: Option<Source>) -> Input {
+    pub fn new(source: Option<BufferReturn>) -> Input {
         Input { source, ..Input::default() }
     }
 

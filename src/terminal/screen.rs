@@ -25,8 +25,8 @@ use super::Mail;
 const WAIT_MARK_BYTES: usize = 512 << 10;
 /// The same where lines are skipped: so much has to fit at once, such as a long list of connections.
 const SKIP_MARK_BYTES: usize = 4 << 20;
-/// A buffer keeps so much memory for the next time: what one read brings may overshoot the mark, and
-/// memory that was given back has to be cleared by the system before it is had again.
+/// Capacity that is kept between writes: one read may overshoot the mark, and freed pages would be zeroed again by the
+/// kernel.
 const KEPT_BYTES: usize = 2 * WAIT_MARK_BYTES;
 
 /// When so much waits, it is written whatever the time; it is well over what one write call costs.

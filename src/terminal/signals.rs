@@ -43,7 +43,7 @@ pub fn block_stopping_signals() {
     let _ = signals.thread_block();
 }
 
-/// Posts `Terminate` to each of these at the first SIGINT, SIGTERM or SIGHUP. A second one, `SAME_SIGNAL`
+/// Posts `Terminate` to each of these at the first SIGINT, SIGTERM or SIGHUP. A second one, half a second
 /// after the first or later, ends the process at once, with status 1, whatever it is doing. No destructor is
 /// run then, and none is missed: the loop closes its listeners as soon as it hears of the first. A SIGHUP that
 /// is ignored, as under nohup, stays ignored.

@@ -31,7 +31,7 @@ const BACKGROUND_PAUSE: Duration = Duration::from_millis(250);
 /// What reading brought.
 #[derive(Debug)]
 pub enum Chunk {
-    /// Some bytes, cut anywhere. Give them back with `Source::give_back`.
+    /// Some bytes, cut anywhere. Give them back with `BufferReturn::give_back`.
     Bytes(Vec<u8>),
     /// Stdin has ended, or cannot be read. Nothing more will come.
     Ended(Option<io::Error>),
@@ -39,11 +39,11 @@ pub enum Chunk {
 
 /// The App's end: it gives the buffers back.
 #[derive(Debug)]
-pub struct Source {
+pub struct BufferReturn {
     empty: Sender<Vec<u8>>,
 }
 
-impl Source {
+impl BufferReturn {
     /// Lets the thread fill this buffer again.
     pub fn give_back(&self, buffer: Vec<u8>) {
         // When the thread has ended there is nobody who wants it.
@@ -55,7 +55,7 @@ impl Source {
 ///
 /// # Errors
 /// When the system gives no descriptor or no thread.
-pub fn read_in_background<M: From<Chunk> + Send + 'static>(mailbox: Mailbox<M>) -> io::Result<Source> {
+pub fn read_in_background<M: From<Chunk> + Send + 'static>(mailbox: Mailbox<M>) -> io::Result<BufferReturn> {
     // A duplicate of the descriptor is read past std's own buffer and lock. Its flags are shared with
     // whoever else has this terminal, so it is never made non-blocking.
     let stdin = File::from(io::stdin().as_fd().try_clone_to_owned()?);
@@ -64,7 +64,7 @@ pub fn read_in_background<M: From<Chunk> + Send + 'static>(mailbox: Mailbox<M>) 
         let _ = empty.send(Vec::new());
     }
     thread::Builder::new().name("stdin".into()).spawn(move || read_all(stdin, buffers, &mailbox))?;
-    Ok(Source { empty })
+    Ok(BufferReturn { empty })
 }
 
 fn read_all<M: From<Chunk>>(mut stdin: File, buffers: Receiver<Vec<u8>>, mailbox: &Mailbox<M>) {

@@ -256,7 +256,7 @@ fn push_answer(out: &mut Vec<u8>, answer: &Answer<'_>, repertoire: Repertoire) -
         Answer::Nobody => writeln!(out, "nobody is connected"),
         Answer::NoTarget => writeln!(out, "cannot send: nobody has spoken yet (@3 text sends to #3)"),
         Answer::Mute => writeln!(out, "cannot send: in this mode the operator does not speak"),
-        Answer::Aimed(target) => writeln!(out, "* the current target is {target}"),
+        Answer::TargetIs(target) => writeln!(out, "* the current target is {target}"),
         Answer::Closing(id, how) => writeln!(out, "-> {id} {how}"),
         Answer::Many(what, tally) => push_many(out, *what, tally),
         Answer::CutShort(left) => push_cut_short(out, *left),
@@ -366,7 +366,7 @@ fn push_many(out: &mut Vec<u8>, what: Many, tally: &Tally) -> std::io::Result<()
     let conns = plural(done as u64, "connection");
     match what {
         Many::Sent(bytes) => write!(out, "-> {conns} {}", plural(bytes as u64, "byte"))?,
-        Many::Aimed => write!(out, "* the current target is {conns}")?,
+        Many::TargetIs => write!(out, "* the current target is {conns}")?,
         Many::Closing(how) => write!(out, "-> {conns} {how}")?,
     }
     if gone > 0 {

@@ -110,3 +110,18 @@ fn an_answer_given_at_the_end_of_a_stream_goes_out_before_our_fin() {
     assert_eq!((far.wire.text().as_str(), far.wire.is_finished()), ("total: 1\n", true));
     assert_eq!(rig.told(), ["#1 line 1", "#1 ended", "#1 closed finished"]);
 }
+
+#[test]
+fn what_was_answered_from_where_it_was_read_is_unsent_if_the_app_ends_the_connection_then() {
+    let mut rig = Rig::new();
+    rig.on_received(|id, line, board| {
+        board.send(id, line);
+        board.hang_up(id, Reason::WeReset);
+    });
+    let far = rig.connect();
+
+    rig.says(&far, "hello\n");
+    rig.settle();
+
+    assert_eq!((far.wire.text().as_str(), rig.board().stats().unsent_bytes), ("", 5));
+}

@@ -11,11 +11,12 @@ use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice
 
 use crate::conn::stream::{SentBack, Then};
 
-/// The pipe takes references to buffers, one a page of this: 16 of them (the default) can be too few for one read,
-/// and of very many each is cold when its turn comes.
+/// A pipe holds one buffer reference for each page of its size. The default of 16 can be fewer than the fragments of
+/// one read; with many more, each slot is out of the cache when it is used again.
 const PIPE_BYTES: usize = 128 << 10;
 
-/// The pipe, one for all connections. It is empty whenever nothing is being sent back: what the socket does not take is read out again.
+/// The pipe, one for all connections. It is empty whenever nothing is being sent back: what the socket does not take is
+/// read out of it again.
 #[derive(Debug)]
 pub(crate) struct Splice {
     pipe: Option<Pipe>,
