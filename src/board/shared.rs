@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     pub timers: BTreeSet<(Moment, ConnId)>,
     /// By role.
     pub policies: [Policy; Role::COUNT],
-    /// How many steps, pauses included, the connections have taken. Where it stands still, no connection's state has
+    /// How many steps, pauses and roles included, the connections have taken. Where it stands still, no connection's state has
     /// changed.
     pub steps: u64,
 }
@@ -146,6 +146,7 @@ impl Shared {
             conn.cursor = self.log.cursor_at_end();
         }
         conn.hears_broadcasts = hears;
+        self.steps += 1;
         // It may have been slow, and not been read because of that.
         self.work.enlist_to_read(conn);
         self.count(before, conn);
@@ -183,11 +184,9 @@ impl Shared {
         }
     }
 
-    /// Takes out a timer that has come by `now`.
-    pub fn pop_timer(&mut self, now: Moment) -> Option<ConnId> {
-        let entry = self.timers.first().filter(|(when, _)| *when <= now).copied()?;
-        self.timers.remove(&entry);
-        Some(entry.1)
+    /// The timers that have come by `now`.
+    pub fn timers_due(&self, now: Moment) -> Vec<(Moment, ConnId)> {
+        self.timers.iter().take_while(|(when, _)| *when <= now).copied().collect()
     }
 
     /// Counts a newcomer.

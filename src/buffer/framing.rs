@@ -58,27 +58,51 @@ impl Frame<'_> {
 ///
 /// No line handed out and no tail left behind is longer than `line_bytes_max`; where a longer line is
 /// cut, it is cut between characters.
-pub fn cut_lines(
+pub fn cut_lines(tail: &mut Vec<u8>, fresh: &[u8], line_bytes_max: usize, mut emit: impl FnMut(Frame<'_>)) {
+    cut_lines_while(tail, fresh, line_bytes_max, |frame| {
+        emit(frame);
+        true
+    });
+}
+
+/// The same until `emit` says `false` behind a whole line. Returns how many of the fresh bytes were used; there is no
+/// tail where some were not.
+pub(crate) fn cut_lines_while(
     tail: &mut Vec<u8>,
-    mut fresh: &[u8],
+    fresh: &[u8],
     line_bytes_max: usize,
-    mut emit: impl FnMut(Frame<'_>),
-) {
+    mut emit: impl FnMut(Frame<'_>) -> bool,
+) -> usize {
+    let mut used = 0;
     if !tail.is_empty() {
         let line_end = memchr(b'\n', fresh);
         let rest_of_line = &fresh[..line_end.unwrap_or(fresh.len())];
-        extend_within(tail, rest_of_line, line_bytes_max, &mut emit);
-        let Some(line_end) = line_end else { return };
-        emit(Frame { bytes: tail, end: End::Newline });
+        extend_within(tail, rest_of_line, line_bytes_max, &mut |part: Frame<'_>| {
+            emit(part);
+        });
+        let Some(line_end) = line_end else { return fresh.len() };
+        used = line_end + 1;
+        let goes_on = emit(Frame { bytes: tail, end: End::Newline });
         tail.clear();
-        fresh = &fresh[line_end + 1..];
+        if !goes_on {
+            return used;
+        }
     }
-    while let Some(line_end) = memchr(b'\n', fresh) {
-        let last = cut_long(&fresh[..line_end], line_bytes_max, &mut emit);
-        emit(Frame { bytes: last, end: End::Newline });
-        fresh = &fresh[line_end + 1..];
+    while let Some(line_end) = memchr(b'\n', &fresh[used..]) {
+        let line = &fresh[used..used + line_end];
+        let last = cut_long(line, line_bytes_max, &mut |part: Frame<'_>| {
+            emit(part);
+        });
+        used += line_end + 1;
+        if !emit(Frame { bytes: last, end: End::Newline }) {
+            return used;
+        }
     }
-    tail.extend_from_slice(cut_long(fresh, line_bytes_max, &mut emit));
+    let rest = cut_long(&fresh[used..], line_bytes_max, &mut |part: Frame<'_>| {
+        emit(part);
+    });
+    tail.extend_from_slice(rest);
+    fresh.len()
 }
 
 /// Appends to a tail, handing out whatever would make it too long.

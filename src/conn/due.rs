@@ -56,7 +56,13 @@ impl Conn {
                     at(if is_split { latest } else { silent.min(latest) }, Due::ShowPart);
                 }
                 let active_at = self.received_at.max(self.sent_at);
-                if self.state.inbound() == Inbound::Ended && self.state.outbound() == Outbound::Open {
+                // Our FIN may be all that is left, and wait for a stream that cannot send it.
+                let has_nothing_to_send = match self.state.outbound() {
+                    Outbound::Open => true,
+                    Outbound::Finishing => self.outbox.is_empty(),
+                    Outbound::Closed => false,
+                };
+                if self.state.inbound() == Inbound::Ended && has_nothing_to_send {
                     at(active_at + limits.half_open_max, Due::HalfOpenOver);
                 }
                 if let Some(idle_max) = limits.idle_max.filter(|_| policy.has_idle_limit) {

@@ -125,12 +125,14 @@ pub(crate) struct State {
     stage: Stage,
     inbound: Inbound,
     outbound: Outbound,
+    /// Our FIN was due and could not be sent; it is tried again.
+    fin_is_blocked: bool,
 }
 
 impl State {
     /// A connection that was accepted.
     pub fn open() -> State {
-        State { stage: Stage::Open, inbound: Inbound::Open, outbound: Outbound::Open }
+        State { stage: Stage::Open, inbound: Inbound::Open, outbound: Outbound::Open, fin_is_blocked: false }
     }
 
     /// A connection that is not yet connected.
@@ -238,6 +240,7 @@ impl State {
             }
             (Stage::Open | Stage::Parting(_), Step::FinBlocked) => {
                 assert_eq!(self.outbound, Outbound::Finishing, "our FIN waits where it was asked for");
+                self.fin_is_blocked = true;
                 // Nobody is waited for longer because it does not even take that.
                 if let Stage::Parting(parting) = &mut self.stage {
                     parting.fin_at.get_or_insert(now);
@@ -257,7 +260,8 @@ impl State {
             (Stage::Open | Stage::Parting(_) | Stage::Broken(_), Step::Finish) => return Became::Same,
 
             (Stage::Open, Step::Close(why)) => {
-                let fin_at = (self.outbound == Outbound::Closed).then_some(now);
+                let was_due = self.outbound == Outbound::Closed || self.fin_is_blocked;
+                let fin_at = was_due.then_some(now);
                 self.stage = Stage::Parting(Box::new(Parting { why, fin_at, discarded_bytes: 0 }));
                 if self.outbound == Outbound::Open {
                     self.outbound = Outbound::Finishing;

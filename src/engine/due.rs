@@ -5,12 +5,12 @@ use std::io::ErrorKind;
 
 use super::Engine;
 use crate::app::App;
-use crate::board::Running;
+use crate::board::{Board, Running};
 use crate::buffer::framing;
 use crate::conn::policy::Notices;
 use crate::conn::reason::Reason;
 use crate::conn::state::Step;
-use crate::conn::{Due, Key};
+use crate::conn::{Due, Flow, Key};
 use crate::engine::accept::Listen;
 
 impl<L: Listen> Engine<L> {
@@ -46,8 +46,8 @@ impl<L: Listen> Engine<L> {
         let conn = &mut self.board.table[key];
         let id = conn.id;
         // While reading is held, silence proves nothing: what the peer said, and even its FIN, may
-        // wait in the kernel.
-        let unread = conn.readable || held;
+        // wait in the kernel, or in what was kept when it was paused.
+        let unread = conn.readable || held || (conn.flow != Flow::Running && !conn.tail.is_empty());
         match due {
             Due::ShowPart | Due::IdleOver if unread => {
                 conn.received_at = shared.time.listened();
@@ -82,11 +82,11 @@ impl<L: Listen> Engine<L> {
 
     /// Tells the App of the timers that it has set and that have come. What it sets meanwhile waits for the next turn.
     pub(super) fn ring_timers<A: App>(&mut self, app: &mut A) {
-        let now = self.board.now();
-        for _ in 0..self.board.shared.timers.len() {
-            let Some(id) = self.board.shared.pop_timer(now) else { return };
-            if let Some(conn) = self.board.table.get_mut(id) {
-                conn.timer = None;
+        for (when, id) in self.board.shared.timers_due(self.board.now()) {
+            let Board { table, shared, .. } = &mut self.board;
+            // Another's may have taken it back.
+            if let Some(conn) = table.get_mut(id).filter(|conn| conn.timer == Some(when)) {
+                shared.set_timer(conn, None);
                 app.timer(id, &mut self.board);
             }
         }

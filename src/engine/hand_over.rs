@@ -24,25 +24,15 @@ impl<L: Listen> Engine<L> {
     ) -> Rest {
         let board = &mut self.board;
         board.shared.begin_in_place(id, fresh);
-        let (now, line_bytes_max) = (board.shared.time.listened(), board.limits().line_bytes_max);
-        let mut receiver = Receiver::new(id, &board.shared);
-        match framing {
-            Framing::Raw | Framing::Echo => {
-                let begun = mem::take(&mut rest.tail);
-                if !begun.is_empty() {
-                    // It was cut into lines before.
-                    receiver.hand_over(Frame { bytes: &begun, end: End::Read }, board, app);
-                }
-                receiver.hand_over(Frame { bytes: fresh, end: End::Read }, board, app);
-            }
-            Framing::Lines => framing::cut_lines(&mut rest.tail, fresh, line_bytes_max, |frame| {
-                rest.since = now;
-                receiver.hand_over(frame, board, app);
-            }),
+        let mut receiver = Receiver::new(id, framing, &board.shared);
+        let mut used = 0;
+        while used < fresh.len() && !receiver.is_paused {
+            used += receiver.hand_over_some(&mut rest, &fresh[used..], board, app);
         }
         rest.in_place = board.shared.end_in_place();
-        if !receiver.kept.is_empty() {
+        if !receiver.kept.is_empty() || used < fresh.len() {
             receiver.kept.append(&mut rest.tail);
+            receiver.kept.extend_from_slice(&fresh[used..]);
             rest.tail = receiver.kept;
         }
         rest
@@ -56,13 +46,13 @@ impl<L: Listen> Engine<L> {
         if conn.tail.is_empty() || !conn.delivers() {
             return;
         }
-        let id = conn.id;
+        let (id, framing) = (conn.id, shared.policy(conn).framing);
         let mut part = conn.tail.take();
         let rest = part.split_off(bytes_max.min(part.len()));
         conn.tail.put(rest, shared.time.listened());
         shared.account(conn);
         let frame = Frame { bytes: &part, end: End::Silence };
-        Receiver::new(id, shared).hand_over(frame, &mut self.board, app);
+        Receiver::new(id, framing, shared).hand_over(frame, &mut self.board, app);
     }
 
     /// Hands over all that is left of what it said, since nothing more will come, be it paused or not.
@@ -72,19 +62,28 @@ impl<L: Listen> Engine<L> {
         if conn.tail.is_empty() || !conn.delivers() {
             return;
         }
-        let (id, left) = (conn.id, conn.tail.take());
+        let (id, left, framing) = (conn.id, conn.tail.take(), shared.policy(conn).framing);
         shared.account(conn);
-        let mut receiver = Receiver { heeds_pauses: false, ..Receiver::new(id, shared) };
-        last_frames(&left, shared.limits.line_bytes_max, |frame| {
+        let mut receiver = Receiver { heeds_pauses: false, ..Receiver::new(id, framing, shared) };
+        last_frames(&left, framing, shared.limits.line_bytes_max, |frame| {
             receiver.hand_over(frame, &mut self.board, app);
         });
     }
 }
 
-/// Cuts all that is left of what a connection said into frames: lines, if it was paused, and an end.
-pub(super) fn last_frames(left: &[u8], line_bytes_max: usize, mut to: impl FnMut(Frame<'_>)) {
+/// Cuts all that is left of what a connection said into frames: where it says lines and was paused, there may be some,
+/// and in any case what has no end.
+pub(super) fn last_frames(
+    left: &[u8],
+    framing: Framing,
+    line_bytes_max: usize,
+    mut to: impl FnMut(Frame<'_>),
+) {
     let mut tail = Vec::new();
-    framing::cut_lines(&mut tail, left, line_bytes_max, &mut to);
+    match framing {
+        Framing::Lines => framing::cut_lines(&mut tail, left, line_bytes_max, &mut to),
+        Framing::Raw | Framing::Echo => tail.extend_from_slice(left),
+    }
     if !tail.is_empty() {
         to(Frame { bytes: &tail, end: End::Gone });
     }
@@ -99,51 +98,82 @@ pub(super) struct Rest {
     pub in_place: Range<usize>,
 }
 
-/// One that is being read, and whether what it says still goes to the App, which may close or pause it between two
-/// frames.
+/// One that is being read, and what is done with what it says. Between two frames the App may close it, pause it or give
+/// it another role.
 struct Receiver {
     id: ConnId,
     delivers: bool,
     is_paused: bool,
-    /// While no connection takes a step, that stays as it is.
+    framing: Framing,
+    /// While no connection takes a step, these stay as they are.
     steps: u64,
     heeds_pauses: bool,
-    /// What came after a pause.
+    /// The parts of a long line that came after a pause.
     kept: Vec<u8>,
 }
 
 impl Receiver {
     /// One that delivers.
-    fn new(id: ConnId, shared: &Shared) -> Receiver {
+    fn new(id: ConnId, framing: Framing, shared: &Shared) -> Receiver {
         Receiver {
             id,
             delivers: true,
             is_paused: false,
+            framing,
             steps: shared.steps,
             heeds_pauses: true,
             kept: Vec::new(),
         }
     }
 
+    /// Hands over frames until the App pauses it or changes how it is cut. Returns how many of the fresh bytes were used.
+    fn hand_over_some<A: App>(
+        &mut self,
+        rest: &mut Rest,
+        fresh: &[u8],
+        board: &mut Board,
+        app: &mut A,
+    ) -> usize {
+        let (now, line_bytes_max) = (board.shared.time.listened(), board.limits().line_bytes_max);
+        let framing = self.framing;
+        if framing == Framing::Lines {
+            return framing::cut_lines_while(&mut rest.tail, fresh, line_bytes_max, |frame| {
+                rest.since = now;
+                self.hand_over(frame, board, app);
+                !self.is_paused && self.framing == framing
+            });
+        }
+        let begun = mem::take(&mut rest.tail);
+        if !begun.is_empty() {
+            // It was cut into lines before.
+            self.hand_over(Frame { bytes: &begun, end: End::Read }, board, app);
+            return 0;
+        }
+        self.hand_over(Frame { bytes: fresh, end: End::Read }, board, app);
+        fresh.len()
+    }
+
     fn hand_over<A: App>(&mut self, frame: Frame<'_>, board: &mut Board, app: &mut A) {
+        let Board { table, shared, .. } = board;
+        if !self.delivers {
+            return shared.discard(&mut table[self.id.key], frame.received_bytes());
+        }
+        if self.is_paused {
+            self.kept.extend_from_slice(frame.bytes);
+            if frame.end == End::Newline {
+                self.kept.push(b'\n');
+            }
+            return;
+        }
+        shared.stats.count_delivered(&frame);
+        app.received(self.id, frame, board);
         let Board { table, shared, .. } = board;
         if self.steps != shared.steps {
             self.steps = shared.steps;
             let conn = &table[self.id.key];
             self.delivers = conn.delivers();
-            // Once something was kept, all that follows is: it may have been resumed by now.
-            self.is_paused = self.heeds_pauses && (conn.is_paused() || !self.kept.is_empty());
-        }
-        if !self.delivers {
-            shared.discard(&mut table[self.id.key], frame.received_bytes());
-        } else if self.is_paused {
-            self.kept.extend_from_slice(frame.bytes);
-            if frame.end == End::Newline {
-                self.kept.push(b'\n');
-            }
-        } else {
-            shared.stats.count_delivered(&frame);
-            app.received(self.id, frame, board);
+            self.is_paused = self.heeds_pauses && conn.is_paused();
+            self.framing = shared.policy(conn).framing;
         }
     }
 }

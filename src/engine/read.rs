@@ -73,8 +73,10 @@ impl<L: Listen> Engine<L> {
         let Board { table, shared, .. } = &mut self.board;
         // The key may be free by now, or another's; then the flags of that other one decide.
         let Some(conn) = table.at_mut(key) else { return Next::Wait };
-        let Some(stream) = self.streams[key.place()].as_mut() else { return Next::Wait };
         conn.on_ready_list = false;
+        // A dial that is yet to begin, or could not, has none.
+        let stream = self.streams.get_mut(key.place()).and_then(Option::as_mut);
+        let Some(stream) = stream else { return Next::Wait };
         match before_reading(conn, stream, shared) {
             Before::Read => {}
             Before::Wait => return Next::Wait,
@@ -109,7 +111,7 @@ impl<L: Listen> Engine<L> {
             shared.stats.received_bytes += fill.bytes as u64;
             if conn.delivers() {
                 let since = conn.tail.since().unwrap_or(conn.received_at);
-                let (id, tail, framing) = (conn.id, conn.tail.take(), shared.policy(conn).framing);
+                let (id, framing, tail) = (conn.id, shared.policy(conn).framing, conn.tail.take());
                 let before = Rest { tail, since, in_place: 0..0 };
                 rest = Some(self.hand_over(id, framing, before, &scratch[..fill.bytes], app));
             } else {
@@ -135,7 +137,9 @@ impl<L: Listen> Engine<L> {
         let kept = conn.tail.take();
         let rest =
             self.hand_over(id, framing, Rest { tail: Vec::new(), since: now, in_place: 0..0 }, &kept, app);
-        self.after_fill(key, Some(rest), &kept, FillEnd::More, app)
+        let next = self.after_fill(key, Some(rest), &kept, FillEnd::More, app);
+        self.board.keep_budget();
+        next
     }
 
     /// Puts back what is left of a read, flushes the answers, and does what its end asks for. Had all the answers of a
@@ -231,7 +235,10 @@ fn before_reading(conn: &mut Conn, stream: &mut impl Stream, shared: &mut Shared
                 shared.step(conn, Step::Established);
                 return Before::Established;
             }
-            Ok(false) => return Before::Wait,
+            Ok(false) => {
+                conn.readable = false;
+                return Before::Wait;
+            }
             Err(error) => {
                 shared.step(conn, Step::HangUp(Reason::CannotConnect(error)));
                 return Before::Wait;

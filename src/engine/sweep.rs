@@ -17,9 +17,10 @@ impl<L: Listen> Engine<L> {
             assert!(conn.is_over(), "only what is over is laid out for the sweep");
             let id = conn.id;
             let begun = conn.tail.take();
+            let framing = self.board.shared.policy(conn).framing;
             // It was cut short while it said this, or paused before it was heard.
             let line_bytes_max = self.board.limits().line_bytes_max;
-            last_frames(&begun, line_bytes_max, |frame| {
+            last_frames(&begun, framing, line_bytes_max, |frame| {
                 self.board.shared.stats.count_delivered(&frame);
                 app.received(id, frame, &mut self.board);
             });

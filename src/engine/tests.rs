@@ -46,6 +46,7 @@ struct Recorder {
     on_opened: Reaction,
     on_received: Answer,
     on_ended: Reaction,
+    on_timer: Reaction,
     on_closed: Reaction,
 }
 
@@ -69,8 +70,9 @@ impl App for Recorder {
         (self.on_received)(id, frame.bytes, board);
     }
 
-    fn timer(&mut self, id: ConnId, _board: &mut Board) {
+    fn timer(&mut self, id: ConnId, board: &mut Board) {
         self.log.push(format!("{id} timer"));
+        (self.on_timer)(id, board);
     }
 
     fn ended(&mut self, id: ConnId, board: &mut Board) {
@@ -144,6 +146,7 @@ impl Rig {
                 on_received: Box::new(|_, _, _| {}),
                 on_ended: Box::new(|id, board| board.finish(id)),
                 on_closed: Box::new(|_, _| {}),
+                on_timer: Box::new(|_, _| {}),
             },
         )
     }

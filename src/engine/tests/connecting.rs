@@ -40,6 +40,8 @@ fn one_that_is_accepted_with_a_handshake_is_opened_when_that_is_done_and_has_as_
     });
     let (slow, silent) = (rig.connect_with_handshake(), rig.connect_with_handshake());
     rig.says(&slow, "hello\n");
+    // The system says of every socket at first that it can be written to.
+    rig.note(&silent, WRITABLE);
     rig.settle();
     let before = (slow.wire.text(), rig.told());
 
@@ -88,4 +90,19 @@ fn a_peer_that_does_not_even_take_our_end_is_waited_for_no_longer_than_any_other
     rig.pass(60_000);
 
     assert_eq!((before, rig.told()), (vec![], vec!["#1 closed kicked".to_owned()]));
+}
+
+#[test]
+fn where_both_have_finished_and_our_end_cannot_be_sent_it_is_over_after_a_while() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    far.wire.finish_fails(ErrorKind::WouldBlock);
+    rig.finishes(&far);
+    rig.settle();
+    let before = rig.told();
+
+    rig.pass(60_000);
+    rig.pass(60_000);
+
+    assert_eq!((before, rig.told()), (vec!["#1 ended".to_owned()], vec!["#1 closed half-open".to_owned()]));
 }

@@ -1,6 +1,7 @@
 //! One connection that is paused, and its timer.
 
 use super::*;
+use crate::clock::Moment;
 
 #[test]
 fn of_one_that_is_paused_nothing_is_heard_until_it_is_resumed_and_then_all_in_order() {
@@ -132,4 +133,84 @@ fn a_timer_comes_once_when_it_is_due_and_never_for_one_that_has_left() {
     rig.pass(1000);
 
     assert_eq!((early, due, rig.told()), (vec![], vec!["#1 timer".to_owned()], vec![]));
+}
+
+/// Pauses each time that it hears something.
+fn pauses_always(limits: Limits) -> Rig {
+    let mut rig = Rig::with(limits, Framing::Lines, Backpressure::None);
+    rig.on_received(|id, _, board| board.pause(id));
+    rig
+}
+
+#[test]
+fn one_that_is_resumed_for_each_line_says_all_of_them_in_order() {
+    let mut rig = pauses_always(small());
+    let far = rig.connect();
+    let lines: Vec<String> = (0..100).map(|number| "y".repeat(number)).collect();
+    let said = lines.join("\n") + "\n";
+    rig.says(&far, &said);
+    rig.settle();
+
+    let mut heard = String::new();
+    while rig.board().view(far.id).is_some_and(|view| view.is_paused) {
+        for told in rig.told() {
+            heard += &match told.strip_prefix("#1 line ") {
+                Some(line) => format!("{line}\n"),
+                None => told["#1 Limit ".len()..].to_owned(),
+            };
+        }
+        rig.board().resume(far.id);
+        rig.settle();
+    }
+
+    assert_eq!(heard, said);
+}
+
+#[test]
+fn an_idle_peer_is_no_idle_one_while_what_it_said_is_kept() {
+    let limits = Limits { idle_max: Some(Duration::from_secs(5)), ..Limits::default() };
+    let mut rig = pauses_always(limits);
+    let far = rig.connect();
+    rig.says(&far, "one\ntwo\n");
+
+    rig.pass(6000);
+    rig.pass(6000);
+
+    assert_eq!(rig.told(), ["#1 line one"]);
+    rig.board().resume(far.id);
+    rig.settle();
+    assert_eq!(rig.told(), ["#1 line two"]);
+}
+
+#[test]
+fn a_dial_that_was_paused_and_resumed_and_could_not_begin_is_closed() {
+    let mut rig = Rig::new();
+    let id = rig.dial();
+    rig.board().pause(id);
+    rig.board().resume(id);
+    rig.board().shared.work.dials.clear();
+
+    rig.board().hang_up(id, Reason::CannotConnect(ErrorKind::NotFound.into()));
+    rig.settle();
+
+    assert_eq!(rig.told(), ["#1 closed cannot-connect"]);
+}
+
+#[test]
+fn a_timer_that_is_set_again_in_the_past_keeps_no_other_from_coming() {
+    let mut rig = Rig::new();
+    let (first, second) = (rig.connect(), rig.connect());
+    let now = rig.board().now();
+    for far in [&first, &second] {
+        rig.board().set_timer(far.id, now);
+    }
+    rig.app.on_timer = Box::new(|id, board| {
+        if id.serial() == 1 {
+            board.set_timer(id, Moment::default());
+        }
+    });
+
+    rig.engine.serve(&mut rig.app);
+
+    assert_eq!(rig.told(), ["#1 timer", "#2 timer"]);
 }

@@ -94,3 +94,41 @@ fn one_who_hears_no_broadcasts_keeps_nobody_waiting() {
         assert_eq!(rig.told(), told, "beside a slow reader in {role:?}");
     }
 }
+
+#[test]
+fn a_role_that_is_taken_in_mid_read_holds_from_the_next_byte_on() {
+    for cut in [1, 8, 9] {
+        let mut rig = two_roles();
+        rig.on_received(|id, line, board| {
+            if line == b"UPGRADE" {
+                board.take_role(id, WATCHER);
+            }
+        });
+        let far = rig.connect();
+        let (first, second) = "UPGRADE\na\nb\n".split_at(cut);
+
+        rig.says(&far, first);
+        rig.settle();
+        rig.says(&far, second);
+        rig.settle();
+
+        let told = rig.told();
+        let raw: String = told[1..].iter().map(|told| told.trim_start_matches("#1 Read ")).collect();
+        assert_eq!((told[0].as_str(), raw.as_str()), ("#1 line UPGRADE", "a\nb\n"), "cut at {cut}");
+    }
+}
+
+#[test]
+fn what_was_kept_of_one_whose_bytes_are_raw_by_now_is_not_cut_into_lines_at_the_end() {
+    let mut rig = two_roles();
+    rig.on_received(|id, _, board| board.pause(id));
+    let far = rig.connect();
+    rig.says(&far, "UPGRADE\na\nb\n");
+    rig.settle();
+
+    rig.board().take_role(far.id, WATCHER);
+    rig.board().hang_up(far.id, Reason::WeReset);
+    rig.settle();
+
+    assert_eq!(rig.told(), ["#1 line UPGRADE", "#1 Gone a\nb\n", "#1 closed we-reset"]);
+}
