@@ -425,7 +425,7 @@ fn check_end(world: &World<Chaos>) {
         // that the closing had to come to its end.
         let since = |moment| sock.closed_at.map_or(Duration::ZERO, |closed| closed.since(moment));
         let lingered_out = since(sock.moved_at.at) >= limits.linger_silence
-            || sock.our_fin().is_some_and(|fin| since(fin) >= limits.linger_max);
+            || sock.fin_due_at().is_some_and(|fin| since(fin) >= limits.linger_max);
         let is_polite = matches!(why, "finished" | "kicked" | "idle" | "half-open");
         if is_polite && unsent == 0 && sock.far_was_faithful() && !lingered_out {
             assert_eq!(sock.lost_bytes, 0, "{id}: {why}, and a reset destroyed what was under way to it");

@@ -545,6 +545,7 @@ impl Kernel {
         if sock.reads_short && !sock.has_room(self.terms.buffer_bytes) {
             // A stream with bytes of its own has an end of its own, which takes room.
             sock.blocked = true;
+            sock.fin_blocked_at.get_or_insert(self.now);
             return Err(ErrorKind::WouldBlock.into());
         }
         sock.our_fin = Some(self.now);

@@ -25,6 +25,8 @@ pub(in crate::simulator) struct Sock {
     /// The far end's FIN is here, behind the inbox.
     pub(super) fin_in: bool,
     pub(super) our_fin: Option<Moment>,
+    /// When our FIN was to be sent first, and there was no room for it.
+    pub(super) fin_blocked_at: Option<Moment>,
     /// A write found no room.
     pub(super) blocked: bool,
     pub(super) on_ready_list: bool,
@@ -95,6 +97,7 @@ impl Sock {
             error: None,
             fin_in: false,
             our_fin: None,
+            fin_blocked_at: None,
             blocked: false,
             on_ready_list: false,
             key: None,
@@ -168,9 +171,9 @@ impl Sock {
         matches!(self.link, Link::Dialing { .. })
     }
 
-    /// When our FIN went out, if it was sent before the close.
-    pub fn our_fin(&self) -> Option<Moment> {
-        self.our_fin
+    /// When our FIN was sent, or was to be.
+    pub fn fin_due_at(&self) -> Option<Moment> {
+        self.fin_blocked_at.or(self.our_fin)
     }
 
     /// Whether the far end neither broke the connection nor left it.
