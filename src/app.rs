@@ -25,8 +25,8 @@ pub trait App {
     fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board);
 
     /// A peer has finished sending (its FIN was read); our direction may stay open for an answer, for
-    /// `Limits::half_open_max` after the last byte either way. By default ours is finished as well, once everything that
-    /// is queued has gone out.
+    /// `Limits::half_open_max` after the last byte either way. By default ours is finished as well, once everything
+    /// that is queued has gone out.
     fn ended(&mut self, id: ConnId, board: &mut Board) {
         board.finish(id);
     }

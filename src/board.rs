@@ -23,7 +23,7 @@ use crate::address::Address;
 use crate::board::stats::Stats;
 use crate::board::table::Table;
 use crate::clock::Moment;
-use crate::conn::policy::Role;
+use crate::conn::policy::{Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::state::{State, Step};
 use crate::conn::{Conn, ConnId, Key, Peer};
@@ -180,9 +180,9 @@ impl Board {
     }
 
     /// Stops reading a connection; nothing more that it says is handed over until `resume`, not even the next line of
-    /// the same read. What was read before is kept, one read budget at most, and what comes waits in the system, so that
-    /// in the end the peer has to wait. Neither its FIN nor its break is noticed meanwhile, and no silence is held
-    /// against it while something of it waits. Closing resumes.
+    /// the same read. What was read before is kept, one read budget at most, and what comes waits in the system, so
+    /// that in the end the peer has to wait. Neither its FIN nor its break is noticed meanwhile, and no silence is
+    /// held against it while something of it waits. Closing resumes.
     pub fn pause(&mut self, id: ConnId) {
         if let Some(conn) = self.table.get_mut(id).filter(|conn| !conn.is_over()) {
             self.shared.pause(conn);
@@ -237,9 +237,10 @@ impl Board {
         self.table.get(id).is_some_and(Conn::holds_back)
     }
 
-    /// Closes all connections politely (see `close`) and ends the loop when they are gone: within `Limits::linger_silence`
-    /// where peers stay but take what they are sent, `Limits::drain_max` from now at the latest. What they say from now on,
-    /// and what was not read of one that is paused, is discarded and counted; what could not be sent is counted, too.
+    /// Closes all connections politely (see `close`) and ends the loop when they are gone: within
+    /// `Limits::linger_silence` where peers stay but take what they are sent, `Limits::drain_max` from now at the
+    /// latest. What they say from now on, and what was not read of one that is paused, is discarded and counted; what
+    /// could not be sent is counted, too.
     pub fn stop(&mut self) {
         if matches!(self.running, Running::Stopping(_)) {
             return;
@@ -310,8 +311,8 @@ impl Board {
     /// What can be told of a connection; `None` once it was swept.
     pub fn view(&self, id: ConnId) -> Option<View<'_>> {
         let conn = self.table.get(id)?;
-        // Once it is over, what was lent to it has been counted.
-        let lent = if conn.is_over() { 0 } else { self.shared.in_place_bytes(id) };
+        // Once it is over, what went back from where it was read has been counted.
+        let in_place = if conn.is_over() { 0 } else { self.shared.in_place_bytes(id) };
         Some(View {
             id,
             peer: &conn.peer,
@@ -321,11 +322,21 @@ impl Board {
             is_open: conn.state.is_open(),
             received_bytes: conn.received_bytes,
             sent_bytes: conn.sent_bytes,
-            queued_bytes: conn.queued_bytes(&self.shared.log) + lent,
+            queued_bytes: conn.queued_bytes(&self.shared.log) + in_place,
             discarded_bytes: conn.state.discarded_bytes(),
             is_paused: conn.is_paused(),
             is_slow: conn.is_over_high(),
         })
+    }
+
+    /// Says how the roles are treated. Whoever was dialled before is treated so, too.
+    pub(crate) fn set_policies(&mut self, policies: [Policy; Role::COUNT]) {
+        self.shared.policies = policies;
+        for at in 0..self.table.ids().len() {
+            if let Some(conn) = self.table.get_mut(self.table.ids()[at]) {
+                self.shared.take_role(conn, conn.role);
+            }
+        }
     }
 
     /// Moves a connection on in its life, unless it was swept.

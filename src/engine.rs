@@ -1,5 +1,5 @@
-//! The turn, all of it but the poller: steps 2 to 9 of `reactor.rs`, each in a file of its own. Generic over sockets and over what lies
-//! outside, so that the simulator drives the same code as the reactor, in the same order.
+//! The turn, all of it but the poller: steps 2 to 9 of `reactor.rs`, from 3 on each in a file of its own. Generic over
+//! sockets and over what lies outside, so that the simulator drives the same code as the reactor, in the same order.
 
 pub(crate) mod accept;
 mod deliver;
@@ -91,8 +91,9 @@ impl<L: Listen> Engine<L> {
         app: &impl App,
         splice: impl FnOnce() -> SpliceOf<L>,
     ) -> Engine<L> {
-        board.shared.policies = Role::all().map(|role| app.policy(role));
-        let echoes = board.shared.policies.iter().any(|policy| policy.framing == Framing::Echo);
+        let policies = Role::all().map(|role| app.policy(role));
+        let echoes = policies.iter().any(|policy| policy.framing == Framing::Echo);
+        board.set_policies(policies);
         board.call_again();
         Engine {
             acceptor,

@@ -64,8 +64,8 @@
 //! too long (`End::Limit`, and the rest follows) or without its end (`End::Gone`).
 //!
 //! `examples/` has the echo, a relay that lets each peer say ten lines a second, and a small store of keys and values
-//! whose protocol is parsed by functions that know no socket. Everything that has a limit has a default that was thought
-//! about; each is documented at its field in [`Limits`].
+//! whose protocol is parsed by functions that know no socket. Everything that has a limit has a default that was
+//! thought about; each is documented at its field in [`Limits`].
 //!
 //! # How such a loop is built
 //!
@@ -89,16 +89,17 @@
 //! reset, which destroys what is still under way to the peer; so a polite close sends what is queued, then a FIN, and
 //! goes on reading, for a while, what it throws away.
 //!
-//! **Writing never blocks.** [`Board::send`] queues; what the socket takes is written at once after the read that brought
-//! it about, the rest when there is room. A queue that grows is a decision that has to be made, and it is made by name:
-//! who waits ([`Backpressure`]), how long a slow reader may stay slow, how much one and all together may hold
-//! ([`Limits`]). What is said to many is kept once, however many are to hear it.
+//! **Writing never blocks.** [`Board::send`] queues; what the socket takes is written at once after the read that
+//! brought it about, the rest when there is room. A queue that grows is a decision that has to be made, and it is
+//! made by name: who waits ([`Backpressure`]), how long a slow reader may stay slow, how much one and all together
+//! may hold ([`Limits`]). What is said to many is kept once, however many are to hear it.
 //!
 //! **Time that was not listened proves nothing.** A process may be stopped, or late. Deadlines go by the time that the
 //! loop has listened, and one is judged only when everything that had happened by then was noted, read and written.
 //!
-//! **Nothing is a special case in tests.** Sockets, poller and clock are parameters of the engine, so a simulator drives
-//! the same code through any weather, millions of times, and checks after each turn that every byte is accounted for.
+//! **Nothing is a special case in tests.** Sockets, poller and clock are parameters of the engine, so a simulator
+//! drives the same code through any weather, millions of times, and checks after each turn that every byte is
+//! accounted for.
 //!
 //! ARCHITECTURE.md has the files, and what holds each of these promises.
 

@@ -15,9 +15,8 @@ pub struct Limits {
     /// connections are read into, so it bounds what one read can bring.
     /// Default: 64 KiB.
     pub read_budget_bytes: usize,
-    /// From this size of a read on, an echo is done by splice(2), without the App (`Framing::Echo`); below it two splices
-    /// cost more than a read and a write.
-    /// Default: 16 KiB.
+    /// From this size of a read on, an echo is done by splice(2), without the App (`Framing::Echo`); below it two
+    /// splices cost more than a read and a write. Default: 16 KiB.
     pub splice_bytes_min: usize,
     /// Most bytes written to one connection in one turn.
     /// Default: 256 KiB.
@@ -166,7 +165,7 @@ impl Limits {
     pub fn of_this_process() -> Limits {
         let defaults = Limits::default();
         Limits {
-            conns_max: defaults.conns_max.min(descriptors::connections_max()),
+            conns_max: defaults.conns_max.min(descriptors::connections_of(descriptors::raise_limit())),
             buffers_bytes_max: memory::buffers_bytes_max(),
             ..defaults
         }

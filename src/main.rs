@@ -10,8 +10,7 @@ use switchboard::desk::{Desk, Format};
 use switchboard::hub::{OnStdinEof, Operator, OperatorOptions, StopReport, Voice, WithOperator};
 use switchboard::internals::cannot;
 use switchboard::modes::{Chat, Console, Echo};
-use switchboard::process::descriptors::{self, RESERVED};
-use switchboard::process::memory;
+use switchboard::process::{descriptors, memory};
 use switchboard::terminal::{Mail, on_signal, read_in_background};
 use switchboard::{App, Endpoint, Reactor, Role};
 
@@ -111,13 +110,13 @@ fn operator_options(args: &ServerArgs) -> OperatorOptions {
 
 /// How many connections the descriptor limit allows, once it is raised.
 fn connections_possible(asked: Option<u32>) -> usize {
-    let descriptors = descriptors::raise_limit();
-    let possible = descriptors.saturating_sub(RESERVED).max(1);
+    let limit = descriptors::raise_limit();
+    let possible = descriptors::connections_of(limit);
     if let Some(asked) = asked
         && asked as usize > possible
     {
         cli::tell::<ServerArgs>(&format!(
-            "at most {}, not {asked}: the descriptor limit is {descriptors}",
+            "at most {}, not {asked}: the descriptor limit is {limit}",
             counted(possible, "connection")
         ));
     }

@@ -147,7 +147,8 @@ impl<M: Send + 'static> Reactor<M> {
         &mut self.board
     }
 
-    /// Runs until the App has called `Board::stop` or `Board::drain` and all connections have ended. Gives the App back.
+    /// Runs until the App has called `Board::stop` or `Board::drain` and all connections have ended. Gives the App
+    /// back.
     ///
     /// # Errors
     /// When the poller fails; no connection's error ends the loop.

@@ -1,6 +1,7 @@
 //! What all connections together have in memory, and what is done when that is too much.
 //!
-//! What a connection has of its own (its outbox and its unfinished line, spare room included) is summed up in one place,
+//! What a connection has of its own (its outbox and its unfinished line, spare room included) is summed up in one
+//! place,
 //! `Shared::account`, which is called after every change of either. What was said to many is kept once and
 //! counts once here, while on each connection all that it has not heard counts as queued.
 

@@ -1,7 +1,7 @@
 //! Bytes that go back to who sent them, straight from the buffer they were read into.
 //!
 //! While the App is handed what one read brought, the board knows where in memory that lies. Bytes that
-//! are sent to the very connection they came from, and that lie there, are lent and not copied: right
+//! are sent to the very connection they came from, and that lie there, are not copied: right
 //! after the App has seen all of the read they are written from where they are, and only what is left
 //! then is copied to the outbox. So an echo costs no copy, and no App has to know.
 
@@ -19,13 +19,14 @@ pub(crate) struct InPlace {
 }
 
 impl InPlace {
-    /// Lends from what was read from this connection.
+    /// Of what was just read from this connection, nothing goes back yet.
     pub fn new(from: ConnId, fresh: &[u8]) -> InPlace {
         let begin = fresh.as_ptr().addr();
         InPlace { from, addresses: begin..begin + fresh.len(), range: 0..0 }
     }
 
-    /// Whether these bytes may be lent to a connection that has nothing else queued. If so, they are.
+    /// Has these bytes go back to a connection that has nothing else queued, if they are of the read and follow what
+    /// goes back already. Returns whether they do.
     pub fn reply(&mut self, to: ConnId, bytes: &[u8]) -> bool {
         let begin = bytes.as_ptr().addr();
         let is_inside = self.addresses.start <= begin && begin + bytes.len() <= self.addresses.end;
@@ -43,12 +44,12 @@ impl InPlace {
         true
     }
 
-    /// How much is lent to this connection.
+    /// How much goes back to this connection.
     pub fn bytes_for(&self, to: ConnId) -> usize {
         if to == self.from { self.range.len() } else { 0 }
     }
 
-    /// Which bytes of the read are lent.
+    /// Which bytes of the read go back.
     pub fn range(self) -> Range<usize> {
         self.range
     }

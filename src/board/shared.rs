@@ -38,8 +38,8 @@ pub(crate) struct Shared {
     pub timers: BTreeSet<(Moment, ConnId)>,
     /// By role.
     pub policies: [Policy; Role::COUNT],
-    /// How many steps, pauses and roles included, the connections have taken. Where it stands still, no connection's state has
-    /// changed.
+    /// How many steps the connections have taken, pauses and roles included. Where it stands still, no connection's
+    /// state has changed.
     pub steps: u64,
 }
 
@@ -99,12 +99,13 @@ impl Shared {
         self.in_place.take().map_or(0..0, InPlace::range)
     }
 
-    /// How much is lent to this connection.
+    /// How much goes back to this connection from where it was read.
     pub fn in_place_bytes(&self, to: ConnId) -> usize {
         self.in_place.as_ref().map_or(0, |in_place| in_place.bytes_for(to))
     }
 
-    /// Lends these bytes to a connection, if they are of what was just read from it and can go out in order.
+    /// Has these bytes go back from where they lie, if they are of what was just read from this connection and can go
+    /// out in order. Returns whether they do.
     pub fn reply_in_place(&mut self, conn: &Conn, bytes: &[u8]) -> bool {
         conn.takes_at_once() && self.in_place.as_mut().is_some_and(|in_place| in_place.reply(conn.id, bytes))
     }

@@ -83,7 +83,7 @@ pub enum Backpressure {
     Everybody,
 }
 
-/// What the engine itself says to a connection.
+/// What the engine itself says to a connection. A newcomer that has to be turned away is told so in any case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notices {
     /// Nothing: each byte that it is sent has a meaning.

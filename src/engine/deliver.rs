@@ -73,8 +73,8 @@ impl<L: Listen> Engine<L> {
         if !conn.hears() {
             return Some((bytes, end));
         }
-        // A stuck peer's own broadcasts lengthen the log but not its queue. Past this lag, its unread part is copied, so
-        // that the log can be trimmed.
+        // A stuck peer's own broadcasts lengthen the log but not its queue. Past this lag, its unread part is copied,
+        // so that the log can be trimmed.
         let behind_max = 2 * shared.limits.outbox_bytes_max as u64;
         if end - shared.log.position(&conn.cursor) > behind_max {
             shared.catch_up(conn);

@@ -39,8 +39,8 @@ impl<L: Listen> Engine<L> {
     }
 }
 
-/// Writes to one connection what is queued for it, bytes that are `in_place` first, then our FIN if that is due. Returns how many
-/// bytes it took. One that is dialled may have no stream yet.
+/// Writes to one connection what is queued for it, bytes that are `in_place` first, then our FIN if that is due.
+/// Returns how many bytes it took. One that is dialled may have no stream yet.
 pub(super) fn flush<S: Stream>(
     conn: &mut Conn,
     stream: Option<&mut S>,

@@ -98,8 +98,8 @@ pub(super) struct Rest {
     pub in_place: Range<usize>,
 }
 
-/// One that is being read, and what is done with what it says. Between two frames the App may close it, pause it or give
-/// it another role.
+/// One that is being read, and what is done with what it says. Between two frames the App may close it, pause it or
+/// give it another role.
 struct Receiver {
     id: ConnId,
     delivers: bool,
@@ -126,7 +126,8 @@ impl Receiver {
         }
     }
 
-    /// Hands over frames until the App pauses it or changes how it is cut. Returns how many of the fresh bytes were used.
+    /// Hands over frames until the App pauses it or changes how it is cut. Returns how many of the fresh bytes were
+    /// used.
     fn hand_over_some<A: App>(
         &mut self,
         rest: &mut Rest,

@@ -7,9 +7,9 @@ use rlimit::Resource;
 /// keeps as many (`CONFIG_MIN_RESERVED_FDS`).
 pub const RESERVED: usize = 32;
 
-/// How many connections there may be, once the limit is raised; at least one.
-pub fn connections_max() -> usize {
-    raise_limit().saturating_sub(RESERVED).max(1)
+/// How many connections so many descriptors allow; at least one.
+pub fn connections_of(descriptors: usize) -> usize {
+    descriptors.saturating_sub(RESERVED).max(1)
 }
 
 /// Raises the soft limit as far as it goes; returns how many descriptors there may be now. That can be

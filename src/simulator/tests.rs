@@ -1,5 +1,6 @@
 //! Seeds by the second, and what shows that the simulator itself can be trusted.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::*;
@@ -48,24 +49,42 @@ fn a_seed_runs_the_same_each_time() {
     }
 }
 
+/// The first panic whose backtrace is shown reads all debug information, some 60 MB, which is no connection's. Who
+/// measures memory and who panics on purpose do not do so at the same time.
+fn without_backtraces_beside_it() -> MutexGuard<'static, ()> {
+    static MEASURES_OR_PANICS: Mutex<()> = Mutex::new(());
+    MEASURES_OR_PANICS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A simulator that finds nothing proves nothing: each of these faults has to be found, told by what it breaks,
 /// and found again at the same step when its seed is run again.
 #[test]
 fn faults_built_in_on_purpose_are_found_and_found_again() {
+    let _alone = without_backtraces_beside_it();
     for (sabotage, told) in [
         (Sabotage::ForgetsRoom, &["is to be sent something, and is not"][..]),
         (Sabotage::StutteringWrites, &["sent something else than was accepted"]),
         (Sabotage::LeaksDescriptors, &["open descriptors, against streams"]),
+        // It breaks three promises.
         (
             Sabotage::HidesStops,
             &["and it took something", "over the soft limit for", "and something was said"],
         ),
     ] {
         let failed = |seed| run_sabotaged(seed, sabotage).err().map(|failure| (seed, failure));
-        let (seed, failure) = (1..2000).find_map(failed).expect("it is found within 2000 seeds");
-
-        assert!(told.iter().any(|told| failure.contains(told)), "{sabotage:?} was found as {failure}");
-        assert_eq!(run_sabotaged(seed, sabotage), Err(failure), "the same seed, the same failure");
+        let mut missing = told.to_vec();
+        for (seed, failure) in (1..2000).filter_map(failed) {
+            assert!(told.iter().any(|told| failure.contains(told)), "{sabotage:?} was found as {failure}");
+            let before = missing.len();
+            missing.retain(|told| !failure.contains(told));
+            if missing.len() < before {
+                assert_eq!(run_sabotaged(seed, sabotage), Err(failure), "the same seed, the same failure");
+            }
+            if missing.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(missing, Vec::<&str>::new(), "{sabotage:?} is found by these within 2000 seeds, too");
     }
 }
 
@@ -85,6 +104,7 @@ fn the_corpus_of_schedules_replays() {
 #[test]
 fn a_crowd_is_served_at_once_in_less_than_a_kilobyte_each() {
     let count = variable("SWITCHBOARD_SIM_CONNECTIONS").unwrap_or(50_000) as usize;
+    let _alone = without_backtraces_beside_it();
     let before = resident_bytes();
     let mut peak = 0;
 
@@ -94,7 +114,7 @@ fn a_crowd_is_served_at_once_in_less_than_a_kilobyte_each() {
     let each = peak.saturating_sub(before) / count;
     tell(&format!("{count} connections, {each} bytes each, {peak} bytes in all\n"));
     // Other tests run beside it.
-    let spared = 128 << 20;
+    let spared = 64 << 20;
     assert!(
         peak.saturating_sub(before) <= spared + count * 1024,
         "{count} connections cost {each} bytes each"

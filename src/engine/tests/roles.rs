@@ -132,3 +132,43 @@ fn what_was_kept_of_one_whose_bytes_are_raw_by_now_is_not_cut_into_lines_at_the_
 
     assert_eq!(rig.told(), ["#1 line UPGRADE", "#1 Gone a\nb\n", "#1 closed we-reset"]);
 }
+
+#[test]
+fn whoever_was_dialled_before_the_loop_ran_is_treated_as_its_role_says() {
+    let Rig { app, .. } = two_roles();
+    let mut board = Board::new(Limits::default());
+    board.dial_as(WATCHER, None, Address::Tcp(([127, 0, 0, 1], 1).into()));
+    let mut rig = Rig { engine: Engine::new(board, Acceptor::default(), &app, || ()), app };
+    let far = rig.attach_dialed();
+    far.wire.dial_is(Outcome::Connected);
+    rig.note(&far, WRITABLE);
+    rig.settle();
+
+    rig.board().broadcast(None, &[b"for peers\n"]);
+    rig.says(&far, "half");
+    rig.settle();
+
+    assert_eq!((rig.told(), far.wire.text().as_str()), (vec!["#1 Read half".to_owned()], ""));
+    assert_eq!(rig.board().audience(), 0);
+}
+
+#[test]
+fn what_was_begun_as_a_line_is_not_overtaken_where_the_rest_goes_back_unseen() {
+    let limits = Limits { read_budget_bytes: 100, splice_bytes_min: 50, ..Limits::default() };
+    let mut rig = Rig::echo(limits.clone());
+    rig.app.policies[Role::PEER.number()].framing = Framing::Lines;
+    rig.app.policies[WATCHER.number()].framing = Framing::Echo;
+    let mut rig = Rig::of(limits, rig.app);
+    let far = rig.connect();
+    far.wire.splices();
+    let said: String = (0..600).map(|at| char::from(b'a' + (at % 23) as u8)).collect();
+    rig.says(&far, &said[..90]);
+    rig.settle();
+
+    rig.board().take_role(far.id, WATCHER);
+    rig.says(&far, &said[90..]);
+    rig.settle();
+
+    assert_eq!(far.wire.text(), said);
+    assert!(far.wire.spliced_bytes() > 0, "what came after it did go back unseen");
+}
