@@ -125,3 +125,20 @@ fn what_was_answered_from_where_it_was_read_is_unsent_if_the_app_ends_the_connec
 
     assert_eq!((far.wire.text().as_str(), rig.board().stats().unsent_bytes), ("", 5));
 }
+
+#[test]
+fn what_goes_back_from_where_it_was_read_counts_as_queued_before_what_is_sent_next() {
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
+    rig.on_received(|id, line, board| {
+        assert_eq!(board.send(id, line), Sent::Queued);
+        let room = board.limits().outbox_bytes_max - line.len();
+        assert_eq!(board.send(id, &vec![b'x'; room + 1]), Sent::Full(line.len()), "one byte too many");
+        board.send(id, b" and more\n");
+    });
+    let far = rig.connect();
+
+    rig.says(&far, "hello\n");
+    rig.settle();
+
+    assert_eq!(far.wire.text(), "hello and more\n");
+}
