@@ -20,6 +20,7 @@ use crate::conn::reason::Reason;
 use crate::conn::stream::script::{Dial as Outcome, Get, Put, Scripted, Wire, script};
 use crate::limits::Limits;
 
+mod asking;
 mod broadcast;
 mod budget;
 mod closing;
