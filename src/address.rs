@@ -7,6 +7,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use ipnet::{IpNet, Ipv4Net};
+
 /// The longest path of a Unix socket: what `sun_path` has room for, and a NUL behind it (unix(7)).
 #[cfg(target_os = "linux")]
 const UNIX_PATH_BYTES_MAX: usize = 107;
@@ -207,6 +209,25 @@ impl fmt::Display for Endpoint {
             Endpoint::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
+}
+
+/// Reads a net, or an address that stands alone.
+///
+/// # Errors
+/// What it is not.
+pub(crate) fn parse_net(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
+    let net = text.parse().or_else(|_| address());
+    net.map(canonical_net).map_err(|_| "not an address or CIDR such as 10.0.0.0/8".into())
+}
+
+/// A net of IPv4 addresses written as IPv6 ones (`::ffff:10.0.0.0/104`) as what it is: peers are compared in
+/// their own family.
+fn canonical_net(net: IpNet) -> IpNet {
+    let IpNet::V6(v6) = net else { return net };
+    let prefix = v6.prefix_len().checked_sub(96);
+    let v4 = v6.addr().to_ipv4_mapped().zip(prefix).and_then(|(v4, prefix)| Ipv4Net::new(v4, prefix).ok());
+    v4.map_or(net, IpNet::V4)
 }
 
 #[cfg(test)]

@@ -35,6 +35,10 @@ pub trait App {
     /// about. It still stands on the board, so `board.view(id)` tells what was sent.
     fn closed(&mut self, _id: ConnId, _why: &Reason, _board: &mut Board) {}
 
+    /// So much was taken of what was queued for a connection that no more than the low water is left, as
+    /// `Board::tell_when_drained` has asked.
+    fn drained(&mut self, _id: ConnId, _board: &mut Board) {}
+
     /// The moment has come that was set with `Board::set_timer`.
     fn timer(&mut self, _id: ConnId, _board: &mut Board) {}
 

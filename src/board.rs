@@ -102,7 +102,7 @@ impl Board {
             && shared.reply_in_place(conn, only)
         {
             shared.work.enlist_to_write(conn);
-            return Sent::Queued;
+            return Sent::Queued(queued + more);
         }
         for part in parts {
             conn.outbox.push(part);
@@ -114,7 +114,7 @@ impl Board {
             shared.note_flush(conn, 0, true);
             shared.arm(conn);
         }
-        if conn.is_over_high() { Sent::Slow(queued + more) } else { Sent::Queued }
+        if conn.is_over_high() { Sent::Slow(queued + more) } else { Sent::Queued(queued + more) }
     }
 
     /// Says something to everybody who hears broadcasts, in parts that are joined; `except` does not hear it. The bytes
@@ -193,6 +193,14 @@ impl Board {
     pub fn resume(&mut self, id: ConnId) {
         if let Some(conn) = self.table.get_mut(id).filter(|conn| !conn.is_over()) {
             self.shared.resume(conn);
+        }
+    }
+
+    /// Has `App::drained` called once, as soon as no more than the low water (`Limits::outbox_low_bytes`) is queued for
+    /// a connection; not where it ends before.
+    pub fn tell_when_drained(&mut self, id: ConnId) {
+        if let Some(conn) = self.table.get_mut(id) {
+            conn.tells_drained = true;
         }
     }
 
@@ -320,6 +328,10 @@ impl Board {
             inbound: conn.state.inbound(),
             outbound: conn.state.outbound(),
             is_open: conn.state.is_open(),
+            is_connecting: conn.state.is_connecting(),
+            opened_at: conn.opened_at(),
+            silent_for: self.shared.time.listened().since(conn.received_at),
+            took_nothing_for: self.shared.time.listened().since(conn.sent_at),
             received_bytes: conn.received_bytes,
             sent_bytes: conn.sent_bytes,
             queued_bytes: conn.queued_bytes(&self.shared.log) + in_place,
@@ -361,7 +373,7 @@ impl Board {
     /// Takes in a connection.
     pub(crate) fn add(&mut self, peer: Peer, role: Role, state: State) -> &mut Conn {
         let Board { table, shared, .. } = self;
-        let conn = table.add(peer, role, state, shared.log.cursor_at_end(), shared.time.listened());
+        let conn = table.add(peer, role, state, shared.log.cursor_at_end(), &shared.time);
         shared.count_newcomer(conn);
         conn
     }

@@ -3,14 +3,15 @@
 mod limits;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Parser, ValueEnum};
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::IpNet;
 
-use crate::address::{Endpoint, joined};
+use crate::address::{Endpoint, joined, parse_net};
 use crate::terminal::block_stopping_signals;
 
 pub use limits::LimitArgs;
@@ -49,16 +50,36 @@ pub struct ServerArgs {
     #[arg(long, value_enum, default_value = "auto", value_name = "FORMAT")]
     pub format: FormatArg,
 
+    /// How the operator's desk shows messages at first
+    #[arg(long, value_enum, default_value = "text", value_name = "VIEW")]
+    pub view: ViewArg,
+
+    /// Leave out the lines that say that something was sent
+    #[arg(long)]
+    pub quiet: bool,
+
+    /// Name newcomers by where they come from: lines `IP-or-net NAME`; read again on SIGUSR1
+    #[arg(long, value_name = "FILE")]
+    pub names: Option<PathBuf>,
+
+    /// With --chat: tell a newcomer the last N lines; 0 to 1000
+    #[arg(long, value_name = "N", default_value = "0", value_parser = counts("0", "1000"), requires = "chat")]
+    pub replay_last: u32,
+
+    /// Connect to this address, and again a second after each end; repeatable
+    #[arg(long, value_name = "ADDRESS", value_parser = Endpoint::parse)]
+    pub dial: Vec<Endpoint>,
+
     /// What the end of stdin means [default: quit on a terminal, else keep]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub on_stdin_eof: Option<StdinEofArg>,
 
     /// Let in only these addresses
-    #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = net)]
+    #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = parse_net)]
     pub allow: Vec<IpNet>,
 
     /// Let in none of these addresses; wins over --allow
-    #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = net)]
+    #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = parse_net)]
     pub deny: Vec<IpNet>,
 
     /// See `LimitArgs`.
@@ -97,8 +118,19 @@ pub enum FormatArg {
     Human,
     /// 3, a tab, hello: messages alone, with backslash escapes
     Tsv,
+    /// One JSON object a line, events and replies; stdin then takes one object a line
+    Json,
     /// The bytes as they came
     Raw,
+}
+
+/// See `ServerArgs::view`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ViewArg {
+    /// As text
+    Text,
+    /// As bytes in hexadecimal
+    Hex,
 }
 
 /// See `ServerArgs::on_stdin_eof`.
@@ -173,21 +205,6 @@ pub fn tell<Args: Parser>(what: &str) {
     let line = format!("{}: {what}\n", Args::command().get_name());
     // In one write, so that it is not torn where others write there, too.
     let _ = io::stderr().write_all(line.as_bytes());
-}
-
-fn net(text: &str) -> Result<IpNet, String> {
-    let address = || text.parse().map(|address: std::net::IpAddr| IpNet::from(address));
-    let net = text.parse().or_else(|_| address());
-    net.map(canonical).map_err(|_| "not an address or CIDR such as 10.0.0.0/8".into())
-}
-
-/// A net of IPv4 addresses written as IPv6 ones (`::ffff:10.0.0.0/104`) as what it is: peers are compared in
-/// their own family.
-fn canonical(net: IpNet) -> IpNet {
-    let IpNet::V6(v6) = net else { return net };
-    let prefix = v6.prefix_len().checked_sub(96);
-    let v4 = v6.addr().to_ipv4_mapped().zip(prefix).and_then(|(v4, prefix)| Ipv4Net::new(v4, prefix).ok());
-    v4.map_or(net, IpNet::V4)
 }
 
 /// The longest duration that any flag takes, a year: added to any moment it stays within what a clock knows.
@@ -351,7 +368,7 @@ mod tests {
             ("fe80::/10", "fe80::/10"),
             ("::/0", "::/0"),
         ] {
-            assert_eq!(net(text).unwrap().to_string(), meant);
+            assert_eq!(parse_net(text).unwrap().to_string(), meant);
         }
     }
 

@@ -11,6 +11,7 @@ pub(crate) mod stream;
 pub(crate) mod tail;
 
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 use crate::buffer::broadcast::{BroadcastLog, Cursor};
 use crate::buffer::gather::Gather;
@@ -136,10 +137,23 @@ pub(crate) struct Conn {
     pub write_turn: WriteTurn,
     /// It is behind in what was said to many, after its last flush.
     pub lagging: bool,
+    /// The App wants to know when little is left of what is queued.
+    pub tells_drained: bool,
+    /// When it came, in tenths of a second since the start: it is for people, and four bytes last for 13 years.
+    opened_tenths: u32,
 }
 
 impl Conn {
-    pub fn new(id: ConnId, peer: Peer, role: Role, state: State, cursor: Cursor, now: Moment) -> Conn {
+    /// `now` is the time that was listened, by which silence is judged; `came_at` the clock's.
+    pub fn new(
+        id: ConnId,
+        peer: Peer,
+        role: Role,
+        state: State,
+        cursor: Cursor,
+        now: Moment,
+        came_at: Moment,
+    ) -> Conn {
         Conn {
             id,
             peer,
@@ -166,7 +180,15 @@ impl Conn {
             on_ready_list: false,
             write_turn: WriteTurn::Off,
             lagging: false,
+            tells_drained: false,
+            opened_tenths: u32::try_from(came_at.since(Moment::default()).as_millis() / 100)
+                .unwrap_or(u32::MAX),
         }
+    }
+
+    /// When it came.
+    pub fn opened_at(&self) -> Moment {
+        Moment::after_start(Duration::from_millis(u64::from(self.opened_tenths) * 100))
     }
 
     pub fn is_over(&self) -> bool {

@@ -126,7 +126,12 @@ impl<L: Listen> Engine<L> {
         let work = &self.board.shared.work;
         let can_read = work.ready.iter().any(|key| !self.is_held(*key));
         let can_write = !work.dirty.is_empty() || self.board.shared.log_backlog_bytes() > 0;
-        !can_read && !can_write && work.over.is_empty() && work.dials.is_empty() && !work.wants_turn
+        !can_read
+            && !can_write
+            && work.over.is_empty()
+            && work.dials.is_empty()
+            && work.drained.is_empty()
+            && !work.wants_turn
     }
 
     /// By the clock.
@@ -179,6 +184,7 @@ impl<L: Listen> Engine<L> {
     fn serve<A: App>(&mut self, app: &mut A) {
         self.board.shared.stats.turns += 1;
         self.board.shared.work.wants_turn = false;
+        self.tell_drained(app);
         self.read(app);
         self.keep_deadlines(app);
         self.ring_timers(app);

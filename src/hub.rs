@@ -1,10 +1,191 @@
-//! What all modes share: an operator, who sees what happens and gives commands.
+//! The server's one App: it has a mode for what is particular, desks for those who operate, and between them what all
+//! modes share. A command comes from a session, is carried out here, and is answered at its desk; what happens is told
+//! to all desks.
 
-mod attended;
-mod errand;
-mod operator;
+mod desks;
+mod dials;
+mod every;
+mod execute;
+mod files;
+mod history;
+mod job;
+mod mode;
+mod names;
+mod names_file;
 mod options;
+mod outlets;
+mod pending;
+mod send;
+mod session;
+mod target;
+mod turn;
+mod who;
 
-pub use attended::WithOperator;
-pub use operator::{Operator, StopReport};
-pub use options::{OnStdinEof, OperatorOptions, Voice};
+use crate::app::App;
+use crate::board::Board;
+use crate::buffer::framing::Frame;
+use crate::conn::policy::{Policy, Role};
+use crate::conn::reason::{Reason, in_words};
+use crate::conn::{ConnId, Inbound, Outbound};
+use crate::desk::{DeskId, Display, Event, Refusal, Reply};
+use crate::hub::session::{Aim, Session};
+use crate::reactor::mailbox::Mailbox;
+use crate::terminal::{BufferReturn, Chunk, Mail};
+
+pub use desks::{Desks, StopReport};
+pub use history::History;
+pub use mode::Mode;
+pub use names_file::NamesFile;
+pub use options::{DeskOptions, OnStdinEof, Voice};
+
+/// The desk of this process's stdin and stdout.
+const FIRST_DESK: DeskId = DeskId(1);
+
+/// The App.
+#[derive(Debug)]
+pub struct Hub<M> {
+    mode: M,
+    desks: Desks,
+    sessions: Vec<Session>,
+}
+
+impl<M: Mode> Hub<M> {
+    /// A hub with one desk, whose lines come from `source`.
+    pub fn new(mode: M, display: Display, source: Option<BufferReturn>, options: DeskOptions) -> Hub<M> {
+        let aim = if options.voice == Voice::Participant { Aim::All } else { Aim::Last };
+        let is_json = display.is_json();
+        let waits = options.waits_for_slow && !is_json;
+        let session = Session::new(FIRST_DESK, source, aim, is_json, waits);
+        Hub { mode, desks: Desks::new(display, options), sessions: vec![session] }
+    }
+
+    /// Lets other threads be started that post what they find.
+    pub fn with_mailbox(mut self, mailbox: Mailbox<Mail>) -> Hub<M> {
+        self.desks.mailbox = Some(mailbox);
+        self
+    }
+
+    /// What the desks share.
+    pub fn desks(&mut self) -> &mut Desks {
+        &mut self.desks
+    }
+
+    /// Gives the desks back, when the loop has ended.
+    pub fn into_desks(self) -> Desks {
+        self.desks
+    }
+}
+
+impl<M: Mode> App for Hub<M> {
+    type Message = Mail;
+
+    fn policy(&self, role: Role) -> Policy {
+        self.mode.policy(role)
+    }
+
+    fn opened(&mut self, id: ConnId, board: &mut Board) {
+        self.desks.opened(id, board);
+        self.mode.opened(id, &mut self.desks, board);
+    }
+
+    fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
+        self.mode.received(id, frame, &mut self.desks, board);
+    }
+
+    fn ended(&mut self, id: ConnId, board: &mut Board) {
+        self.mode.ended(id, &mut self.desks, board);
+    }
+
+    fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
+        self.mode.closing(id, &mut self.desks, board);
+        self.desks.closed(id, why, board);
+    }
+
+    fn drained(&mut self, id: ConnId, board: &mut Board) {
+        self.desks.drained(id, board);
+    }
+
+    fn turned_away(&mut self, board: &mut Board) {
+        self.desks.turned_away(board);
+    }
+
+    fn message(&mut self, mail: Mail, board: &mut Board) {
+        match mail {
+            Mail::Stdin(Chunk::Bytes(bytes)) => self.first().input.push(bytes),
+            Mail::Stdin(Chunk::Ended(error)) => {
+                if let Some(error) = error {
+                    let why = format!("cannot read stdin: {}", in_words(&error));
+                    self.desks.out.tell(&Event::Note(&why));
+                }
+                self.first().input.end();
+            }
+            // `turn_ended` will find the room.
+            Mail::ScreenHasRoom => {}
+            Mail::ScreenFailed(error) => {
+                self.desks.screen_failed(error);
+                self.desks.stop(None, board);
+            }
+            Mail::File(number, chunk) => self.desks.take_chunk(number, chunk, board),
+            Mail::Resolved(id, found) => self.desks.resolved(id, found, board),
+            Mail::Reread => self.desks.reread(),
+            Mail::Terminate => self.desks.stop(None, board),
+        }
+    }
+
+    /// Obeys what was typed, and hands what was shown to the screens.
+    fn turn_ended(&mut self, board: &mut Board) {
+        self.mode.turn_ended(board);
+        self.desks.tick(board);
+        self.desks.redial(board);
+        for session in &mut self.sessions {
+            self.desks.take_lines(session, board);
+            if self.desks.is_stopping() {
+                self.desks.cut_short(session);
+            }
+        }
+        self.desks.out.hand_over();
+        board.hold_reading(self.desks.out.are_full());
+    }
+}
+
+impl<M> Hub<M> {
+    fn first(&mut self) -> &mut Session {
+        &mut self.sessions[0]
+    }
+}
+
+impl Desks {
+    /// Stdin has ended.
+    pub(super) fn leave(&mut self, board: &mut Board) {
+        self.stdin_is_open = false;
+        match self.options.on_stdin_eof {
+            OnStdinEof::Keep => {}
+            OnStdinEof::Drain => board.drain(),
+            OnStdinEof::Quit => return self.stop(None, board),
+        }
+        // Nobody is left to answer those who have finished.
+        let is_waiting = |inbound, outbound| (inbound, outbound) == (Inbound::Ended, Outbound::Open);
+        let waiting: Vec<ConnId> = board
+            .peers()
+            .filter(|view| is_waiting(view.inbound, view.outbound))
+            .map(|view| view.id)
+            .collect();
+        waiting.into_iter().for_each(|id| board.finish(id));
+    }
+
+    /// Begins the end, and replies to whoever asked for it.
+    pub(super) fn stop(&mut self, asked: Option<(DeskId, Option<&str>)>, board: &mut Board) {
+        if !self.begin_stop(board) {
+            if let Some((desk, reference)) = asked {
+                self.out.refuse(desk, reference, Refusal::Stopping);
+            }
+            return;
+        }
+        let waiting = board.peers().filter(|view| view.queued_bytes > 0).count();
+        match asked {
+            Some((desk, reference)) => self.out.reply(desk, reference, &Reply::Stopping(waiting)),
+            None => self.out.tell(&Event::Stopping(waiting)),
+        }
+        board.stop();
+    }
+}

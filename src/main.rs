@@ -3,16 +3,15 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use switchboard::cli::{self, FormatArg, ServerArgs, StdinEofArg};
-use switchboard::desk::text::Stamp;
-use switchboard::desk::text::plural;
-use switchboard::desk::{Desk, Format};
-use switchboard::hub::{OnStdinEof, Operator, OperatorOptions, StopReport, Voice, WithOperator};
+use switchboard::cli::{self, FormatArg, ServerArgs, StdinEofArg, ViewArg};
+use switchboard::desk::text::{Format, Stamp, plural};
+use switchboard::desk::{Display, Event, Spelling, View};
+use switchboard::hub::{DeskOptions, Desks, History, Hub, Mode, NamesFile, OnStdinEof, StopReport, Voice};
 use switchboard::internals::cannot;
 use switchboard::modes::{Chat, Console, Echo};
 use switchboard::process::{descriptors, memory};
-use switchboard::terminal::{Mail, on_signal, read_in_background};
-use switchboard::{App, Endpoint, Reactor, Role};
+use switchboard::terminal::{BufferReturn, Mail, on_reread, on_signal, read_in_background};
+use switchboard::{Endpoint, Framing, Limits, Mailbox, Reactor, Role};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
@@ -29,10 +28,12 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     }
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
     reactor.admit(Role::PEER, args.allow.clone(), args.deny.clone());
-    let format = format(args.format);
+    let names = args.names.as_deref().map(NamesFile::read).transpose()?;
+    let spelling = spelling(args.format);
     let lossless = !args.chat && !args.echo;
-    let desk = Desk::open(format, lossless, mailbox.clone()).map_err(cannot("use stdout"))?;
-    start_log(&desk);
+    let display =
+        Display::open(spelling, lossless, args.quiet, mailbox.clone()).map_err(cannot("use stdout"))?;
+    start_log(&display);
     let cannot_listen = |place: &Endpoint| cannot(format!("listen on {place}"));
     let mut found = Vec::new();
     for place in &args.addresses {
@@ -41,26 +42,59 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     // Before there is a socket's file that a signal could leave behind; after the names were looked up, which
     // may take long and is ended by any signal.
     on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
+    on_reread(mailbox.clone()).map_err(cannot("watch for signals"))?;
     let mut bound = Vec::new();
     for (place, found) in found {
         bound.push(reactor.listen(&found[0]).map_err(cannot_listen(place))?);
     }
-    let source = read_in_background(mailbox).map_err(cannot("read stdin"))?;
+    let source = read_in_background(mailbox.clone()).map_err(cannot("read stdin"))?;
     // Last, since whoever waits for this line may count on everything from now on.
-    for address in bound {
+    let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
+    for address in &bound {
         cli::tell::<ServerArgs>(&format!("listening on {address}"));
     }
-    let operator = Operator::new(desk, Some(source), operator_options(args));
-
-    let operator = if args.echo {
-        serve(reactor, WithOperator::new(Echo, operator))?.into_operator()
+    let floor = Floor { args, reactor, mailbox, display, source, names, bound };
+    let desks = if args.echo {
+        floor.serve(Echo)?
     } else if args.chat {
-        serve(reactor, Chat::new(operator, args.chat_raw))?.into_operator()
+        floor.serve(Chat::new(args.chat_raw, args.replay_last as usize))?
     } else {
-        serve(reactor, Console::new(operator, format))?.into_operator()
+        floor.serve(Console::new(framing(spelling)))?
     };
-    let StopReport { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes } =
-        operator.finish(&limits)?;
+    report(desks, &limits)
+}
+
+/// What a server needs beside its mode.
+struct Floor<'a> {
+    args: &'a ServerArgs,
+    reactor: Reactor<Mail>,
+    mailbox: Mailbox<Mail>,
+    display: Display,
+    source: BufferReturn,
+    names: Option<NamesFile>,
+    bound: Vec<String>,
+}
+
+impl Floor<'_> {
+    /// Serves to the end.
+    fn serve<M: Mode>(self, mode: M) -> Result<Desks, String> {
+        let Floor { args, reactor, mailbox, display, source, names, bound } = self;
+        let options = desk_options(args);
+        let mut hub = Hub::new(mode, display, Some(source), options).with_mailbox(mailbox);
+        let desks = hub.desks();
+        desks.replay = (args.replay_last > 0).then(History::default);
+        bound.iter().for_each(|address| desks.out.tell(&Event::Listening(address)));
+        args.dial.iter().for_each(|endpoint| desks.hold(endpoint.clone()));
+        if let Some(names) = names {
+            desks.use_names(names);
+        }
+        reactor.run(hub).map(Hub::into_desks).map_err(cannot("wait for events"))
+    }
+}
+
+/// Says what was lost at the end.
+fn report(desks: Desks, limits: &Limits) -> Result<(), String> {
+    let StopReport { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes } = desks.finish(limits)?;
     if discarded_bytes > 0 {
         let (bytes, conns) = (counted(discarded_bytes, "byte"), counted(discarded_conns, "connection"));
         let were = if discarded_bytes == 1 { "was" } else { "were" };
@@ -77,21 +111,22 @@ fn counted(count: usize, what: &str) -> String {
     plural(count as u64, what)
 }
 
-fn serve<A: App<Message = Mail>>(reactor: Reactor<Mail>, app: A) -> Result<A, String> {
-    reactor.run(app).map_err(cannot("wait for events"))
-}
-
-fn format(asked: FormatArg) -> Format {
+fn spelling(asked: FormatArg) -> Spelling {
     match asked {
-        FormatArg::Human => Format::Human,
-        FormatArg::Tsv => Format::Tsv,
-        FormatArg::Raw => Format::Raw,
-        FormatArg::Auto if io::stdout().is_terminal() => Format::Human,
-        FormatArg::Auto => Format::Tsv,
+        FormatArg::Human => Spelling::Text(Format::Human),
+        FormatArg::Tsv => Spelling::Text(Format::Tsv),
+        FormatArg::Raw => Spelling::Text(Format::Raw),
+        FormatArg::Json => Spelling::Json,
+        FormatArg::Auto if io::stdout().is_terminal() => Spelling::Text(Format::Human),
+        FormatArg::Auto => Spelling::Text(Format::Tsv),
     }
 }
 
-fn operator_options(args: &ServerArgs) -> OperatorOptions {
+fn framing(spelling: Spelling) -> Framing {
+    if spelling == Spelling::Text(Format::Raw) { Framing::Raw } else { Framing::Lines }
+}
+
+fn desk_options(args: &ServerArgs) -> DeskOptions {
     let on_terminal = io::stdin().is_terminal();
     let voice = match (args.chat, args.echo) {
         (true, _) => Voice::Participant,
@@ -105,7 +140,15 @@ fn operator_options(args: &ServerArgs) -> OperatorOptions {
         None if on_terminal => OnStdinEof::Quit,
         None => OnStdinEof::Keep,
     };
-    OperatorOptions { voice, on_stdin_eof, waits_for_slow: !on_terminal }
+    DeskOptions {
+        voice,
+        on_stdin_eof,
+        waits_for_slow: !on_terminal,
+        keeps_history: on_terminal,
+        tracks_pending: !args.chat && !args.echo,
+        view: if args.view == ViewArg::Hex { View::Hex } else { View::Text },
+        ..DeskOptions::PIPE
+    }
 }
 
 /// How many connections the descriptor limit allows, once it is raised.
@@ -124,7 +167,7 @@ fn connections_possible(asked: Option<u32>) -> usize {
 }
 
 /// The log goes through the screen, so that it cannot stop the loop either.
-fn start_log(desk: &Desk) {
+fn start_log(display: &Display) {
     let asked = std::env::var("RUST_LOG").unwrap_or_else(|_| DEFAULT_LOG.into());
     let mut builder = env_logger::Builder::new();
     // Tried before: what env_logger finds wrong it prints itself, with a macro that may panic.
@@ -135,11 +178,11 @@ fn start_log(desk: &Desk) {
             builder.parse_filters(DEFAULT_LOG)
         }
     };
-    if desk.stamps_log() {
+    if display.stamps_log() {
         builder.format(|out, record| {
             let (level, target) = (record.level(), record.target());
             writeln!(out, "{} [{level:<5} {target}] {}", Stamp::local().text(), record.args())
         });
     }
-    builder.target(env_logger::Target::Pipe(Box::new(desk.log_writer()))).init();
+    builder.target(env_logger::Target::Pipe(Box::new(display.log_writer()))).init();
 }

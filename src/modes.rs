@@ -1,6 +1,7 @@
-//! The policies. Each mode is an `App`; none knows how a command was spelt or how an event will look.
+//! What is particular to each way of running the server: what peers' words are for.
 
 mod chat;
+mod chat_commands;
 mod console;
 mod echo;
 

@@ -8,12 +8,15 @@ mod stdin;
 
 use std::io;
 
+use crate::address::Address;
+use crate::conn::ConnId;
+
 pub use input::{Input, Typed};
 #[cfg(any(test, feature = "simulator"))]
 pub use screen::CapturedScreen;
 pub use screen::{LogWriter, Screen, WhenFull};
-pub use signals::{block_stopping_signals, on_signal};
-pub use stdin::{BufferReturn, Chunk, read_in_background};
+pub use signals::{block_stopping_signals, on_reread, on_signal};
+pub use stdin::{BufferReturn, Chunk, read_file_in_background, read_in_background};
 
 /// A signal that asks for an orderly end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,12 @@ pub enum Mail {
     ScreenHasRoom,
     /// A screen can't be written to any more.
     ScreenFailed(io::Error),
+    /// The file of this number brought something.
+    File(u64, Chunk),
+    /// The addresses of the name that this connection is to be begun to.
+    Resolved(ConnId, io::Result<Vec<Address>>),
+    /// A signal that asks for files to be read again.
+    Reread,
     /// A signal that asks for an orderly end.
     Terminate,
 }

@@ -224,6 +224,8 @@ impl App for Client {
                 }
                 board.stop();
             }
+            // Nobody here asks for files, names or rereading.
+            Mail::File(..) | Mail::Resolved(..) | Mail::Reread => {}
             Mail::Terminate => {
                 self.is_leaving = true;
                 // What was read by now is still sent; what comes next is nobody's loss.
@@ -403,7 +405,7 @@ impl Waiting {
     /// Sends a piece. Returns whether there was one and it was taken.
     fn send_one(&mut self, id: ConnId, board: &mut Board) -> bool {
         let Some(piece) = self.pieces.front() else { return false };
-        if !matches!(board.send(id, &piece.bytes), Sent::Queued | Sent::Slow(_)) {
+        if !matches!(board.send(id, &piece.bytes), Sent::Queued(_) | Sent::Slow(_)) {
             return false;
         }
         if let Some(piece) = self.pieces.pop_front() {

@@ -43,6 +43,29 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// All of them by name.
+    pub fn counters(&self) -> [(&'static str, u64); 17] {
+        [
+            ("opened", self.opened),
+            ("closed", self.closed),
+            ("refused_full", self.refused_full),
+            ("refused_address", self.refused_address),
+            ("accept_errors", self.accept_errors),
+            ("received_bytes", self.received_bytes),
+            ("sent_bytes", self.sent_bytes),
+            ("delivered_bytes", self.delivered_bytes),
+            ("discarded_bytes", self.discarded_bytes),
+            ("unsent_bytes", self.unsent_bytes),
+            ("messages", self.frames),
+            ("dropped_slow", self.dropped_slow),
+            ("dropped_buffers", self.dropped_buffers),
+            ("closed_idle", self.closed_idle),
+            ("closed_half_open", self.closed_half_open),
+            ("cuts", self.cuts),
+            ("turns", self.turns),
+        ]
+    }
+
     /// Counts a frame that is handed to the App.
     pub(crate) fn count_delivered(&mut self, frame: &Frame<'_>) {
         self.frames += 1;

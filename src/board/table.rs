@@ -6,8 +6,8 @@ use std::ops::{Index, IndexMut};
 use slab::Slab;
 
 use crate::board::roster::Roster;
+use crate::board::time::Time;
 use crate::buffer::broadcast::Cursor;
-use crate::clock::Moment;
 use crate::conn::policy::Role;
 use crate::conn::state::State;
 use crate::conn::{Conn, ConnId, Key, Peer};
@@ -30,11 +30,11 @@ impl Table {
     }
 
     /// Takes in a connection.
-    pub fn add(&mut self, peer: Peer, role: Role, state: State, cursor: Cursor, now: Moment) -> &mut Conn {
+    pub fn add(&mut self, peer: Peer, role: Role, state: State, cursor: Cursor, time: &Time) -> &mut Conn {
         self.last_serial += 1;
         let id = ConnId { serial: self.last_serial, key: self.next_key() };
         self.roster.add(id);
-        let place = self.slab.insert(Conn::new(id, peer, role, state, cursor, now));
+        let place = self.slab.insert(Conn::new(id, peer, role, state, cursor, time.listened(), time.now()));
         &mut self.slab[place]
     }
 

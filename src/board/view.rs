@@ -1,13 +1,16 @@
 //! What a board says of its connections, and of what it was given for them.
 
+use std::time::Duration;
+
+use crate::clock::Moment;
 use crate::conn::policy::Role;
 use crate::conn::{ConnId, Inbound, Outbound, Peer};
 
 /// What became of bytes given to `Board::send`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// They are queued.
-    Queued,
+    /// They are queued: this many bytes are now, these included.
+    Queued(usize),
     /// They are queued, but the peer is slow: this many bytes are queued now.
     Slow(usize),
     /// They were not taken: this many bytes are queued already, and there is a limit.
@@ -33,6 +36,14 @@ pub struct View<'a> {
     pub outbound: Outbound,
     /// Whether it is connected and neither being closed nor ended.
     pub is_open: bool,
+    /// When it came, to the tenth of a second.
+    pub opened_at: Moment,
+    /// How long ago it last said something, or came, as far as silence is held against it.
+    pub silent_for: Duration,
+    /// How long ago it last took something, or came.
+    pub took_nothing_for: Duration,
+    /// Whether it is still being begun.
+    pub is_connecting: bool,
     /// Bytes read from it.
     pub received_bytes: u64,
     /// Bytes written to it.
@@ -45,4 +56,11 @@ pub struct View<'a> {
     pub is_paused: bool,
     /// Whether it is slow: more was queued for it than the high water, and it has not yet caught up.
     pub is_slow: bool,
+}
+
+impl View<'_> {
+    /// Whether it is sent what is given for it.
+    pub fn may_be_sent(&self) -> bool {
+        self.is_open && self.outbound == Outbound::Open
+    }
 }

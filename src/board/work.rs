@@ -3,7 +3,7 @@
 
 use crate::board::Dial;
 use crate::conn::reason::Reason;
-use crate::conn::{Conn, Key, WriteTurn};
+use crate::conn::{Conn, ConnId, Key, WriteTurn};
 
 /// The lists of a turn.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub(crate) struct Work {
     pub spent: Vec<Key>,
     /// Those that have ended, and why; they wait to be swept.
     pub over: Vec<(Key, Reason)>,
+    /// Those that have taken what was queued, and whose App wants to know.
+    pub drained: Vec<ConnId>,
     /// Connections to be begun.
     pub dials: Vec<Dial>,
     /// Something is to be done that is on no list.

@@ -17,7 +17,7 @@ fn at(ms: u64) -> Moment {
 
 fn conn(log: &BroadcastLog) -> Conn {
     let id = ConnId { serial: 1, key: Key(0) };
-    let mut conn = Conn::new(id, Peer::Unix, Role::PEER, State::open(), log.cursor_at_end(), at(0));
+    let mut conn = Conn::new(id, Peer::Unix, Role::PEER, State::open(), log.cursor_at_end(), at(0), at(0));
     conn.readable = true;
     conn.writable = true;
     conn

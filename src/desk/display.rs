@@ -1,5 +1,5 @@
-//! A desk: where somebody operates. Events go in, typed; they come out on the right screen in the
-//! right format.
+//! The link to this process's own screens: events and replies go in, typed; they come out on the right screen, spelt by
+//! the desk's face.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
@@ -7,95 +7,161 @@ use std::time::Duration;
 
 use crate::reactor::mailbox::Mailbox;
 
+use super::command::View;
 use super::event::Event;
-use super::text::{Renderer, Repertoire, Stamp};
+use super::json::{ReplyFrame, Writer};
+use super::reply::Reply;
+use super::text::{Format, Renderer, Repertoire, Stamp};
 #[cfg(any(test, feature = "simulator"))]
 use crate::terminal::CapturedScreen;
 use crate::terminal::{LogWriter, Mail, Screen, WhenFull};
 
-/// How messages look on stdout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// For a person: `12:03:04.123 #3> hello`, and events between them.
-    Human,
-    /// For scripts: `3<TAB>hello`, messages alone.
-    Tsv,
-    /// The bytes as they came.
-    Raw,
+/// What spells at a desk.
+#[derive(Debug)]
+enum Face {
+    Text(Text),
+    Json(Writer),
 }
 
-/// The screens of one operator.
 #[derive(Debug)]
-pub struct Desk {
+struct Text {
     renderer: Renderer,
     format: Format,
     stamp: Stamp,
-    out: Screen,
-    err: Screen,
     /// Whether stdout is a terminal that shows all there is in one order.
     all_on_out: bool,
     /// Whether what goes to stderr has the time in front: it is a log there, and nobody looks on.
     stamps_status: bool,
+    /// Whether the lines `-> …`, which say that something was sent, are left out.
+    is_quiet: bool,
 }
 
-impl Desk {
-    /// A desk on stdout and stderr. `lossless`: whatever is no terminal gets every message, so whoever
+/// How a desk is spelt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// For people and simple scripts.
+    Text(Format),
+    /// For programs.
+    Json,
+}
+
+/// The screens of one operator.
+#[derive(Debug)]
+pub struct Display {
+    face: Face,
+    out: Screen,
+    err: Screen,
+}
+
+impl Display {
+    /// A display on stdout and stderr. `lossless`: whatever is no terminal gets every message, so whoever
     /// puts messages here has to mind `is_full`. The screens' threads post their notices to `mailbox`.
     ///
     /// # Errors
     /// When the system gives no descriptor or no thread.
-    pub fn open(format: Format, lossless: bool, mailbox: Mailbox<Mail>) -> io::Result<Desk> {
+    pub fn open(
+        spelling: Spelling,
+        lossless: bool,
+        is_quiet: bool,
+        mailbox: Mailbox<Mail>,
+    ) -> io::Result<Display> {
         let on_terminal = io::stdout().is_terminal();
         let when_full = if lossless && !on_terminal { WhenFull::Wait } else { WhenFull::Skip };
-        let all_on_out = on_terminal && format == Format::Human;
-        let renderer =
-            if all_on_out { Renderer::for_terminal(terminal_repertoire()) } else { Renderer::new(format) };
-        Ok(Desk {
-            renderer,
-            format,
-            stamp: Stamp::local(),
-            out: Screen::stdout(when_full, mailbox.clone())?,
-            err: Screen::stderr(mailbox)?,
-            all_on_out,
-            stamps_status: !io::stderr().is_terminal(),
-        })
+        let face = match spelling {
+            Spelling::Json => Face::Json(Writer::default()),
+            Spelling::Text(format) => {
+                let all_on_out = on_terminal && format == Format::Human;
+                let renderer = match all_on_out {
+                    true => Renderer::for_terminal(terminal_repertoire()),
+                    false => Renderer::new(format),
+                };
+                let stamps_status = !io::stderr().is_terminal();
+                Face::Text(Text {
+                    renderer,
+                    format,
+                    stamp: Stamp::local(),
+                    all_on_out,
+                    stamps_status,
+                    is_quiet,
+                })
+            }
+        };
+        Ok(Display { face, out: Screen::stdout(when_full, mailbox.clone())?, err: Screen::stderr(mailbox)? })
     }
 
-    /// A desk whose screens have no threads: for stdout and for stderr, what is to be shown is taken out of
-    /// a reel. They are full at these marks.
+    /// The link in memory: a display whose screens have no threads. For stdout and for stderr, what is to be shown is
+    /// taken out of a captured screen. They are full at these marks.
     #[cfg(any(test, feature = "simulator"))]
-    pub fn on_reels(
-        format: Format,
+    pub fn in_memory(
+        spelling: Spelling,
         when_full: WhenFull,
         out_mark_bytes: usize,
         err_mark_bytes: usize,
-    ) -> (Desk, CapturedScreen, CapturedScreen) {
-        let (out, out_reel) = Screen::on_reel(when_full, out_mark_bytes);
-        let (err, err_reel) = Screen::on_reel(WhenFull::Skip, err_mark_bytes);
-        let renderer = Renderer::new(format);
-        let stamp = Stamp::local();
-        let desk = Desk { renderer, format, stamp, out, err, all_on_out: false, stamps_status: false };
-        (desk, out_reel, err_reel)
+    ) -> (Display, CapturedScreen, CapturedScreen) {
+        let (out, captured_out) = Screen::on_reel(when_full, out_mark_bytes);
+        let (err, captured_err) = Screen::on_reel(WhenFull::Skip, err_mark_bytes);
+        let face = match spelling {
+            Spelling::Json => Face::Json(Writer::default()),
+            Spelling::Text(format) => Face::Text(Text {
+                renderer: Renderer::new(format),
+                format,
+                stamp: Stamp::local(),
+                all_on_out: false,
+                stamps_status: false,
+                is_quiet: false,
+            }),
+        };
+        (Display { face, out, err }, captured_out, captured_err)
     }
 
-    /// Shows an event where it belongs.
-    pub fn show(&mut self, event: &Event<'_>) {
-        let Desk { renderer, stamp, stamps_status, .. } = self;
-        let is_data = match event {
-            Event::Message(..) => true,
-            Event::Answer(_) => false,
-            Event::Opened(..)
-            | Event::Ended(..)
-            | Event::Closed { .. }
-            | Event::Skipped(_)
-            | Event::TurnedAway(..) => self.format == Format::Human,
+    /// Whether programs read here: everything is told in one order, and nobody is made to wait.
+    pub fn is_json(&self) -> bool {
+        matches!(self.face, Face::Json(_))
+    }
+
+    /// Shows an event where it belongs. `seq`: which one it is of the run.
+    pub fn event(&mut self, event: &Event<'_>, seq: u64, view: View) {
+        let Display { face, out, err } = self;
+        let text = match face {
+            Face::Json(writer) => return out.put(|out| writer.event(event, seq, out)),
+            Face::Text(text) => text,
         };
-        if is_data || self.all_on_out {
-            self.out.put(|out| renderer.render(event, stamp, out));
-        } else if *stamps_status {
-            self.err.put(|out| renderer.render_stamped(event, stamp, out));
+        let Text { renderer, stamp, .. } = text;
+        match event {
+            Event::Message(who, frame) => {
+                out.put(|out| renderer.message(*who, frame, view, stamp, out));
+            }
+            Event::Sent { .. } | Event::Listening(_) | Event::Bye | Event::Drained(_) => {}
+            _ if text.all_on_out || text.format == Format::Human => out.put(|out| renderer.event(event, out)),
+            _ if text.stamps_status => err.put(|out| renderer.stamped_event(event, stamp, out)),
+            _ => err.put(|out| renderer.event(event, out)),
+        }
+    }
+
+    /// Shows the reply to a command of this desk.
+    pub fn reply(&mut self, reply: &Reply<'_>, frame: ReplyFrame<'_>) {
+        let Display { face, out, err } = self;
+        let text = match face {
+            Face::Json(writer) => return out.put(|out| writer.reply(reply, frame, out)),
+            Face::Text(text) => text,
+        };
+        if text.is_quiet && reply.says_sent() {
+            return;
+        }
+        let Text { renderer, stamp, .. } = text;
+        if text.all_on_out {
+            out.put(|out| renderer.reply(reply, out));
+        } else if text.stamps_status {
+            err.put(|out| renderer.stamped_reply(reply, stamp, out));
         } else {
-            self.err.put(|out| renderer.render(event, stamp, out));
+            err.put(|out| renderer.reply(reply, out));
+        }
+    }
+
+    /// A connection has another name now.
+    pub fn forget_label(&mut self, serial: u64) {
+        if let Face::Text(text) = &mut self.face {
+            text.renderer.forget_label(serial);
         }
     }
 
@@ -105,11 +171,14 @@ impl Desk {
         self.err.hand_over();
         let skipped = self.out.take_skipped() + self.err.take_skipped();
         if skipped > 0 {
-            self.show(&Event::Skipped(skipped));
+            self.event(&Event::Skipped(skipped), 0, View::Text);
             self.out.hand_over();
             self.err.hand_over();
         }
-        self.stamp.expire();
+        match &mut self.face {
+            Face::Text(text) => text.stamp.expire(),
+            Face::Json(writer) => writer.expire(),
+        }
     }
 
     /// Whether messages should wait. When there is room again, mail comes.
@@ -119,12 +188,18 @@ impl Desk {
 
     /// Whether each line of the log should have the time in front, as the other status lines have.
     pub fn stamps_log(&self) -> bool {
-        !self.all_on_out && self.stamps_status
+        match &self.face {
+            Face::Text(text) => !text.all_on_out && text.stamps_status,
+            Face::Json(_) => true,
+        }
     }
 
     /// A writer for the log, which goes where the other status lines go.
     pub fn log_writer(&self) -> LogWriter {
-        if self.all_on_out { self.out.log_writer() } else { self.err.log_writer() }
+        match &self.face {
+            Face::Text(text) if text.all_on_out => self.out.log_writer(),
+            _ => self.err.log_writer(),
+        }
     }
 
     /// Waits until all was written, for `patience` at most; returns how many bytes of stdout were not.

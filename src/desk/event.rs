@@ -1,29 +1,75 @@
-//! What an operator is told: events of the connections, and answers to commands. Typed; how they look
-//! is the renderer's affair.
+//! What every desk is told: what happened, typed. How it looks is the faces' affair.
 
 use std::time::Duration;
 
-use crate::board::View;
-use crate::board::stats::Stats;
 use crate::buffer::framing::Frame;
+use crate::conn::Peer;
 use crate::conn::reason::Reason;
-use crate::conn::{ConnId, Peer};
 
-use super::command::{Help, Mistake};
+/// A connection, as it is shown: never by its name alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Who<'a> {
+    /// Its number.
+    pub serial: u64,
+    /// Its name, if it has one.
+    pub name: Option<&'a str>,
+}
+
+/// A desk. The first is this process's stdin and stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeskId(pub u32);
+
+/// Who has said something to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// Whoever is at this desk.
+    Desk(DeskId),
+    /// An `/every`.
+    Every,
+}
+
+/// To whom something was sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Receivers<'a> {
+    /// One connection.
+    One(u64),
+    /// Several.
+    Several(&'a [u64]),
+    /// Everybody.
+    All,
+}
 
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// Somebody connected.
-    Opened(ConnId, &'a Peer),
+    /// The server listens at this address.
+    Listening(&'a str),
+    /// Somebody connected, or a dial came about.
+    Opened {
+        /// Who.
+        who: Who<'a>,
+        /// From where, or where to.
+        peer: &'a Peer,
+        /// It was us who connected.
+        dialled: bool,
+    },
     /// A peer said something.
-    Message(ConnId, Frame<'a>),
+    Message(Who<'a>, Frame<'a>),
+    /// Something was sent.
+    Sent {
+        /// By whom.
+        by: Author,
+        /// To whom.
+        to: Receivers<'a>,
+        /// What.
+        bytes: &'a [u8],
+    },
     /// A peer has finished sending. Our side stays open for an answer for so long, or does not.
-    Ended(ConnId, Option<Duration>),
+    Ended(Who<'a>, Option<Duration>),
     /// A connection has ended.
     Closed {
         /// Which.
-        id: ConnId,
+        who: Who<'a>,
         /// Why.
         why: &'a Reason,
         /// Bytes it sent.
@@ -35,95 +81,55 @@ pub enum Event<'a> {
         /// Bytes that it said when it was being closed, and that were thrown away.
         discarded_bytes: usize,
     },
-    /// Lines that were not shown, because the screen was full.
+    /// A connection has another name, or none any more. Its own doing where no desk is named.
+    Named(Who<'a>, Option<DeskId>),
+    /// A connection was struck off the list of those who wait.
+    Done(Who<'a>, DeskId),
+    /// Much was queued for a connection; it has taken nearly all of it.
+    Drained(Who<'a>),
+    /// A file went out, whole or as far as this error.
+    FileSent {
+        /// To whom, if it was one.
+        whom: Option<Who<'a>>,
+        /// Which.
+        path: &'a str,
+        /// How much of it.
+        bytes: u64,
+        /// Why it was not all.
+        error: Option<&'a str>,
+    },
+    /// Something is repeated from now on (`None`: no more), under this number.
+    Every {
+        /// Its number.
+        number: u64,
+        /// How often.
+        period: Option<Duration>,
+        /// Why it ended by itself.
+        why: Option<&'a str>,
+    },
+    /// The server ends as soon as what is queued for so many connections was sent.
+    Stopping(usize),
+    /// Something worth a word, about nobody's command.
+    Note(&'a str),
+    /// Lines that were not shown at this desk, because it was not read.
     Skipped(u64),
     /// So many newcomers were turned away within the last second, and why.
     TurnedAway(u64, &'static str),
-    /// The answer to a command.
-    Answer(Answer<'a>),
+    /// The server is about to end.
+    Bye,
 }
 
-/// What became of a command.
-#[derive(Debug)]
-pub enum Answer<'a> {
-    /// A text of this many bytes goes to a connection.
-    Sent(ConnId, usize),
-    /// A text goes to everybody: to so many connections, with so many bytes.
-    SentToAll(usize, usize),
-    /// A text goes to a connection, behind much that it has not read.
-    NotReading(ConnId, usize),
-    /// A text was refused: so much is queued for the connection already.
-    Full(ConnId, usize),
-    /// A text is longer than all that may be queued for a connection, which is so many bytes.
-    TextTooLong(usize),
-    /// We have finished sending to this connection.
-    Finished(ConnId),
-    /// There was a connection of this number.
-    Gone(u64),
-    /// There never was a connection of this number.
-    NoSuch(u64),
-    /// The command is about nobody: nobody is connected.
-    Nobody,
-    /// There is no current target: nobody has spoken yet.
-    NoTarget,
-    /// In this mode the operator does not speak.
-    Mute,
-    /// The current target is one now, several, all, or whoever spoke last.
-    TargetIs(&'a str),
-    /// A connection will be closed, finished or reset.
-    Closing(ConnId, &'static str),
-    /// What became of a command about many connections.
-    Many(Many, &'a Tally),
-    /// The end has come before a command about several was carried out: so many were not reached, or nothing
-    /// was begun.
-    CutShort(Option<usize>),
-    /// A connection, as `/who` shows it.
-    Row(View<'a>),
-    /// The counters.
-    Stats {
-        /// What was counted.
-        stats: &'a Stats,
-        /// How many connections there are.
-        conns: usize,
-        /// Since the start.
-        uptime: Duration,
-    },
-    /// A line of help.
-    Help(&'a Help),
-    /// What was typed makes no sense.
-    Mistake(&'a Mistake),
-    /// A line was longer than a typed line may be.
-    TooLong,
-    /// The program ends as soon as what is queued for so many connections was sent.
-    Stopping(usize),
-    /// Stdin cannot be read.
-    NoInput(&'a str),
+impl<'a> Who<'a> {
+    /// A connection that has no name.
+    pub fn nameless(serial: u64) -> Who<'a> {
+        Who { serial, name: None }
+    }
 }
 
-/// What was done to many at once.
-#[derive(Clone, Copy, Debug)]
-pub enum Many {
-    /// A text of this many bytes goes to them.
-    Sent(usize),
-    /// They are the current target.
-    TargetIs,
-    /// They will be closed, finished or reset.
-    Closing(&'static str),
-}
-
-/// To how many of those who were named something was done, and to how many it was not.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
-    /// It was done to so many.
-    pub done: usize,
-    /// So many of these have not read much that was sent before.
-    pub slow: usize,
-    /// The text was refused: too much is queued.
-    pub full: usize,
-    /// We have finished sending to so many.
-    pub finished: usize,
-    /// So many are gone.
-    pub gone: usize,
-    /// Others are gone, too, which were not counted.
-    pub more_gone: bool,
+impl Event<'_> {
+    /// Whether it is an event of the server, which all desks are told and which is counted; the others concern one desk
+    /// alone.
+    pub fn is_counted(&self) -> bool {
+        !matches!(self, Event::Skipped(_) | Event::Listening(_))
+    }
 }

@@ -1,9 +1,19 @@
-//! The text face: events as lines for people and scripts, and what peers say made safe to show.
+//! The text face: what is typed read as commands, events and replies as lines for people and scripts, and what peers
+//! say made safe to show.
 
+mod bytes;
+mod mistake;
+mod parse;
 mod render;
+mod reply;
 mod safe;
 mod stamp;
+mod table;
 
-pub use render::{Renderer, Repertoire, plural, push_id, without_cr};
+pub use super::words::plural;
+pub use mistake::Mistake;
+pub use parse::{first_member, parse, period_of};
+pub use render::{Format, Renderer, Repertoire, push_id, without_cr};
+pub(in crate::desk) use render::{push_number, push_peer};
 pub use safe::{push_ascii, push_human, push_tsv};
 pub use stamp::Stamp;

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::mem;
 
 use super::Engine;
+use crate::app::App;
 use crate::board::Shared;
 use crate::conn::state::Step;
 use crate::conn::stream::Stream;
@@ -27,6 +28,15 @@ impl<L: Listen> Engine<L> {
         // What was put on the list meanwhile.
         list.append(&mut board.shared.work.dirty);
         board.shared.work.dirty = list;
+    }
+
+    /// Tells the App of those that were flushed in the last turn and have little left.
+    pub(super) fn tell_drained<A: App>(&mut self, app: &mut A) {
+        for id in mem::take(&mut self.board.shared.work.drained) {
+            if self.board.table.get(id).is_some_and(|conn| !conn.is_over()) {
+                app.drained(id, &mut self.board);
+            }
+        }
     }
 
     /// Whoever used up its write budget goes on in the next turn.
@@ -69,6 +79,10 @@ pub(super) fn flush<S: Stream>(
         FlushEnd::Failed(error) => shared.step(conn, Step::WriteFailed(error)),
     }
     shared.note_flush(conn, flush.bytes, blocked);
+    if conn.tells_drained && conn.queued_bytes(&shared.log) <= shared.limits.outbox_low_bytes {
+        conn.tells_drained = false;
+        shared.work.drained.push(conn.id);
+    }
     shared.arm(conn);
     if conn.state.is_broken() || (was_over_high && !conn.is_over_high()) {
         shared.work.enlist_to_read(conn);

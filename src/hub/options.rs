@@ -1,4 +1,6 @@
-//! What an operator's surroundings are: how texts reach the peers, and what the end of stdin means.
+//! What the desks' surroundings are: how texts reach the peers, what the end of stdin means, what is kept.
+
+use crate::desk::View;
 
 /// How the operator's texts reach the peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,7 +9,7 @@ pub enum Voice {
     Plain,
     /// As a participant's among others: with a name in front, and mostly to all.
     Participant,
-    /// Not at all.
+    /// Not at all; bytes may still be sent.
     Mute,
 }
 
@@ -22,14 +24,35 @@ pub enum OnStdinEof {
     Quit,
 }
 
-/// What an operator's surroundings are.
+/// What the desks' surroundings are.
 #[derive(Clone, Copy, Debug)]
-pub struct OperatorOptions {
+pub struct DeskOptions {
     /// How texts reach the peers.
     pub voice: Voice,
     /// What the end of stdin means.
     pub on_stdin_eof: OnStdinEof,
-    /// Whether the operator's texts wait while a peer reads slowly. A program behind a pipe can wait;
-    /// a person at a terminal is told instead.
+    /// Whether texts wait while a peer reads slowly. A program behind a pipe can wait; a person at a terminal is told
+    /// instead, and a program that reads JSON is told in the reply.
     pub waits_for_slow: bool,
+    /// Whether the last messages are kept from the start; else they are from the first time that somebody asks.
+    pub keeps_history: bool,
+    /// Whether whoever speaks waits for an answer: not where peers talk to each other.
+    pub tracks_pending: bool,
+    /// How messages are shown.
+    pub view: View,
+    /// What is queued for a peer beyond this is told to programs.
+    pub low_water_bytes: usize,
+}
+
+impl DeskOptions {
+    /// A console's, in a pipe.
+    pub const PIPE: DeskOptions = DeskOptions {
+        voice: Voice::Plain,
+        on_stdin_eof: OnStdinEof::Keep,
+        waits_for_slow: true,
+        keeps_history: false,
+        tracks_pending: true,
+        view: View::Text,
+        low_water_bytes: 16 << 10,
+    };
 }

@@ -1,22 +1,25 @@
-//! The chat: a console in which every line of a peer also goes to all others, with its name in front.
+//! The chat: a console in which every line of a peer also goes to all others, with its number in front, and its name if
+//! it has one.
 
 use std::collections::HashSet;
 
-use crate::app::App;
 use crate::board::Board;
-use crate::buffer::framing::Frame;
+use crate::buffer::framing::{End, Frame};
 use crate::conn::ConnId;
 use crate::conn::policy::{Backpressure, Notices, Policy, Role};
-use crate::conn::reason::Reason;
 use crate::desk::text::{push_human, push_id, without_cr};
-use crate::hub::Operator;
-use crate::terminal::Mail;
+use crate::hub::{Desks, Mode};
+use crate::modes::chat_commands::{ChatCommand, HELP, read};
+
+/// Most who are named to somebody who asks who is here; a netcat shows no more at a time.
+const NAMED_MAX: usize = 100;
 
 /// The chat.
 #[derive(Debug)]
 pub struct Chat {
-    operator: Operator,
     relays_raw: bool,
+    /// A newcomer is told so many of the last lines.
+    replays: usize,
     /// Those who have finished, and of whom it was said that they left.
     have_left: HashSet<ConnId>,
     /// The line being relayed; kept for its memory.
@@ -25,24 +28,67 @@ pub struct Chat {
 
 impl Chat {
     /// A chat. Others read what is relayed with a bare netcat, so it is made safe for a terminal,
-    /// unless it `relays_raw`.
-    pub fn new(operator: Operator, relays_raw: bool) -> Chat {
-        Chat { operator, relays_raw, have_left: HashSet::new(), line: Vec::new() }
+    /// unless it `relays_raw`. A newcomer is sent the last `replays` lines.
+    pub fn new(relays_raw: bool, replays: usize) -> Chat {
+        Chat { relays_raw, replays, have_left: HashSet::new(), line: Vec::new() }
     }
 
-    /// Gives the operator back.
-    pub fn into_operator(self) -> Operator {
-        self.operator
+    fn relay(&mut self, id: ConnId, frame: Frame<'_>, desks: &mut Desks, board: &mut Board) {
+        self.line.clear();
+        self.line.push(b'<');
+        push_member(&mut self.line, id, desks);
+        self.line.extend_from_slice(b"> ");
+        if self.relays_raw {
+            self.line.extend_from_slice(frame.bytes);
+        } else {
+            push_human(&mut self.line, without_cr(frame.bytes));
+        }
+        self.line.push(b'\n');
+        board.broadcast(Some(id), &[&self.line]);
+        if let Some(replay) = &mut desks.replay {
+            replay.add(id.serial(), false, &self.line, board.now());
+        }
+        desks.heard(id, frame, board);
     }
 
-    fn announce(&mut self, id: ConnId, what: &str, board: &mut Board) {
-        board.broadcast(Some(id), &[format!("* {id} {what}\n").as_bytes()]);
+    /// What a peer has asked of the chat itself.
+    fn obey(&self, id: ConnId, command: ChatCommand<'_>, desks: &mut Desks, board: &mut Board) {
+        match command {
+            ChatCommand::Nick(name) => nick(id, name, desks, board),
+            ChatCommand::Who => tell(id, &who(desks, board), board),
+            ChatCommand::Help => HELP.iter().for_each(|line| tell(id, line, board)),
+            ChatCommand::Quit => board.finish(id),
+            ChatCommand::Unknown(name) => {
+                let name = String::from_utf8_lossy(name);
+                tell(
+                    id,
+                    &format!("there is no {name}: /help lists the commands, // begins a text with /"),
+                    board,
+                );
+            }
+        }
+    }
+
+    fn greet(&self, id: ConnId, desks: &Desks, board: &mut Board) {
+        let others = board.audience().saturating_sub(1);
+        let here = match others {
+            0 => "nobody else is here".to_owned(),
+            1 => "1 other is here".to_owned(),
+            others => format!("{others} others are here"),
+        };
+        let mut welcome = b"* you are ".to_vec();
+        push_member(&mut welcome, id, desks);
+        welcome.extend_from_slice(format!("; {here}; /help lists the commands\n").as_bytes());
+        board.send(id, &welcome);
+        if let Some(replay) = &desks.replay {
+            for past in replay.last(self.replays, |_| true) {
+                board.send(id, &past.bytes);
+            }
+        }
     }
 }
 
-impl App for Chat {
-    type Message = Mail;
-
+impl Mode for Chat {
     fn policy(&self, _role: Role) -> Policy {
         Policy {
             shows_parts: true,
@@ -52,50 +98,82 @@ impl App for Chat {
         }
     }
 
-    fn opened(&mut self, id: ConnId, board: &mut Board) {
-        self.operator.opened(id, board);
-        self.announce(id, "joined", board);
+    fn opened(&mut self, id: ConnId, desks: &mut Desks, board: &mut Board) {
+        announce(id, "joined", desks, board);
+        self.greet(id, desks, board);
     }
 
-    fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
-        self.line.clear();
-        self.line.push(b'<');
-        push_id(&mut self.line, id);
-        self.line.extend_from_slice(b"> ");
-        if self.relays_raw {
-            self.line.extend_from_slice(frame.bytes);
-        } else {
-            push_human(&mut self.line, without_cr(frame.bytes));
+    fn received(&mut self, id: ConnId, frame: Frame<'_>, desks: &mut Desks, board: &mut Board) {
+        let is_whole = matches!(frame.end, End::Newline | End::Gone);
+        if is_whole && frame.bytes.first() == Some(&b'/') {
+            match read(without_cr(frame.bytes)) {
+                Ok(command) => return self.obey(id, command, desks, board),
+                Err(text) => return self.relay(id, Frame { bytes: text, ..frame }, desks, board),
+            }
         }
-        self.line.push(b'\n');
-        board.broadcast(Some(id), &[&self.line]);
-        self.operator.heard(id, frame, board);
+        self.relay(id, frame, desks, board);
     }
 
-    fn ended(&mut self, id: ConnId, board: &mut Board) {
-        self.operator.ended(id, board);
+    fn ended(&mut self, id: ConnId, desks: &mut Desks, board: &mut Board) {
+        desks.ended(id, board);
         // It may go on listening, but it will say nothing more; mostly it is gone altogether, which
         // cannot be told from here.
-        self.announce(id, "left", board);
+        announce(id, "left", desks, board);
         self.have_left.insert(id);
     }
 
-    fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
-        self.operator.closed(id, why, board);
+    fn closing(&mut self, id: ConnId, desks: &mut Desks, board: &mut Board) {
         if !self.have_left.remove(&id) {
-            self.announce(id, "left", board);
+            announce(id, "left", desks, board);
         }
     }
+}
 
-    fn turned_away(&mut self, board: &mut Board) {
-        self.operator.turned_away(board);
+/// Appends `#3`, or `ann#3`: a name never stands alone.
+fn push_member(out: &mut Vec<u8>, id: ConnId, desks: &Desks) {
+    if let Some(name) = desks.names.of(id.serial()) {
+        out.extend_from_slice(name.as_bytes());
     }
+    push_id(out, id);
+}
 
-    fn message(&mut self, mail: Mail, board: &mut Board) {
-        self.operator.message(mail, board);
-    }
+fn announce(id: ConnId, what: &str, desks: &Desks, board: &mut Board) {
+    let mut line = b"* ".to_vec();
+    push_member(&mut line, id, desks);
+    line.extend_from_slice(format!(" {what}\n").as_bytes());
+    board.broadcast(Some(id), &[&line]);
+}
 
-    fn turn_ended(&mut self, board: &mut Board) {
-        self.operator.turn_ended(board);
+/// Tells one peer something of the chat itself. One that does not read misses it.
+fn tell(id: ConnId, what: &str, board: &mut Board) {
+    board.send(id, format!("* {what}\n").as_bytes());
+}
+
+fn nick(id: ConnId, name: Option<&str>, desks: &mut Desks, board: &mut Board) {
+    match desks.take_nick(id.serial(), name) {
+        Ok(true) => {
+            let mut line = format!("* {id} is now ").into_bytes();
+            push_member(&mut line, id, desks);
+            line.push(b'\n');
+            board.broadcast(None, &[&line]);
+        }
+        Ok(false) => {}
+        Err(why) => tell(id, &why.to_string(), board),
     }
+}
+
+/// Who is here, in one line.
+fn who(desks: &Desks, board: &Board) -> String {
+    let mut all = Vec::new();
+    let mut count = 0;
+    for view in board.peers().filter(|view| view.is_open) {
+        count += 1;
+        if count <= NAMED_MAX {
+            let mut member = Vec::new();
+            push_member(&mut member, view.id, desks);
+            all.push(String::from_utf8_lossy(&member).into_owned());
+        }
+    }
+    let more = if count > NAMED_MAX { format!(" and {} more", count - NAMED_MAX) } else { String::new() };
+    format!("{count} here: {}{more}", all.join(", "))
 }

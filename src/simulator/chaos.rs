@@ -74,7 +74,7 @@ impl Chaos {
         let may = board.view(to).is_some_and(|view| view.is_open && view.outbound == Outbound::Open);
         let sent = board.send(to, &text);
         match sent {
-            Sent::Queued | Sent::Slow(_) => self.account(to).owed.extend(text),
+            Sent::Queued(_) | Sent::Slow(_) => self.account(to).owed.extend(text),
             Sent::Full(_) | Sent::Finished | Sent::Gone => {}
         }
         assert_eq!(may, !matches!(sent, Sent::Finished | Sent::Gone), "{sent:?} to {to}");

@@ -6,8 +6,12 @@ use super::dice::Dice;
 use super::far::Far;
 use super::net::{Net, Sabotage, Terms};
 use super::world::World;
+use crate::desk::text::Format;
+use crate::desk::{Display, Spelling};
+use crate::hub::{DeskOptions, Hub, Voice};
 use crate::limits::Limits;
 use crate::modes::Echo;
+use crate::terminal::WhenFull;
 
 /// Newcomers at a time.
 const BACKLOG: usize = 4096;
@@ -27,7 +31,10 @@ pub(super) fn run(count: usize, at_the_peak: impl FnOnce()) {
         keeps_records: false,
     };
     let limits = Limits { accept_budget: BACKLOG, ..Limits::default() };
-    let mut world = World::new(Dice::of_seed(1), terms, limits, Sabotage::None, Echo);
+    let (display, _, _) = Display::in_memory(Spelling::Text(Format::Tsv), WhenFull::Skip, 1 << 20, 1 << 20);
+    let options = DeskOptions { voice: Voice::Mute, tracks_pending: false, ..DeskOptions::PIPE };
+    let app = Hub::new(Echo, display, None, options);
+    let mut world = World::new(Dice::of_seed(1), terms, limits, Sabotage::None, app);
     let moment = Duration::from_millis(1);
 
     for number in 0..count {

@@ -12,11 +12,13 @@ use super::world::{World, small_limits};
 use crate::app::App;
 use crate::board::Board;
 use crate::buffer::framing::Frame;
+use crate::buffer::framing::Framing;
 use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
-use crate::desk::{Desk, Format};
-use crate::hub::{OnStdinEof, Operator, OperatorOptions, Voice, WithOperator};
+use crate::desk::text::Format;
+use crate::desk::{Display, Spelling};
+use crate::hub::{DeskOptions, Hub, OnStdinEof, Voice};
 use crate::modes::{Chat, Console, Echo};
 use crate::terminal::{CapturedScreen, Chunk, Mail, WhenFull};
 
@@ -68,6 +70,17 @@ impl<A: App> App for Witness<A> {
         self.conns.insert(id.serial(), Seen { sock, ..Seen::default() });
         self.tell_others(id, format!("* {id} joined\n").as_bytes(), board);
         self.app.opened(id, board);
+        if self.relays
+            && let Some(seen) = self.conns.get_mut(&id.serial())
+        {
+            let here = match board.audience() {
+                0 | 1 => "nobody else is here".to_owned(),
+                2 => "1 other is here".to_owned(),
+                all => format!("{} others are here", all - 1),
+            };
+            let welcome = format!("* you are {id}; {here}; /help lists the commands\n");
+            seen.told.extend_from_slice(welcome.as_bytes());
+        }
     }
 
     fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
@@ -96,6 +109,10 @@ impl<A: App> App for Witness<A> {
 
     fn message(&mut self, message: A::Message, board: &mut Board) {
         self.app.message(message, board);
+    }
+
+    fn drained(&mut self, id: ConnId, board: &mut Board) {
+        self.app.drained(id, board);
     }
 
     fn turn_ended(&mut self, board: &mut Board) {
@@ -141,10 +158,14 @@ enum Types {
 }
 
 impl Keyboard {
-    fn new(dice: &Dice, when_full: WhenFull) -> (Desk, Keyboard) {
+    fn new(dice: &Dice, when_full: WhenFull) -> (Display, Keyboard) {
         // The screen of the answers never skips here: they are counted.
-        let (desk, out, err) =
-            Desk::on_reels(Format::Tsv, when_full, dice.pick(&[200, 2000, 1 << 20]), 1 << 20);
+        let (desk, out, err) = Display::in_memory(
+            Spelling::Text(Format::Tsv),
+            when_full,
+            dice.pick(&[200, 2000, 1 << 20]),
+            1 << 20,
+        );
         let keyboard = Keyboard {
             dice: dice.clone(),
             out,
@@ -225,9 +246,9 @@ impl Keyboard {
     }
 }
 
-fn operator_options(voice: Voice, dice: &Dice) -> OperatorOptions {
+fn desk_options(voice: Voice, dice: &Dice) -> DeskOptions {
     let on_stdin_eof = dice.pick(&[OnStdinEof::Keep, OnStdinEof::Drain, OnStdinEof::Quit]);
-    OperatorOptions { voice, on_stdin_eof, waits_for_slow: true }
+    DeskOptions { voice, on_stdin_eof, keeps_history: dice.one_in(2), ..DeskOptions::PIPE }
 }
 
 /// What those are like who connect.
@@ -359,7 +380,7 @@ pub(super) fn run(dice: &Dice, steps: &mut usize) {
 /// Every byte comes back, to who sent it, in order; and all of them, where both sides finish.
 fn echo(dice: &Dice, steps: &mut usize) {
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip);
-    let app = WithOperator::new(Echo, Operator::new(desk, None, operator_options(Voice::Mute, dice)));
+    let app = Hub::new(Echo, desk, None, desk_options(Voice::Mute, dice));
 
     let say = |dice: &Dice| dice.text(600);
     let world = run_mode(dice, app, &mut keyboard, Types::Everything, Crowd::Mixed, say, steps);
@@ -383,7 +404,7 @@ fn echo(dice: &Dice, steps: &mut usize) {
 /// Everybody hears what the others say, who comes and who goes, once each and in one order; and nothing else.
 fn chat(dice: &Dice, steps: &mut usize) {
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip);
-    let app = Chat::new(Operator::new(desk, None, operator_options(Voice::Participant, dice)), false);
+    let app = Hub::new(Chat::new(false, 0), desk, None, desk_options(Voice::Participant, dice));
 
     let crowd = dice.pick(&[Crowd::Mixed, Crowd::Attentive]);
     let world = run_mode(dice, app, &mut keyboard, Types::Texts, crowd, letters, steps);
@@ -420,7 +441,7 @@ fn chat(dice: &Dice, steps: &mut usize) {
 /// it went is answered.
 fn console(dice: &Dice, steps: &mut usize) {
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Wait);
-    let app = Console::new(Operator::new(desk, None, operator_options(Voice::Plain, dice)), Format::Tsv);
+    let app = Hub::new(Console::new(Framing::Lines), desk, None, desk_options(Voice::Plain, dice));
 
     let world = run_mode(dice, app, &mut keyboard, Types::Everything, Crowd::Mixed, letters, steps);
 
@@ -467,13 +488,19 @@ fn parse_tsv(line: &[u8]) -> Option<(u64, Vec<u8>)> {
 fn number_of_text(line: &[u8]) -> Option<usize> {
     let line = line.strip_suffix(b"\n")?;
     let line = line.strip_prefix(b"<operator> ").unwrap_or(line);
+    let line = line.strip_prefix(b"(private) ").unwrap_or(line);
     str::from_utf8(line.strip_prefix(b"text")?).ok()?.parse().ok()
 }
 
 /// Whether an answer says that a text is on its way to this connection.
 fn accepts_for(answer: &str, serial: u64) -> bool {
-    answer.starts_with(&format!("-> #{serial} ")) && answer.contains(" byte")
-        || answer.starts_with(&format!("#{serial} is not reading")) && !answer.ends_with("this was not sent")
+    // Of several, those before the number of bytes are the ones that get it.
+    let Some((receivers, _)) = answer.strip_prefix("-> ").and_then(|answer| answer.split_once(" byte"))
+    else {
+        return false;
+    };
+    let Some((receivers, _)) = receivers.rsplit_once(' ') else { return false };
+    receivers.split(", ").any(|receiver| receiver == format!("#{serial}"))
 }
 
 /// How many texts went to all while this connection was among them, as the screen tells in order.

@@ -7,12 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::low_level::pipe;
 
 use crate::reactor::mailbox::Mailbox;
 
-use super::Terminate;
+use super::{Mail, Terminate};
 
 /// For so long after the first signal every other is taken for the same one: `timeout` tells its child and
 /// then its whole group, and of a terminal that goes the shell tells its jobs, and then the system does.
@@ -66,6 +66,20 @@ pub fn on_signal<M: From<Terminate> + Send + 'static>(mailboxes: Vec<Mailbox<M>>
         ignore_until(first_at + SAME_SIGNAL, &mut arrived);
         wait_for_one(&mut arrived);
         std::process::exit(1);
+    })?;
+    Ok(())
+}
+
+/// Posts `Reread` at each SIGUSR1.
+///
+/// # Errors
+/// When the system refuses the handler or the thread.
+pub fn on_reread(mailbox: Mailbox<Mail>) -> io::Result<()> {
+    let (mut arrived, handler) = UnixStream::pair()?;
+    pipe::register(SIGUSR1, handler)?;
+    thread::Builder::new().name("reread".into()).spawn(move || {
+        // Until the loop has ended, or signals cannot be heard any more.
+        while arrived.read(&mut [0; 64]).is_ok_and(|count| count > 0) && mailbox.post(Mail::Reread).is_ok() {}
     })?;
     Ok(())
 }

@@ -20,6 +20,8 @@ use rustix::termios::tcgetpgrp;
 
 use crate::reactor::mailbox::Mailbox;
 
+use super::Mail;
+
 /// The buffers under way: one being filled, one being worked on.
 const BUFFERS: usize = 2;
 const BUFFER_BYTES: usize = 128 << 10;
@@ -63,14 +65,30 @@ pub fn read_in_background<M: From<Chunk> + Send + 'static>(mailbox: Mailbox<M>) 
     for _ in 0..BUFFERS {
         let _ = empty.send(Vec::new());
     }
-    thread::Builder::new().name("stdin".into()).spawn(move || read_all(stdin, buffers, &mailbox))?;
+    thread::Builder::new()
+        .name("stdin".into())
+        .spawn(move || read_all(stdin, buffers, |chunk| mailbox.post(chunk.into()).is_ok()))?;
     Ok(BufferReturn { empty })
 }
 
-fn read_all<M: From<Chunk>>(mut stdin: File, buffers: Receiver<Vec<u8>>, mailbox: &Mailbox<M>) {
+/// Starts reading a file; what it brings is posted under this number.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn read_file_in_background(file: File, number: u64, mailbox: Mailbox<Mail>) -> io::Result<BufferReturn> {
+    let (empty, buffers) = channel();
+    for _ in 0..BUFFERS {
+        let _ = empty.send(Vec::new());
+    }
+    let post = move |chunk| mailbox.post(Mail::File(number, chunk)).is_ok();
+    thread::Builder::new().name("file".into()).spawn(move || read_all(file, buffers, post))?;
+    Ok(BufferReturn { empty })
+}
+
+fn read_all(mut from: File, buffers: Receiver<Vec<u8>>, post: impl Fn(Chunk) -> bool) {
     for mut buffer in buffers {
         buffer.resize(BUFFER_BYTES, 0);
-        let chunk = match read_some(&mut stdin, &mut buffer) {
+        let chunk = match read_some(&mut from, &mut buffer) {
             Ok(0) => Chunk::Ended(None),
             Ok(count) => {
                 buffer.truncate(count);
@@ -81,7 +99,7 @@ fn read_all<M: From<Chunk>>(mut stdin: File, buffers: Receiver<Vec<u8>>, mailbox
             Err(error) => Chunk::Ended(Some(error)),
         };
         let ended = matches!(chunk, Chunk::Ended(_));
-        if mailbox.post(chunk.into()).is_err() || ended {
+        if !post(chunk) || ended {
             return;
         }
     }

@@ -27,6 +27,22 @@ pub fn push_tsv(out: &mut Vec<u8>, bytes: &[u8]) {
     walk(out, bytes, is_shown, escape_tsv);
 }
 
+/// Appends `bytes` in hexadecimal, with blanks between them; for a person with what of them is ASCII behind it.
+pub fn push_dump(out: &mut Vec<u8>, bytes: &[u8], with_ascii: bool) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (at, byte) in bytes.iter().enumerate() {
+        if at > 0 {
+            out.push(b' ');
+        }
+        out.extend_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+    if with_ascii {
+        out.extend_from_slice(b"  |");
+        out.extend(bytes.iter().map(|byte| if matches!(byte, b' '..=b'~') { *byte } else { b'.' }));
+        out.push(b'|');
+    }
+}
+
 /// What is not copied as it is.
 enum Odd<'a> {
     /// A run of backslashes, and what follows it.

@@ -132,7 +132,7 @@ fn a_queue_takes_all_of_a_message_or_nothing() {
     let sent = [790, 10, 1].map(|size| rig.board().send(far.id, &vec![b'x'; size]));
     rig.settle();
 
-    assert_eq!((sent[0], sent[2]), (Sent::Queued, Sent::Full(800)));
+    assert_eq!((sent[0], sent[2]), (Sent::Queued(790), Sent::Full(800)));
     assert_eq!((rig.queued(&far), rig.board().len()), (800, 1));
 }
 

@@ -17,7 +17,7 @@ fn an_answer_still_goes_out_after_the_peer_has_finished() {
     rig.settle();
 
     assert_eq!(before, ["#1 line question", "#1 ended"]);
-    assert_eq!((sent, far.wire.text().as_str()), (Sent::Queued, "answer\n"));
+    assert_eq!((sent, far.wire.text().as_str()), (Sent::Queued(7), "answer\n"));
     assert_eq!(rig.told(), ["#1 closed finished"]);
     assert!(far.wire.is_finished(), "our FIN went out before the close");
 }

@@ -65,7 +65,7 @@ impl Tester {
             self.in_flight += count;
         }
         match board.send(id, &messages) {
-            Sent::Queued | Sent::Slow(_) => {
+            Sent::Queued(_) | Sent::Slow(_) => {
                 if matches!(self.phase, Phase::Measure(_)) {
                     self.tally.tx_bytes += messages.len() as u64;
                     self.slice.bytes += messages.len() as u64;

@@ -1,0 +1,15 @@
+//! The JSON face, version 1: one object a line, both ways. Commands are read without a tree and borrowed from the line;
+//! events and replies are written straight into the buffer.
+
+mod events;
+mod fields;
+mod read;
+mod replies;
+mod write;
+
+pub use read::{Rejected, parse};
+pub use replies::Frame as ReplyFrame;
+pub use write::Writer;
+
+/// The version of the protocol, as `listening` and `hello` tell it.
+pub const VERSION: u32 = 1;

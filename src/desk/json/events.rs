@@ -1,0 +1,166 @@
+//! Events as lines of JSON.
+
+use super::VERSION;
+use super::write::{Writer, flag, list, number, payload, text};
+use crate::buffer::framing::{End, Frame};
+use crate::conn::Peer;
+use crate::desk::event::{Author, Event, Receivers, Who};
+use crate::desk::text::{push_number, push_peer};
+
+impl Writer {
+    /// Appends an event, which is this one of the run.
+    pub fn event(&mut self, event: &Event<'_>, seq: u64, out: &mut Vec<u8>) {
+        match event {
+            Event::Message(who, frame) => self.message(*who, frame, seq, out),
+            Event::Listening(address) => {
+                out.extend_from_slice(b"{\"ev\":\"listening\",\"v\":");
+                push_number(out, u64::from(VERSION));
+                text(out, "run", &run_id());
+                text(out, "addr", address);
+            }
+            Event::Skipped(count) => {
+                out.extend_from_slice(b"{\"ev\":\"skipped\",\"count\":");
+                push_number(out, *count);
+            }
+            Event::Opened { who, peer, dialled } => {
+                self.begin_about(out, "open", seq, *who);
+                text(out, "peer", &spelt(peer));
+                if let Some(name) = who.name {
+                    text(out, "name", name);
+                }
+                if *dialled {
+                    flag(out, "dialed");
+                }
+            }
+            Event::Ended(who, _) => self.begin_about(out, "eof", seq, *who),
+            Event::Closed { who, why, received_bytes, sent_bytes, unsent_bytes, discarded_bytes } => {
+                self.begin_about(out, "close", seq, *who);
+                text(out, "reason", why.code());
+                text(out, "msg", &why.to_string());
+                number(out, "rx", *received_bytes);
+                number(out, "tx", *sent_bytes);
+                number(out, "unsent", *unsent_bytes as u64);
+                if *discarded_bytes > 0 {
+                    number(out, "discarded", *discarded_bytes as u64);
+                }
+            }
+            event => self.of_desks(event, seq, out),
+        }
+        if !matches!(event, Event::Message(..)) {
+            out.extend_from_slice(b"}\n");
+        }
+    }
+
+    /// What the desks, and not the peers, have brought about.
+    fn of_desks(&mut self, event: &Event<'_>, seq: u64, out: &mut Vec<u8>) {
+        match event {
+            Event::Sent { by, to, bytes } => {
+                self.begin(out, "sent", seq);
+                match to {
+                    Receivers::One(serial) => list(out, "ids", [*serial], push_number),
+                    Receivers::Several(serials) => list(out, "ids", serials.iter().copied(), push_number),
+                    Receivers::All => text(out, "to", "all"),
+                }
+                payload(out, bytes);
+                match by {
+                    Author::Desk(desk) => number(out, "by", u64::from(desk.0)),
+                    Author::Every => text(out, "by", "every"),
+                }
+            }
+            Event::Named(who, by) => {
+                self.begin_about(out, "name", seq, *who);
+                if let Some(name) = who.name {
+                    text(out, "name", name);
+                }
+                if let Some(desk) = by {
+                    number(out, "by", u64::from(desk.0));
+                }
+            }
+            Event::Done(who, by) => {
+                self.begin_about(out, "done", seq, *who);
+                number(out, "by", u64::from(by.0));
+            }
+            Event::Drained(who) => self.begin_about(out, "drained", seq, *who),
+            Event::FileSent { whom, path, bytes, error } => {
+                self.begin(out, "file", seq);
+                if let Some(who) = whom {
+                    number(out, "id", who.serial);
+                }
+                text(out, "path", path);
+                number(out, "bytes", *bytes);
+                if let Some(error) = error {
+                    text(out, "msg", error);
+                }
+            }
+            Event::Every { number: at, period, why } => {
+                self.begin(out, "every", seq);
+                number(out, "n", *at);
+                match period {
+                    Some(period) => number(out, "ms", period.as_millis() as u64),
+                    None => flag(out, "off"),
+                }
+                if let Some(why) = why {
+                    text(out, "msg", why);
+                }
+            }
+            Event::Stopping(waiting) => {
+                self.begin(out, "stopping", seq);
+                number(out, "waiting", *waiting as u64);
+            }
+            Event::Note(what) => {
+                self.begin(out, "note", seq);
+                text(out, "msg", what);
+            }
+            Event::TurnedAway(count, why) => {
+                self.begin(out, "refused", seq);
+                number(out, "count", *count);
+                text(out, "why", why);
+            }
+            // The others are spelt above.
+            _ => self.begin(out, "bye", seq),
+        }
+    }
+
+    /// The most frequent of all.
+    fn message(&mut self, who: Who<'_>, frame: &Frame<'_>, seq: u64, out: &mut Vec<u8>) {
+        self.begin_about(out, "msg", seq, who);
+        match (frame.end, frame.bytes) {
+            (End::Newline, [line @ .., b'\r']) => {
+                payload(out, line);
+                out.extend_from_slice(b",\"end\":\"\\r\\n\"}\n");
+                return;
+            }
+            (_, bytes) => payload(out, bytes),
+        }
+        out.extend_from_slice(match frame.end {
+            End::Silence => b",\"part\":\"silence\"}\n",
+            End::Limit => b",\"part\":\"limit\"}\n",
+            End::Gone => b",\"part\":\"eof\"}\n",
+            _ => b"}\n",
+        });
+    }
+
+    fn begin_about(&mut self, out: &mut Vec<u8>, kind: &str, seq: u64, who: Who<'_>) {
+        self.begin(out, kind, seq);
+        number(out, "id", who.serial);
+    }
+}
+
+/// A peer's address.
+pub(super) fn spelt(peer: &Peer) -> String {
+    let mut out = Vec::new();
+    // Writing to a Vec cannot fail.
+    let _ = push_peer(&mut out, peer);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Tells this run from others: the process and the moment in which it began to say anything.
+fn run_id() -> String {
+    use std::sync::OnceLock;
+    static RUN: OnceLock<String> = OnceLock::new();
+    let made = || {
+        let nanos = jiff::Timestamp::now().as_nanosecond() as u64;
+        format!("{:016x}", nanos ^ (u64::from(std::process::id()) << 40))
+    };
+    RUN.get_or_init(made).clone()
+}

@@ -1,0 +1,264 @@
+//! One line of JSON, taken apart: which keys it has, and how the value of each is spelt. The values are read when it
+//! is known what they have to be, so that an error can name its key.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::desk::command::Member;
+use crate::desk::refusal::Refusal;
+
+/// Most members of a list.
+pub const MEMBERS_MAX: usize = 100_000;
+
+/// All keys of all commands.
+pub const KEYS: [&str; 16] = [
+    "cmd", "ref", "to", "text", "b64", "eol", "how", "id", "ids", "name", "addr", "every", "off", "spec",
+    "count", "glob",
+];
+
+/// The place of a key in `KEYS`.
+fn place(key: &str) -> Option<usize> {
+    KEYS.iter().position(|known| *known == key)
+}
+
+/// The values of a line, as they are spelt.
+#[derive(Debug, Default)]
+pub struct Fields<'a> {
+    values: [Option<&'a str>; KEYS.len()],
+    /// The first thing that is wrong with the keys.
+    wrong: Option<String>,
+}
+
+impl<'a> Fields<'a> {
+    /// Takes a line apart.
+    ///
+    /// # Errors
+    /// When it is no JSON object.
+    pub fn of(line: &'a [u8]) -> Result<Fields<'a>, Refusal> {
+        let text = str::from_utf8(line).map_err(|error| {
+            Refusal::BadJson(format!("byte {} of it is no UTF-8", error.valid_up_to() + 1))
+        })?;
+        serde_json::from_str(text).map_err(|error| Refusal::BadJson(error.to_string()))
+    }
+
+    /// What is wrong with the keys: one is unknown, or is there twice.
+    pub fn take_wrong(&mut self) -> Option<Refusal> {
+        self.wrong.take().map(Refusal::BadRequest)
+    }
+
+    /// How a value is spelt, if the key is there.
+    pub fn raw(&self, key: &'static str) -> Option<&'a str> {
+        self.values[place(key)?]
+    }
+
+    /// Whether other keys than `cmd`, `ref` and these are there.
+    ///
+    /// # Errors
+    /// Names one of them.
+    pub fn only(&self, command: &str, keys: &[&str]) -> Result<(), Refusal> {
+        let is_odd = |key: &&&str| {
+            self.values[place(key).unwrap_or_default()].is_some()
+                && !matches!(**key, "cmd" | "ref")
+                && !keys.contains(*key)
+        };
+        match KEYS.iter().find(is_odd) {
+            None => Ok(()),
+            Some(key) => Err(Refusal::BadRequest(format!("{command:?} takes no key {key:?}"))),
+        }
+    }
+
+    /// A string.
+    ///
+    /// # Errors
+    /// When it is something else, or spells no text.
+    pub fn text(&self, key: &'static str) -> Result<Option<Cow<'a, str>>, Refusal> {
+        self.raw(key).map(|raw| string(key, raw)).transpose()
+    }
+
+    /// Bytes in base64.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn bytes(&self, key: &'static str) -> Result<Option<Vec<u8>>, Refusal> {
+        let Some(text) = self.text(key)? else { return Ok(None) };
+        let decoded = STANDARD.decode(text.as_bytes());
+        decoded.map(Some).map_err(|error| {
+            let why = error.to_string().trim_end_matches('.').to_owned();
+            Refusal::BadRequest(format!("{key:?} is no base64: {why}"))
+        })
+    }
+
+    /// `true` or `false`.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn flag(&self, key: &'static str) -> Result<Option<bool>, Refusal> {
+        match self.raw(key) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(raw) => Err(wrong_type(key, "true or false", raw)),
+        }
+    }
+
+    /// A whole number, not negative.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn number(&self, key: &'static str) -> Result<Option<u64>, Refusal> {
+        self.raw(key).map(|raw| number(raw).ok_or_else(|| wrong_type(key, "a whole number", raw))).transpose()
+    }
+
+    /// The reference, as it is spelt, if it is one.
+    ///
+    /// # Errors
+    /// When it is neither a string nor an integer.
+    pub fn reference(&self) -> Result<Option<&'a str>, Refusal> {
+        let Some(raw) = self.raw("ref") else { return Ok(None) };
+        let digits = raw.strip_prefix('-').unwrap_or(raw);
+        if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(Some(raw));
+        }
+        match raw.starts_with('"') {
+            true => string("ref", raw).map(|_| Some(raw)),
+            false => Err(wrong_type("ref", "a string or an integer", raw)),
+        }
+    }
+}
+
+/// A value that is none of those it can be.
+pub fn wrong_type(key: &str, wanted: &str, raw: &str) -> Refusal {
+    let mut shown: String = raw.chars().take(40).collect();
+    if shown.len() < raw.len() {
+        shown.push('…');
+    }
+    Refusal::BadRequest(format!("{key:?} has to be {wanted}, not {shown}"))
+}
+
+/// A whole number, as JSON spells it.
+pub fn number(raw: &str) -> Option<u64> {
+    raw.bytes().all(|byte| byte.is_ascii_digit()).then(|| raw.parse().ok()).flatten()
+}
+
+/// A string, borrowed where nothing in it is escaped.
+pub fn string<'a>(key: &str, raw: &'a str) -> Result<Cow<'a, str>, Refusal> {
+    let Some(inner) = raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) else {
+        return Err(wrong_type(key, "a string", raw));
+    };
+    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
+        // It was found to end here, and to have no control characters in it, when it was taken out of the line.
+        return Ok(Cow::Borrowed(inner));
+    }
+    let read: Result<String, _> = serde_json::from_str(raw);
+    read.map(Cow::Owned).map_err(|error| Refusal::BadRequest(format!("{key:?} is no text: {error}")))
+}
+
+/// The members of a list.
+///
+/// # Errors
+/// When one is neither a number nor a string, or they are too many.
+pub fn members(key: &'static str, raw: &str) -> Result<Vec<Member>, Refusal> {
+    let read: Result<Members, _> = serde_json::from_str(raw);
+    let Members(members) = read.map_err(|error| {
+        Refusal::BadRequest(format!("{key:?} is no list of those who are meant: {error}"))
+    })?;
+    Ok(members)
+}
+
+struct Members(Vec<Member>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Members, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("numbers and names")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(raw) = list.next_element::<&RawValue>()? {
+                    if members.len() == MEMBERS_MAX {
+                        return Err(A::Error::custom(format_args!("it has more than {MEMBERS_MAX} members")));
+                    }
+                    let raw = raw.get();
+                    members.push(match number(raw) {
+                        Some(serial) => Member::One(serial),
+                        None => {
+                            let name: String = serde_json::from_str(raw).map_err(A::Error::custom)?;
+                            member_of(name)
+                        }
+                    });
+                }
+                Ok(Members(members))
+            }
+        }
+        from.deserialize_seq(List)
+    }
+}
+
+fn member_of(name: String) -> Member {
+    if name == "all" { Member::All } else { Member::Named(name.into()) }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Fields<'a>, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Fields::default();
+                while let Some(Key(key)) = map.next_key()? {
+                    match key {
+                        Ok(place) => {
+                            let value = map.next_value::<&RawValue>()?.get();
+                            if fields.values[place].replace(value).is_some() {
+                                let key = KEYS[place];
+                                fields.wrong.get_or_insert_with(|| format!("the key {key:?} is there twice"));
+                            }
+                        }
+                        Err(unknown) => {
+                            map.next_value::<IgnoredAny>()?;
+                            fields.wrong.get_or_insert_with(|| format!("there is no key {unknown:?}"));
+                        }
+                    }
+                }
+                Ok(fields)
+            }
+        }
+        from.deserialize_map(Object)
+    }
+}
+
+/// A key: its place, or how it is spelt, if it is none that is known.
+struct Key(Result<usize, String>);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Key, D::Error> {
+        struct Spelt;
+        impl Visitor<'_> for Spelt {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+                Ok(Key(place(key).ok_or_else(|| key.chars().take(40).collect())))
+            }
+        }
+        from.deserialize_str(Spelt)
+    }
+}

@@ -1,0 +1,218 @@
+//! Replies as lines of JSON.
+
+use super::events::spelt;
+use super::write::{Writer, flag, list, number, payload, text};
+use crate::desk::command::How;
+use crate::desk::event::Who;
+use crate::desk::help::HELP;
+use crate::desk::reply::{Deed, Filtered, Outcome, Reply, Row, Tally, Target, Waiting};
+use crate::desk::text::push_number;
+
+/// What a reply carries beside what it says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Frame<'a> {
+    /// The reference of its command, as it was spelt.
+    pub reference: Option<&'a str>,
+    /// The number of what was sent.
+    pub seq: Option<u64>,
+    /// What is queued beyond this is told as `behind`.
+    pub low_water_bytes: usize,
+}
+
+impl Writer {
+    /// Appends a reply.
+    pub fn reply(&mut self, reply: &Reply<'_>, frame: Frame<'_>, out: &mut Vec<u8>) {
+        let is_error = matches!(reply, Reply::Refused(_));
+        out.extend_from_slice(if is_error { b"{\"ev\":\"error\"" } else { b"{\"ev\":\"ok\"" });
+        if let Some(seq) = frame.seq {
+            number(out, "seq", seq);
+        }
+        if let Some(reference) = frame.reference {
+            out.extend_from_slice(b",\"ref\":");
+            out.extend_from_slice(reference.as_bytes());
+        }
+        match reply {
+            Reply::Sent(_, sent) => {
+                number(out, "queued", 1);
+                number(out, "bytes", sent.bytes as u64);
+                behind(out, sent.queued_bytes, frame);
+            }
+            Reply::SentToAll(conns, bytes) => {
+                number(out, "queued", *conns as u64);
+                number(out, "bytes", *bytes as u64);
+            }
+            Reply::Several(deed, outcomes, tally) => several(out, *deed, outcomes, tally, frame),
+            Reply::Refused(refusal) => {
+                text(out, "code", refusal.code());
+                text(out, "msg", &refusal.to_string());
+            }
+            Reply::Conns(rows) => list(out, "conns", *rows, |out, row| self.row(out, row)),
+            Reply::Pending(all) => list(out, "conns", *all, |out, one| self.waiting(out, one)),
+            Reply::Next(one) => list(out, "conns", [*one], |out, one| self.waiting(out, one)),
+            Reply::Shown(_, kept) => list(out, "msgs", *kept, |out, one| {
+                out.extend_from_slice(b"{\"ts\":");
+                super::write::string(out, &self.ago(one.age));
+                payload(out, one.bytes);
+                if one.is_ours {
+                    flag(out, "ours");
+                }
+                out.push(b'}');
+            }),
+            reply => push_rest(out, reply),
+        }
+        out.extend_from_slice(b"}\n");
+    }
+
+    fn row(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
+        begin_who(out, row.who);
+        text(out, "peer", &spelt(row.peer));
+        text(out, "since", &self.ago(row.age));
+        if let Some(heard) = row.heard {
+            text(out, "heard", &self.ago(heard));
+        }
+        number(out, "rx", row.received_bytes);
+        number(out, "tx", row.sent_bytes);
+        number(out, "queued", row.queued_bytes as u64);
+        text(out, "state", row.state.code());
+        if row.is_slow {
+            flag(out, "slow");
+        }
+        if let Some(pending) = row.pending {
+            text(out, "pending", &self.ago(pending));
+        }
+        out.push(b'}');
+    }
+
+    fn waiting(&mut self, out: &mut Vec<u8>, one: &Waiting<'_>) {
+        begin_who(out, one.who);
+        text(out, "pending", &self.ago(one.since));
+        payload(out, one.text);
+        if one.is_cut {
+            flag(out, "cut");
+        }
+        out.push(b'}');
+    }
+}
+
+fn push_rest(out: &mut Vec<u8>, reply: &Reply<'_>) {
+    match reply {
+        Reply::Closing(who, how, reason) => {
+            number(out, "id", who.serial);
+            text(out, "how", spelt_how(*how));
+            match reason {
+                Some(Outcome::Full(_)) => list(out, "full", [who.serial], push_number),
+                Some(Outcome::Finished) => list(out, "finished", [who.serial], push_number),
+                _ => {}
+            }
+        }
+        Reply::Done(who) => number(out, "id", who.serial),
+        Reply::Named(who) => {
+            number(out, "id", who.serial);
+            if let Some(name) = who.name {
+                text(out, "name", name);
+            }
+        }
+        Reply::Dialling(who, address) => {
+            number(out, "id", who.serial);
+            text(out, "addr", address);
+        }
+        Reply::TargetIs(target) => match target {
+            Target::One(who) => number(out, "to", who.serial),
+            Target::All => text(out, "to", "all"),
+            Target::Last => text(out, "to", "last"),
+            Target::Glob(glob) => text(out, "to", glob),
+        },
+        Reply::Filtered(filtered) => match filtered {
+            Filtered::Muted(count) => number(out, "muted", *count as u64),
+            Filtered::Focused(count) => number(out, "focused", *count as u64),
+            Filtered::All => flag(out, "all"),
+        },
+        Reply::EveryBegun(number_of_it, period) => {
+            number(out, "n", *number_of_it);
+            number(out, "ms", period.as_millis() as u64);
+        }
+        Reply::Everies(all) => list(out, "every", *all, |out, one| {
+            out.extend_from_slice(b"{\"n\":");
+            push_number(out, one.number);
+            number(out, "ms", one.period.as_millis() as u64);
+            match one.whom {
+                [] => text(out, "to", "all"),
+                some => list(out, "to", some.iter().copied(), push_number),
+            }
+            payload(out, one.bytes);
+            out.push(b'}');
+        }),
+        Reply::EveryOff(count) => number(out, "off", *count as u64),
+        Reply::FileBegun(_, path, bytes) => {
+            text(out, "path", path);
+            number(out, "bytes", *bytes);
+        }
+        Reply::Stats { stats, conns, uptime } => {
+            number(out, "uptime_ms", uptime.as_millis() as u64);
+            number(out, "conns_now", *conns as u64);
+            stats.counters().into_iter().for_each(|(name, count)| number(out, name, count));
+        }
+        Reply::Help(_) => list(out, "help", HELP, |out, help| {
+            out.extend_from_slice(b"{\"usage\":");
+            super::write::string(out, help.usage);
+            text(out, "what", help.what);
+            out.push(b'}');
+        }),
+        Reply::Stopping(waiting) => number(out, "waiting", *waiting as u64),
+        // The others are spelt above, or are a person's.
+        _ => {}
+    }
+}
+
+fn several(out: &mut Vec<u8>, deed: Deed, outcomes: &[(Who<'_>, Outcome)], tally: &Tally, frame: Frame<'_>) {
+    match deed {
+        Deed::Send(bytes) => {
+            number(out, "queued", tally.done as u64);
+            number(out, "bytes", bytes as u64);
+            behind(out, tally.behind_bytes, frame);
+        }
+        Deed::Close(how) => {
+            text(out, "how", spelt_how(how));
+            number(out, "closed", tally.done as u64);
+        }
+        Deed::Target | Deed::Done => number(out, "done", tally.done as u64),
+    }
+    let of = |is: fn(&Outcome) -> bool| {
+        outcomes.iter().filter(move |(_, outcome)| is(outcome)).map(|(who, _)| who.serial)
+    };
+    let kinds: [(&str, fn(&Outcome) -> bool, usize); 3] = [
+        ("gone", |outcome| matches!(outcome, Outcome::Gone), tally.gone),
+        ("full", |outcome| matches!(outcome, Outcome::Full(_)), tally.full),
+        ("finished", |outcome| matches!(outcome, Outcome::Finished), tally.finished),
+    ];
+    for (key, is, count) in kinds {
+        if count > 0 {
+            list(out, key, of(is), push_number);
+        }
+    }
+    if tally.not_reached > 0 {
+        number(out, "not_reached", tally.not_reached as u64);
+    }
+}
+
+fn behind(out: &mut Vec<u8>, queued_bytes: usize, frame: Frame<'_>) {
+    if queued_bytes > frame.low_water_bytes {
+        number(out, "behind", queued_bytes as u64);
+    }
+}
+
+fn spelt_how(how: How) -> &'static str {
+    match how {
+        How::Eof => "eof",
+        How::Kick => "kick",
+        How::Reset => "rst",
+    }
+}
+
+fn begin_who(out: &mut Vec<u8>, who: Who<'_>) {
+    out.extend_from_slice(b"{\"id\":");
+    push_number(out, who.serial);
+    if let Some(name) = who.name {
+        text(out, "name", name);
+    }
+}

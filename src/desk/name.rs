@@ -1,0 +1,143 @@
+//! What a connection may be called. A name is never shown without its number, so it forges no label; what is checked
+//! here keeps it from being taken for a number, a command's word, or nothing at all.
+
+use std::fmt;
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// Most letters of a name.
+pub const NAME_CHARS_MAX: usize = 32;
+
+/// Words that mean something else where a name could stand, or somebody else.
+const RESERVED: [&str; 6] = ["all", "last", "new", "off", "operator", "me"];
+
+/// Why something is no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadName {
+    /// It is empty, or too long.
+    Length,
+    /// It does not begin with a letter.
+    Start,
+    /// This character is in no name.
+    Char(char),
+    /// The word means something else.
+    Reserved,
+}
+
+impl fmt::Display for BadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadName::Length => write!(f, "a name has 1 to {NAME_CHARS_MAX} letters"),
+            BadName::Start => f.write_str("a name begins with a letter"),
+            BadName::Char(char) if char.is_control() || is_invisible(*char) => {
+                write!(f, "U+{:04X} is in no name", u32::from(*char))
+            }
+            BadName::Char(char) => write!(f, "a name has letters, digits, - _ and . in it, not {char:?}"),
+            BadName::Reserved => {
+                write!(f, "{} mean something else", RESERVED.join(", "))
+            }
+        }
+    }
+}
+
+/// Letters to Unicode that show nothing: the fillers of Hangul.
+fn is_invisible(char: char) -> bool {
+    matches!(char, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
+}
+
+fn is_letter(char: char) -> bool {
+    char.is_alphabetic() && !is_invisible(char)
+}
+
+fn is_digit(char: char) -> bool {
+    char.general_category() == GeneralCategory::DecimalNumber
+}
+
+/// Whether a character can be in a name.
+pub fn is_name_char(char: char) -> bool {
+    is_letter(char) || is_digit(char) || matches!(char, '-' | '_' | '.')
+}
+
+/// Checks a name: 1 to 32 letters of any script, digits, `-`, `_` and `.`, of which the first is a letter.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_name(name: &str) -> Result<(), BadName> {
+    let count = name.chars().count();
+    if count == 0 || count > NAME_CHARS_MAX {
+        return Err(BadName::Length);
+    }
+    if let Some(char) = name.chars().find(|char| !is_name_char(*char)) {
+        return Err(BadName::Char(char));
+    }
+    if !name.starts_with(is_letter) {
+        return Err(BadName::Start);
+    }
+    if RESERVED.contains(&folded(name).as_str()) {
+        return Err(BadName::Reserved);
+    }
+    Ok(())
+}
+
+/// The form by which names are compared: without regard to case.
+pub fn folded(name: &str) -> String {
+    // By way of the upper case: there are letters whose capitals are the same, such as the two sigmas.
+    name.to_uppercase().to_lowercase()
+}
+
+/// Whether it is a pattern that several names may fit.
+pub fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// Whether it can be a name or a glob at all.
+pub fn may_be_target(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|char| is_name_char(char) || "*?[]!^{}".contains(char))
+        && (is_glob(text) || text.starts_with(is_letter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_name_and_what_is_none() {
+        for name in ["a", "lab-a", "Lab.2_x", "设备", "метр", "ñandú", &"a".repeat(32), "операtor", "all2"]
+        {
+            assert_eq!(check_name(name), Ok(()), "{name:?}");
+        }
+        for (name, why) in [
+            ("", BadName::Length),
+            (&*"a".repeat(33), BadName::Length),
+            ("3", BadName::Start),
+            ("3a", BadName::Start),
+            ("-a", BadName::Start),
+            (".a", BadName::Start),
+            ("a b", BadName::Char(' ')),
+            ("a>", BadName::Char('>')),
+            ("a#3", BadName::Char('#')),
+            ("a*", BadName::Char('*')),
+            ("a,b", BadName::Char(',')),
+            ("a\u{202e}b", BadName::Char('\u{202e}')),
+            ("a\u{200b}b", BadName::Char('\u{200b}')),
+            ("a\u{301}", BadName::Char('\u{301}')),
+            ("\u{3164}", BadName::Char('\u{3164}')),
+            ("a\u{1b}[2J", BadName::Char('\u{1b}')),
+            ("all", BadName::Reserved),
+            ("OPERATOR", BadName::Reserved),
+            ("Me", BadName::Reserved),
+            ("last", BadName::Reserved),
+        ] {
+            assert_eq!(check_name(name), Err(why), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_compared_without_regard_to_case() {
+        for (one, other) in [("Lab", "lAB"), ("ΣΑΣ", "σας"), ("straße", "STRASSE"), ("ÑU", "ñu")] {
+            assert_eq!(folded(one), folded(other));
+        }
+        assert_ne!(folded("lab-a"), folded("lab-b"));
+    }
+}

@@ -1,0 +1,286 @@
+//! What all desks share: who is called how, who waits for an answer, what was said; and the way out to each of them.
+//! Modes are given this, and tell it what happens.
+
+use std::collections::HashSet;
+use std::io;
+use std::mem;
+use std::time::{Duration, Instant};
+
+use crate::board::Board;
+use crate::buffer::framing::Frame;
+use crate::clock::Moment;
+use crate::conn::reason::Reason;
+use crate::conn::{ConnId, Outbound};
+use crate::desk::{DeskId, Display, Event};
+use crate::hub::dials::Held;
+use crate::hub::every::Everies;
+use crate::hub::files::Files;
+use crate::hub::history::History;
+use crate::hub::names::Names;
+use crate::hub::names_file::NamesFile;
+use crate::hub::options::{DeskOptions, OnStdinEof, Voice};
+use crate::hub::outlets::Outlets;
+use crate::hub::pending::Pending;
+use crate::limits::Limits;
+use crate::reactor::mailbox::Mailbox;
+use crate::terminal::Mail;
+
+/// The least time that the last words have to reach the screen; mostly they need no more than a moment.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Connections and bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lost {
+    conns: usize,
+    bytes: usize,
+}
+
+impl Lost {
+    fn add(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.conns += 1;
+            self.bytes += bytes;
+        }
+    }
+}
+
+/// An end that has begun.
+#[derive(Debug)]
+struct Stop {
+    since: Instant,
+    /// What came since and was thrown away.
+    discarded: Lost,
+}
+
+/// What the desks share.
+#[derive(Debug)]
+pub struct Desks {
+    /// The ways out to them.
+    pub out: Outlets,
+    /// Who is called how.
+    pub names: Names,
+    /// Who waits for an answer.
+    pub pending: Pending,
+    /// Kept only where somebody asks for it.
+    pub history: Option<History>,
+    /// What was said to all, as it was told, for those who come later; kept only where they are to be told.
+    pub replay: Option<History>,
+    /// What newcomers are called.
+    pub names_file: Option<NamesFile>,
+    /// Addresses to which there is to be a connection.
+    pub held: Vec<Held>,
+    /// For threads that find something out.
+    pub mailbox: Option<Mailbox<Mail>>,
+    /// What is repeated.
+    pub everies: Everies,
+    /// Files under way.
+    pub files: Files,
+    /// What their surroundings are.
+    pub options: DeskOptions,
+    /// Those that we have connected to.
+    pub dialled: HashSet<u64>,
+    /// Whoever spoke last.
+    pub spoke_last: Option<ConnId>,
+    /// Whether somebody may still type.
+    pub stdin_is_open: bool,
+    stop: Option<Stop>,
+    /// What could not be sent since the end began.
+    unsent: Lost,
+    /// Why stdout cannot be written to.
+    screen_error: Option<io::Error>,
+    /// Newcomers of whom it was said that they were turned away: when it was full, and by their address.
+    told_turned_away: (u64, u64),
+    /// When the server began.
+    pub since: Moment,
+}
+
+impl Desks {
+    /// The desk of this process's own ends, and what it shares with those to come.
+    pub fn new(display: Display, options: DeskOptions) -> Desks {
+        let keeps_history = options.keeps_history || display.is_json();
+        Desks {
+            out: Outlets::new(display, options.view, options.low_water_bytes),
+            names: Names::default(),
+            pending: Pending::default(),
+            history: keeps_history.then(History::default),
+            replay: None,
+            names_file: None,
+            held: Vec::new(),
+            mailbox: None,
+            everies: Everies::default(),
+            files: Files::default(),
+            options,
+            dialled: HashSet::new(),
+            spoke_last: None,
+            stdin_is_open: true,
+            stop: None,
+            unsent: Lost::default(),
+            screen_error: None,
+            told_turned_away: (0, 0),
+            since: Moment::default(),
+        }
+    }
+
+    /// Shows that somebody connected, and gives it the name that a list has for it.
+    pub fn opened(&mut self, id: ConnId, board: &Board) {
+        let Some(view) = board.view(id) else { return };
+        self.name_newcomer(id, view.peer);
+        let (who, dialled) = (self.names.who(id.serial()), self.dialled.contains(&id.serial()));
+        self.out.tell(&Event::Opened { who, peer: view.peer, dialled });
+    }
+
+    /// Shows what a peer said.
+    #[inline]
+    pub fn heard(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
+        self.spoke_last = Some(id);
+        if self.options.tracks_pending {
+            self.pending.note(id, frame.bytes, board.now());
+        }
+        if let Some(history) = &mut self.history {
+            history.add(id.serial(), false, frame.bytes, board.now());
+        }
+        if self.out.message(self.names.who(id.serial()), frame) {
+            board.hold_reading(true);
+        }
+    }
+
+    /// Shows that a peer has finished sending. Our side stays open for the operator's answer.
+    pub fn ended(&mut self, id: ConnId, board: &mut Board) {
+        let stays_open =
+            board.view(id).is_some_and(|view| view.outbound == Outbound::Open) && self.stdin_is_open;
+        let kept = Some(board.limits().half_open_max).filter(|limit| stays_open && !limit.is_zero());
+        self.out.tell(&Event::Ended(self.names.who(id.serial()), kept));
+        if !self.stdin_is_open {
+            board.finish(id);
+        }
+    }
+
+    /// Shows that newcomers were turned away, unless that was said.
+    pub fn turned_away(&mut self, board: &Board) {
+        let counted = (board.stats().refused_full, board.stats().refused_address);
+        let told = mem::replace(&mut self.told_turned_away, counted);
+        for (count, why) in [(counted.0 - told.0, "full"), (counted.1 - told.1, "address not allowed")] {
+            if count > 0 {
+                self.out.tell(&Event::TurnedAway(count, why));
+            }
+        }
+    }
+
+    /// Shows that a connection has ended, and forgets it.
+    pub fn closed(&mut self, id: ConnId, why: &Reason, board: &Board) {
+        let Some(view) = board.view(id) else { return };
+        if self.stop.is_some() || self.is_draining() {
+            self.unsent.add(view.queued_bytes);
+        }
+        if let Some(stop) = &mut self.stop {
+            stop.discarded.add(view.discarded_bytes);
+        }
+        self.out.tell(&Event::Closed {
+            who: self.names.who(id.serial()),
+            why,
+            received_bytes: view.received_bytes,
+            sent_bytes: view.sent_bytes,
+            unsent_bytes: view.queued_bytes,
+            discarded_bytes: view.discarded_bytes,
+        });
+        self.pending.remove(id);
+        self.names.remove(id.serial());
+        self.dialled.remove(&id.serial());
+        self.out.forget(id.serial());
+    }
+
+    /// Shows that a connection has taken nearly all that was queued for it.
+    pub fn drained(&mut self, id: ConnId, board: &mut Board) {
+        if self.files.is_empty() || !self.files.go_to(id.serial()) {
+            self.out.tell(&Event::Drained(self.names.who(id.serial())));
+        }
+        self.send_pieces(board);
+    }
+
+    /// Tells of a name that was given, or taken away.
+    pub fn renamed(&mut self, serial: u64, by: Option<DeskId>) {
+        self.out.forget_label(serial);
+        self.out.tell_others(by, &Event::Named(self.names.who(serial), by));
+    }
+
+    /// Why stdout cannot be written to. Whoever read our output may have gone: a quiet end. Anything else has to be
+    /// told.
+    pub fn screen_failed(&mut self, error: io::Error) {
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.screen_error = Some(error);
+        }
+    }
+
+    /// Whether the end has begun.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_some()
+    }
+
+    /// Whether the end has begun in that nobody new is taken.
+    fn is_draining(&self) -> bool {
+        !self.stdin_is_open && self.options.on_stdin_eof == OnStdinEof::Drain
+    }
+
+    /// Begins the end. Returns whether it had not begun.
+    pub fn begin_stop(&mut self, board: &Board) -> bool {
+        if self.stop.is_some() {
+            return false;
+        }
+        self.stop = Some(Stop { since: Instant::now(), discarded: Lost::default() });
+        // Those of the last second, of whom nothing was said yet.
+        self.turned_away(board);
+        true
+    }
+
+    /// The words in front of what the operator says to all.
+    pub fn label(&self) -> &'static [u8] {
+        if self.options.voice == Voice::Participant { b"<operator> " } else { b"" }
+    }
+
+    /// The same of what it says to one, which the others do not hear.
+    pub fn private_label(&self) -> &'static [u8] {
+        if self.options.voice == Voice::Participant { b"<operator> (private) " } else { b"" }
+    }
+
+    /// Ends: waits until all was shown. To be called after the loop.
+    ///
+    /// # Errors
+    /// When something could not be shown.
+    pub fn finish(mut self, limits: &Limits) -> Result<StopReport, String> {
+        self.out.tell(&Event::Bye);
+        // The screen gets what is left of `--drain`, at least LAST_WORDS, so that the report still appears.
+        let taken = self.stop.as_ref().map_or(Duration::ZERO, |stop| stop.since.elapsed());
+        let patience = limits.drain_max.saturating_sub(taken).max(LAST_WORDS);
+        // What was written last may have failed when the loop had ended; a reader that has gone is no error.
+        let (unwritten, failed) = match self.out.close(patience) {
+            Ok(unwritten) => (unwritten, None),
+            Err(error) => (0, Some(error).filter(|error| error.kind() != io::ErrorKind::BrokenPipe)),
+        };
+        if let Some(error) = self.screen_error.or(failed) {
+            return Err(format!("cannot write to stdout: {}", crate::conn::reason::in_words(&error)));
+        }
+        if unwritten > 0 {
+            return Err(format!("cannot write to stdout: nobody took the last {unwritten} bytes"));
+        }
+        let discarded = self.stop.map(|stop| stop.discarded).unwrap_or_default();
+        Ok(StopReport {
+            unsent_conns: self.unsent.conns,
+            unsent_bytes: self.unsent.bytes,
+            discarded_conns: discarded.conns,
+            discarded_bytes: discarded.bytes,
+        })
+    }
+}
+
+/// What there is to say at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StopReport {
+    /// Connections that did not get all that was queued for them when the stop began.
+    pub unsent_conns: usize,
+    /// How many bytes those were.
+    pub unsent_bytes: usize,
+    /// Connections that said something when the stop had begun, which was thrown away.
+    pub discarded_conns: usize,
+    /// How many bytes those were.
+    pub discarded_bytes: usize,
+}

@@ -1,0 +1,127 @@
+//! Connections that we begin: once, because somebody asked for it, or again and again, to an address that is to be held.
+
+use std::borrow::Cow;
+use std::io;
+use std::time::Duration;
+
+use crate::address::{Address, Endpoint};
+use crate::board::Board;
+use crate::clock::Moment;
+use crate::conn::ConnId;
+use crate::desk::{DeskId, Refusal, Reply, check_name};
+use crate::hub::desks::Desks;
+use crate::hub::names::Source;
+
+/// An address that is to be held is dialled again so long after it was lost.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// An address that is to be held.
+#[derive(Debug)]
+pub struct Held {
+    endpoint: Endpoint,
+    /// The connection to it, if there is one, or is to be one.
+    serial: Option<u64>,
+    /// When to dial it next.
+    next: Option<Moment>,
+    /// What an operator has called the connection to it.
+    name: Option<String>,
+}
+
+impl Desks {
+    /// Holds a connection to this address: it is dialled now, and a second after each end.
+    pub fn hold(&mut self, endpoint: Endpoint) {
+        self.held.push(Held { endpoint, serial: None, next: Some(Moment::default()), name: None });
+    }
+
+    /// Dials once, as somebody has asked.
+    pub(super) fn dial(
+        &mut self,
+        desk: DeskId,
+        address: &str,
+        name: Option<Cow<'_, str>>,
+        reference: Option<&str>,
+        board: &mut Board,
+    ) -> Result<(), Refusal> {
+        let bad = |why: String| Refusal::BadAddress(address.chars().take(80).collect(), why);
+        let endpoint = Endpoint::parse(address).map_err(|error| bad(error.to_string()))?;
+        if let Some(name) = &name {
+            check_name(name).map_err(|why| Refusal::BadName(name.chars().take(40).collect(), why))?;
+            if let Some(holder) = self.names.find(name) {
+                return Err(Refusal::NameTaken(name.to_string(), Some(holder)));
+            }
+        }
+        let id =
+            self.begin_dial(&endpoint, board).map_err(|error| bad(crate::conn::reason::in_words(&error)))?;
+        if let Some(name) = name {
+            self.rename(id.serial(), &name);
+        }
+        let reply = Reply::Dialling(self.names.who(id.serial()), address);
+        self.out.reply(desk, reference, &reply);
+        Ok(())
+    }
+
+    fn rename(&mut self, serial: u64, name: &str) {
+        if let Some(holder) = self.names.holder(name).filter(|holder| *holder != serial) {
+            if self.names.is_nick_of(name).is_none() {
+                return;
+            }
+            self.names.remove(holder);
+            self.renamed(holder, None);
+        }
+        self.names.set(serial, name, Source::Given);
+    }
+
+    fn begin_dial(&mut self, endpoint: &Endpoint, board: &mut Board) -> io::Result<ConnId> {
+        let addresses = endpoint.resolve()?;
+        let first = addresses.into_iter().next().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let id = board.dial(first);
+        self.dialled.insert(id.serial());
+        Ok(id)
+    }
+
+    /// The addresses of a name that was to be dialled.
+    pub(super) fn resolved(&mut self, id: ConnId, found: io::Result<Vec<Address>>, board: &mut Board) {
+        let _ = (id, found, board);
+    }
+
+    /// Dials again what is to be held and is not.
+    pub(super) fn redial(&mut self, board: &mut Board) {
+        if self.held.is_empty() || self.is_stopping() {
+            return;
+        }
+        let now = board.now();
+        let mut held = std::mem::take(&mut self.held);
+        for one in held.iter_mut() {
+            match one.serial {
+                Some(serial) if board.find(serial).is_none() => {
+                    one.serial = None;
+                    one.next = Some(now + AGAIN_AFTER);
+                }
+                Some(serial) => one.name = self.names.of(serial).map(str::to_owned).or(one.name.take()),
+                None => {}
+            }
+            if one.serial.is_none()
+                && let Some(next) = one.next
+            {
+                if next > now {
+                    board.wake_at(next);
+                    continue;
+                }
+                match self.begin_dial(&one.endpoint, board) {
+                    Ok(id) => {
+                        one.serial = Some(id.serial());
+                        one.next = None;
+                        if let Some(name) = &one.name {
+                            self.rename(id.serial(), name);
+                        }
+                    }
+                    Err(_) => {
+                        one.next = Some(now + AGAIN_AFTER);
+                        board.wake_at(now + AGAIN_AFTER);
+                    }
+                }
+            }
+        }
+        self.held = held;
+    }
+}

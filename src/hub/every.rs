@@ -1,0 +1,187 @@
+//! What is sent again and again.
+
+use std::time::Duration;
+
+use crate::board::Board;
+use crate::clock::Moment;
+use crate::desk::{Author, Command, Event, Every, Payload, Receivers, Refusal, Repeated, Reply};
+use crate::hub::desks::Desks;
+use crate::hub::job::Act;
+use crate::hub::options::Voice;
+use crate::hub::send::Asked;
+use crate::hub::session::Session;
+use crate::hub::target::Whom;
+
+/// Most repetitions at a time: each is a walk over those it is for, and nobody reads a list of more.
+const EVERIES_MAX: usize = 100;
+
+/// To whom something is repeated.
+#[derive(Debug)]
+enum Whose {
+    /// Whoever is here at each tick.
+    Everybody,
+    /// These, as long as one of them is here.
+    These(Vec<u64>),
+}
+
+/// One repetition.
+#[derive(Debug)]
+struct Repetition {
+    number: u64,
+    period: Duration,
+    next: Moment,
+    whose: Whose,
+    act: Act,
+    bytes: Vec<u8>,
+}
+
+/// All that is repeated.
+#[derive(Debug, Default)]
+pub struct Everies {
+    all: Vec<Repetition>,
+    last_number: u64,
+}
+
+impl Everies {
+    /// When the next is due.
+    pub fn next(&self) -> Option<Moment> {
+        self.all.iter().map(|one| one.next).min()
+    }
+}
+
+impl Desks {
+    /// Begins, lists or ends repetitions.
+    pub(super) fn repeat(
+        &mut self,
+        session: &mut Session,
+        every: Every<'_>,
+        asked: Asked<'_>,
+        board: &mut Board,
+    ) -> Result<(), Refusal> {
+        match every {
+            Every::Begin(period, command) => self.begin_every(session, period, *command, asked, board),
+            Every::List => {
+                let all: Vec<Repeated<'_>> = self
+                    .everies
+                    .all
+                    .iter()
+                    .map(|one| Repeated {
+                        number: one.number,
+                        period: one.period,
+                        whom: match &one.whose {
+                            Whose::Everybody => &[],
+                            Whose::These(serials) => serials,
+                        },
+                        bytes: &one.bytes,
+                    })
+                    .collect();
+                self.out.reply(session.id, asked.reference, &Reply::Everies(&all));
+                Ok(())
+            }
+            Every::Off(number) => {
+                let before = self.everies.all.len();
+                self.everies.all.retain(|one| number.is_some_and(|number| one.number != number));
+                let ended = before - self.everies.all.len();
+                match number {
+                    Some(number) if ended == 0 => Err(Refusal::NoEvery(number)),
+                    _ => {
+                        self.out.reply(session.id, asked.reference, &Reply::EveryOff(ended));
+                        Ok(())
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin_every(
+        &mut self,
+        session: &mut Session,
+        period: Duration,
+        command: Command<'_>,
+        asked: Asked<'_>,
+        board: &mut Board,
+    ) -> Result<(), Refusal> {
+        if self.everies.all.len() >= EVERIES_MAX {
+            return Err(Refusal::TooManyEveries(EVERIES_MAX));
+        }
+        let (to, act, bytes) = match command {
+            Command::Send(to, Payload::Text(bytes)) if self.options.voice != Voice::Mute => {
+                (to, Act::SendText, bytes)
+            }
+            Command::Send(_, Payload::Text(_)) => return Err(Refusal::Mute),
+            Command::Send(to, Payload::Exact(bytes)) => (to, Act::SendExactly, bytes),
+            _ => return Err(Refusal::NotYet("/every with /file")),
+        };
+        self.check_length(act, &bytes, board)?;
+        let whose = match self.resolve(to, asked.line, session, board)? {
+            Whom::All => Whose::Everybody,
+            Whom::One(serial) if board.find(serial).is_none() => return Err(Refusal::Gone(serial)),
+            Whom::One(serial) => Whose::These(vec![serial]),
+            Whom::Known(whom) => Whose::These(whom.serials().to_vec()),
+            Whom::List(source) => {
+                Whose::These(crate::hub::job::read_at_once(source, asked.line, &self.names, board)?)
+            }
+        };
+        self.everies.last_number += 1;
+        let number = self.everies.last_number;
+        let next = board.now() + period;
+        self.everies.all.push(Repetition { number, period, next, whose, act, bytes: bytes.into_owned() });
+        self.out.reply(session.id, asked.reference, &Reply::EveryBegun(number, period));
+        self.out.tell_others(Some(session.id), &Event::Every { number, period: Some(period), why: None });
+        Ok(())
+    }
+
+    /// Does what is due, and asks to be called when the next is. Ticks that were missed are not made up for.
+    pub(super) fn tick(&mut self, board: &mut Board) {
+        let now = board.now();
+        if self.everies.next().is_none_or(|next| next > now) {
+            self.everies.next().into_iter().for_each(|next| board.wake_at(next));
+            return;
+        }
+        let mut all = std::mem::take(&mut self.everies.all);
+        for one in all.iter_mut().filter(|one| one.next <= now) {
+            one.next = (one.next + one.period).max(now + one.period.min(Duration::from_millis(10)));
+            self.send_again(one, board);
+        }
+        all.retain(|one| match &one.whose {
+            Whose::These(serials) if serials.is_empty() => {
+                let why = Some("those it was for are gone");
+                self.out.tell(&Event::Every { number: one.number, period: None, why });
+                false
+            }
+            _ => true,
+        });
+        self.everies.all = all;
+        self.everies.next().into_iter().for_each(|next| board.wake_at(next));
+    }
+
+    fn send_again(&mut self, one: &mut Repetition, board: &mut Board) {
+        let by = Author::Every;
+        match &mut one.whose {
+            Whose::Everybody => {
+                if board.audience() > 0 {
+                    let (before, after): (&[u8], &[u8]) = match one.act {
+                        Act::SendText => (self.label(), b"\n"),
+                        _ => (b"", b""),
+                    };
+                    board.broadcast(None, &[before, &one.bytes, after]);
+                    self.pending.clear();
+                    self.out.count_sent(None, &Event::Sent { by, to: Receivers::All, bytes: &one.bytes });
+                }
+            }
+            Whose::These(serials) => {
+                serials.retain(|serial| board.find(*serial).is_some());
+                let mut got = Vec::new();
+                for serial in serials.iter() {
+                    if self.act(one.act, *serial, &one.bytes, board).is_done() {
+                        got.push(*serial);
+                    }
+                }
+                if !got.is_empty() {
+                    let to = Receivers::Several(&got);
+                    self.out.count_sent(None, &Event::Sent { by, to, bytes: &one.bytes });
+                }
+            }
+        }
+    }
+}

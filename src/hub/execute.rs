@@ -1,0 +1,338 @@
+//! One command carried out, whoever has spelt it, and answered once.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use crate::board::Board;
+use crate::conn::ConnId;
+use crate::conn::policy::Role;
+use crate::desk::{
+    BadName, Command, DeskId, Event, Filter, Filtered, Kept, Refusal, Reply, Request, Target, To, View,
+    Waiting, check_name, is_glob,
+};
+use crate::hub::desks::Desks;
+use crate::hub::history::{History, MESSAGES_MAX};
+use crate::hub::job::{Act, Job};
+use crate::hub::names::Source;
+use crate::hub::send::Asked;
+use crate::hub::session::{Aim, Session};
+use crate::hub::target::Whom;
+use crate::hub::turn::{Executed, Turn};
+use crate::hub::who::row;
+
+/// How many messages `/show` shows where nothing is said.
+const SHOWN: usize = 10;
+
+impl Desks {
+    /// Carries out a command, or begins to. What goes wrong is refused, and nothing was done then.
+    pub(super) fn execute(
+        &mut self,
+        session: &mut Session,
+        request: Request<'_>,
+        line: &[u8],
+        turn: &mut Turn,
+        board: &mut Board,
+    ) -> Result<Executed, Refusal> {
+        let asked = Asked { line, reference: request.reference };
+        let (desk, reference) = (session.id, request.reference);
+        match request.command {
+            Command::Send(to, payload) => return self.send(session, to, &payload, asked, turn, board),
+            Command::Close(to, how, reason) => return self.close(session, to, how, &reason, asked, board),
+            Command::Target(to) => return self.set_target(session, to, asked, board),
+            Command::Done(to) => return self.done(session, to, asked, board),
+            Command::Filter(filter) => return self.filter(session, filter, asked, board),
+            Command::File(to, path) => self.send_file(session, to, path, asked, board)?,
+            Command::Who(glob) => {
+                turn.lines += board.len();
+                self.list(desk, glob, reference, board);
+            }
+            Command::Pending => {
+                self.keep_history();
+                self.list_pending(desk, reference, board);
+            }
+            Command::Next => self.next(session, reference, board)?,
+            Command::Show(whom, count) => {
+                let serial = self.resolve_one(whom, session, board)?;
+                self.show_last(desk, serial, count.unwrap_or(SHOWN), reference, board);
+            }
+            Command::Name(whom, name) => self.give_name(session, whom, name, reference, board)?,
+            Command::Dial(address, name) => self.dial(desk, &address, name, reference, board)?,
+            Command::View(whom, view) => self.set_view(session, whom, view, reference, board)?,
+            Command::Every(every) => self.repeat(session, every, asked, board)?,
+            Command::Stats => {
+                let uptime = board.now().since(self.since);
+                let conns = board.count(Role::PEER);
+                self.out.reply(desk, reference, &Reply::Stats { stats: board.stats(), conns, uptime });
+            }
+            Command::Help(help) => self.out.reply(desk, reference, &Reply::Help(help)),
+            Command::Quit => self.stop(Some((desk, reference)), board),
+            Command::NotYet(what) => return Err(Refusal::NotYet(what)),
+        }
+        Ok(Executed::Done)
+    }
+
+    fn set_target(
+        &mut self,
+        session: &mut Session,
+        to: To<'_>,
+        asked: Asked<'_>,
+        board: &Board,
+    ) -> Result<Executed, Refusal> {
+        let (aim, target) = match to {
+            To::All => (Aim::All, Target::All),
+            To::Last | To::Current => (Aim::Last, Target::Last),
+            To::Named(name) => match self.resolve(To::Named(name), asked.line, session, board)? {
+                Whom::One(serial) => (Aim::Named(name.into()), Target::One(self.names.who(serial))),
+                _ => (Aim::Named(name.into()), Target::Glob(name)),
+            },
+            to => match self.resolve(to, asked.line, session, board)? {
+                Whom::One(serial) if board.find(serial).is_none() => return Err(Refusal::Gone(serial)),
+                Whom::One(serial) => (Aim::One(serial), Target::One(self.names.who(serial))),
+                Whom::List(source) => {
+                    let job =
+                        Job::of_list(Act::Target, &Cow::Borrowed(b""), asked.line, source, asked.reference);
+                    return Ok(Executed::Begins(Box::new(job)));
+                }
+                Whom::All | Whom::Known(_) => (Aim::Last, Target::Last),
+            },
+        };
+        session.aim = aim;
+        self.out.reply(session.id, asked.reference, &Reply::TargetIs(target));
+        Ok(Executed::Done)
+    }
+
+    fn done(
+        &mut self,
+        session: &mut Session,
+        to: To<'_>,
+        asked: Asked<'_>,
+        board: &Board,
+    ) -> Result<Executed, Refusal> {
+        let act = Act::Done;
+        let whom = match self.resolve(to, asked.line, session, board)? {
+            Whom::One(serial) => {
+                let id = board.find(serial).ok_or(Refusal::Gone(serial))?;
+                self.strike_off(session.id, id, asked.reference);
+                return Ok(Executed::Done);
+            }
+            Whom::All => {
+                let waiting = self.pending.all().into_iter().map(|(serial, _)| serial).collect();
+                Rc::new(crate::hub::job::Several::of(waiting))
+            }
+            Whom::Known(whom) => whom,
+            Whom::List(source) => {
+                let job = Job::of_list(act, &Cow::Borrowed(b""), asked.line, source, asked.reference);
+                return Ok(Executed::Begins(Box::new(job)));
+            }
+        };
+        if whom.serials().is_empty() {
+            return Err(Refusal::NobodyWaits);
+        }
+        let job = Job::of_known(act, &Cow::Borrowed(b""), asked.line, whom, asked.reference);
+        Ok(Executed::Begins(Box::new(job)))
+    }
+
+    fn strike_off(&mut self, desk: DeskId, id: ConnId, reference: Option<&str>) {
+        let waited = self.pending.remove(id);
+        let who = self.names.who(id.serial());
+        self.out.reply(desk, reference, &Reply::Done(who));
+        if waited {
+            self.out.tell_others(Some(desk), &Event::Done(who, desk));
+        }
+    }
+
+    /// From the first time that somebody asks for them, the last messages are kept.
+    fn keep_history(&mut self) {
+        self.history.get_or_insert_with(History::default);
+    }
+
+    fn list_pending(&mut self, desk: DeskId, reference: Option<&str>, board: &Board) {
+        let now = board.now();
+        let waiting: Vec<Waiting<'_>> = self
+            .pending
+            .all()
+            .into_iter()
+            .map(|(serial, entry)| Waiting {
+                who: self.names.who(serial),
+                since: now.since(entry.since),
+                text: first_line(&entry.text),
+                is_cut: entry.is_cut || first_line(&entry.text).len() < entry.text.len(),
+            })
+            .collect();
+        self.out.reply(desk, reference, &Reply::Pending(&waiting));
+    }
+
+    fn next(&mut self, session: &mut Session, reference: Option<&str>, board: &Board) -> Result<(), Refusal> {
+        self.keep_history();
+        let serial = self.pending.longest().ok_or(Refusal::NobodyWaits)?;
+        let Some(entry) = self.pending.get(serial) else { return Err(Refusal::NobodyWaits) };
+        let whole = match &self.history {
+            Some(history) if entry.is_cut => history.first_since(serial, entry.since),
+            _ => None,
+        };
+        let is_cut = entry.is_cut && whole.is_none();
+        let text = whole.as_deref().unwrap_or(&entry.text);
+        let since = board.now().since(entry.since);
+        session.aim = Aim::One(serial);
+        let waiting = Waiting { who: self.names.who(serial), since, text, is_cut };
+        self.out.reply(session.id, reference, &Reply::Next(&waiting));
+        Ok(())
+    }
+
+    fn show_last(&mut self, desk: DeskId, serial: u64, count: usize, reference: Option<&str>, board: &Board) {
+        self.keep_history();
+        let past = match &self.history {
+            Some(history) => history.last(count.min(MESSAGES_MAX), |whose| whose == serial),
+            None => Vec::new(),
+        };
+        let now = board.now();
+        let kept: Vec<Kept<'_>> = past
+            .iter()
+            .map(|past| Kept { age: now.since(past.at), is_ours: past.is_ours, bytes: &past.bytes })
+            .collect();
+        self.out.reply(desk, reference, &Reply::Shown(self.names.who(serial), &kept));
+    }
+
+    fn give_name(
+        &mut self,
+        session: &Session,
+        whom: To<'_>,
+        name: Option<Cow<'_, str>>,
+        reference: Option<&str>,
+        board: &Board,
+    ) -> Result<(), Refusal> {
+        let serial = self.resolve_one(whom, session, board)?;
+        if board.find(serial).is_none() {
+            return Err(Refusal::Gone(serial));
+        }
+        let changed = match name.as_deref() {
+            None => self.names.remove(serial),
+            Some(name) => {
+                self.claim(name, serial)?;
+                self.names.set(serial, name, Source::Given);
+                true
+            }
+        };
+        self.out.forget_label(serial);
+        self.out.reply(session.id, reference, &Reply::Named(self.names.who(serial)));
+        if changed {
+            self.renamed(serial, Some(session.id));
+        }
+        Ok(())
+    }
+
+    /// Makes sure that a name can be given: a peer that took it for itself loses it.
+    fn claim(&mut self, name: &str, serial: u64) -> Result<(), Refusal> {
+        check_name(name).map_err(|why: BadName| Refusal::BadName(shortened(name), why))?;
+        match self.names.holder(name).filter(|holder| *holder != serial) {
+            None => Ok(()),
+            Some(holder) if self.names.is_nick_of(name) == Some(holder) => {
+                self.names.remove(holder);
+                self.renamed(holder, None);
+                Ok(())
+            }
+            Some(holder) => Err(Refusal::NameTaken(name.to_owned(), Some(holder))),
+        }
+    }
+
+    fn filter(
+        &mut self,
+        session: &mut Session,
+        filter: Filter<'_>,
+        asked: Asked<'_>,
+        board: &Board,
+    ) -> Result<Executed, Refusal> {
+        let (act, to) = match filter {
+            Filter::Mute(to) => (Act::Mute, to),
+            Filter::Focus(to) => (Act::Focus, to),
+            Filter::All => {
+                if let Some(outlet) = self.out.of(session.id) {
+                    outlet.muted.clear();
+                    outlet.focus = None;
+                }
+                self.out.reply(session.id, asked.reference, &Reply::Filtered(Filtered::All));
+                return Ok(Executed::Done);
+            }
+        };
+        match self.resolve(to, asked.line, session, board)? {
+            Whom::One(serial) if board.find(serial).is_none() => return Err(Refusal::Gone(serial)),
+            Whom::One(serial) => self.filter_these(session, act, &[serial], asked.reference),
+            Whom::All => {
+                let all: Vec<u64> = board.peers().map(|view| view.id.serial()).collect();
+                self.filter_these(session, act, &all, asked.reference);
+            }
+            Whom::Known(whom) => self.filter_these(session, act, whom.serials(), asked.reference),
+            Whom::List(source) => {
+                let job = Job::of_list(act, &Cow::Borrowed(b""), asked.line, source, asked.reference);
+                return Ok(Executed::Begins(Box::new(job)));
+            }
+        }
+        Ok(Executed::Done)
+    }
+
+    /// Hides what these say, or shows it alone.
+    pub(super) fn filter_these(
+        &mut self,
+        session: &Session,
+        act: Act,
+        serials: &[u64],
+        reference: Option<&str>,
+    ) {
+        let Some(outlet) = self.out.of(session.id) else { return };
+        let filtered = if act == Act::Mute {
+            outlet.muted.extend(serials);
+            Filtered::Muted(outlet.muted.len())
+        } else {
+            outlet.focus = Some(serials.iter().copied().collect());
+            outlet.muted.retain(|serial| !serials.contains(serial));
+            Filtered::Focused(serials.len())
+        };
+        self.out.reply(session.id, reference, &Reply::Filtered(filtered));
+    }
+
+    fn set_view(
+        &mut self,
+        session: &Session,
+        whom: Option<To<'_>>,
+        view: View,
+        reference: Option<&str>,
+        board: &Board,
+    ) -> Result<(), Refusal> {
+        let serial = whom.map(|whom| self.resolve_one(whom, session, board)).transpose()?;
+        if let Some(outlet) = self.out.of(session.id) {
+            match serial {
+                Some(serial) => drop(outlet.views.insert(serial, view)),
+                None => {
+                    outlet.view = view;
+                    outlet.views.clear();
+                }
+            }
+        }
+        let who = serial.map(|serial| self.names.who(serial));
+        self.out.reply(session.id, reference, &Reply::Viewing(who, view));
+        Ok(())
+    }
+
+    /// The rows of `/who`.
+    fn list(&mut self, desk: DeskId, glob: Option<&str>, reference: Option<&str>, board: &Board) {
+        let meant = glob.map(|glob| match is_glob(glob) {
+            true => self.names.fitting(glob),
+            false => self.names.holder(glob).into_iter().collect(),
+        });
+        let rows: Vec<_> = board
+            .peers()
+            .filter(|view| meant.as_ref().is_none_or(|meant| meant.binary_search(&view.id.serial()).is_ok()))
+            .map(|view| row(&view, &self.names, &self.pending, board.now()))
+            .collect();
+        self.out.reply(desk, reference, &Reply::Conns(&rows));
+    }
+}
+
+/// How a message begins, where it has several lines.
+fn first_line(text: &[u8]) -> &[u8] {
+    &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())]
+}
+
+fn shortened(name: &str) -> String {
+    name.chars().take(40).collect()
+}

@@ -1,0 +1,198 @@
+//! Files on their way to peers: read by a thread of their own, a piece at a time, as the peers take it, so that neither
+//! the file nor a slow peer's share of it is ever whole in memory.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use crate::board::Board;
+use crate::conn::reason::in_words;
+use crate::desk::{Event, Outcome, Refusal, Reply, To};
+use crate::hub::desks::Desks;
+use crate::hub::send::Asked;
+use crate::hub::session::Session;
+use crate::hub::target::Whom;
+use crate::terminal::{BufferReturn, Chunk, read_file_in_background};
+
+/// So much is queued at a time: less than the high water, so that nobody is a slow reader because of a file.
+const PIECE_BYTES: usize = 32 << 10;
+
+/// One file.
+#[derive(Debug)]
+struct Sending {
+    number: u64,
+    path: String,
+    /// To whom, as long as they are here.
+    serials: Vec<u64>,
+    /// It goes, or went, to more than one.
+    to_several: bool,
+    /// What was read and not all sent, and how much of it was.
+    chunk: Option<(Vec<u8>, usize)>,
+    /// The reading has ended, perhaps by an error.
+    ended: Option<Option<io::Error>>,
+    sent_bytes: u64,
+    source: BufferReturn,
+}
+
+/// All files under way.
+#[derive(Debug, Default)]
+pub struct Files {
+    all: Vec<Sending>,
+    last_number: u64,
+}
+
+impl Files {
+    /// Whether a file is on its way to this connection: nothing may get in between.
+    pub fn go_to(&self, serial: u64) -> bool {
+        self.all.iter().any(|one| one.serials.contains(&serial))
+    }
+
+    /// Whether none is under way.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+}
+
+impl Desks {
+    /// Begins to send a file.
+    pub(super) fn send_file(
+        &mut self,
+        session: &Session,
+        to: To<'_>,
+        path: &[u8],
+        asked: Asked<'_>,
+        board: &mut Board,
+    ) -> Result<(), Refusal> {
+        let named = String::from_utf8_lossy(path).into_owned();
+        let serials = match self.resolve(to, asked.line, session, board)? {
+            Whom::One(serial) => vec![serial],
+            Whom::All => board.peers().filter(|view| view.is_open).map(|view| view.id.serial()).collect(),
+            Whom::Known(whom) => whom.serials().to_vec(),
+            Whom::List(source) => crate::hub::job::read_at_once(source, asked.line, &self.names, board)?,
+        };
+        self.check_receivers(&serials, board)?;
+        let refused = |error: io::Error| Refusal::File(named.clone(), in_words(&error));
+        let (file, bytes) = open(Path::new(std::ffi::OsStr::new(&named))).map_err(refused)?;
+        let Some(mailbox) = self.mailbox.clone() else {
+            return Err(refused(io::ErrorKind::Unsupported.into()));
+        };
+        self.files.last_number += 1;
+        let number = self.files.last_number;
+        let source = read_file_in_background(file, number, mailbox).map_err(refused)?;
+        let to_several = serials.len() > 1;
+        let only = serials.first().filter(|_| !to_several).map(|serial| self.names.who(*serial));
+        self.out.reply(session.id, asked.reference, &Reply::FileBegun(only, &named, bytes));
+        self.files.all.push(Sending {
+            number,
+            path: named,
+            serials,
+            to_several,
+            chunk: None,
+            ended: None,
+            sent_bytes: 0,
+            source,
+        });
+        Ok(())
+    }
+
+    /// A file goes to all of them or to nobody.
+    fn check_receivers(&self, serials: &[u64], board: &Board) -> Result<(), Refusal> {
+        if serials.is_empty() {
+            return Err(Refusal::Nobody);
+        }
+        for serial in serials {
+            let view = board.find(*serial).and_then(|id| board.view(id)).ok_or(Refusal::Gone(*serial))?;
+            if !view.may_be_sent() {
+                return Err(Refusal::Finished(*serial));
+            }
+            if self.files.go_to(*serial) {
+                return Err(Refusal::FileUnderWay(*serial));
+            }
+        }
+        Ok(())
+    }
+
+    /// A piece of a file was read.
+    pub(super) fn take_chunk(&mut self, number: u64, chunk: Chunk, board: &mut Board) {
+        let Some(one) = self.files.all.iter_mut().find(|one| one.number == number) else { return };
+        match chunk {
+            Chunk::Bytes(bytes) => one.chunk = Some((bytes, 0)),
+            Chunk::Ended(error) => one.ended = Some(error),
+        }
+        self.send_pieces(board);
+    }
+
+    /// Goes on with the files whose receivers have room.
+    pub(super) fn send_pieces(&mut self, board: &mut Board) {
+        for mut one in std::mem::take(&mut self.files.all) {
+            self.send_piece(&mut one, board);
+            let is_over = one.serials.is_empty() || (one.chunk.is_none() && one.ended.is_some());
+            if is_over { self.conclude_file(one) } else { self.files.all.push(one) }
+        }
+    }
+
+    fn send_piece(&mut self, one: &mut Sending, board: &mut Board) {
+        one.serials.retain(|serial| {
+            let view = board.find(*serial).and_then(|id| board.view(id));
+            view.is_some_and(|view| view.may_be_sent())
+        });
+        let Some((bytes, taken)) = &mut one.chunk else { return };
+        let low_water = board.limits().outbox_low_bytes;
+        let mut wait = false;
+        for serial in &one.serials {
+            if let Some(id) = board.find(*serial)
+                && board.view(id).is_some_and(|view| view.queued_bytes > low_water)
+            {
+                wait = true;
+                board.tell_when_drained(id);
+            }
+        }
+        if wait {
+            return;
+        }
+        let piece = &bytes[*taken..(*taken + PIECE_BYTES).min(bytes.len())];
+        one.serials.retain(|serial| {
+            let Some(id) = board.find(*serial) else { return false };
+            self.pending.remove(id);
+            let outcome = self.queue(id, &[piece], board);
+            // It is looked at again when it has taken this, or has more room.
+            board.tell_when_drained(id);
+            matches!(outcome, Outcome::Done(_) | Outcome::Behind(..))
+        });
+        one.sent_bytes += piece.len() as u64;
+        *taken += piece.len();
+        if *taken == bytes.len()
+            && let Some((bytes, _)) = one.chunk.take()
+        {
+            one.source.give_back(bytes);
+        }
+    }
+
+    fn conclude_file(&mut self, one: Sending) {
+        let error = match one.ended {
+            Some(Some(error)) => Some(in_words(&error)),
+            Some(None) if one.chunk.is_none() && !one.serials.is_empty() => None,
+            _ => Some("nobody is left to take it".to_owned()),
+        };
+        let whom = one.serials.first().filter(|_| !one.to_several).map(|serial| self.names.who(*serial));
+        self.out.tell(&Event::FileSent {
+            whom,
+            path: &one.path,
+            bytes: one.sent_bytes,
+            error: error.as_deref(),
+        });
+    }
+}
+
+/// Opens a file to be sent, and says how long it is. What is no file (a pipe, a device, a directory) could keep us
+/// waiting or never end.
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let no_waiting = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(no_waiting).open(path)?;
+    let metadata = file.metadata()?;
+    match metadata.is_file() {
+        true => Ok((file, metadata.len())),
+        false => Err(io::Error::other("it is no regular file")),
+    }
+}

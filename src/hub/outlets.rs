@@ -1,0 +1,159 @@
+//! The ways out to the desks: what is shown at each, and the numbers of what happened.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::time::Duration;
+
+use crate::buffer::framing::Frame;
+use crate::desk::json::ReplyFrame;
+use crate::desk::{DeskId, Display, Event, Refusal, Reply, View, Who};
+
+/// One desk's way out: what is shown there, and how.
+#[derive(Debug)]
+pub struct Outlet {
+    pub display: Display,
+    /// Whose messages are hidden.
+    pub muted: HashSet<u64>,
+    /// Whose messages alone are shown.
+    pub focus: Option<HashSet<u64>>,
+    /// How messages are shown where nothing else is said.
+    pub view: View,
+    /// How those of some are shown.
+    pub views: HashMap<u64, View>,
+}
+
+impl Outlet {
+    fn view_of(&self, serial: u64) -> Option<View> {
+        if self.muted.is_empty() && self.focus.is_none() && self.views.is_empty() {
+            return Some(self.view);
+        }
+        let is_shown =
+            !self.muted.contains(&serial) && self.focus.as_ref().is_none_or(|focus| focus.contains(&serial));
+        is_shown.then(|| self.views.get(&serial).copied().unwrap_or(self.view))
+    }
+}
+
+/// All desks' ways out.
+#[derive(Debug)]
+pub struct Outlets {
+    outlets: Vec<Outlet>,
+    /// How many events there were.
+    seq: u64,
+    /// What is queued for a peer beyond this is told to programs.
+    pub low_water_bytes: usize,
+}
+
+impl Outlets {
+    /// The way out of the first desk.
+    pub fn new(display: Display, view: View, low_water_bytes: usize) -> Outlets {
+        let (muted, focus, views) = (HashSet::new(), None, HashMap::new());
+        Outlets { outlets: vec![Outlet { display, muted, focus, view, views }], seq: 0, low_water_bytes }
+    }
+
+    /// Tells all desks of an event.
+    pub fn tell(&mut self, event: &Event<'_>) {
+        self.tell_others(None, event);
+    }
+
+    /// The same, but for the text desk whose own command has brought it about: it has its reply.
+    pub fn tell_others(&mut self, by: Option<DeskId>, event: &Event<'_>) {
+        self.seq += u64::from(event.is_counted());
+        for (at, outlet) in self.outlets.iter_mut().enumerate() {
+            if by != Some(desk_at(at)) || outlet.display.is_json() {
+                outlet.display.event(event, self.seq, View::Text);
+            }
+        }
+    }
+
+    /// Counts something that was sent, and tells the other desks of it. Returns its number.
+    pub fn count_sent(&mut self, by: Option<DeskId>, event: &Event<'_>) -> u64 {
+        self.seq += 1;
+        for (at, outlet) in self.outlets.iter_mut().enumerate() {
+            if by != Some(desk_at(at)) {
+                outlet.display.event(event, self.seq, View::Text);
+            }
+        }
+        self.seq
+    }
+
+    /// Tells of a message. Returns whether a desk that must not miss any has no room for more.
+    #[inline]
+    pub fn message(&mut self, who: Who<'_>, frame: Frame<'_>) -> bool {
+        self.seq += 1;
+        let mut is_full = false;
+        for outlet in &mut self.outlets {
+            if let Some(view) = outlet.view_of(who.serial) {
+                outlet.display.event(&Event::Message(who, frame), self.seq, view);
+                is_full |= outlet.display.is_full();
+            }
+        }
+        is_full
+    }
+
+    /// Replies to a command.
+    pub fn reply(&mut self, to: DeskId, reference: Option<&str>, reply: &Reply<'_>) {
+        self.reply_sent(to, reference, None, reply);
+    }
+
+    /// Replies to a command that has sent something, which has this number.
+    pub fn reply_sent(&mut self, to: DeskId, reference: Option<&str>, seq: Option<u64>, reply: &Reply<'_>) {
+        let frame = ReplyFrame { reference, seq, low_water_bytes: self.low_water_bytes };
+        if let Some(outlet) = self.outlets.get_mut(place(to)) {
+            outlet.display.reply(reply, frame);
+        }
+    }
+
+    /// Replies that nothing was done.
+    pub fn refuse(&mut self, to: DeskId, reference: Option<&str>, refusal: Refusal) {
+        self.reply(to, reference, &Reply::Refused(refusal));
+    }
+
+    /// A desk's way out.
+    pub fn of(&mut self, desk: DeskId) -> Option<&mut Outlet> {
+        self.outlets.get_mut(place(desk))
+    }
+
+    /// A connection has another name.
+    pub fn forget_label(&mut self, serial: u64) {
+        self.outlets.iter_mut().for_each(|outlet| outlet.display.forget_label(serial));
+    }
+
+    /// A connection has gone.
+    pub fn forget(&mut self, serial: u64) {
+        for outlet in &mut self.outlets {
+            outlet.muted.remove(&serial);
+            outlet.views.remove(&serial);
+        }
+    }
+
+    /// Hands what was shown in this turn to the screens.
+    pub fn hand_over(&mut self) {
+        self.outlets.iter_mut().for_each(|outlet| outlet.display.hand_over());
+    }
+
+    /// Whether a screen that must not miss anything has no room.
+    pub fn are_full(&self) -> bool {
+        self.outlets.iter().any(|outlet| outlet.display.is_full())
+    }
+
+    /// Waits until all was written, for `patience` at most; returns how many bytes were not.
+    ///
+    /// # Errors
+    /// When a screen cannot be written to.
+    pub fn close(self, patience: Duration) -> io::Result<usize> {
+        let mut unwritten = 0;
+        for outlet in self.outlets {
+            unwritten += outlet.display.close(patience)?;
+        }
+        Ok(unwritten)
+    }
+}
+
+/// Desks are numbered from 1.
+fn place(desk: DeskId) -> usize {
+    (desk.0 as usize).saturating_sub(1)
+}
+
+fn desk_at(place: usize) -> DeskId {
+    DeskId(place as u32 + 1)
+}

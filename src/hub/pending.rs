@@ -1,0 +1,87 @@
+//! Who waits for an answer: from its first message after our last word to it until something is sent to it, it is
+//! struck off, or it closes.
+
+use std::collections::HashMap;
+
+use crate::clock::Moment;
+use crate::conn::ConnId;
+
+/// So much of what it asked is kept here; the rest is in the history.
+const TEXT_BYTES_MAX: usize = 256;
+
+/// One who waits.
+#[derive(Debug)]
+pub struct Entry {
+    /// Since when.
+    pub since: Moment,
+    /// What it asked first, or how that begins.
+    pub text: Box<[u8]>,
+    /// There was more.
+    pub is_cut: bool,
+}
+
+/// All who wait.
+#[derive(Debug, Default)]
+pub struct Pending {
+    entries: HashMap<u64, Entry>,
+    /// A bit for each place in the table: whoever says thousands of lines is looked up for the first alone.
+    waits: Vec<u64>,
+}
+
+impl Pending {
+    fn bit(id: ConnId) -> (usize, u64) {
+        (id.key.place() / 64, 1 << (id.key.place() % 64))
+    }
+
+    /// Notes a message.
+    #[inline]
+    pub fn note(&mut self, id: ConnId, text: &[u8], now: Moment) {
+        let (word, bit) = Pending::bit(id);
+        if self.waits.get(word).is_none_or(|bits| bits & bit == 0) {
+            self.add(id, text, now);
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, id: ConnId, text: &[u8], now: Moment) {
+        let (word, bit) = Pending::bit(id);
+        if self.waits.len() <= word {
+            self.waits.resize(word + 1, 0);
+        }
+        self.waits[word] |= bit;
+        let kept = &text[..text.len().min(TEXT_BYTES_MAX)];
+        let entry = Entry { since: now, text: kept.into(), is_cut: kept.len() < text.len() };
+        self.entries.insert(id.serial(), entry);
+    }
+
+    /// Strikes one off. Returns whether it waited.
+    pub fn remove(&mut self, id: ConnId) -> bool {
+        let (word, bit) = Pending::bit(id);
+        let Some(bits) = self.waits.get_mut(word).filter(|bits| **bits & bit != 0) else { return false };
+        *bits &= !bit;
+        self.entries.remove(&id.serial()).is_some()
+    }
+
+    /// Strikes all off.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.waits.fill(0);
+    }
+
+    /// How one waits, if it does.
+    pub fn get(&self, serial: u64) -> Option<&Entry> {
+        self.entries.get(&serial)
+    }
+
+    /// Whoever waits longest.
+    pub fn longest(&self) -> Option<u64> {
+        self.entries.iter().min_by_key(|(serial, entry)| (entry.since, **serial)).map(|(serial, _)| *serial)
+    }
+
+    /// All, longest first.
+    pub fn all(&self) -> Vec<(u64, &Entry)> {
+        let mut all: Vec<_> = self.entries.iter().map(|(serial, entry)| (*serial, entry)).collect();
+        all.sort_unstable_by_key(|(serial, entry)| (entry.since, *serial));
+        all
+    }
+}

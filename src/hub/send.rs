@@ -1,0 +1,306 @@
+//! Sending, closing and whatever else is done to a connection by its number: to one at once, to several as a job.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::board::{Board, Sent};
+use crate::conn::ConnId;
+use crate::conn::reason::Reason;
+use crate::desk::{
+    Author, Deed, Delivered, Event, How, Outcome, Payload, Receivers, Refusal, Reply, To, Who,
+};
+use crate::hub::desks::Desks;
+use crate::hub::job::{Act, Job, Several};
+use crate::hub::options::Voice;
+use crate::hub::session::{Aim, Session};
+use crate::hub::target::Whom;
+use crate::hub::turn::{Executed, Turn};
+
+/// A command on its way: what it was read from and what it is answered under.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub line: &'a [u8],
+    pub reference: Option<&'a str>,
+}
+
+impl Desks {
+    /// Sends something to whoever is meant.
+    pub(super) fn send(
+        &mut self,
+        session: &mut Session,
+        to: To<'_>,
+        payload: &Payload<'_>,
+        asked: Asked<'_>,
+        turn: &mut Turn,
+        board: &mut Board,
+    ) -> Result<Executed, Refusal> {
+        let (act, bytes) = match payload {
+            Payload::Text(bytes) => (Act::SendText, bytes),
+            Payload::Exact(bytes) => (Act::SendExactly, bytes),
+        };
+        self.check_length(act, bytes, board)?;
+        match self.resolve(to, asked.line, session, board)? {
+            Whom::One(serial) => {
+                if session.waits_for_slow && self.is_held_back_by(serial, board) {
+                    return Ok(Executed::Waits);
+                }
+                if !self.files.is_empty() && self.files.go_to(serial) {
+                    return Err(Refusal::FileUnderWay(serial));
+                }
+                turn.bytes += bytes.len();
+                self.send_to_one(session, act, serial, bytes, asked, board)
+            }
+            Whom::All if session.waits_for_slow && (board.is_held_back() || !self.files.is_empty()) => {
+                Ok(Executed::Waits)
+            }
+            Whom::All if !self.files.is_empty() => Err(Refusal::FilesUnderWay),
+            Whom::All => {
+                // What is said to all is kept once, whoever hears it.
+                turn.bytes += bytes.len();
+                self.send_to_all(session, act, bytes, asked, board)
+            }
+            Whom::Known(whom) => Ok(of_known(act, bytes, asked, whom)),
+            Whom::List(source) => {
+                let job = Job::of_list(act, bytes, asked.line, source, asked.reference);
+                Ok(Executed::Begins(Box::new(job)))
+            }
+        }
+    }
+
+    /// Why bytes cannot be sent to anybody.
+    pub(super) fn check_length(&self, act: Act, bytes: &[u8], board: &Board) -> Result<(), Refusal> {
+        if act == Act::SendText && self.options.voice == Voice::Mute {
+            return Err(Refusal::Mute);
+        }
+        let bytes_max = board.limits().outbox_bytes_max;
+        if self.wrapped_bytes(act, bytes) > bytes_max { Err(Refusal::TooLong(bytes_max)) } else { Ok(()) }
+    }
+
+    /// What stands before and behind what is sent to one.
+    fn around(&self, act: Act) -> (&'static [u8], &'static [u8]) {
+        match act {
+            Act::SendText => (self.private_label(), b"\n"),
+            _ => (b"", b""),
+        }
+    }
+
+    fn wrapped_bytes(&self, act: Act, bytes: &[u8]) -> usize {
+        let (before, after) = self.around(act);
+        before.len() + bytes.len() + after.len()
+    }
+
+    /// Whether a text waits for this connection.
+    pub(super) fn is_held_back_by(&self, serial: u64, board: &Board) -> bool {
+        let is_slow = board.find(serial).is_some_and(|id| board.is_held_back_by(id));
+        is_slow || (!self.files.is_empty() && self.files.go_to(serial))
+    }
+
+    #[inline]
+    fn send_to_one(
+        &mut self,
+        session: &Session,
+        act: Act,
+        serial: u64,
+        bytes: &[u8],
+        asked: Asked<'_>,
+        board: &mut Board,
+    ) -> Result<Executed, Refusal> {
+        let length = self.wrapped_bytes(act, bytes);
+        let sent = match self.act(act, serial, bytes, board) {
+            Outcome::Done(queued_bytes) => Delivered { bytes: length, queued_bytes, not_reading_for: None },
+            Outcome::Behind(queued_bytes, time) => {
+                Delivered { bytes: length, queued_bytes, not_reading_for: Some(time) }
+            }
+            Outcome::Full(queued) => return Err(Refusal::Full(serial, queued)),
+            Outcome::Finished => return Err(Refusal::Finished(serial)),
+            Outcome::Gone => return Err(Refusal::Gone(serial)),
+        };
+        let by = Author::Desk(session.id);
+        let seq =
+            self.out.count_sent(Some(session.id), &Event::Sent { by, to: Receivers::One(serial), bytes });
+        let reply = Reply::Sent(self.names.who(serial), sent);
+        self.out.reply_sent(session.id, asked.reference, Some(seq), &reply);
+        Ok(Executed::Done)
+    }
+
+    fn send_to_all(
+        &mut self,
+        session: &Session,
+        act: Act,
+        bytes: &[u8],
+        asked: Asked<'_>,
+        board: &mut Board,
+    ) -> Result<Executed, Refusal> {
+        let conns = board.audience();
+        if conns == 0 {
+            return Err(Refusal::Nobody);
+        }
+        let parts: [&[u8]; 3] =
+            if act == Act::SendText { [self.label(), bytes, b"\n"] } else { [b"", bytes, b""] };
+        board.broadcast(None, &parts);
+        self.pending.clear();
+        if let Some(replay) = self.replay.as_mut().filter(|_| act == Act::SendText) {
+            replay.add(0, true, &parts.concat(), board.now());
+        }
+        let length = parts.iter().map(|part| part.len()).sum();
+        let by = Author::Desk(session.id);
+        let seq = self.out.count_sent(Some(session.id), &Event::Sent { by, to: Receivers::All, bytes });
+        self.out.reply_sent(session.id, asked.reference, Some(seq), &Reply::SentToAll(conns, length));
+        Ok(Executed::Done)
+    }
+
+    /// Does something to one of those who were here.
+    #[inline]
+    pub(super) fn act(&mut self, act: Act, serial: u64, bytes: &[u8], board: &mut Board) -> Outcome {
+        let Some(id) = board.find(serial) else { return Outcome::Gone };
+        match act {
+            Act::SendText | Act::SendExactly => {
+                let (before, after) = self.around(act);
+                let outcome = self.queue(id, &[before, bytes, after], board);
+                if outcome.is_done() {
+                    self.answered(id, bytes, board);
+                }
+                outcome
+            }
+            Act::Close(how) => self.end(id, how, bytes, board).unwrap_or(Outcome::Done(0)),
+            Act::Done => {
+                self.pending.remove(id);
+                Outcome::Done(0)
+            }
+            Act::Target | Act::Mute | Act::Focus => Outcome::Done(0),
+        }
+    }
+
+    /// Notes that something was said to a connection.
+    fn answered(&mut self, id: ConnId, bytes: &[u8], board: &Board) {
+        self.pending.remove(id);
+        if let Some(history) = &mut self.history {
+            history.add(id.serial(), true, bytes, board.now());
+        }
+    }
+
+    /// Queues bytes for a connection, and has it told when a program may go on.
+    pub(super) fn queue(&mut self, id: ConnId, parts: &[&[u8]], board: &mut Board) -> Outcome {
+        let outcome = match board.send_parts(id, parts) {
+            Sent::Queued(queued) => Outcome::Done(queued),
+            Sent::Slow(queued) => {
+                let time = board.view(id).map_or(Duration::ZERO, |view| view.took_nothing_for);
+                Outcome::Behind(queued, time)
+            }
+            Sent::Full(queued) => Outcome::Full(queued),
+            Sent::Finished => Outcome::Finished,
+            Sent::Gone => Outcome::Gone,
+        };
+        if let Outcome::Done(queued) | Outcome::Behind(queued, _) = outcome
+            && queued > self.out.low_water_bytes
+        {
+            board.tell_when_drained(id);
+        }
+        outcome
+    }
+
+    /// Ends a connection in one way or another. Returns what became of the reason that it was to be told, where that
+    /// did not get through: it is closed all the same.
+    fn end(&mut self, id: ConnId, how: How, reason: &[u8], board: &mut Board) -> Option<Outcome> {
+        match how {
+            How::Eof => board.finish(id),
+            How::Reset => board.hang_up(id, Reason::WeReset),
+            How::Kick => {
+                let told = (!reason.is_empty()).then(|| self.queue(id, &[reason, b"\n"], board));
+                board.close(id, Reason::Kicked(String::from_utf8_lossy(reason).into_owned()));
+                return told.filter(|told| !told.is_done());
+            }
+        }
+        None
+    }
+
+    /// Finishes, closes or resets whoever is meant.
+    pub(super) fn close(
+        &mut self,
+        session: &mut Session,
+        to: To<'_>,
+        how: How,
+        reason: &Cow<'_, [u8]>,
+        asked: Asked<'_>,
+        board: &mut Board,
+    ) -> Result<Executed, Refusal> {
+        let act = Act::Close(how);
+        match self.resolve(to, asked.line, session, board)? {
+            Whom::One(serial) => {
+                let id = board.find(serial).ok_or(Refusal::Gone(serial))?;
+                let told = self.end(id, how, reason, board);
+                let reply = Reply::Closing(self.names.who(serial), how, told);
+                self.out.reply(session.id, asked.reference, &reply);
+                Ok(Executed::Done)
+            }
+            Whom::All => {
+                // One that is being closed can still be reset.
+                let whom = Several::all(board, |view| view.is_open || how == How::Reset);
+                if whom.serials().is_empty() {
+                    return Err(Refusal::Nobody);
+                }
+                Ok(of_known(act, reason, asked, Rc::new(whom)))
+            }
+            Whom::Known(whom) => Ok(of_known(act, reason, asked, whom)),
+            Whom::List(source) => {
+                let job = Job::of_list(act, reason, asked.line, source, asked.reference);
+                Ok(Executed::Begins(Box::new(job)))
+            }
+        }
+    }
+
+    /// Replies to a command about several, when all was done.
+    pub(super) fn conclude(&mut self, job: &mut Job, session: &mut Session) {
+        job.sum_up();
+        let Some(whom) = job.whom().cloned() else { return };
+        let reference = job.reference.as_deref();
+        if job.tally.done == 0
+            && let Some(refusal) = refusal_of_one(&job.outcomes)
+        {
+            return self.out.refuse(session.id, reference, refusal);
+        }
+        if job.tally.done == 0 && session.is_json {
+            return self.out.refuse(session.id, reference, Refusal::NoneOf(job.tally));
+        }
+        let deed = match job.act {
+            Act::SendText | Act::SendExactly => Deed::Send(self.wrapped_bytes(job.act, job.bytes())),
+            Act::Target => {
+                if job.tally.done > 0 {
+                    session.aim = Aim::Several(whom.clone());
+                }
+                Deed::Target
+            }
+            Act::Close(how) => Deed::Close(how),
+            Act::Done => Deed::Done,
+            Act::Mute | Act::Focus => return self.filter_these(session, job.act, whom.serials(), reference),
+        };
+        let seq = match deed {
+            Deed::Send(_) if job.tally.done > 0 => {
+                let (by, to) = (Author::Desk(session.id), Receivers::Several(whom.serials()));
+                Some(self.out.count_sent(Some(session.id), &Event::Sent { by, to, bytes: job.bytes() }))
+            }
+            _ => None,
+        };
+        let names = &self.names;
+        let outcomes: Vec<(Who<'_>, Outcome)> =
+            job.outcomes.iter().map(|(serial, outcome)| (names.who(*serial), *outcome)).collect();
+        let names_all = !whom.is_many() || session.is_json;
+        let shown = if names_all { &outcomes[..] } else { &[] };
+        self.out.reply_sent(session.id, reference, seq, &Reply::Several(deed, shown, &job.tally));
+    }
+}
+
+/// Where a list comes down to one connection to which it was not done, it is refused as if it had been named alone.
+fn refusal_of_one(outcomes: &[(u64, Outcome)]) -> Option<Refusal> {
+    match outcomes {
+        [(serial, Outcome::Gone)] => Some(Refusal::Gone(*serial)),
+        [(serial, Outcome::Finished)] => Some(Refusal::Finished(*serial)),
+        [(serial, Outcome::Full(queued))] => Some(Refusal::Full(*serial, *queued)),
+        _ => None,
+    }
+}
+
+fn of_known(act: Act, bytes: &Cow<'_, [u8]>, asked: Asked<'_>, whom: Rc<Several>) -> Executed {
+    Executed::Begins(Box::new(Job::of_known(act, bytes, asked.line, whom, asked.reference)))
+}

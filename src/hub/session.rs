@@ -1,0 +1,56 @@
+//! One operator, as far as commands come from it: what was typed and not yet carried out, and whom it speaks to.
+
+use std::rc::Rc;
+
+use crate::desk::DeskId;
+use crate::hub::job::{Job, Several};
+use crate::terminal::{BufferReturn, Input};
+
+/// Whom an operator speaks to who names nobody.
+#[derive(Clone, Debug)]
+pub enum Aim {
+    /// This connection, and nobody else once it has gone.
+    One(u64),
+    /// These.
+    Several(Rc<Several>),
+    /// Everybody.
+    All,
+    /// Whoever spoke last.
+    Last,
+    /// Whoever has a name that fits when the line is taken.
+    Named(Rc<str>),
+}
+
+/// One operator.
+#[derive(Debug)]
+pub struct Session {
+    /// Which desk it is at.
+    pub id: DeskId,
+    /// What was typed.
+    pub input: Input,
+    /// A line that waits until it may be carried out; nothing typed after it overtakes it.
+    pub waiting: Option<Vec<u8>>,
+    /// A command that takes more than one turn; nothing typed after it overtakes it either.
+    pub job: Option<Box<Job>>,
+    /// The current target.
+    pub aim: Aim,
+    /// Whether lines are JSON.
+    pub is_json: bool,
+    /// Whether its texts wait while a peer reads slowly. A program behind a pipe can wait; a person at a terminal is
+    /// told instead, and so is a program that reads replies.
+    pub waits_for_slow: bool,
+}
+
+impl Session {
+    /// The operator at a desk, whose lines come from `source`.
+    pub fn new(
+        id: DeskId,
+        source: Option<BufferReturn>,
+        aim: Aim,
+        is_json: bool,
+        waits_for_slow: bool,
+    ) -> Session {
+        let input = Input::new(source);
+        Session { id, input, waiting: None, job: None, aim, is_json, waits_for_slow }
+    }
+}

@@ -1,0 +1,195 @@
+//! What was typed, taken line by line: a bounded amount a turn, in order, each line answered once.
+
+use std::mem;
+
+use crate::board::Board;
+use crate::desk::{Mistake, Refusal, Request, json, text};
+use crate::hub::desks::Desks;
+use crate::hub::job::{Checked, Job};
+use crate::hub::session::Session;
+use crate::limits::Limits;
+use crate::terminal::Typed;
+
+/// Typed lines taken in one turn; more wait for the next.
+const LINES_MAX: usize = 4096;
+
+/// Members of a list looked at in one turn; each takes less than a tenth of a microsecond.
+const NUMBERS_MAX: usize = 16_384;
+
+/// How much of what was typed was carried out in one turn.
+#[derive(Debug, Default)]
+pub struct Turn {
+    pub lines: usize,
+    /// Bytes of texts: they are flushed when the turn ends, which shows who is slow.
+    pub bytes: usize,
+    /// Members of lists looked at.
+    numbers: usize,
+}
+
+/// What became of a line.
+#[derive(Debug)]
+pub enum Executed {
+    /// It was carried out, or refused; either way it was answered.
+    Done,
+    /// It is a text, and whoever is to get it reads slowly.
+    Waits,
+    /// It takes more than this. The job has not got the line yet.
+    Begins(Box<Job>),
+}
+
+/// What became of a job in this turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Done,
+    /// The turn is used up.
+    Pauses,
+    /// It is a text, and who is next to get it reads slowly.
+    Waits,
+}
+
+impl Turn {
+    fn is_used_up(&self, limits: &Limits) -> bool {
+        self.lines >= LINES_MAX || self.numbers >= NUMBERS_MAX || self.bytes > limits.outbox_high_bytes
+    }
+}
+
+impl Desks {
+    /// Carries out what a session has typed, as much as a turn allows.
+    pub fn take_lines(&mut self, session: &mut Session, board: &mut Board) {
+        // Taken out, so that a line may be borrowed from it while it is carried out.
+        let mut input = mem::take(&mut session.input);
+        let mut turn = Turn::default();
+        if let Some(line) = session.waiting.take() {
+            match self.take_line(session, &line, &mut turn, board) {
+                Executed::Done => {}
+                Executed::Waits => session.waiting = Some(line),
+                Executed::Begins(job) => begin(session, job, line),
+            }
+        }
+        while session.waiting.is_none() {
+            if turn.is_used_up(board.limits()) {
+                board.call_again();
+                break;
+            }
+            // A program that does not read its replies is not heard any further.
+            if session.is_json && self.out.are_full() {
+                break;
+            }
+            if session.job.is_some() {
+                if self.go_on(session, &mut turn, board) == Progress::Waits {
+                    break;
+                }
+                continue;
+            }
+            match input.next_line() {
+                None => break,
+                Some(Typed::Line(line)) => match self.take_line(session, line, &mut turn, board) {
+                    Executed::Done => {}
+                    Executed::Waits => session.waiting = Some(input.keep_line()),
+                    Executed::Begins(job) => begin(session, job, input.keep_line()),
+                },
+                Some(Typed::TooLong) => self.out.refuse(session.id, None, Refusal::LineTooLong),
+                Some(Typed::End) => self.leave(board),
+            }
+        }
+        session.input = input;
+    }
+
+    fn take_line(
+        &mut self,
+        session: &mut Session,
+        line: &[u8],
+        turn: &mut Turn,
+        board: &mut Board,
+    ) -> Executed {
+        turn.lines += 1;
+        let request = match read(session.is_json, line) {
+            Ok(request) => request,
+            Err((reference, refusal)) => {
+                self.out.refuse(session.id, reference, refusal);
+                return Executed::Done;
+            }
+        };
+        let reference = request.reference;
+        if self.is_stopping() {
+            self.out.refuse(session.id, reference, Refusal::Stopping);
+            return Executed::Done;
+        }
+        match self.execute(session, request, line, turn, board) {
+            Ok(executed) => executed,
+            Err(refusal) => {
+                self.out.refuse(session.id, reference, refusal);
+                Executed::Done
+            }
+        }
+    }
+
+    /// Goes on with the job that was begun.
+    #[inline(never)]
+    fn go_on(&mut self, session: &mut Session, turn: &mut Turn, board: &mut Board) -> Progress {
+        let Some(mut job) = session.job.take() else { return Progress::Done };
+        match self.carry_out(&mut job, session, turn, board) {
+            Ok(Progress::Done) => self.conclude(&mut job, session),
+            Ok(progress) => {
+                session.job = Some(job);
+                return progress;
+            }
+            Err(refusal) => self.out.refuse(session.id, job.reference.as_deref(), refusal),
+        }
+        Progress::Done
+    }
+
+    /// Carries out what the turn allows of a job.
+    fn carry_out(
+        &mut self,
+        job: &mut Job,
+        session: &mut Session,
+        turn: &mut Turn,
+        board: &mut Board,
+    ) -> Result<Progress, Refusal> {
+        if self.is_stopping() {
+            return Ok(Progress::Done);
+        }
+        if job.check(&mut turn.numbers, NUMBERS_MAX, &self.names, board)? == Checked::Some {
+            return Ok(Progress::Pauses);
+        }
+        while let Some(serial) = job.next() {
+            if turn.is_used_up(board.limits()) {
+                return Ok(Progress::Pauses);
+            }
+            if job.act.sends() && session.waits_for_slow && self.is_held_back_by(serial, board) {
+                return Ok(Progress::Waits);
+            }
+            turn.lines += 1;
+            turn.bytes += job.bytes().len();
+            let outcome = self.act(job.act, serial, job.bytes(), board);
+            job.note(serial, outcome, session.is_json);
+        }
+        Ok(Progress::Done)
+    }
+
+    /// Gives up what a session had begun when the end comes: each command has its reply.
+    pub fn cut_short(&mut self, session: &mut Session) {
+        if let Some(mut job) = session.job.take() {
+            if job.whom().is_some() {
+                self.conclude(&mut job, session);
+            } else {
+                self.out.refuse(session.id, job.reference.as_deref(), Refusal::Stopping);
+            }
+        }
+    }
+}
+
+fn begin(session: &mut Session, mut job: Box<Job>, line: Vec<u8>) {
+    job.keep(line);
+    session.job = Some(job);
+}
+
+/// Reads a line as the session's face spells it.
+fn read(is_json: bool, line: &[u8]) -> Result<Request<'_>, (Option<&str>, Refusal)> {
+    if is_json {
+        return json::parse(line).map_err(|rejected| (rejected.reference, rejected.refusal));
+    }
+    let command = text::parse(line).map_err(|mistake: Mistake| (None, Refusal::Mistake(mistake)))?;
+    Ok(Request { reference: None, command })
+}
