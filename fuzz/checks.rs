@@ -4,20 +4,21 @@
 //! Nothing here is taken from the code that is checked: the tables of what is not shown, and the way back
 //! from each spelling, are written down a second time.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 
-use switchboard::desk::text::{Renderer, Stamp, push_human, push_tsv};
-use switchboard::desk::{Command, Event, Format, HELP, Mistake, To, first_number, parse};
+use switchboard::desk::text::{Format, Renderer, Stamp, first_member, parse, push_human, push_tsv};
+use switchboard::desk::{Command, Filter, HELP, How, Mistake, Payload, To, View, Who, json};
 use switchboard::internals::{cut_lines, whole_chars};
 use switchboard::terminal::{Input, Typed};
-use switchboard::{Address, Board, ConnId, End, Frame, Limits};
+use switchboard::{End, Frame};
 
 /// Checks one input.
 pub type Check = fn(&[u8]);
 
 /// Every target, under the name of its corpus.
 pub const TARGETS: &[(&str, Check)] =
-    &[("framer", framer), ("renderer", renderer), ("command", command), ("input", input)];
+    &[("framer", framer), ("renderer", renderer), ("command", command), ("input", input), ("json", request)];
 
 /// Takes the first bytes off as settings; what is missing is 0.
 fn settings<const COUNT: usize>(data: &[u8]) -> ([usize; COUNT], &[u8]) {
@@ -173,36 +174,36 @@ fn holds_emoji_together(front: &[u8], back: &[u8]) -> bool {
 /// A message is one line, whatever it says.
 fn message(bytes: &[u8], human: &str, tsv: &str) {
     thread_local! {
-        static DESK: RefCell<(ConnId, [Renderer; 3], Stamp)> = RefCell::new((
-            Board::new(Limits::default()).dial(Address::Tcp(([127, 0, 0, 1], 1).into())),
+        static DESK: RefCell<([Renderer; 3], Stamp)> = RefCell::new((
             [Format::Human, Format::Tsv, Format::Raw].map(Renderer::new),
             Stamp::local(),
         ));
     }
-    DESK.with_borrow_mut(|(id, renderers, stamp)| {
+    let who = Who { serial: 7, name: None };
+    DESK.with_borrow_mut(|(renderers, stamp)| {
         let mut rendered = |end| {
             renderers.each_mut().map(|renderer| {
                 let mut out = Vec::new();
-                renderer.render(&Event::Message(*id, Frame { bytes, end }), stamp, &mut out);
+                renderer.message(who, &Frame { bytes, end }, View::Text, stamp, &mut out);
                 out
             })
         };
         let lines = rendered(End::Newline);
-        let label = format!("{id}> ");
+        let label = "#7> ";
         let in_human = str::from_utf8(&lines[0]).expect("it is text");
-        let said = in_human.split_once(&label).expect("it says who spoke").1;
+        let said = in_human.split_once(label).expect("it says who spoke").1;
         let said = said.strip_suffix('\n').expect("it is a line");
         if !bytes.ends_with(b"\r") {
             assert_eq!(said, human);
         }
         let carriage_returns = bytes.len() - bytes.strip_suffix(b"\r").unwrap_or(bytes).len();
         assert_eq!(from_human(said), bytes[..bytes.len() - carriage_returns]);
-        assert_eq!(lines[1], format!("{}\t{tsv}\n", id.serial()).into_bytes());
+        assert_eq!(lines[1], format!("7\t{tsv}\n").into_bytes());
         assert_eq!(lines[2].strip_suffix(b"\n"), Some(bytes));
 
         let [human_part, tsv_part, raw_part] = rendered(End::Limit);
         assert!(human_part.ends_with("…\n".as_bytes()), "a part says that it goes on");
-        assert_eq!(tsv_part, lines[1]);
+        assert_eq!(tsv_part, format!("7\t{tsv}\tmore\n").into_bytes());
         assert_eq!(raw_part, bytes);
         for text in [&lines[0], &lines[1], &human_part] {
             assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 1, "one line, not several");
@@ -278,6 +279,11 @@ fn memchr(byte: u8, bytes: &[u8]) -> usize {
     bytes.iter().position(|other| *other == byte).unwrap_or(bytes.len())
 }
 
+/// A text, as one message.
+fn text<'a>(to: To<'a>, text: &'a [u8]) -> Command<'a> {
+    Command::Send(to, Payload::Text(Cow::Borrowed(text)))
+}
+
 /// The grammar. The input is one line.
 pub fn command(line: &[u8]) {
     let parsed = parse(line);
@@ -285,8 +291,9 @@ pub fn command(line: &[u8]) {
     match parsed {
         // Spelt out again in the one canonical way, it has to mean the same.
         Ok(command) => {
-            let spelt = spelling(&command);
-            assert_eq!(parse(&spelt), Ok(command), "spelt {:?}", String::from_utf8_lossy(&spelt));
+            if let Some(spelt) = spelling(&command) {
+                assert_eq!(parse(&spelt), Ok(command), "spelt {:?}", String::from_utf8_lossy(&spelt));
+            }
         }
         Err(mistake) => {
             let told = mistake.to_string();
@@ -294,49 +301,51 @@ pub fn command(line: &[u8]) {
             // What is wrong stays wrong with a line ending of a device's behind it, and the text sent by
             // the way out that the mistake names is the line itself.
             let escaped = [&line[..1], line].concat();
-            assert_eq!(parse(&escaped), Ok(Command::Say(To::Current, line)));
+            assert_eq!(parse(&escaped), Ok(text(To::Current, line)));
             let _ = shown(push_human, told.as_bytes());
         }
     }
     // Any text can be sent to anybody: nothing behind the first space is looked at.
-    let addressed = [b"@#7,3,7 ", line].concat();
-    assert_eq!(parse(&addressed), Ok(Command::Say(To::Several(b"#7,3,7"), line)));
+    let addressed = [b"@#7,lab-a,7 ", line].concat();
+    assert_eq!(parse(&addressed), Ok(text(To::Typed(b"#7,lab-a,7"), line)));
 }
 
 /// What kind of command a line is can be told from its first bytes.
 fn check_kind(line: &[u8], parsed: &Result<Command<'_>, Mistake>) {
-    let word = |word: &[u8]| {
-        line.strip_prefix(word).is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
-    };
     match line {
-        [b'/', b'/', text @ ..] | [b'@', b'@', text @ ..] => {
-            let Ok(Command::Say(To::Current, said)) = parsed else { panic!("not a text: {parsed:?}") };
-            assert_eq!((said[0], &said[1..]), (line[0], text));
+        [b'/', b'/', rest @ ..] | [b'@', b'@', rest @ ..] => {
+            let Ok(Command::Send(To::Current, Payload::Text(said))) = parsed else {
+                panic!("not a text: {parsed:?}")
+            };
+            assert_eq!((said[0], &said[1..]), (line[0], rest));
         }
-        [b'/', ..] => match parsed {
-            Ok(Command::Who) => assert!(word(b"/who")),
-            Ok(Command::Eof(to)) => assert!(word(b"/eof") && names(line, to)),
-            Ok(Command::Kick(to, reason)) => {
-                assert!(word(b"/kick") && names(line, to));
-                assert!(line.trim_ascii_end().ends_with(reason), "the reason is the end of the line");
-                assert!(!reason.first().is_some_and(u8::is_ascii_whitespace));
+        [b'/', ..] => {
+            let is_blank = |byte: &u8| byte.is_ascii_whitespace() && *byte != b'\n';
+            let name = line.trim_ascii_end().split(is_blank).next().unwrap_or_default();
+            let is_known = HELP.iter().any(|help| help.name.as_bytes() == name);
+            match parsed {
+                Ok(Command::Send(_, Payload::Text(_)) | Command::Target(_)) => {
+                    panic!("a text is spelt otherwise")
+                }
+                Ok(Command::Send(_, Payload::Exact(bytes))) => {
+                    assert!(matches!(name, b"/hex" | b"/send") && bytes.len() <= line.len());
+                }
+                Ok(Command::Close(_, How::Kick, reason)) => {
+                    assert!(line.trim_ascii_end().ends_with(reason), "the reason is the end of the line");
+                    assert!(!reason.first().is_some_and(u8::is_ascii_whitespace));
+                }
+                Ok(_) => assert!(is_known),
+                Err(Mistake::UnknownCommand(_)) => {
+                    assert!(!is_known || name == b"/help" || name == b"/every")
+                }
+                Err(_) => assert!(is_known),
             }
-            Ok(Command::Reset(to)) => assert!(word(b"/rst") && names(line, to)),
-            Ok(Command::Stats) => assert!(word(b"/stats")),
-            Ok(Command::Help(help)) => {
-                assert!(word(b"/help"));
-                assert!(help.is_none_or(|help| HELP.contains(help)));
-            }
-            Ok(Command::Quit) => assert!(word(b"/quit")),
-            Ok(other) => panic!("{other:?} is spelt otherwise"),
-            Err(Mistake::NoTarget(help) | Mistake::TooMuch(help, _)) => assert!(word(help.name.as_bytes())),
-            Err(Mistake::UnknownCommand(_) | Mistake::UnknownTarget(_)) => {}
-        },
+        }
         [b'@', behind @ ..] => {
             let space = memchr(b' ', behind);
             match parsed {
-                Ok(Command::Say(to, text)) => {
-                    assert_eq!(*text, &behind[space + 1..], "the text is what follows the first space");
+                Ok(Command::Send(to, Payload::Text(text))) => {
+                    assert_eq!(**text, behind[space + 1..], "the text is what follows the first space");
                     assert!(names(&behind[..space], to));
                 }
                 Ok(Command::Target(to)) => assert!(space == behind.len() && names(behind, to)),
@@ -346,28 +355,25 @@ fn check_kind(line: &[u8], parsed: &Result<Command<'_>, Mistake>) {
         }
         _ => {
             let quits = line.trim_ascii_end() == b"exit";
-            let expected = if quits { Command::Quit } else { Command::Say(To::Current, line) };
+            let expected = if quits { Command::Quit } else { text(To::Current, line) };
             assert_eq!(parsed, &Ok(expected), "a text is sent as it is");
         }
     }
 }
 
-/// Whether a target's numbers, and no others, stand in a part of a line.
+/// Whether a target's numbers and names, and no others, stand in a part of a line.
 fn names(part: &[u8], to: &To<'_>) -> bool {
-    let text = String::from_utf8_lossy(part);
-    let has_word = |wanted: &str| {
-        let mut words = text.split(|char: char| !char.is_ascii_alphanumeric());
-        words.any(|word| word.trim_start_matches('0') == wanted.trim_start_matches('0') && !word.is_empty())
-    };
+    let part = part.trim_ascii_end();
     match to {
-        To::Current => false,
-        To::All => has_word("all"),
-        To::Last => has_word("last"),
-        To::One(serial) => has_word(&serial.to_string()),
-        To::Several(list) => {
+        To::Current | To::Listed(_) => false,
+        To::All => part == b"all",
+        To::Last => part == b"last",
+        To::One(serial) => part.strip_prefix(b"#").unwrap_or(part) == serial.to_string().as_bytes(),
+        To::Named(name) => part == name.as_bytes(),
+        To::Typed(list) => {
             let mut parts = list.split(|byte| *byte == b',');
-            let is_read = |part: &[u8]| match first_number(part) {
-                Ok((serial, length)) => length == part.len() && has_word(&serial.to_string()),
+            let is_read = |part: &[u8]| match first_member(part) {
+                Ok((member, length)) => length == part.len() && names(part, &member),
                 Err(wrong) => wrong == part,
             };
             list.contains(&b',') && parts.all(is_read)
@@ -375,35 +381,68 @@ fn names(part: &[u8], to: &To<'_>) -> bool {
     }
 }
 
-fn spelling(command: &Command<'_>) -> Vec<u8> {
+/// The canonical spelling, for what has one here.
+fn spelling(command: &Command<'_>) -> Option<Vec<u8>> {
     let plain = |text: &str| text.as_bytes().to_vec();
-    match command {
-        Command::Say(To::Current, text) => match text {
-            [b'/' | b'@', ..] => [&text[..1], text].concat(),
+    Some(match command {
+        Command::Send(To::Current, Payload::Text(text)) => match &**text {
+            [b'/' | b'@', ..] => [&text[..1], &text[..]].concat(),
             text => text.to_vec(),
         },
-        Command::Say(to, text) => [b"@", &target(to)[..], b" ", text].concat(),
+        Command::Send(to, Payload::Text(text)) => [b"@", &target(to)[..], b" ", &text[..]].concat(),
+        Command::Send(to, Payload::Exact(bytes)) => {
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02X}:")).collect();
+            match to {
+                To::Current if bytes.is_empty() => return None,
+                To::Current => plain(&format!("/hex {digits}")),
+                to => [b"/hex @", &target(to)[..], b" ", digits.as_bytes()].concat(),
+            }
+        }
         Command::Target(to) => [b"@", &target(to)[..]].concat(),
-        Command::Who => plain("/who"),
-        Command::Eof(to) => [b"/eof ", &target(to)[..]].concat(),
-        Command::Kick(to, reason) => [b"/kick ", &target(to)[..], b" ", reason].concat(),
-        Command::Reset(to) => [b"/rst @", &target(to)[..]].concat(),
+        Command::Who(None) => plain("/who"),
+        Command::Close(to, How::Eof, _) => [b"/eof ", &target(to)[..]].concat(),
+        Command::Close(to, How::Kick, reason) => [b"/kick ", &target(to)[..], b" ", &reason[..]].concat(),
+        Command::Close(to, How::Reset, _) => [b"/rst @", &target(to)[..]].concat(),
+        Command::Filter(Filter::All) => plain("/show all"),
         Command::Stats => plain("/stats"),
         Command::Help(None) => plain("/help"),
         Command::Help(Some(help)) => plain(&format!("/help {}", help.name)),
         Command::Quit => plain("exit"),
-    }
+        _ => return None,
+    })
 }
 
 fn target(to: &To<'_>) -> Vec<u8> {
     let text = match to {
-        To::Current => panic!("the current target has no name"),
+        To::Current | To::Listed(_) => panic!("it has no name"),
         To::One(serial) => format!("#{serial}"),
-        To::Several(list) => return list.to_vec(),
+        To::Named(name) => (*name).to_owned(),
+        To::Typed(list) => return list.to_vec(),
         To::All => "all".into(),
         To::Last => "last".into(),
     };
     text.into_bytes()
+}
+
+/// The JSON face. The input is one line: it is a request, or an error of one line, with the reference as it was spelt.
+pub fn request(line: &[u8]) {
+    match json::parse(line) {
+        Ok(request) => {
+            if let Some(reference) = request.reference {
+                assert!(str::from_utf8(line).is_ok_and(|line| line.contains(reference)));
+            }
+        }
+        Err(rejected) => {
+            let told = rejected.refusal.to_string();
+            assert!(!told.is_empty() && told.len() < 600 && !told.contains('\n'), "{told:?}");
+            if let Some(reference) = rejected.reference {
+                assert!(
+                    reference.starts_with('"')
+                        || reference.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit())
+                );
+            }
+        }
+    }
 }
 
 /// The operator's input. The first byte sets how it comes, the second how long the chunks are.

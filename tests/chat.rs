@@ -66,7 +66,7 @@ fn what_the_operator_says_goes_to_all_unless_somebody_is_addressed() {
     server.write_stdin("good day\n@2 你 alone\n//slash\n@all bye\n".as_bytes());
 
     for (at, expected) in
-        [&["good day"][..], &["good day", "你 alone"], &["good day"]].into_iter().enumerate()
+        [&["good day"][..], &["good day", "(private) 你 alone"], &["good day"]].into_iter().enumerate()
     {
         for text in expected.iter().chain(&["/slash", "bye"]) {
             assert_eq!(peers[at].line(), format!("<operator> {text}"), "what #{} got", at + 1);

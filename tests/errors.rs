@@ -76,7 +76,7 @@ fn wrong_usage_is_status_2() {
     for arguments in [
         &["--nonsense"][..],
         &["--format", "yaml"],
-        &["--format", "json"],
+        &["--format", "xml"],
         &["--max-conns", "0"],
         &["--echo", "--chat"],
         &["--chat-raw"],

@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{DEADLINE, Output, Peer, Program, Server, has_tool, wait_until};
+use common::{DEADLINE, Output, Peer, Program, Server, has_tool, rows, wait_until};
 use rustix::fs::{OFlags, fcntl_getfl};
 
 const MIB: u64 = 1 << 20;
@@ -127,19 +127,12 @@ fn h32_in_a_console_whose_pipe_nobody_reads_nothing_is_lost_and_commands_work() 
     thread::scope(|scope| {
         scope.spawn(|| (0..LINES).for_each(|number| talker.send(numbered(number))));
         // It is full when nothing moves any more.
-        let mut row = String::new();
+        let mut received = 0;
         wait_until("the talker to be made to wait", || {
             let_pass(Duration::from_millis(100));
-            let from = server.err.so_far().len();
-            server.type_line("/who");
-            let now = server.err.wait_for("the row of #1", |err| {
-                let text = String::from_utf8_lossy(&err[from..]).into_owned();
-                text.lines()
-                    .find(|line| line.starts_with("#1 ") && line.contains(", queued "))
-                    .map(str::to_owned)
-            });
-            let stands = row == now && !now.contains("received 0,");
-            row = now;
+            let now = server.who()[0].received;
+            let stands = received == now && now > 0;
+            received = now;
             stands.then_some(())
         });
         for round in 0..50 {
@@ -316,14 +309,14 @@ fn h33_with_all_three_closed_no_peer_becomes_stdin_stdout_or_stderr() {
         stream
     };
     let (mut first, mut second) = (connect(), connect());
-    let joined = "* #2 joined\n";
+    let joined = "* you are #1; nobody else is here; /help lists the commands\n* #2 joined\n";
     let mut got = vec![0; joined.len()];
     first.read_exact(&mut got).unwrap();
     assert_eq!(String::from_utf8_lossy(&got), joined);
 
     // Had one of them taken the place of stdin, these would be commands; of stdout, it would read them.
     first.write_all(b"exit\n@all forged\n/kick 2\n").unwrap();
-    let expected = "<#1> exit\n<#1> @all forged\n<#1> /kick 2\n";
+    let expected = "* you are #2; 1 other is here; /help lists the commands\n<#1> exit\n<#1> @all forged\n<#1> /kick 2\n";
     let mut got = vec![0; expected.len()];
     second.read_exact(&mut got).unwrap();
     assert_eq!(String::from_utf8_lossy(&got), expected);
@@ -357,7 +350,12 @@ fn h34_the_flags_of_stdin_stdout_and_stderr_stay_as_they_were() {
         peer.send("hello\n");
         assert_eq!(peer.line(), "hello");
         typed.write_all(b"/who\n").unwrap();
-        err.line_with("received 6");
+        err.wait_for("its row", |err| {
+            let text = String::from_utf8_lossy(err);
+            // Behind the time, as in every log.
+            let rows: Vec<_> = text.lines().filter_map(|line| rows(line.get(13..)?).pop()).collect();
+            rows.iter().any(|row| row.received == 6).then_some(())
+        });
 
         assert_eq!(flags(), before, "while it runs");
         match how {

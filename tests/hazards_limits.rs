@@ -37,18 +37,7 @@ fn send(server: &mut Server, whom: &str, bytes: usize) {
 /// What is queued for each, as `/who` says now.
 #[track_caller]
 fn who(server: &mut Server) -> Vec<(usize, usize)> {
-    let from = server.err.so_far().len();
-    server.write_stdin(b"/who\n/help stats\n");
-    server.err.wait_for("the rows of /who", |err| {
-        let text = String::from_utf8_lossy(&err[from..]).into_owned();
-        let (rows, _) = text.split_once("/stats ")?;
-        let row = |line: &str| {
-            let (_, queued) = line.strip_prefix('#')?.rsplit_once(", queued ")?;
-            let number = line[1..].split(' ').next()?;
-            Some((number.parse().ok()?, queued.parse().ok()?))
-        };
-        Some(rows.lines().filter_map(row).collect())
-    })
+    server.who().iter().map(|row| (row.number as usize, row.queued as usize)).collect()
 }
 
 /// Who was dropped so far, in order, with why.

@@ -58,14 +58,6 @@ impl Chat {
             ChatCommand::Who => tell(id, &who(desks, board), board),
             ChatCommand::Help => HELP.iter().for_each(|line| tell(id, line, board)),
             ChatCommand::Quit => board.finish(id),
-            ChatCommand::Unknown(name) => {
-                let name = String::from_utf8_lossy(name);
-                tell(
-                    id,
-                    &format!("there is no {name}: /help lists the commands, // begins a text with /"),
-                    board,
-                );
-            }
         }
     }
 
@@ -106,7 +98,7 @@ impl Mode for Chat {
     fn received(&mut self, id: ConnId, frame: Frame<'_>, desks: &mut Desks, board: &mut Board) {
         let is_whole = matches!(frame.end, End::Newline | End::Gone);
         if is_whole && frame.bytes.first() == Some(&b'/') {
-            match read(without_cr(frame.bytes)) {
+            match read(frame.bytes) {
                 Ok(command) => return self.obey(id, command, desks, board),
                 Err(text) => return self.relay(id, Frame { bytes: text, ..frame }, desks, board),
             }

@@ -11,8 +11,6 @@ pub enum ChatCommand<'a> {
     Quit,
     /// Ask what there is to type.
     Help,
-    /// It looks like a command and is none.
-    Unknown(&'a [u8]),
 }
 
 /// What a peer is told who asks for help.
@@ -21,25 +19,23 @@ pub const HELP: [&str; 5] = [
     "/who        who is here",
     "/quit       leave",
     "/help       this",
-    "//text      say a text that begins with /",
+    "//who       say /who",
 ];
 
-/// Reads a line that begins with `/`. A word of letters behind it is a command; a path such as `/etc/hosts` is a text.
+/// Reads a line that begins with `/`. There are four commands; everything else is a text, paths and what would be an
+/// operator's command among them.
 ///
 /// # Errors
 /// The text that it is instead.
 pub fn read(line: &[u8]) -> Result<ChatCommand<'_>, &[u8]> {
+    // What begins with two is said with one where it would be a command, so that anything can be said.
     if line.starts_with(b"//") {
-        return Err(&line[1..]);
+        return Err(if read(&line[1..]).is_ok() { &line[1..] } else { line });
     }
-    let line = line.trim_ascii_end();
     let (word, rest) = match line.iter().position(u8::is_ascii_whitespace) {
         Some(at) => (&line[..at], line[at..].trim_ascii()),
         None => (line, &line[line.len()..]),
     };
-    if word.len() < 2 || !word[1..].iter().all(u8::is_ascii_alphabetic) {
-        return Err(line);
-    }
     match (word, rest) {
         (b"/nick", b"") => Ok(ChatCommand::Nick(None)),
         // What is no UTF-8 is no name; what it becomes here is none either.
@@ -47,7 +43,7 @@ pub fn read(line: &[u8]) -> Result<ChatCommand<'_>, &[u8]> {
         (b"/who", _) => Ok(ChatCommand::Who),
         (b"/quit", _) => Ok(ChatCommand::Quit),
         (b"/help", _) => Ok(ChatCommand::Help),
-        (word, _) => Ok(ChatCommand::Unknown(word)),
+        _ => Err(line),
     }
 }
 
@@ -62,8 +58,9 @@ mod tests {
             ("/nick", Ok(ChatCommand::Nick(None))),
             ("/who \r", Ok(ChatCommand::Who)),
             ("/quit", Ok(ChatCommand::Quit)),
-            ("/nik ann", Ok(ChatCommand::Unknown(b"/nik"))),
-            ("//nick ann", Err(&b"/nick ann"[..])),
+            ("/kick 3", Err(&b"/kick 3"[..])),
+            ("//nick ann", Err(b"/nick ann")),
+            ("//nobody", Err(b"//nobody")),
             ("/etc/hosts", Err(b"/etc/hosts")),
             ("/", Err(b"/")),
             ("/ who", Err(b"/ who")),

@@ -280,6 +280,8 @@ impl Drop for Program {
 pub struct Server {
     pub program: Program,
     pub address: SocketAddr,
+    /// It is a chat, which greets a newcomer.
+    greets: bool,
 }
 
 impl std::ops::Deref for Server {
@@ -316,7 +318,9 @@ impl Server {
     pub fn of_program(program: Program) -> Server {
         let line = program.err.line_with("switchboard: listening on ");
         let address = line.rsplit(' ').next().unwrap().parse().expect("an address");
-        Server { program, address }
+        let arguments = std::fs::read(format!("/proc/{}/cmdline", program.child.id())).unwrap_or_default();
+        let greets = arguments.split(|byte| *byte == 0).any(|argument| argument == b"--chat");
+        Server { program, address, greets }
     }
 
     /// A server and so many peers, numbered from 1.
@@ -350,13 +354,17 @@ impl Server {
     }
 
     /// Connects a peer and waits until the server has shown it; the server must not be made to show
-    /// others at the same time. Returns it with its number.
+    /// others at the same time. Returns it with its number; the greeting of a chat was read.
     #[track_caller]
     pub fn connect_numbered(&self) -> (Peer, u64) {
-        let peer = self.connect();
+        let mut peer = self.connect();
         let from = format!("connected from {}", peer.stream.local_addr().unwrap());
         let line = self.wait_for_status(&from);
         let number = line.trim_start_matches("* #").split(' ').next().unwrap().parse().unwrap();
+        if self.greets {
+            let welcome = peer.line();
+            assert!(welcome.starts_with(&format!("* you are #{number}; ")), "{welcome:?}");
+        }
         (peer, number)
     }
 
@@ -586,7 +594,51 @@ impl Program {
     }
 }
 
+/// A row of `/who`, as a script reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub number: u64,
+    pub name: String,
+    pub peer: String,
+    pub received: u64,
+    pub sent: u64,
+    pub queued: u64,
+    pub state: String,
+}
+
+/// The rows of `/who` in what was written.
+pub fn rows(text: &str) -> Vec<Row> {
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [number, name, peer, age, _heard, received, sent, queued, state] = fields[..] else {
+            return None;
+        };
+        age.parse::<u64>().ok()?;
+        Some(Row {
+            number: number.strip_prefix('#')?.parse().ok()?,
+            name: name.to_owned(),
+            peer: peer.to_owned(),
+            received: received.parse().ok()?,
+            sent: sent.parse().ok()?,
+            queued: queued.parse().ok()?,
+            state: state.to_owned(),
+        })
+    };
+    text.lines().filter_map(row).collect()
+}
+
 impl Server {
+    /// What `/who` says now. For formats whose answers are on stderr.
+    #[track_caller]
+    pub fn who(&mut self) -> Vec<Row> {
+        let from = self.err.so_far().len();
+        self.write_stdin(b"/who\n/help stats\n");
+        self.err.wait_for("the rows of /who", |err| {
+            let text = String::from_utf8_lossy(&err[from..]).into_owned();
+            text.split_once("show the counters\n").map(|(before, _)| rows(before))
+        })
+    }
+
     /// A number of `/stats`: the one before this label, such as `turns` or `accepts failed` (of one it says
     /// `turn`, `accept failed`). For formats whose answers are on stderr.
     #[track_caller]

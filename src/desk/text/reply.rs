@@ -25,7 +25,8 @@ pub(super) fn push_reply(
             match sent.not_reading_for {
                 None => push_bytes(out, sent.bytes),
                 Some(time) => {
-                    let (bytes, queued) = (plural(sent.bytes as u64, "byte"), size(sent.queued_bytes));
+                    let before = sent.queued_bytes.saturating_sub(sent.bytes);
+                    let (bytes, queued) = (plural(sent.bytes as u64, "byte"), size(before));
                     writeln!(out, "{bytes} behind {queued}, not reading for {}", duration(time))?;
                 }
             }

@@ -1,3 +1,5 @@
+//! Lines and what they mean, and the error of each that means nothing.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Lines and what they mean, mistyped ones among them.
+
 use super::*;
 use proptest::prelude::*;
 

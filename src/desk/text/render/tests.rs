@@ -1,3 +1,5 @@
+//! Each kind of line, as it is documented.
+
 use super::*;
 use std::time::Duration;
 
@@ -94,7 +96,7 @@ fn events_read_as_documented() {
 
 #[test]
 fn replies_are_one_line_and_tell_the_truth() {
-    let sent = |not_reading_for| Delivered { bytes: 6, queued_bytes: 1_234_567, not_reading_for };
+    let sent = |not_reading_for| Delivered { bytes: 6, queued_bytes: 1_234_573, not_reading_for };
     let other = Who::nameless(7);
     let several = |outcomes: &[(Who<'_>, Outcome)]| {
         let mut tally = Tally::default();
