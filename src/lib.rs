@@ -40,7 +40,7 @@
 //! | to slow one peer down | [`Board::pause`], [`Board::resume`], [`Board::set_timer`] |
 //! | to say who waits for a slow reader | [`Policy::backpressure`] |
 //! | several kinds of connections in one server | a [`Role`] for each: [`Reactor::listen_as`], [`Board::dial_as`], [`Board::take_role`] |
-//! | to connect to others | [`Board::dial`] |
+//! | to connect to others | [`Board::dial`]; at several addresses, or before they are known: [`Board::dial_later`] |
 //! | to be told things by another thread | [`Mailbox::post`] and [`App::message`] |
 //! | Ctrl-C, and what is typed on stdin | [`terminal::on_signal`], [`terminal::read_in_background`] |
 //! | to stop | [`Board::stop`], [`Board::drain`] |
