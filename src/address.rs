@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -92,6 +92,20 @@ impl Endpoint {
             return Err(lacks_port(host));
         }
         Ok(Endpoint::Host(host.to_owned(), parse_port(port)?))
+    }
+
+    /// Its address where that needs no looking up: it is one already, or a Unix socket's path. `None` for a name, and
+    /// for an IPv6 address with a zone, which the system knows. What stands at a path is not looked at, as `resolve`
+    /// does.
+    pub fn literal(&self) -> Option<Address> {
+        match self {
+            Endpoint::Loopback(port) => Some(Address::Tcp((Ipv4Addr::LOCALHOST, *port).into())),
+            Endpoint::Host(host, port) => {
+                let host: IpAddr = host.parse().ok()?;
+                Some(Address::Tcp(canonical((host, *port).into())))
+            }
+            Endpoint::Unix(path) => Some(Address::Unix(path.clone())),
+        }
     }
 
     /// Looks it up: all its addresses, in the resolver's order; at least one. An IPv4 address that is written
@@ -296,6 +310,24 @@ mod tests {
             ("localhost", "x", None),
         ] {
             assert_eq!(joined(host, port).as_deref(), address, "{host} {port}");
+        }
+    }
+
+    #[test]
+    fn what_is_an_address_already_is_not_looked_up() {
+        let literal = |text: &str| Endpoint::parse(text).unwrap().literal().map(|found| found.to_string());
+        for (text, address) in [
+            ("5000", Some("127.0.0.1:5000")),
+            ("192.0.2.1:80", Some("192.0.2.1:80")),
+            ("[2001:db8::1]:80", Some("[2001:db8::1]:80")),
+            ("[::ffff:127.0.0.1]:80", Some("127.0.0.1:80")),
+            ("unix:/tmp/a", Some("unix:/tmp/a")),
+            ("localhost:80", None),
+            ("[fe80::1%eth0]:80", None),
+            // The resolver takes it for 127.0.0.1, as ever.
+            ("127.1:80", None),
+        ] {
+            assert_eq!(literal(text).as_deref(), address, "{text}");
         }
     }
 

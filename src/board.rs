@@ -7,6 +7,7 @@
 mod audit;
 mod budget;
 mod deadlines;
+mod dials;
 mod in_place;
 mod lifecycle;
 mod roster;
@@ -17,9 +18,6 @@ mod time;
 mod view;
 mod work;
 
-use std::net::IpAddr;
-
-use crate::address::Address;
 use crate::board::stats::Stats;
 use crate::board::table::Table;
 use crate::clock::Moment;
@@ -29,20 +27,12 @@ use crate::conn::state::{State, Step};
 use crate::conn::{Conn, ConnId, Key, Peer};
 use crate::limits::Limits;
 
+pub(crate) use dials::Dial;
 pub(crate) use shared::Shared;
 #[cfg(any(test, feature = "simulator"))]
 pub(crate) use time::LAPSE_MAX;
 pub(crate) use time::{Polled, Told};
 pub use view::{Sent, View};
-
-/// A connection to be begun.
-#[derive(Debug)]
-pub(crate) struct Dial {
-    pub id: ConnId,
-    /// The address of ours to begin it from; the system chooses where there is none.
-    pub from: Option<IpAddr>,
-    pub to: Address,
-}
 
 /// Whether the server goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,22 +144,6 @@ impl Board {
     /// Ends a connection now. What is queued for it is lost, and counted.
     pub fn hang_up(&mut self, id: ConnId, why: Reason) {
         self.step(id, Step::HangUp(why));
-    }
-
-    /// Begins a connection to an address. `App::opened` or `App::closed` will tell what became of it.
-    pub fn dial(&mut self, to: Address) -> ConnId {
-        self.dial_as(Role::PEER, None, to)
-    }
-
-    /// The same in a role, and from one of this machine's own addresses. One address has some 28,000 ports for
-    /// connections to the same place (`net.ipv4.ip_local_port_range`).
-    pub fn dial_as(&mut self, role: Role, from: Option<IpAddr>, to: Address) -> ConnId {
-        let id = self.add(Peer::from(&to), role, State::connecting()).id;
-        self.shared.work.dials.push(Dial { id, from, to });
-        if matches!(self.running, Running::Stopping(_)) {
-            self.hang_up(id, Reason::Stopping);
-        }
-        id
     }
 
     /// Gives a connection another role from now on: what it says next is cut into frames as that role has it.

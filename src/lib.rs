@@ -40,7 +40,8 @@
 //! | to slow one peer down | [`Board::pause`], [`Board::resume`], [`Board::set_timer`] |
 //! | to say who waits for a slow reader | [`Policy::backpressure`] |
 //! | several kinds of connections in one server | a [`Role`] for each: [`Reactor::listen_as`], [`Board::dial_as`], [`Board::take_role`] |
-//! | to connect to others | [`Board::dial`] |
+//! | to connect to others | [`Board::dial`]; at several addresses, or before they are known: [`Board::dial_later`] |
+//! | to look up a name | [`resolve_in_background`], and [`Board::dial_to`] when it has come |
 //! | to be told things by another thread | [`Mailbox::post`] and [`App::message`] |
 //! | Ctrl-C, and what is typed on stdin | [`terminal::on_signal`], [`terminal::read_in_background`] |
 //! | to stop | [`Board::stop`], [`Board::drain`] |
@@ -137,6 +138,7 @@ pub use conn::{ConnId, Inbound, Outbound, Peer};
 pub use limits::Limits;
 pub use reactor::Reactor;
 pub use reactor::mailbox::{Closed, Mailbox};
+pub use reactor::resolver::resolve_in_background;
 
 /// What the project's own programs, benches and fuzzers use beside that. No promise is made about it.
 #[doc(hidden)]

@@ -81,9 +81,15 @@ pub struct Limits {
     /// byte at the latest. A piece of a UTF-8 character is kept back until then, so that it can be shown whole.
     /// Default: 200 ms.
     pub partial_after: Duration,
-    /// How long a connection may take to come about, be it dialled or accepted with a handshake.
+    /// How long a connection may take to come about, be it dialled or accepted with a handshake. Where it is dialled
+    /// before its addresses are known, they have as long, and then each address has it anew.
     /// Default: 60 s.
     pub connect_max: Duration,
+    /// Of several addresses each but the last has only so long, if that is less than `connect_max`: one that swallows
+    /// what it is sent would keep a good one waiting for a minute. By then a first packet that is lost has been sent
+    /// again three times, after 1, 3 and 7 s (RFC 6298), so who is there has mostly answered.
+    /// Default: 10 s.
+    pub try_next_after: Duration,
     /// How long our side stays open once the peer has finished sending, counted from the last byte
     /// either way (`--half-open`).
     /// Default: 60 s.
@@ -146,6 +152,7 @@ impl Default for Limits {
             conns_max: usize::MAX,
             partial_after: Duration::from_millis(200),
             connect_max: Duration::from_secs(60),
+            try_next_after: Duration::from_secs(10),
             half_open_max: Duration::from_secs(60),
             idle_max: None,
             linger_silence: Duration::from_secs(2),
@@ -187,6 +194,7 @@ impl Limits {
             outbox_bytes_max: 800,
             keeps_up_bytes_min: 50,
             connect_max: Duration::from_secs(4),
+            try_next_after: Duration::from_secs(1),
             half_open_max: Duration::from_secs(5),
             write_stall_max: Duration::from_secs(6),
             ..Limits::default()

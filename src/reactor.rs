@@ -15,6 +15,7 @@
 //! mail, read, due, flush (and deliver), sweep.
 
 pub(crate) mod mailbox;
+pub(crate) mod resolver;
 mod socket;
 mod splice;
 mod timer;

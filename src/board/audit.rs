@@ -2,6 +2,7 @@
 
 use super::Board;
 use crate::board::shared::Shared;
+use crate::conn::state::{Attempt, Stage};
 use crate::conn::{Conn, Flow};
 
 impl Board {
@@ -32,5 +33,28 @@ impl Board {
             let is_queued = conn.is_over() == work.over.iter().any(|(key, _)| *key == conn.id.key);
             assert!(is_queued, "{}: on the list of those that ended, or not", conn.id);
         }
+        self.check_dials();
+    }
+
+    /// Only who is being dialled is to be begun, and once; and where more addresses are left, its state says so.
+    fn check_dials(&self) {
+        let Shared { work, untried, .. } = &self.shared;
+        let attempt = |conn: Option<&Conn>| match conn.map(|conn| conn.state.stage()) {
+            Some(Stage::Connecting(attempt)) => Some(*attempt),
+            _ => None,
+        };
+        for (at, dial) in work.dials.iter().enumerate() {
+            let tried = attempt(self.table.get(dial.id));
+            assert!(matches!(tried, Some(Attempt::WithMore | Attempt::Last)), "{}: {tried:?}", dial.id);
+            assert!(work.dials[..at].iter().all(|other| other.id != dial.id), "{}: begun twice", dial.id);
+        }
+        let mut with_more = 0;
+        for (id, left) in untried.iter() {
+            let expected = if left == 0 { Attempt::Last } else { Attempt::WithMore };
+            assert_eq!(attempt(self.table.get(id)), Some(expected), "{id}: {left} more addresses");
+            with_more += usize::from(left > 0);
+        }
+        let say_so = self.table.iter().filter(|conn| attempt(Some(conn)) == Some(Attempt::WithMore)).count();
+        assert_eq!(say_so, with_more, "those with more addresses");
     }
 }

@@ -20,7 +20,14 @@ impl Shared {
         }
         match became {
             Became::Same => return,
+            Became::Trying => {
+                // Its time begins anew, and what was hinted at was hinted of another socket.
+                conn.received_at = self.time.listened();
+                (conn.readable, conn.writable) = (false, false);
+                (conn.end_hinted, conn.error_hinted) = (false, false);
+            }
             Became::Established => {
+                self.untried.forget(conn.id);
                 conn.writable = true;
                 conn.cursor = self.log.cursor_at_end();
                 (conn.received_at, conn.sent_at) = (self.time.listened(), self.time.listened());
@@ -47,6 +54,7 @@ impl Shared {
             Became::Over(why) => {
                 if was_connecting {
                     self.work.dials.retain(|dial| dial.id != conn.id);
+                    self.untried.forget(conn.id);
                 }
                 self.lay_out(conn, why, unsent_bytes);
             }

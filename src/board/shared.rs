@@ -7,6 +7,7 @@ use std::mem;
 use std::ops::Range;
 
 use crate::board::deadlines::Deadlines;
+use crate::board::dials::Untried;
 use crate::board::in_place::InPlace;
 use crate::board::stats::Stats;
 use crate::board::time::Time;
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     /// What is being read in this moment, and goes back without a copy.
     in_place: Option<InPlace>,
     pub work: Work,
+    /// Where else those who are being dialled may be tried.
+    pub untried: Untried,
     pub deadlines: Deadlines,
     pub time: Time,
     pub sums: Sums,
@@ -78,6 +81,7 @@ impl Shared {
             walked_to: 0,
             in_place: None,
             work: Work::default(),
+            untried: Untried::default(),
             deadlines: Deadlines::default(),
             time: Time::default(),
             sums: Sums::default(),

@@ -26,7 +26,7 @@ pub enum Sent {
 pub struct View<'a> {
     /// Which one.
     pub id: ConnId,
-    /// Who is at the other end.
+    /// Who is at the other end; of one that is being dialled, the address that is tried, or what it is called before.
     pub peer: &'a Peer,
     /// What it is for.
     pub role: Role,

@@ -3,7 +3,7 @@
 use crate::buffer::framing::{self, Framing};
 use crate::clock::Moment;
 use crate::conn::policy::Policy;
-use crate::conn::state::Stage;
+use crate::conn::state::{Attempt, Stage};
 use crate::conn::{Conn, Flow, Inbound, Outbound};
 use crate::limits::Limits;
 
@@ -33,7 +33,13 @@ impl Conn {
         };
         match self.state.stage() {
             Stage::Over(_) | Stage::Broken(_) => return None,
-            Stage::Connecting => at(self.received_at + limits.connect_max, Due::ConnectOver),
+            Stage::Connecting(attempt) => {
+                let longest = match attempt {
+                    Attempt::Awaited | Attempt::Last => limits.connect_max,
+                    Attempt::WithMore => limits.connect_max.min(limits.try_next_after),
+                };
+                at(self.received_at + longest, Due::ConnectOver);
+            }
             Stage::Parting(parting) => {
                 if let Some(fin_at) = parting.fin_at {
                     // A connection that has already been silent for `linger_silence` is closed at once, or every stop

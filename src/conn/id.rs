@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use crate::address::Address;
+use crate::address::{Address, Endpoint};
 
 /// Names a connection. Shown as `#serial`; serials count up from 1 and are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,7 +45,7 @@ impl fmt::Display for ConnId {
     }
 }
 
-/// Who is at the other end.
+/// Who is at the other end, or will be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// An IPv4 address and port.
@@ -54,6 +54,9 @@ pub enum Peer {
     V6(Box<SocketAddrV6>),
     /// Somebody on this machine, through a Unix socket; such a peer has no address.
     Unix,
+    /// Whoever is found there, once it is known where that is (`Board::dial_later`); boxed, since few are and not for
+    /// long.
+    Named(Box<Endpoint>),
 }
 
 impl From<SocketAddr> for Peer {
@@ -74,12 +77,39 @@ impl From<&Address> for Peer {
     }
 }
 
+impl From<Endpoint> for Peer {
+    fn from(endpoint: Endpoint) -> Peer {
+        Peer::Named(Box::new(endpoint))
+    }
+}
+
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Peer::V4(address) => address.fmt(f),
             Peer::V6(address) => address.fmt(f),
             Peer::Unix => f.write_str("unix"),
+            // A name is whatever was typed, and this is shown.
+            Peer::Named(endpoint) => endpoint.to_string().escape_debug().fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_takes_two_words_whatever_it_is() {
+        assert_eq!(size_of::<Peer>(), 16);
+    }
+
+    #[test]
+    fn a_peer_without_an_address_is_called_as_it_was_typed_and_forges_nothing() {
+        let shown = |typed: &str| Peer::from(Endpoint::parse(typed).unwrap()).to_string();
+
+        assert_eq!(shown("example.org:80"), "example.org:80");
+        assert_eq!(shown("büro.example:80"), "büro.example:80");
+        assert_eq!(shown("a\x1b[2J\n#2 hi\u{202e}:80"), "a\\u{1b}[2J\\n#2 hi\\u{202e}:80");
     }
 }

@@ -1,8 +1,10 @@
 //! Why a connection ended.
 
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
+
+use rustix::io::Errno;
 
 /// Why a connection ended. Each connection ends once, with one of these.
 #[derive(Debug)]
@@ -81,6 +83,13 @@ impl fmt::Display for Reason {
             Reason::Stopping => f.write_str("the server stops"),
         }
     }
+}
+
+/// Whether a dial failed before it got anywhere: this machine has no way there. Of a name's addresses that is mostly
+/// those of the family (IPv6, mostly) that it has no network for, which says nothing of the peer.
+pub(crate) fn is_of_the_way(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
+        || matches!(error.kind(), ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable)
 }
 
 /// An error in the system's words alone: `Connection refused`, without the number behind it.

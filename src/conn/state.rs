@@ -1,6 +1,8 @@
 //! A connection's life, all of it: the states, and the one function that moves from one to the next.
 //!
 //! ```text
+//!     ,-Try-.
+//!     |     v
 //!   Connecting --Established--> Open ---Close(why)--> Parting
 //!       |                       |  \                     |
 //!       |                       |   `--WriteFailed-->  Broken       (only while the peer may still be read)
@@ -15,6 +17,12 @@
 //! ```text
 //!   inbound:   Open --PeerFinished--> Ended
 //!   outbound:  Open --Finish, Close--> Finishing --FinSent--> Closed     (FinBlocked: it stays Finishing)
+//! ```
+//!
+//! Before it is connected, one address is tried after the other, each by a step of its own:
+//!
+//! ```text
+//!   attempt:   Awaited --Try--> WithMore --Try--> ... --Try--> Last      (straight to Last where there is only one)
 //! ```
 //!
 //! Nobody else writes these fields, and this file decides nothing else: what follows from a step (queues, sums, lists)
@@ -49,7 +57,7 @@ pub enum Outbound {
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// Dialled, or accepted by a stream that has something to settle first, and not yet connected.
-    Connecting,
+    Connecting(Attempt),
     Open,
     /// Writing failed. What was received before is still read, then it is over.
     Broken(io::Error),
@@ -57,6 +65,17 @@ pub(crate) enum Stage {
     Parting(Box<Parting>),
     /// It has ended and waits to be swept.
     Over(Box<Ending>),
+}
+
+/// How far a dial has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    /// Where to connect to is not known yet, so nothing is tried.
+    Awaited,
+    /// An address is tried, and there are more where it fails.
+    WithMore,
+    /// The only address, or the last of several, is tried; or a handshake is settled.
+    Last,
 }
 
 #[derive(Debug)]
@@ -79,6 +98,11 @@ pub(crate) struct Ending {
 /// What happens to a connection.
 #[derive(Debug)]
 pub(crate) enum Step {
+    /// An address is tried from now on, the first or, where one has failed, the next.
+    Try {
+        /// Where this one fails, none is left.
+        is_last: bool,
+    },
     /// It is connected.
     Established,
     /// The peer's FIN was read.
@@ -106,6 +130,8 @@ pub(crate) enum Step {
 pub(crate) enum Became {
     /// Nothing.
     Same,
+    /// An address is tried from now on.
+    Trying,
     Established,
     /// The peer's direction ended.
     HalfClosed,
@@ -135,9 +161,14 @@ impl State {
         State { stage: Stage::Open, inbound: Inbound::Open, outbound: Outbound::Open, fin_is_blocked: false }
     }
 
-    /// A connection that is not yet connected.
+    /// A connection that is not yet connected, and will be in one attempt or not at all.
     pub fn connecting() -> State {
-        State { stage: Stage::Connecting, ..State::open() }
+        State { stage: Stage::Connecting(Attempt::Last), ..State::open() }
+    }
+
+    /// One that is to be dialled, where it is not known yet.
+    pub fn awaited() -> State {
+        State { stage: Stage::Connecting(Attempt::Awaited), ..State::open() }
     }
 
     pub fn stage(&self) -> &Stage {
@@ -157,7 +188,12 @@ impl State {
     }
 
     pub fn is_connecting(&self) -> bool {
-        matches!(self.stage, Stage::Connecting)
+        matches!(self.stage, Stage::Connecting(_))
+    }
+
+    /// Whether it is to be dialled, and is not known yet where.
+    pub fn awaits_address(&self) -> bool {
+        matches!(self.stage, Stage::Connecting(Attempt::Awaited))
     }
 
     pub fn is_parting(&self) -> bool {
@@ -192,7 +228,7 @@ impl State {
         match &mut self.stage {
             Stage::Parting(parting) => parting.discarded_bytes += bytes,
             Stage::Over(ending) => ending.discarded_bytes += bytes,
-            Stage::Connecting | Stage::Open | Stage::Broken(_) => {}
+            Stage::Connecting(_) | Stage::Open | Stage::Broken(_) => {}
         }
     }
 
@@ -201,7 +237,7 @@ impl State {
         match &self.stage {
             Stage::Parting(parting) => parting.discarded_bytes,
             Stage::Over(ending) => ending.discarded_bytes,
-            Stage::Connecting | Stage::Open | Stage::Broken(_) => 0,
+            Stage::Connecting(_) | Stage::Open | Stage::Broken(_) => 0,
         }
     }
 
@@ -218,12 +254,18 @@ impl State {
             }
             (Stage::Over(_), _) => return Became::Same,
 
-            (Stage::Connecting, Step::Established) => {
+            (Stage::Connecting(attempt), Step::Try { is_last }) => {
+                assert_ne!(*attempt, Attempt::Last, "nothing is tried after the last");
+                *attempt = if is_last { Attempt::Last } else { Attempt::WithMore };
+                return Became::Trying;
+            }
+            (Stage::Connecting(attempt), Step::Established) => {
+                assert_ne!(*attempt, Attempt::Awaited, "what was not tried does not come about");
                 self.stage = Stage::Open;
                 return Became::Established;
             }
-            (Stage::Connecting, Step::Finish | Step::EndIfFinished) => return Became::Same,
-            (Stage::Connecting, Step::Close(why) | Step::HangUp(why)) => why,
+            (Stage::Connecting(_), Step::Finish | Step::EndIfFinished) => return Became::Same,
+            (Stage::Connecting(_), Step::Close(why) | Step::HangUp(why)) => why,
 
             (Stage::Open | Stage::Parting(_), Step::PeerFinished) => {
                 assert_eq!(self.inbound, Inbound::Open, "a peer finishes once");
@@ -302,7 +344,7 @@ impl State {
         Became::Over(match self.leave(unsent_bytes) {
             Stage::Parting(parting) => parting.why,
             Stage::Broken(error) => Reason::Lost(error),
-            Stage::Connecting | Stage::Open | Stage::Over(_) => Reason::Finished,
+            Stage::Connecting(_) | Stage::Open | Stage::Over(_) => Reason::Finished,
         })
     }
 
@@ -428,6 +470,21 @@ mod tests {
     }
 
     #[test]
+    fn one_address_is_tried_after_the_other_until_the_last() {
+        use Step::{Close, Established, HangUp, Try};
+        let awaited = |steps: Vec<Step>| after(State::awaited(), steps).1;
+        let (next, last) = (|| Try { is_last: false }, || Try { is_last: true });
+        assert_eq!(awaited(vec![Close(kicked())]), "over: kicked");
+        assert_eq!(awaited(vec![last()]), "Trying");
+        assert_eq!(awaited(vec![next(), next(), last(), Established]), "Established");
+        assert_eq!(awaited(vec![next(), Established]), "Established");
+        assert_eq!(awaited(vec![next(), HangUp(kicked()), last()]), "Same");
+        assert!(State::awaited().awaits_address());
+        let (state, _) = after(State::awaited(), [last()]);
+        assert!(state.is_connecting() && !state.awaits_address());
+    }
+
+    #[test]
     fn what_is_over_stays_so_and_remembers_what_was_lost() {
         use Step::{
             Close, Drained, EndIfFinished, Established, FinSent, Finish, HangUp, PeerFinished, WriteFailed,
@@ -440,7 +497,15 @@ mod tests {
         assert_eq!(state.discarded_bytes(), 5);
         assert!(matches!(state.stage(), Stage::Over(ending) if ending.unsent_bytes == 7));
 
-        let later = [Established, Finish, FinSent, EndIfFinished, Close(kicked()), Drained];
+        let later = [
+            Step::Try { is_last: true },
+            Established,
+            Finish,
+            FinSent,
+            EndIfFinished,
+            Close(kicked()),
+            Drained,
+        ];
         for step in later.into_iter().chain([WriteFailed(lost()), HangUp(kicked()), PeerFinished]) {
             assert!(matches!(state.take(step, now(), 0), Became::Same));
         }
@@ -463,7 +528,10 @@ mod tests {
             (dialing(), Step::FinBlocked),
             (dialing(), Drained),
             (dialing(), WriteFailed(lost())),
+            (dialing(), Step::Try { is_last: true }),
+            (State::awaited(), Established),
             (open(), Established),
+            (open(), Step::Try { is_last: false }),
             (open(), Drained),
             (open(), FinSent),
             (parting(), Established),

@@ -146,7 +146,8 @@ impl<L: Listen> Acceptor<L> {
         let address = match peer {
             Peer::V4(v4) => IpAddr::V4(*v4.ip()),
             Peer::V6(v6) => IpAddr::V6(*v6.ip()).to_canonical(),
-            Peer::Unix => return true,
+            // Whoever is accepted has an address, unless it came through a Unix socket.
+            Peer::Unix | Peer::Named(_) => return true,
         };
         let is_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
         !is_in(deny) && (allow.is_empty() || is_in(allow))

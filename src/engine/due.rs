@@ -60,8 +60,7 @@ impl<L: Listen> Engine<L> {
             // That it has come about may be waiting to be noticed.
             Due::ConnectOver if conn.readable => conn.received_at = shared.time.listened(),
             Due::ConnectOver => {
-                let error = ErrorKind::TimedOut.into();
-                shared.step(conn, Step::HangUp(Reason::CannotConnect(error)));
+                self.attempt_failed(key, ErrorKind::TimedOut.into());
             }
             Due::HalfOpenOver => {
                 // Not told: it waits for an answer, and would take the line for one.

@@ -1,10 +1,12 @@
 //! Step 5: what other threads have posted goes to the App, within a budget; what is to be dialled is dialled.
 
+use std::io;
 use std::mem;
 
 use super::{Engine, System};
 use crate::app::App;
-use crate::conn::reason::Reason;
+use crate::board::Board;
+use crate::conn::Key;
 use crate::engine::accept::Listen;
 
 impl<L: Listen> Engine<L> {
@@ -22,12 +24,22 @@ impl<L: Listen> Engine<L> {
         }
     }
 
+    /// One address of each that is to be dialled; where that fails at once, the next has the next turn.
     pub(super) fn dial(&mut self, system: &mut impl System<Listener = L>) {
         for dial in mem::take(&mut self.board.shared.work.dials) {
             match system.dial(&dial, self.board.limits()) {
                 Ok(stream) => self.attach(dial.id.key, stream),
-                Err(error) => self.board.hang_up(dial.id, Reason::CannotConnect(error)),
+                Err(error) => self.attempt_failed(dial.id.key, error),
             }
         }
+    }
+
+    /// What was tried has failed. Its stream goes at once, so that nothing of it is taken for the next attempt.
+    pub(super) fn attempt_failed(&mut self, key: Key, error: io::Error) {
+        if let Some(stream) = self.streams.get_mut(key.place()) {
+            *stream = None;
+        }
+        let Board { table, shared, .. } = &mut self.board;
+        shared.attempt_failed(&mut table[key], error);
     }
 }

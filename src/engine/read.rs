@@ -31,6 +31,8 @@ enum Before {
     Read,
     /// The dial came about; it may be read then.
     Established,
+    /// The dial did not come about.
+    Failed(io::Error),
     /// Nothing, for now.
     Wait,
 }
@@ -76,21 +78,18 @@ impl<L: Listen> Engine<L> {
         conn.on_ready_list = false;
         // A dial that is yet to begin, or could not, has none.
         let stream = self.streams.get_mut(key.place()).and_then(Option::as_mut);
-        let Some(stream) = stream else { return Next::Wait };
+        let Some(stream) = stream else {
+            // What was announced was another's who had this key, or of an address that has failed.
+            conn.readable = false;
+            return Next::Wait;
+        };
         match before_reading(conn, stream, shared) {
             Before::Read => {}
             Before::Wait => return Next::Wait,
-            Before::Established => {
-                let id = conn.id;
-                app.opened(id, &mut self.board);
-                let conn = &mut self.board.table[key];
-                self.board.shared.arm(conn);
-                // The App may have closed it, which puts it on the list.
-                if conn.on_ready_list {
-                    return Next::Wait;
-                }
-                // Bytes may have come with the same event: read on.
-                return self.read_one(key, app);
+            Before::Established => return self.established(key, app),
+            Before::Failed(error) => {
+                self.attempt_failed(key, error);
+                return Next::Wait;
             }
         }
         if conn.flow == Flow::Resumed {
@@ -123,6 +122,19 @@ impl<L: Listen> Engine<L> {
         self.scratch = scratch;
         self.board.keep_budget();
         next
+    }
+
+    /// Tells the App that a connection came about, and reads it.
+    fn established<A: App>(&mut self, key: Key, app: &mut A) -> Next {
+        app.opened(self.board.table[key].id, &mut self.board);
+        let conn = &mut self.board.table[key];
+        self.board.shared.arm(conn);
+        // The App may have closed it, which puts it on the list.
+        if conn.on_ready_list {
+            return Next::Wait;
+        }
+        // Bytes may have come with the same event: read on.
+        self.read_one(key, app)
     }
 
     /// Hands over what was kept when the connection was paused; it is read in the next turn.
@@ -230,7 +242,7 @@ impl<L: Listen> Engine<L> {
 fn before_reading(conn: &mut Conn, stream: &mut impl Stream, shared: &mut Shared) -> Before {
     match conn.state.stage() {
         Stage::Over(_) => return Before::Wait,
-        Stage::Connecting => match stream.connected() {
+        Stage::Connecting(_) => match stream.connected() {
             Ok(true) => {
                 shared.step(conn, Step::Established);
                 return Before::Established;
@@ -239,10 +251,7 @@ fn before_reading(conn: &mut Conn, stream: &mut impl Stream, shared: &mut Shared
                 conn.readable = false;
                 return Before::Wait;
             }
-            Err(error) => {
-                shared.step(conn, Step::HangUp(Reason::CannotConnect(error)));
-                return Before::Wait;
-            }
+            Err(error) => return Before::Failed(error),
         },
         Stage::Open | Stage::Parting(_) | Stage::Broken(_) => {}
     }

@@ -49,6 +49,8 @@ struct Recorder {
     on_ended: Reaction,
     on_timer: Reaction,
     on_closed: Reaction,
+    /// Told before that why it was closed.
+    on_why: Box<dyn FnMut(&Reason)>,
 }
 
 impl App for Recorder {
@@ -83,6 +85,7 @@ impl App for Recorder {
 
     fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
         self.log.push(format!("{id} closed {}", why.code()));
+        (self.on_why)(why);
         (self.on_closed)(id, board);
     }
 
@@ -147,6 +150,7 @@ impl Rig {
                 on_received: Box::new(|_, _, _| {}),
                 on_ended: Box::new(|id, board| board.finish(id)),
                 on_closed: Box::new(|_, _| {}),
+                on_why: Box::new(|_| {}),
                 on_timer: Box::new(|_, _| {}),
             },
         )

@@ -7,10 +7,14 @@ use std::time::Duration;
 use crate::address::{Address, Endpoint};
 use crate::board::Board;
 use crate::clock::Moment;
-use crate::conn::ConnId;
+use crate::conn::policy::Role;
+use crate::conn::reason::Reason;
+use crate::conn::{ConnId, Peer};
 use crate::desk::{DeskId, Refusal, Reply, check_name};
 use crate::hub::desks::Desks;
 use crate::hub::names::Source;
+use crate::reactor::resolver::resolve_in_background;
+use crate::terminal::Mail;
 
 /// An address that is to be held is dialled again so long after it was lost.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -72,16 +76,30 @@ impl Desks {
     }
 
     fn begin_dial(&mut self, endpoint: &Endpoint, board: &mut Board) -> io::Result<ConnId> {
-        let addresses = endpoint.resolve()?;
-        let first = addresses.into_iter().next().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let id = board.dial(first);
+        let id = match (endpoint.literal(), &self.mailbox) {
+            (Some(address), _) => board.dial(address),
+            (None, Some(mailbox)) => {
+                let id = board.dial_later(Role::PEER, Peer::from(endpoint.clone()));
+                let found = resolve_in_background(endpoint.clone(), mailbox.clone(), move |found| {
+                    Mail::Resolved(id, found)
+                });
+                if let Err(error) = found {
+                    board.hang_up(id, Reason::CannotConnect(error));
+                }
+                id
+            }
+            (None, None) => return Err(io::ErrorKind::Unsupported.into()),
+        };
         self.dialled.insert(id.serial());
         Ok(id)
     }
 
     /// The addresses of a name that was to be dialled.
     pub(super) fn resolved(&mut self, id: ConnId, found: io::Result<Vec<Address>>, board: &mut Board) {
-        let _ = (id, found, board);
+        match found {
+            Ok(addresses) => board.dial_to(id, addresses),
+            Err(error) => board.hang_up(id, Reason::CannotConnect(error)),
+        }
     }
 
     /// Dials again what is to be held and is not.

@@ -24,6 +24,12 @@ pub(super) fn check(engine: &Engine<SimListener>, net: &Net) {
         assert_eq!(conn.sent_bytes, sock.written_bytes, "{id}: bytes written");
         assert_eq!(sock.closed_at, None, "{id}: its stream is open");
     }
+    for conn in board.table.iter().filter(|conn| conn.state.is_connecting()) {
+        let is_tried = engine.streams().any(|key| key == conn.id.key);
+        let is_next = board.shared.work.dials.iter().any(|dial| dial.id == conn.id);
+        let ways = [is_tried, is_next, conn.state.awaits_address()];
+        assert_eq!(ways.iter().filter(|way| **way).count(), 1, "{}: tried, next, waiting: {ways:?}", conn.id);
+    }
     let taken_in = || kernel.sockets.iter().filter(|sock| sock.was_watched());
     let read: u64 = taken_in().map(|sock| sock.read_bytes).sum();
     let written: u64 = taken_in().map(|sock| sock.written_bytes).sum();

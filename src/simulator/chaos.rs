@@ -1,6 +1,8 @@
 //! An App that does anything at any time, and keeps account of everything: the engine's contract, checked from
 //! the side of whoever writes an App.
 
+mod dialing;
+
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::time::Duration;
@@ -10,7 +12,6 @@ use super::dice::Dice;
 use super::far::Far;
 use super::net::{Awake, Net, Sabotage, Terms};
 use super::world::{World, small_limits};
-use crate::address::Address;
 use crate::app::App;
 use crate::board::{Board, Sent};
 use crate::buffer::framing::{End, Frame, Framing};
@@ -19,6 +20,7 @@ use crate::conn::policy::{Backpressure, Notices, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
 use crate::limits::Limits;
+use dialing::Dialed;
 
 /// Connections at a time, mostly.
 const HERE_MAX: usize = 8;
@@ -48,8 +50,7 @@ struct Chaos {
     /// Of those that came about, by serial, and the serials in the order they opened.
     accounts: HashMap<u64, Account>,
     opened: Vec<ConnId>,
-    /// Dialled, and neither opened nor closed.
-    dialed: Vec<ConnId>,
+    dialed: Dialed,
     paused: HashSet<ConnId>,
     is_held: bool,
     /// From now on it only listens, so that all comes to an end.
@@ -109,19 +110,13 @@ impl Chaos {
             4..10 => self.send(id, board),
             10..16 => self.broadcast(Some(id), board),
             16 => self.broadcast(None, board),
-            17 if board.len() < HERE_MAX => {
-                let role = any_role(&self.dice);
-                self.dialed.push(board.dial_as(role, None, Address::Tcp(([127, 0, 0, 1], 1).into())));
-            }
-            18 => {
-                if let Some(id) = self.dialed.last() {
-                    board.hang_up(*id, Reason::WeReset);
-                }
-            }
+            17 if board.len() < HERE_MAX => self.dialed.begin(&self.dice, board),
+            18 => self.dialed.end_one(&self.dice, board),
             19 => board.take_role(id, any_role(&self.dice)),
             20 => self.pause(id, board),
             21 => self.resume(id, board),
             22 => self.set_timer(id, board),
+            23 => self.dialed.tell_one_where_to(&self.dice, board),
             _ => {}
         }
     }
@@ -187,7 +182,7 @@ impl App for Chaos {
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {
-        self.dialed.retain(|dialed| *dialed != id);
+        self.dialed.has_opened(id, &self.net, board);
         let sock = self.net.look().number_of(id.key);
         let account = Account {
             id,
@@ -249,9 +244,7 @@ impl App for Chaos {
     fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
         let view = board.view(id).unwrap_or_else(|| panic!("{id} stands on the board while it is closed"));
         let (queued, received_bytes) = (view.queued_bytes, view.received_bytes);
-        if let Some(at) = self.dialed.iter().position(|dialed| *dialed == id) {
-            // It never came about.
-            self.dialed.remove(at);
+        if self.dialed.came_to_nothing(id, why, &self.net) {
             return;
         }
         let account = self.account(id);
@@ -301,7 +294,7 @@ fn world(dice: &Dice, sabotage: Sabotage) -> World<Chaos> {
         policies: std::array::from_fn(|_| any_policy(dice)),
         accounts: HashMap::new(),
         opened: Vec::new(),
-        dialed: Vec::new(),
+        dialed: Dialed::default(),
         paused: HashSet::new(),
         is_held: false,
         calm: false,

@@ -19,17 +19,19 @@ mod far_ends;
 mod sock;
 
 use std::cell::{Ref, RefCell, RefMut};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::dice::Dice;
 use super::far::{Far, Then};
+use crate::address::Address;
+use crate::board::Dial;
 use crate::clock::Moment;
 use crate::conn::Key;
 use crate::engine::note::Readiness;
-use sock::{Link, Sock};
+use sock::{Answer, Link, Sock};
 
 pub(super) use sock::Awake;
 
@@ -82,6 +84,8 @@ pub(super) struct Kernel {
     /// By key: which socket was watched under it last.
     watched: Vec<usize>,
     vanished: Vec<usize>,
+    /// By number: where each connection that was dialled was tried.
+    pub tried: HashMap<u64, Vec<Address>>,
     /// Everything comes to its end.
     is_calm: bool,
     sabotage: Sabotage,
@@ -130,6 +134,7 @@ impl Net {
             stale: Vec::new(),
             watched: Vec::new(),
             vanished: Vec::new(),
+            tried: HashMap::new(),
             is_calm: false,
             sabotage,
         })))
@@ -152,15 +157,23 @@ impl Net {
         self.touch().watch(stream.sock, key);
     }
 
-    /// Dials somebody, who will be there or not.
-    pub fn dial(&self, far: Far, key: Key) -> SimStream {
+    /// Dials somebody, who will be there or not, and perhaps not even say so.
+    pub fn dial(&self, dial: &Dial) -> io::Result<SimStream> {
         let mut kernel = self.touch();
-        let refused = kernel.dice.one_in(4);
-        let sock = kernel.add(far, Link::Dialing { refused });
+        kernel.tried.entry(dial.id.serial()).or_default().push(dial.to.clone());
+        let dice = kernel.dice.clone();
+        if dice.one_in(6) {
+            let at_once =
+                [ErrorKind::AddrNotAvailable, ErrorKind::NetworkUnreachable, ErrorKind::ConnectionRefused];
+            return Err(dice.pick(&at_once).into());
+        }
+        let far = Far::of_any_kind(dice.text(300), &dice);
+        let answer = dice.pick(&[Answer::Accepted, Answer::Accepted, Answer::Refused, Answer::None]);
+        let sock = kernel.add(far, Link::Dialing(answer));
         kernel.descriptors += 1;
-        kernel.watch(sock, key);
+        kernel.watch(sock, dial.id.key);
         drop(kernel);
-        SimStream { net: self.clone(), sock }
+        Ok(SimStream { net: self.clone(), sock })
     }
 }
 

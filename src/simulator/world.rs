@@ -313,11 +313,7 @@ impl<M> System for Surroundings<'_, M> {
     }
 
     fn dial(&mut self, dial: &Dial, _limits: &Limits) -> io::Result<SimStream> {
-        if self.dice.one_in(8) {
-            return Err(ErrorKind::AddrNotAvailable.into());
-        }
-        let far = Far::of_any_kind(self.dice.text(300), self.dice);
-        Ok(self.net.dial(far, dial.id.key))
+        self.net.dial(dial)
     }
 
     fn rearm_mail(&mut self) {

@@ -14,6 +14,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::{SigSet, SigmaskHow};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::getpgrp;
 use rustix::termios::tcgetpgrp;
@@ -81,7 +82,11 @@ pub fn read_file_in_background(file: File, number: u64, mailbox: Mailbox<Mail>) 
         let _ = empty.send(Vec::new());
     }
     let post = move |chunk| mailbox.post(Mail::File(number, chunk)).is_ok();
-    thread::Builder::new().name("file".into()).spawn(move || read_all(file, buffers, post))?;
+    // The loop's thread starts it, which is the one to be told that the process was stopped; no other may be.
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    let started = thread::Builder::new().name("file".into()).spawn(move || read_all(file, buffers, post));
+    before.thread_set_mask()?;
+    started?;
     Ok(BufferReturn { empty })
 }
 

@@ -12,9 +12,15 @@ impl Kernel {
 
     /// Lets one far end do what it would do next.
     pub fn step(&mut self, number: usize) {
-        if let Link::Dialing { refused } = self.sockets[number].link {
-            self.sockets[number].link = if refused { Link::Dead } else { Link::Up };
-            self.sockets[number].error = refused.then_some(ErrorKind::ConnectionRefused);
+        if let Link::Dialing(answer) = self.sockets[number].link {
+            let sock = &mut self.sockets[number];
+            match answer {
+                Answer::Accepted => sock.link = Link::Up,
+                Answer::Refused => {
+                    (sock.link, sock.error) = (Link::Dead, Some(ErrorKind::ConnectionRefused));
+                }
+                Answer::None => return,
+            }
             return self.changed(number);
         }
         if self.sockets[number].far.vanished_at.is_some() {

@@ -77,12 +77,19 @@ pub(in crate::simulator) struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
     /// Dialled by us; what will come of it.
-    Dialing {
-        refused: bool,
-    },
+    Dialing(Answer),
     Up,
     /// Reset or given up.
     Dead,
+}
+
+/// What a dial will meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Accepted,
+    Refused,
+    /// Nobody is there, and nobody says so.
+    None,
 }
 
 impl Sock {
@@ -120,7 +127,7 @@ impl Sock {
         let both_finished = self.fin_in && self.our_fin.is_some();
         let hangup = dead || both_finished;
         let error_hinted = self.error.is_some() || hangup;
-        let dialing = matches!(self.link, Link::Dialing { .. });
+        let dialing = self.is_dialing();
         Readiness {
             readable: !self.inbox.is_empty() || self.fin_in || dead,
             writable: !dialing && (dead || self.has_room(buffer_bytes)),
@@ -168,7 +175,7 @@ impl Sock {
     }
 
     pub fn is_dialing(&self) -> bool {
-        matches!(self.link, Link::Dialing { .. })
+        matches!(self.link, Link::Dialing(_))
     }
 
     /// When our FIN was sent, or was to be.
