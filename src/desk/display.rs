@@ -5,10 +5,11 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
+use crate::buffer::framing::Frame;
 use crate::reactor::mailbox::Mailbox;
 
 use super::command::View;
-use super::event::Event;
+use super::event::{Event, Who};
 use super::json::{ReplyFrame, Writer};
 use super::reply::Reply;
 use super::text::{Format, Renderer, Repertoire, Stamp};
@@ -117,6 +118,18 @@ impl Display {
     /// Whether programs read here: everything is told in one order, and nobody is made to wait.
     pub fn is_json(&self) -> bool {
         matches!(self.face, Face::Json(_))
+    }
+
+    /// Shows a message, the most frequent of all events.
+    #[inline]
+    pub fn message(&mut self, who: Who<'_>, frame: &Frame<'_>, seq: u64, view: View) {
+        let Display { face, out, .. } = self;
+        match face {
+            Face::Text(Text { renderer, stamp, .. }) => {
+                out.put(|out| renderer.message(who, frame, view, stamp, out));
+            }
+            Face::Json(writer) => out.put(|out| writer.message(who, frame, seq, out)),
+        }
     }
 
     /// Shows an event where it belongs. `seq`: which one it is of the run.

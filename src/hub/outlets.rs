@@ -23,10 +23,16 @@ pub struct Outlet {
 }
 
 impl Outlet {
+    #[inline]
     fn view_of(&self, serial: u64) -> Option<View> {
         if self.muted.is_empty() && self.focus.is_none() && self.views.is_empty() {
             return Some(self.view);
         }
+        self.filtered_view_of(serial)
+    }
+
+    #[cold]
+    fn filtered_view_of(&self, serial: u64) -> Option<View> {
         let is_shown =
             !self.muted.contains(&serial) && self.focus.as_ref().is_none_or(|focus| focus.contains(&serial));
         is_shown.then(|| self.views.get(&serial).copied().unwrap_or(self.view))
@@ -39,7 +45,7 @@ pub struct Outlets {
     outlets: Vec<Outlet>,
     /// How many events there were.
     seq: u64,
-    /// What is queued for a peer beyond this is told to programs.
+    /// What is queued for a peer beyond this is told to programs, if there are any.
     pub low_water_bytes: usize,
 }
 
@@ -47,6 +53,8 @@ impl Outlets {
     /// The way out of the first desk.
     pub fn new(display: Display, view: View, low_water_bytes: usize) -> Outlets {
         let (muted, focus, views) = (HashSet::new(), None, HashMap::new());
+        // People are told of a slow peer in the reply; only programs wait to hear that they may go on.
+        let low_water_bytes = if display.is_json() { low_water_bytes } else { usize::MAX };
         Outlets { outlets: vec![Outlet { display, muted, focus, view, views }], seq: 0, low_water_bytes }
     }
 
@@ -66,6 +74,7 @@ impl Outlets {
     }
 
     /// Counts something that was sent, and tells the other desks of it. Returns its number.
+    #[inline]
     pub fn count_sent(&mut self, by: Option<DeskId>, event: &Event<'_>) -> u64 {
         self.seq += 1;
         for (at, outlet) in self.outlets.iter_mut().enumerate() {
@@ -76,6 +85,13 @@ impl Outlets {
         self.seq
     }
 
+    /// Counts something that was sent, where there is no other desk to be told of it. Returns its number then.
+    #[inline]
+    pub fn count_sent_unheard(&mut self) -> Option<u64> {
+        self.seq += u64::from(self.outlets.len() == 1);
+        (self.outlets.len() == 1).then_some(self.seq)
+    }
+
     /// Tells of a message. Returns whether a desk that must not miss any has no room for more.
     #[inline]
     pub fn message(&mut self, who: Who<'_>, frame: Frame<'_>) -> bool {
@@ -83,7 +99,7 @@ impl Outlets {
         let mut is_full = false;
         for outlet in &mut self.outlets {
             if let Some(view) = outlet.view_of(who.serial) {
-                outlet.display.event(&Event::Message(who, frame), self.seq, view);
+                outlet.display.message(who, &frame, self.seq, view);
                 is_full |= outlet.display.is_full();
             }
         }

@@ -55,6 +55,7 @@ impl Pending {
     }
 
     /// Strikes one off. Returns whether it waited.
+    #[inline]
     pub fn remove(&mut self, id: ConnId) -> bool {
         let (word, bit) = Pending::bit(id);
         let Some(bits) = self.waits.get_mut(word).filter(|bits| **bits & bit != 0) else { return false };

@@ -6,6 +6,7 @@ use crate::board::Board;
 use crate::desk::{Mistake, Refusal, Request, json, text};
 use crate::hub::desks::Desks;
 use crate::hub::job::{Checked, Job};
+use crate::hub::send::Said;
 use crate::hub::session::Session;
 use crate::limits::Limits;
 use crate::terminal::Typed;
@@ -95,6 +96,7 @@ impl Desks {
         session.input = input;
     }
 
+    #[inline]
     fn take_line(
         &mut self,
         session: &mut Session,
@@ -103,6 +105,23 @@ impl Desks {
         board: &mut Board,
     ) -> Executed {
         turn.lines += 1;
+        if !session.is_json && is_plain_text(line) && !self.is_stopping() {
+            match self.say_to_current(session, line, turn, board) {
+                Said::Done => return Executed::Done,
+                Said::Waits => return Executed::Waits,
+                Said::NotHere => {}
+            }
+        }
+        self.take_request(session, line, turn, board)
+    }
+
+    fn take_request(
+        &mut self,
+        session: &mut Session,
+        line: &[u8],
+        turn: &mut Turn,
+        board: &mut Board,
+    ) -> Executed {
         let request = match read(session.is_json, line) {
             Ok(request) => request,
             Err((reference, refusal)) => {
@@ -183,6 +202,11 @@ impl Desks {
 fn begin(session: &mut Session, mut job: Box<Job>, line: Vec<u8>) {
     job.keep(line);
     session.job = Some(job);
+}
+
+/// Whether a line is surely a text, and for the current target; `exit` alone is none.
+fn is_plain_text(line: &[u8]) -> bool {
+    !matches!(line.first(), Some(b'/' | b'@' | b'e'))
 }
 
 /// Reads a line as the session's face spells it.

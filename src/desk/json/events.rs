@@ -122,8 +122,13 @@ impl Writer {
     }
 
     /// The most frequent of all.
-    fn message(&mut self, who: Who<'_>, frame: &Frame<'_>, seq: u64, out: &mut Vec<u8>) {
-        self.begin_about(out, "msg", seq, who);
+    pub fn message(&mut self, who: Who<'_>, frame: &Frame<'_>, seq: u64, out: &mut Vec<u8>) {
+        if self.headed != Some(who.serial) {
+            self.set_head(who);
+        }
+        out.extend_from_slice(b"{\"ev\":\"msg\",\"seq\":");
+        push_number(out, seq);
+        out.extend_from_slice(&self.head);
         match (frame.end, frame.bytes) {
             (End::Newline, [line @ .., b'\r']) => {
                 payload(out, line);
@@ -138,6 +143,15 @@ impl Writer {
             End::Gone => b",\"part\":\"eof\"}\n",
             _ => b"}\n",
         });
+    }
+
+    fn set_head(&mut self, who: Who<'_>) {
+        let mut head = std::mem::take(&mut self.head);
+        head.clear();
+        self.after_seq(&mut head);
+        number(&mut head, "id", who.serial);
+        self.head = head;
+        self.headed = Some(who.serial);
     }
 
     fn begin_about(&mut self, out: &mut Vec<u8>, kind: &str, seq: u64, who: Who<'_>) {

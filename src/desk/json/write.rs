@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use std::time::Duration;
 
-use crate::desk::text::push_number;
+use crate::desk::text::{plain_ascii, push_number};
 
 /// Writes events and replies as lines of JSON.
 #[derive(Debug, Default)]
@@ -14,6 +14,10 @@ pub struct Writer {
     /// The time of this turn, as it is spelt; empty where it has to be asked for.
     stamp: String,
     now: Option<Timestamp>,
+    /// What stands between the number of a message and its text, and whose message it is: most are by whoever said
+    /// the one before.
+    pub(super) head: Vec<u8>,
+    pub(super) headed: Option<u64>,
 }
 
 impl Writer {
@@ -21,6 +25,7 @@ impl Writer {
     pub fn expire(&mut self) {
         self.stamp.clear();
         self.now = None;
+        self.headed = None;
     }
 
     /// The time of this turn.
@@ -30,13 +35,18 @@ impl Writer {
 
     /// Begins an event: its kind, its number and the time.
     pub(super) fn begin(&mut self, out: &mut Vec<u8>, kind: &str, seq: u64) {
-        if self.stamp.is_empty() {
-            self.stamp = spelt(self.now());
-        }
         out.extend_from_slice(b"{\"ev\":\"");
         out.extend_from_slice(kind.as_bytes());
         out.extend_from_slice(b"\",\"seq\":");
         push_number(out, seq);
+        self.after_seq(out);
+    }
+
+    /// What stands behind the number of every event: the time.
+    pub(super) fn after_seq(&mut self, out: &mut Vec<u8>) {
+        if self.stamp.is_empty() {
+            self.stamp = spelt(self.now());
+        }
         out.extend_from_slice(b",\"ts\":\"");
         out.extend_from_slice(self.stamp.as_bytes());
         out.push(b'"');
@@ -74,6 +84,13 @@ pub(super) fn flag(out: &mut Vec<u8>, key: &str) {
 
 /// Appends `,"text":"…"`, or `,"b64":"…"` where it is not UTF-8.
 pub(super) fn payload(out: &mut Vec<u8>, bytes: &[u8]) {
+    // Most texts are plain, and then nothing else has to be asked.
+    if plain_ascii(bytes) == bytes.len() && memchr::memchr(b'"', bytes).is_none() {
+        begin_key(out, "text");
+        out.push(b'"');
+        out.extend_from_slice(bytes);
+        return out.push(b'"');
+    }
     match str::from_utf8(bytes) {
         Ok(value) => text(out, "text", value),
         Err(_) => {
@@ -117,6 +134,10 @@ fn begin_key(out: &mut Vec<u8>, key: &str) {
 pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
+    let plain = plain_ascii(rest);
+    let plain = memchr::memchr(b'"', &rest[..plain]).unwrap_or(plain);
+    out.extend_from_slice(&rest[..plain]);
+    rest = &rest[plain..];
     while let Some(at) = rest.iter().position(|byte| NEEDS_ESCAPE[usize::from(*byte)]) {
         out.extend_from_slice(&rest[..at]);
         escape(out, rest[at]);

@@ -119,7 +119,10 @@ impl Renderer {
                     View::Text => push_tsv(out, frame.bytes),
                     View::Hex => push_dump(out, frame.bytes, false),
                 }
-                out.extend_from_slice(if frame.end == End::Limit { b"\tmore\n" } else { b"\n" });
+                if frame.end == End::Limit {
+                    out.extend_from_slice(b"\tmore");
+                }
+                out.push(b'\n');
             }
             Format::Raw => {
                 out.extend_from_slice(frame.bytes);

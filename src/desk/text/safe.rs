@@ -126,7 +126,7 @@ fn begins_like_escape(rest: &[u8], shows: impl Fn(char) -> bool) -> bool {
 }
 
 /// How many bytes at the start are printable ASCII other than the backslash.
-fn plain_ascii(bytes: &[u8]) -> usize {
+pub(in crate::desk) fn plain_ascii(bytes: &[u8]) -> usize {
     // Most lines are plain as a whole, which is found out by wide blocks; the last one overlaps the one
     // before it, so that no byte of such a line is looked at alone.
     let at = plain_blocks::<32>(bytes);
