@@ -382,3 +382,21 @@ fn a_role_that_is_taken_at_a_part_holds_for_the_rest_of_the_message() {
         assert!(!told.iter().any(|entry| entry.contains("Framed")), "{first:?}: {told:?}");
     }
 }
+
+#[test]
+fn what_remains_of_a_length_is_bytes_to_a_role_that_is_taken_at_a_part() {
+    let mut rig = two_framings(LEN16, Framing::Lines);
+    rig.on_received(|id, _, board| board.take_role(id, OTHER));
+    let mut rig = Rig::of(small(), rig.app);
+    let far = rig.connect();
+
+    // Ten bytes remain, and ten is a newline.
+    arrives(&mut rig, &far, &framed(LEN16, &format!("{}tail\nmore!", "m".repeat(40))));
+    rig.finishes(&far);
+    rig.settle();
+
+    let told = rig.told();
+    let rest = ["#1 line \0", "#1 line tail", "#1 Gone more!", "#1 ended", "#1 closed finished"];
+    assert_eq!(told[1..], rest, "{told:?}");
+    assert_eq!(rig.board().stats().discarded_bytes, 0);
+}
