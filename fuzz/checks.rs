@@ -6,12 +6,13 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::time::Duration;
 
 use switchboard::desk::text::{Format, Renderer, Stamp, first_member, parse, push_human, push_tsv};
 use switchboard::desk::{Command, Filter, HELP, How, Mistake, Payload, To, View, Who, json};
-use switchboard::internals::{cut_lines, whole_chars};
+use switchboard::internals::{cut_frames, cut_lines, whole_chars};
 use switchboard::terminal::{Input, Typed};
-use switchboard::{End, Frame};
+use switchboard::{Delimiter, End, Frame, Framing, LengthBytes};
 
 /// Checks one input.
 pub type Check = fn(&[u8]);
@@ -54,9 +55,44 @@ fn frames(pieces: &[&[u8]], line_bytes_max: usize) -> (Frames, Vec<u8>) {
     (out, tail)
 }
 
-/// The framer. The first byte sets the limit, the second where the reads were cut.
+/// Frames that are no lines, of a kind that follows from `seed`.
+fn other_frames(bytes: &[u8], seed: usize, bytes_max: usize) {
+    let length = |bytes| Framing::Length { bytes, little_endian: seed & 8 != 0 };
+    let framing = match seed % 8 {
+        0 => Framing::Delimited(Delimiter::Cr),
+        1 => Framing::Delimited(Delimiter::Nul),
+        2 => Framing::Delimited(Delimiter::CrLf),
+        3 => Framing::StxEtx,
+        4 => length(LengthBytes::One),
+        5 => length(LengthBytes::Two),
+        6 => length(LengthBytes::Four),
+        _ => Framing::Silence(Duration::from_millis(1)),
+    };
+    let cut = |pieces: &[&[u8]]| {
+        let (mut tail, mut out): (Vec<u8>, Frames) = Default::default();
+        let mut received = 0;
+        for piece in pieces {
+            cut_frames(framing, &mut tail, piece, bytes_max, |frame: Frame<'_>| {
+                assert!(frame.bytes.len() <= bytes_max, "a frame is over the limit");
+                received += frame.received_bytes();
+                out.push((frame.bytes.to_vec(), frame.end));
+            });
+            assert!(tail.len() <= bytes_max + 4, "the tail is over the limit");
+        }
+        assert_eq!(received + tail.len(), bytes.len(), "{framing:?}: something was lost or made up");
+        (out, tail)
+    };
+    let at_once = cut(&[bytes]);
+    for most in [1, 3, 8, 64] {
+        assert_eq!(at_once, cut(&pieces(bytes, seed, most)), "{framing:?}: where the reads were cut shows");
+    }
+}
+
+/// The framer. The first byte sets the limit, the second where the reads were cut, and which kind of frames the bytes
+/// are cut into beside lines.
 pub fn framer(data: &[u8]) {
     let ([limit, seed], bytes) = settings(data);
+    other_frames(bytes, seed, 4 + limit % 64);
     // The least that may be set (`--max-line 4`) holds any character.
     let line_bytes_max = 4 + limit % 64;
 

@@ -146,7 +146,9 @@ impl Board {
         self.step(id, Step::HangUp(why));
     }
 
-    /// Gives a connection another role from now on: what it says next is cut into frames as that role has it.
+    /// Gives a connection another role from now on: what it says next is cut into frames as that role has it, and so is
+    /// what it had begun to say, with what framed it: the STX of a frame of which a part was handed over, or how much
+    /// was still to come of one whose length stood in front.
     pub fn take_role(&mut self, id: ConnId, role: Role) {
         if let Some(conn) = self.table.get_mut(id).filter(|conn| !conn.is_over()) {
             self.shared.take_role(conn, role);

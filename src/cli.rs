@@ -1,5 +1,6 @@
 //! The command lines: what may be given, and how sizes, durations and addresses are written.
 
+mod frame;
 mod limits;
 
 use std::io::{self, Write};

@@ -70,7 +70,7 @@ pub(crate) enum Flow {
     Running,
     /// It is not read, and of what was read before nothing more is handed over.
     Paused,
-    /// It is to go on, first with what was kept of the last read.
+    /// It is to go on, first with what was kept of the last read, or what was begun in another role.
     Resumed,
 }
 

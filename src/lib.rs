@@ -33,7 +33,8 @@
 //!
 //! | what you want | where it is |
 //! | --- | --- |
-//! | lines, or bytes as they come | [`Policy::framing`]; a [`Frame`] says how it ended |
+//! | lines, bytes as they come, or other kinds of messages | [`Policy::framing`]: a [`Framing`]; a [`Frame`] says how it ended |
+//! | to frame answers as the peer does | [`Framing::envelope`], [`Envelope::around`], [`Board::send_parts`] |
 //! | to answer one, or everybody | [`Board::send`], [`Board::broadcast`] |
 //! | to end a connection: after what is queued, politely with a reason, now | [`Board::finish`], [`Board::close`], [`Board::hang_up`] |
 //! | to know why one ended | [`App::closed`] and its [`Reason`] |
@@ -61,8 +62,9 @@
 //!
 //! Ctrl-C, where an App has no other mail: `type Message = Terminate;` and `terminal::on_signal(vec![mailbox])?` make
 //! `message` the place to call [`Board::stop`]. Slowing one peer down: in `received`, [`Board::pause`] it and
-//! [`Board::set_timer`]; in [`App::timer`], [`Board::resume`] it. A [`Frame`] that [`Frame::is_part`] is no whole line:
-//! too long (`End::Limit`, and the rest follows) or without its end (`End::Gone`).
+//! [`Board::set_timer`]; in [`App::timer`], [`Board::resume`] it. A [`Frame`] that [`Frame::is_part`] is no whole line
+//! or message: too long (`End::Limit`, and the rest follows), fallen silent (`End::Silence`) or without its end
+//! (`End::Gone`).
 //!
 //! `examples/` has the echo, a relay that lets each peer say ten lines a second, and a small store of keys and values
 //! whose protocol is parsed by functions that know no socket. Everything that has a limit has a default that was
@@ -130,7 +132,7 @@ pub use address::{Address, Endpoint};
 pub use app::App;
 pub use board::stats::Stats;
 pub use board::{Board, Sent, View};
-pub use buffer::framing::{End, Frame, Framing};
+pub use buffer::framing::{Delimiter, End, Envelope, Frame, Framing, LengthBytes, Prefix, TooLong};
 pub use clock::{Clock, Moment};
 pub use conn::policy::{Backpressure, Notices, Policy, Role};
 pub use conn::reason::Reason;
@@ -143,7 +145,7 @@ pub use reactor::resolver::resolve_in_background;
 /// What the project's own programs, benches and fuzzers use beside that. No promise is made about it.
 #[doc(hidden)]
 pub mod internals {
-    pub use crate::buffer::framing::{cut_lines, whole_chars};
+    pub use crate::buffer::framing::{cut_frames, cut_lines, whole_chars};
     pub use crate::buffer::outbox::Outbox;
     pub use crate::conn::reason::{cannot, in_words};
 }

@@ -43,7 +43,7 @@ pub struct Limits {
     /// Most messages taken from the mailbox in one turn.
     /// Default: 64.
     pub mail_budget: usize,
-    /// A line longer than this is handed over in parts.
+    /// A line, or any other message, longer than this is handed over in parts.
     /// Default: 64 KiB.
     pub line_bytes_max: usize,
     /// A peer whose outbox holds more than this is slow: whoever feeds it has to wait.
@@ -78,7 +78,9 @@ pub struct Limits {
     /// Default: as many as come.
     pub conns_max: usize,
     /// A message without a line ending is shown after this much silence, and five times as long after its first
-    /// byte at the latest. A piece of a UTF-8 character is kept back until then, so that it can be shown whole.
+    /// byte at the latest. A piece of a UTF-8 character is kept back until then, so that it can be shown whole. The
+    /// same holds for messages of other kinds that have begun, but for those that silence ends by itself
+    /// (`Framing::Silence`).
     /// Default: 200 ms.
     pub partial_after: Duration,
     /// How long a connection may take to come about, be it dialled or accepted with a handshake. Where it is dialled

@@ -22,6 +22,7 @@ mod chaos;
 mod crowd;
 mod dice;
 mod far;
+mod heard;
 mod modes;
 mod net;
 mod world;

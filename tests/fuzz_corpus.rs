@@ -24,7 +24,7 @@ const INPUT_BYTES_MAX: usize = 512;
 
 /// Bytes at which something changes: UTF-8, the escapes, the grammar.
 const TELLING: &[u8] =
-    b"\0\t\n\r\x1b #,/0129@\\altsx{}~\x7f\x80\x9b\x9c\xa0\xbf\xc0\xc2\xe0\xe2\xed\xef\xf0\xf4\xff";
+    b"\0\x02\x03\t\n\r\x1b #,/0129@\\altsx{}~\x7f\x80\x9b\x9c\xa0\xbf\xc0\xc2\xe0\xe2\xed\xef\xf0\xf4\xff";
 const PHRASES: &[&[u8]] = &[
     b"@3,7 ",
     b"@7,3,1,7,3,1 ",

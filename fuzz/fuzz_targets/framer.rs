@@ -1,4 +1,4 @@
-//! Bytes to lines. What is checked stands in `checks.rs`, which `tests/fuzz_corpus.rs` shares.
+//! Bytes to lines, and to frames of the other kinds. What is checked stands in `checks.rs`, which `tests/fuzz_corpus.rs` shares.
 #![no_main]
 
 // Each target uses one of the checks.

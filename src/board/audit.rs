@@ -2,6 +2,7 @@
 
 use super::Board;
 use crate::board::shared::Shared;
+use crate::buffer::framing::FRAMING_BYTES_MAX;
 use crate::conn::state::{Attempt, Stage};
 use crate::conn::{Conn, Flow};
 
@@ -26,7 +27,7 @@ impl Board {
             // Of one that was paused, what was read then may wait as well, be it for the sweep.
             let is_cut = conn.flow == Flow::Running && conn.delivers();
             let kept_max = if is_cut { 0 } else { limits.read_budget_bytes };
-            let is_short = conn.tail.bytes().len() <= limits.line_bytes_max + kept_max;
+            let is_short = conn.tail.bytes().len() <= limits.line_bytes_max + FRAMING_BYTES_MAX + kept_max;
             assert!(is_short, "{}: its unfinished line", conn.id);
             let timer = conn.timer.filter(|when| !self.shared.timers.contains(&(*when, conn.id)));
             assert_eq!(timer, None, "{}: its timer", conn.id);

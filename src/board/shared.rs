@@ -135,10 +135,18 @@ impl Shared {
             && (self.sums.holding_back > 0 || self.has_log_backlog())
     }
 
-    /// Gives a connection another role from now on. What was broadcast before it is still told; a line that it has
-    /// begun stays begun.
+    /// Gives a connection another role from now on. What was broadcast before it is still told; what it has begun to
+    /// say is cut as the new role has it.
     pub fn take_role(&mut self, conn: &mut Conn, role: Role) {
         let before = conn.share();
+        if self.policy(conn).framing != self.policies[role.number()].framing
+            && conn.flow == Flow::Running
+            && !conn.tail.is_empty()
+        {
+            // A tail means something to the framing that left it alone, so it is looked at as if it came now.
+            conn.flow = Flow::Resumed;
+            self.work.enlist_resumed(conn);
+        }
         self.sums.of_role[conn.role.number()] -= 1;
         self.sums.of_role[role.number()] += 1;
         conn.role = role;

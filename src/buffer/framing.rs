@@ -1,10 +1,32 @@
 //! Bytes to frames. Knows nothing of connections: it is given the unfinished tail of what came before
 //! and the fresh bytes, and leaves the new tail.
 //!
-//! A byte is looked at once, however a line is cut up on its way here, and a frame that lies whole
-//! within the fresh bytes is not copied.
+//! A byte is looked at once, however a message is cut up on its way here, and a frame that lies whole within the fresh
+//! bytes is not copied. The tail is all that is remembered: what it begins with says how its message goes on, so the
+//! same bytes mean the same to whoever cuts them next, be it anew.
 
-use memchr::memchr;
+mod chars;
+mod enclosed;
+mod gathered;
+mod length;
+mod lines;
+mod outgoing;
+#[cfg(test)]
+mod tests;
+
+use std::mem;
+use std::time::Duration;
+
+pub use chars::whole_chars;
+pub use length::LengthBytes;
+pub use outgoing::{Envelope, Prefix, TooLong};
+
+use length::Header;
+use lines::{Byte, CrLf};
+
+/// So much longer than a message may be is what is kept of one that goes on: what frames it comes to it.
+#[cfg(any(test, feature = "simulator"))]
+pub(crate) const FRAMING_BYTES_MAX: usize = 4;
 
 /// How the bytes of a connection become frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +38,31 @@ pub enum Framing {
     /// The same, for an App that does nothing with a frame but send it back to where it came from. Where much comes
     /// at a time, the engine does that by itself, for less, and `App::received` is not called.
     Echo,
+    /// A frame is what stands before each of these.
+    Delimited(Delimiter),
+    /// A frame is what stands between STX (0x02) and the next ETX (0x03). What stands outside of frames is handed over
+    /// as a part (`End::Silence`), when the next STX comes or the peer falls silent.
+    StxEtx,
+    /// The length of a frame stands before it.
+    Length {
+        /// How many bytes the length has, which does not count itself.
+        bytes: LengthBytes,
+        /// Whether the lowest of them comes first; in a network the highest does.
+        little_endian: bool,
+    },
+    /// A frame ends when nothing has come for so long (`End::Silence`). All bytes are its own.
+    Silence(Duration),
+}
+
+/// What ends a frame, and is no part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delimiter {
+    /// `\r`.
+    Cr,
+    /// A zero.
+    Nul,
+    /// `\r\n`. One of them alone belongs to the frame.
+    CrLf,
 }
 
 /// What ended a frame.
@@ -23,11 +70,13 @@ pub enum Framing {
 pub enum End {
     /// A `\n`, which is not part of the frame's bytes.
     Newline,
-    /// The line is longer than a line may be; it goes on in the next frame.
+    /// It is whole, and so many bytes more framed it: a delimiter, STX and ETX, or its length.
+    Framed(u8),
+    /// The message is longer than one may be; it goes on in the next frame.
     Limit,
-    /// No line ending came, and nothing else for a while.
+    /// No ending came, and nothing else for a while.
     Silence,
-    /// No line ending came before the peer finished or the connection broke.
+    /// No ending came before the peer finished or the connection broke.
     Gone,
     /// The framing is raw: this is what one read brought.
     Read,
@@ -36,21 +85,164 @@ pub enum End {
 /// A piece of what a peer said. Its bytes are borrowed: copy what must outlive the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// The bytes, without the line ending.
+    /// The bytes, without what framed them.
     pub bytes: &'a [u8],
     /// Why the frame ends here.
     pub end: End,
 }
 
 impl Frame<'_> {
-    /// How many of the bytes that were received it stands for: its own, and the newline that ended it.
+    /// How many of the bytes that were received it stands for: its own, and those that framed it.
     pub fn received_bytes(&self) -> usize {
-        self.bytes.len() + usize::from(self.end == End::Newline)
+        self.bytes.len()
+            + match self.end {
+                End::Newline => 1,
+                End::Framed(bytes) => usize::from(bytes),
+                End::Limit | End::Silence | End::Gone | End::Read => 0,
+            }
     }
 
-    /// Whether this is a part of a line only, or bytes without lines.
+    /// Whether this is a part of a message only, or bytes whose end is not marked.
     pub fn is_part(&self) -> bool {
-        self.end != End::Newline
+        !matches!(self.end, End::Newline | End::Framed(_))
+    }
+}
+
+impl Framing {
+    /// What goes around an answer to whoever frames what it says in this way.
+    pub fn envelope(self) -> Envelope {
+        match self {
+            Framing::Lines => Envelope::Lf,
+            Framing::Delimited(Delimiter::Cr) => Envelope::Cr,
+            Framing::Delimited(Delimiter::Nul) => Envelope::Nul,
+            Framing::Delimited(Delimiter::CrLf) => Envelope::CrLf,
+            Framing::StxEtx => Envelope::StxEtx,
+            Framing::Length { bytes, little_endian } => Envelope::Length { bytes, little_endian },
+            Framing::Raw | Framing::Echo | Framing::Silence(_) => Envelope::None,
+        }
+    }
+
+    /// Cuts `tail` followed by `fresh` into frames for `emit`, until it says `false`. Returns how many of the fresh
+    /// bytes were used; what is left is the tail, followed by those that were not.
+    ///
+    /// No frame handed out is longer than `bytes_max`, and no tail left behind is longer than that by more than
+    /// `FRAMING_BYTES_MAX`. Where a longer message is cut, text is cut between characters.
+    pub(crate) fn cut(
+        self,
+        tail: &mut Vec<u8>,
+        fresh: &[u8],
+        bytes_max: usize,
+        mut emit: impl FnMut(Frame<'_>) -> bool,
+    ) -> usize {
+        match self {
+            Framing::Lines => lines::cut(Byte(b'\n', End::Newline), tail, fresh, bytes_max, emit),
+            // Lines alone have the caller's code woven into theirs, which is where speed counts.
+            _ => self.cut_otherwise(tail, fresh, bytes_max, &mut emit),
+        }
+    }
+
+    fn cut_otherwise(
+        self,
+        tail: &mut Vec<u8>,
+        fresh: &[u8],
+        bytes_max: usize,
+        emit: &mut dyn FnMut(Frame<'_>) -> bool,
+    ) -> usize {
+        // A message has room for a byte, or its parts would never come to their end.
+        let bytes_max = bytes_max.max(1);
+        match self {
+            Framing::Lines => lines::cut(Byte(b'\n', End::Newline), tail, fresh, bytes_max, emit),
+            Framing::Delimited(Delimiter::Cr) => {
+                lines::cut(Byte(b'\r', End::Framed(1)), tail, fresh, bytes_max, emit)
+            }
+            Framing::Delimited(Delimiter::Nul) => {
+                lines::cut(Byte(0, End::Framed(1)), tail, fresh, bytes_max, emit)
+            }
+            Framing::Delimited(Delimiter::CrLf) => lines::cut(CrLf, tail, fresh, bytes_max, emit),
+            Framing::StxEtx => enclosed::cut(tail, fresh, bytes_max, emit),
+            Framing::Length { bytes, little_endian } => {
+                length::cut(Header { bytes, little_endian }, tail, fresh, bytes_max, emit)
+            }
+            Framing::Silence(_) => gathered::cut(tail, fresh, bytes_max, emit),
+            Framing::Raw | Framing::Echo => {
+                let begun = mem::take(tail);
+                if !begun.is_empty() && !emit(Frame { bytes: &begun, end: End::Read }) {
+                    return 0;
+                }
+                emit(Frame { bytes: fresh, end: End::Read });
+                fresh.len()
+            }
+        }
+    }
+
+    /// Whether a frame is whatever a read brings.
+    pub(crate) fn is_raw(self) -> bool {
+        matches!(self, Framing::Raw | Framing::Echo)
+    }
+
+    /// What a tail has of a message, without what frames it, or may.
+    pub(crate) fn begun(self, tail: &[u8]) -> &[u8] {
+        match self {
+            Framing::Delimited(Delimiter::CrLf) => tail.strip_suffix(b"\r").unwrap_or(tail),
+            _ => &tail[self.head_bytes(tail).unwrap_or(tail.len())..],
+        }
+    }
+
+    /// How many bytes in front of a tail are no part of a message; `None` where they are not all there.
+    fn head_bytes(self, tail: &[u8]) -> Option<usize> {
+        match self {
+            Framing::StxEtx => Some(enclosed::head_bytes(tail)),
+            Framing::Length { bytes, little_endian } => Header { bytes, little_endian }.head_bytes(tail),
+            Framing::Lines | Framing::Raw | Framing::Echo | Framing::Delimited(_) | Framing::Silence(_) => {
+                Some(0)
+            }
+        }
+    }
+
+    /// Whether bytes that are still to come will end the message that a tail has begun.
+    pub(crate) fn has_end_to_come(self, tail: &[u8]) -> bool {
+        match self {
+            Framing::Lines | Framing::Delimited(_) | Framing::Length { .. } => true,
+            Framing::StxEtx => enclosed::head_bytes(tail) > 0,
+            Framing::Raw | Framing::Echo | Framing::Silence(_) => false,
+        }
+    }
+
+    /// Whether all that a tail has begun is the beginning of a character, for whose rest a text is waited.
+    pub(crate) fn is_split_char(self, tail: &[u8]) -> bool {
+        self.is_text() && chars::whole_chars(self.begun(tail)) == 0
+    }
+
+    fn is_text(self) -> bool {
+        match self {
+            Framing::Lines | Framing::Delimited(_) | Framing::StxEtx => true,
+            Framing::Raw | Framing::Echo | Framing::Length { .. } | Framing::Silence(_) => false,
+        }
+    }
+
+    /// Takes out of a tail what is shown of a message when that has to be. What is left says how the message goes on.
+    pub(crate) fn take_part(self, tail: &mut Vec<u8>) -> Vec<u8> {
+        let begun = self.begun(tail);
+        let bytes = if self.is_text() { chars::part_to_show(begun) } else { begun.len() };
+        if bytes == tail.len() {
+            return mem::take(tail);
+        }
+        let head = self.head_bytes(tail).unwrap_or(tail.len());
+        let part = tail[head..head + bytes].to_vec();
+        tail.drain(head..head + bytes);
+        if let Framing::Length { bytes: length, little_endian } = self
+            && bytes > 0
+        {
+            Header { bytes: length, little_endian }.part_was_taken(tail, bytes);
+        }
+        part
+    }
+
+    /// What is told of a tail whose rest will never come, and how many bytes that framed it are left out. Where even
+    /// those are not all there, they are told as they came.
+    pub(crate) fn unended(self, tail: &[u8]) -> (&[u8], usize) {
+        let head = self.head_bytes(tail).unwrap_or(0);
+        (&tail[head..], head)
     }
 }
 
@@ -58,218 +250,21 @@ impl Frame<'_> {
 ///
 /// No line handed out and no tail left behind is longer than `line_bytes_max`; where a longer line is
 /// cut, it is cut between characters.
-pub fn cut_lines(tail: &mut Vec<u8>, fresh: &[u8], line_bytes_max: usize, mut emit: impl FnMut(Frame<'_>)) {
-    cut_lines_while(tail, fresh, line_bytes_max, |frame| {
+pub fn cut_lines(tail: &mut Vec<u8>, fresh: &[u8], line_bytes_max: usize, emit: impl FnMut(Frame<'_>)) {
+    cut_frames(Framing::Lines, tail, fresh, line_bytes_max, emit);
+}
+
+/// The same for frames of any kind, where what is left may be longer by the bytes that frame it, four at most. A tail
+/// belongs to the framing that left it.
+pub fn cut_frames(
+    framing: Framing,
+    tail: &mut Vec<u8>,
+    fresh: &[u8],
+    bytes_max: usize,
+    mut emit: impl FnMut(Frame<'_>),
+) {
+    framing.cut(tail, fresh, bytes_max, |frame| {
         emit(frame);
         true
     });
-}
-
-/// The same until `emit` says `false` behind a whole line. Returns how many of the fresh bytes were used; there is no
-/// tail where some were not.
-pub(crate) fn cut_lines_while(
-    tail: &mut Vec<u8>,
-    fresh: &[u8],
-    line_bytes_max: usize,
-    mut emit: impl FnMut(Frame<'_>) -> bool,
-) -> usize {
-    let mut used = 0;
-    if !tail.is_empty() {
-        let line_end = memchr(b'\n', fresh);
-        let rest_of_line = &fresh[..line_end.unwrap_or(fresh.len())];
-        extend_within(tail, rest_of_line, line_bytes_max, &mut |part: Frame<'_>| {
-            emit(part);
-        });
-        let Some(line_end) = line_end else { return fresh.len() };
-        used = line_end + 1;
-        let goes_on = emit(Frame { bytes: tail, end: End::Newline });
-        tail.clear();
-        if !goes_on {
-            return used;
-        }
-    }
-    while let Some(line_end) = memchr(b'\n', &fresh[used..]) {
-        let line = &fresh[used..used + line_end];
-        let last = cut_long(line, line_bytes_max, &mut |part: Frame<'_>| {
-            emit(part);
-        });
-        used += line_end + 1;
-        if !emit(Frame { bytes: last, end: End::Newline }) {
-            return used;
-        }
-    }
-    let rest = cut_long(&fresh[used..], line_bytes_max, &mut |part: Frame<'_>| {
-        emit(part);
-    });
-    tail.extend_from_slice(rest);
-    fresh.len()
-}
-
-/// Appends to a tail, handing out whatever would make it too long.
-fn extend_within(
-    tail: &mut Vec<u8>,
-    mut more: &[u8],
-    line_bytes_max: usize,
-    emit: &mut impl FnMut(Frame<'_>),
-) {
-    while tail.len() + more.len() > line_bytes_max {
-        let (now, later) = more.split_at(line_bytes_max.saturating_sub(tail.len()));
-        tail.extend_from_slice(now);
-        let cut = place_to_cut(tail);
-        emit(Frame { bytes: &tail[..cut], end: End::Limit });
-        tail.drain(..cut);
-        more = later;
-    }
-    tail.extend_from_slice(more);
-}
-
-/// Hands out what of `line` is over the limit; returns the rest.
-fn cut_long<'a>(mut line: &'a [u8], line_bytes_max: usize, emit: &mut impl FnMut(Frame<'_>)) -> &'a [u8] {
-    while line.len() > line_bytes_max {
-        let cut = place_to_cut(&line[..line_bytes_max]);
-        emit(Frame { bytes: &line[..cut], end: End::Limit });
-        line = &line[cut..];
-    }
-    line
-}
-
-/// Where to cut bytes that must be cut: before an unfinished character, if something is left then.
-fn place_to_cut(bytes: &[u8]) -> usize {
-    match whole_chars(bytes) {
-        0 => bytes.len(),
-        whole => whole,
-    }
-}
-
-/// The length of `bytes` without a UTF-8 character at its end that has begun and may still be
-/// completed by what follows. Bytes that are no UTF-8 anyway count as whole.
-pub fn whole_chars(bytes: &[u8]) -> usize {
-    let last_three = bytes.iter().enumerate().rev().take(3);
-    for (at, &byte) in last_three {
-        let length = match byte {
-            0x80..=0xbf => continue,
-            0xc2..=0xdf => 2,
-            0xe0..=0xef => 3,
-            0xf0..=0xf4 => 4,
-            _ => break,
-        };
-        let unfinished = bytes.len() - at < length
-            // A prefix that no byte could complete (such as e0 80) is not unfinished but wrong.
-            && std::str::from_utf8(&bytes[at..]).is_err_and(|error| error.error_len().is_none());
-        return if unfinished { at } else { bytes.len() };
-    }
-    bytes.len()
-}
-
-/// How much of a message without an ending is shown when that has to be: all but a character that has only begun,
-/// which the next bytes may complete. Where what comes before it is no text, the last byte is no character either (the
-/// checksum of a Modbus frame often looks like the beginning of one); where nothing comes before it, it has had its
-/// longer wait.
-pub(crate) fn part_to_show(part: &[u8]) -> usize {
-    match whole_chars(part) {
-        0 => part.len(),
-        whole if is_text(&part[..whole]) => whole,
-        _ => part.len(),
-    }
-}
-
-/// Whether these bytes are UTF-8, and hold no control characters but those that terminals and their users send.
-fn is_text(bytes: &[u8]) -> bool {
-    const OF_TERMINALS: [u8; 5] = [0x07, 0x08, b'\t', b'\r', 0x1b];
-    let is_control = |byte: &u8| (*byte < 0x20 && !OF_TERMINALS.contains(byte)) || *byte == 0x7f;
-    std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(is_control)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Feeds the pieces one after another; returns the frames and the tail.
-    fn frames(pieces: &[&[u8]], line_bytes_max: usize) -> (Vec<(Vec<u8>, End)>, Vec<u8>) {
-        let (mut tail, mut out) = (Vec::new(), Vec::new());
-        for piece in pieces {
-            cut_lines(&mut tail, piece, line_bytes_max, |frame| out.push((frame.bytes.to_vec(), frame.end)));
-            assert!(tail.len() <= line_bytes_max);
-        }
-        (out, tail)
-    }
-
-    #[test]
-    fn lines_are_found_wherever_the_reads_were_cut() {
-        let (out, tail) = frames(&[b"he", b"llo\nwor", b"ld\n\n", b"rest"], 100);
-        let lines: Vec<_> = out.iter().map(|(bytes, _)| bytes.as_slice()).collect();
-        assert_eq!(lines, [&b"hello"[..], b"world", b""]);
-        assert_eq!(tail, b"rest");
-    }
-
-    #[test]
-    fn a_long_line_comes_in_parts_cut_between_characters() {
-        let (out, tail) = frames(&["12你4567\nx".as_bytes()], 4);
-        assert_eq!(
-            out,
-            [(b"12".to_vec(), End::Limit), ("你4".into(), End::Limit), (b"567".to_vec(), End::Newline),]
-        );
-        assert_eq!(tail, b"x");
-    }
-
-    #[test]
-    fn whole_chars_holds_back_only_what_can_become_a_character() {
-        for (bytes, whole) in [
-            (&b"abc"[..], 3),
-            ("你".as_bytes(), 3),
-            (b"a\xe4\xbd", 1),
-            (b"a\xe4", 1),
-            (b"a\xf0\x9f\x98", 1),
-            (b"a\xe0\x80", 3),
-            (b"a\xff", 2),
-            (b"\x80\x80\x80\x80", 4),
-            (b"\xed\xa0", 2),
-            (b"", 0),
-        ] {
-            assert_eq!(whole_chars(bytes), whole, "{bytes:x?}");
-        }
-    }
-
-    #[test]
-    fn a_part_is_shown_without_the_beginning_of_a_character_unless_it_is_no_text() {
-        for (part, shown) in [
-            (&b"abc"[..], 3),
-            (b"a\xe4\xbd", 1),
-            (b"\x1b[1mtemp\xc2", 8),
-            (b"\xe4\xbd", 2),
-            // Modbus: read two registers, and an answer whose checksum ends like a character begins.
-            (b"\x01\x03\x00\x00\x00\x02\xc4\x0b", 8),
-            (b"\x01\x03\x04\x00\x00\x00\x2a\x7b\xcd", 9),
-            (b"\xff\xfe\xc4", 3),
-        ] {
-            assert_eq!(part_to_show(part), shown, "{part:x?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_is_lost_and_cuts_do_not_matter(
-            bytes in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'a'), Just(0xe4), Just(0xbd), Just(0xa0)], 0..200),
-            cuts in proptest::collection::vec(0usize..200, 0..8),
-            line_bytes_max in 4usize..40,
-        ) {
-            let mut cuts: Vec<usize> = cuts.into_iter().map(|at| at.min(bytes.len())).collect();
-            cuts.extend([0, bytes.len()]);
-            cuts.sort_unstable();
-            let pieces: Vec<&[u8]> = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
-            let (out, tail) = frames(&pieces, line_bytes_max);
-            let mut back = Vec::new();
-            for (frame, end) in &out {
-                prop_assert!(frame.len() <= line_bytes_max);
-                back.extend_from_slice(frame);
-                if *end == End::Newline {
-                    back.push(b'\n');
-                }
-            }
-            back.extend_from_slice(&tail);
-            prop_assert_eq!(&back, &bytes);
-            prop_assert_eq!(out, frames(&[&bytes], line_bytes_max).0);
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! What time alone brings about for a connection.
 
-use crate::buffer::framing::{self, Framing};
+use crate::buffer::framing::Framing;
 use crate::clock::Moment;
 use crate::conn::policy::Policy;
 use crate::conn::state::{Attempt, Stage};
@@ -50,16 +50,8 @@ impl Conn {
                 }
             }
             Stage::Open => {
-                if let Some(since) = self.tail.since()
-                    && self.state.inbound() == Inbound::Open
-                    && self.flow == Flow::Running
-                    && (policy.shows_parts || policy.framing != Framing::Lines)
-                {
-                    // What may be the beginning of a character waits for the rest of it as long as anything may.
-                    let latest = since + limits.partial_after.saturating_mul(PART_SILENCES_MAX);
-                    let is_split = framing::whole_chars(self.tail.bytes()) == 0;
-                    let silent = self.received_at + limits.partial_after;
-                    at(if is_split { latest } else { silent.min(latest) }, Due::ShowPart);
+                if let Some(when) = self.part_due(limits, policy) {
+                    at(when, Due::ShowPart);
                 }
                 let active_at = self.received_at.max(self.sent_at);
                 // Our FIN may be all that is left, and wait for a stream that cannot send it.
@@ -80,5 +72,27 @@ impl Conn {
             at(slow.next_check(limits), Due::CheckSlow);
         }
         next
+    }
+
+    /// When what it has begun to say is shown, if silence shows it.
+    fn part_due(&self, limits: &Limits, policy: &Policy) -> Option<Moment> {
+        let since = self.tail.since()?;
+        let (framing, tail) = (policy.framing, self.tail.bytes());
+        if self.state.inbound() == Inbound::Ended
+            || self.flow != Flow::Running
+            || framing.begun(tail).is_empty()
+        {
+            return None;
+        }
+        if let Framing::Silence(silence) = framing {
+            return Some(self.received_at + silence);
+        }
+        if !policy.shows_parts && framing.has_end_to_come(tail) {
+            return None;
+        }
+        // What may be the beginning of a character waits for the rest of it as long as anything may.
+        let latest = since + limits.partial_after.saturating_mul(PART_SILENCES_MAX);
+        let silent = self.received_at + limits.partial_after;
+        Some(if framing.is_split_char(tail) { latest } else { silent.min(latest) })
     }
 }

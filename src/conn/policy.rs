@@ -38,8 +38,10 @@ impl Role {
 pub struct Policy {
     /// How bytes become frames.
     pub framing: Framing,
-    /// Whether a line that is not finished is handed over when its peer falls silent (`Limits::partial_after`), for a
-    /// person who looks on: a prompt has no end. Otherwise it waits for its end.
+    /// Whether a message that is not finished is handed over when its peer falls silent (`Limits::partial_after`), for
+    /// a person who looks on: a prompt has no end. Otherwise it waits for its end. What has no end to wait for is
+    /// handed over in any case: what stands outside of frames (`Framing::StxEtx`), and what silence ends
+    /// (`Framing::Silence`).
     pub shows_parts: bool,
     /// Who has to wait while one of them does not read what it is sent.
     pub backpressure: Backpressure,

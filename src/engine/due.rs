@@ -6,7 +6,6 @@ use std::io::ErrorKind;
 use super::Engine;
 use crate::app::App;
 use crate::board::{Board, Running};
-use crate::buffer::framing;
 use crate::conn::policy::Notices;
 use crate::conn::reason::Reason;
 use crate::conn::state::Step;
@@ -53,10 +52,7 @@ impl<L: Listen> Engine<L> {
                 conn.received_at = shared.time.listened();
                 conn.tail.begins_at(shared.time.listened());
             }
-            Due::ShowPart => {
-                let bytes = framing::part_to_show(conn.tail.bytes());
-                self.hand_over_part(key, bytes, app);
-            }
+            Due::ShowPart => self.hand_over_part(key, app),
             // That it has come about may be waiting to be noticed.
             Due::ConnectOver if conn.readable => conn.received_at = shared.time.listened(),
             Due::ConnectOver => {

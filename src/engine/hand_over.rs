@@ -25,73 +25,76 @@ impl<L: Listen> Engine<L> {
         let board = &mut self.board;
         board.shared.begin_in_place(id, fresh);
         let mut receiver = Receiver::new(id, framing, &board.shared);
-        let mut used = 0;
-        while used < fresh.len() && !receiver.is_paused {
-            used += receiver.hand_over_some(&mut rest, &fresh[used..], board, app);
-        }
+        let used = receiver.hand_over_frames(&mut rest, fresh, board, app);
         rest.in_place = board.shared.end_in_place();
-        if !receiver.kept.is_empty() || used < fresh.len() {
-            receiver.kept.append(&mut rest.tail);
-            receiver.kept.extend_from_slice(&fresh[used..]);
-            rest.tail = receiver.kept;
-        }
+        rest.tail.extend_from_slice(&fresh[used..]);
         rest
     }
 
-    /// Hands over the first `bytes_max` bytes of the unfinished tail. That of one that is being closed is handed over
-    /// by the sweep.
-    pub(super) fn hand_over_part<A: App>(&mut self, key: Key, bytes_max: usize, app: &mut A) {
+    /// Hands over what there is of an unfinished message. That of one that is being closed is handed over by the sweep.
+    pub(super) fn hand_over_part<A: App>(&mut self, key: Key, app: &mut A) {
         let Board { table, shared, .. } = &mut self.board;
         let conn = &mut table[key];
         if conn.tail.is_empty() || !conn.delivers() {
             return;
         }
         let (id, framing) = (conn.id, shared.policy(conn).framing);
-        let mut part = conn.tail.take();
-        let rest = part.split_off(bytes_max.min(part.len()));
+        let mut rest = conn.tail.take();
+        let part = framing.take_part(&mut rest);
         conn.tail.put(rest, shared.time.listened());
         shared.account(conn);
+        if part.is_empty() {
+            return;
+        }
         let frame = Frame { bytes: &part, end: End::Silence };
         Receiver::new(id, framing, shared).hand_over(frame, &mut self.board, app);
     }
 
     /// Hands over all that is left of what it said, since nothing more will come, be it paused or not.
     pub(super) fn hand_over_all<A: App>(&mut self, key: Key, app: &mut A) {
-        let Board { table, shared, .. } = &mut self.board;
+        let board = &mut self.board;
+        let Board { table, shared, .. } = &mut *board;
         let conn = &mut table[key];
         if conn.tail.is_empty() || !conn.delivers() {
             return;
         }
         let (id, left, framing) = (conn.id, conn.tail.take(), shared.policy(conn).framing);
         shared.account(conn);
-        let mut receiver = Receiver { heeds_pauses: false, ..Receiver::new(id, framing, shared) };
-        last_frames(&left, framing, shared.limits.line_bytes_max, |frame| {
-            receiver.hand_over(frame, &mut self.board, app);
-        });
+        let mut receiver = Receiver { is_last: true, ..Receiver::new(id, framing, shared) };
+        let mut rest = Rest { tail: Vec::new(), since: shared.time.listened(), in_place: 0..0 };
+        receiver.hand_over_frames(&mut rest, &left, board, app);
+        let (bytes, left_out) = receiver.framing.unended(&rest.tail);
+        if !bytes.is_empty() {
+            receiver.hand_over(Frame { bytes, end: End::Gone }, board, app);
+        }
+        board.shared.discard(&mut board.table[key], left_out);
     }
 }
 
-/// Cuts all that is left of what a connection said into frames: where it says lines and was paused, there may be some,
-/// and in any case what has no end.
+/// Cuts all that is left of what a connection said into frames: where it was paused, there may be some, and in any case
+/// what has no end. Returns how many bytes are told nobody, since they framed what has no end.
 pub(super) fn last_frames(
     left: &[u8],
     framing: Framing,
-    line_bytes_max: usize,
+    bytes_max: usize,
     mut to: impl FnMut(Frame<'_>),
-) {
+) -> usize {
     let mut tail = Vec::new();
-    match framing {
-        Framing::Lines => framing::cut_lines(&mut tail, left, line_bytes_max, &mut to),
-        Framing::Raw | Framing::Echo => tail.extend_from_slice(left),
+    if framing.is_raw() {
+        tail.extend_from_slice(left);
+    } else {
+        framing::cut_frames(framing, &mut tail, left, bytes_max, &mut to);
     }
-    if !tail.is_empty() {
-        to(Frame { bytes: &tail, end: End::Gone });
+    let (bytes, left_out) = framing.unended(&tail);
+    if !bytes.is_empty() {
+        to(Frame { bytes, end: End::Gone });
     }
+    left_out
 }
 
 /// What is left of a read when the App was told of it.
 pub(super) struct Rest {
-    /// The beginning of a line, and when it began.
+    /// The beginning of a message, and when it began.
     pub tail: Vec<u8>,
     pub since: Moment,
     /// Which bytes of the buffer go back from where they are.
@@ -107,74 +110,81 @@ struct Receiver {
     framing: Framing,
     /// While no connection takes a step, these stay as they are.
     steps: u64,
-    heeds_pauses: bool,
-    /// The parts of a long line that came after a pause.
-    kept: Vec<u8>,
+    /// These are its last words: no pause is heeded, and what has no end is left in the tail.
+    is_last: bool,
 }
 
 impl Receiver {
     /// One that delivers.
     fn new(id: ConnId, framing: Framing, shared: &Shared) -> Receiver {
-        Receiver {
-            id,
-            delivers: true,
-            is_paused: false,
-            framing,
-            steps: shared.steps,
-            heeds_pauses: true,
-            kept: Vec::new(),
-        }
+        let steps = shared.steps;
+        Receiver { id, delivers: true, is_paused: false, framing, steps, is_last: false }
     }
 
-    /// Hands over frames until the App pauses it or changes how it is cut. Returns how many of the fresh bytes were
-    /// used.
-    fn hand_over_some<A: App>(
+    /// Hands over frames until the App pauses it. Returns how many of the fresh bytes were used; in the end the tail is
+    /// one of the framing that holds then, unless it was paused.
+    fn hand_over_frames<A: App>(
         &mut self,
         rest: &mut Rest,
         fresh: &[u8],
         board: &mut Board,
         app: &mut A,
     ) -> usize {
-        let (now, line_bytes_max) = (board.shared.time.listened(), board.limits().line_bytes_max);
-        let framing = self.framing;
-        if framing == Framing::Lines {
-            return framing::cut_lines_while(&mut rest.tail, fresh, line_bytes_max, |frame| {
-                rest.since = now;
-                self.hand_over(frame, board, app);
-                !self.is_paused && self.framing == framing
-            });
+        let mut used = 0;
+        let mut cut_by = self.framing;
+        while !self.is_paused {
+            if cut_by != self.framing && !rest.tail.is_empty() {
+                // It took another role in the middle of a long message: what it has begun is cut anew.
+                let begun = mem::take(&mut rest.tail);
+                let mut again = 0;
+                while again < begun.len() && rest.tail.is_empty() && !self.is_paused {
+                    cut_by = self.framing;
+                    again += self.cut(rest, &begun[again..], board, app);
+                }
+                rest.tail.extend_from_slice(&begun[again..]);
+            } else if used < fresh.len() {
+                cut_by = self.framing;
+                used += self.cut(rest, &fresh[used..], board, app);
+            } else {
+                break;
+            }
         }
-        let begun = mem::take(&mut rest.tail);
-        if !begun.is_empty() {
-            // It was cut into lines before.
-            self.hand_over(Frame { bytes: &begun, end: End::Read }, board, app);
-            return 0;
-        }
-        self.hand_over(Frame { bytes: fresh, end: End::Read }, board, app);
-        fresh.len()
+        used
     }
 
-    fn hand_over<A: App>(&mut self, frame: Frame<'_>, board: &mut Board, app: &mut A) {
+    /// Hands over frames until the App pauses it or changes how it is cut. Returns how many of the fresh bytes were
+    /// used.
+    fn cut<A: App>(&mut self, rest: &mut Rest, fresh: &[u8], board: &mut Board, app: &mut A) -> usize {
+        let (now, bytes_max) = (board.shared.time.listened(), board.limits().line_bytes_max);
+        let Rest { tail, since, .. } = rest;
+        if self.is_last && self.framing.is_raw() {
+            tail.extend_from_slice(fresh);
+            return fresh.len();
+        }
+        self.framing.cut(tail, fresh, bytes_max, |frame| {
+            *since = now;
+            self.hand_over(frame, board, app)
+        })
+    }
+
+    /// Whether the next frame may be handed over, cut as this one was.
+    fn hand_over<A: App>(&mut self, frame: Frame<'_>, board: &mut Board, app: &mut A) -> bool {
         let Board { table, shared, .. } = board;
         if !self.delivers {
-            return shared.discard(&mut table[self.id.key], frame.received_bytes());
-        }
-        if self.is_paused {
-            self.kept.extend_from_slice(frame.bytes);
-            if frame.end == End::Newline {
-                self.kept.push(b'\n');
-            }
-            return;
+            shared.discard(&mut table[self.id.key], frame.received_bytes());
+            return true;
         }
         shared.stats.count_delivered(&frame);
         app.received(self.id, frame, board);
         let Board { table, shared, .. } = board;
-        if self.steps != shared.steps {
-            self.steps = shared.steps;
-            let conn = &table[self.id.key];
-            self.delivers = conn.delivers();
-            self.is_paused = self.heeds_pauses && conn.is_paused();
-            self.framing = shared.policy(conn).framing;
+        if self.steps == shared.steps {
+            return true;
         }
+        self.steps = shared.steps;
+        let conn = &table[self.id.key];
+        self.delivers = conn.delivers();
+        self.is_paused = !self.is_last && conn.is_paused();
+        let before = mem::replace(&mut self.framing, shared.policy(conn).framing);
+        !self.is_paused && self.framing == before
     }
 }

@@ -109,8 +109,10 @@ impl<L: Listen> Engine<L> {
             conn.received_at = shared.time.listened();
             shared.stats.received_bytes += fill.bytes as u64;
             if conn.delivers() {
-                let since = conn.tail.since().unwrap_or(conn.received_at);
-                let (id, framing, tail) = (conn.id, shared.policy(conn).framing, conn.tail.take());
+                let (id, framing) = (conn.id, shared.policy(conn).framing);
+                // What frames a message that goes on behind a part has been there for as long as you like.
+                let since = conn.tail.since().filter(|_| !framing.begun(conn.tail.bytes()).is_empty());
+                let (since, tail) = (since.unwrap_or(conn.received_at), conn.tail.take());
                 let before = Rest { tail, since, in_place: 0..0 };
                 rest = Some(self.hand_over(id, framing, before, &scratch[..fill.bytes], app));
             } else {
@@ -137,7 +139,8 @@ impl<L: Listen> Engine<L> {
         self.read_one(key, app)
     }
 
-    /// Hands over what was kept when the connection was paused; it is read in the next turn.
+    /// Hands over what was kept when the connection was paused, or what it had begun when it took a role that cuts
+    /// otherwise; it is read in the next turn.
     fn go_on<A: App>(&mut self, key: Key, app: &mut A) -> Next {
         let Board { table, shared, .. } = &mut self.board;
         let conn = &mut table[key];

@@ -20,10 +20,11 @@ impl<L: Listen> Engine<L> {
             let framing = self.board.shared.policy(conn).framing;
             // It was cut short while it said this, or paused before it was heard.
             let line_bytes_max = self.board.limits().line_bytes_max;
-            last_frames(&begun, framing, line_bytes_max, |frame| {
+            let left_out = last_frames(&begun, framing, line_bytes_max, |frame| {
                 self.board.shared.stats.count_delivered(&frame);
                 app.received(id, frame, &mut self.board);
             });
+            self.board.shared.discard(&mut self.board.table[key], left_out);
             app.closed(id, &why, &mut self.board);
             if let Some(mut stream) = self.streams.get_mut(key.place()).and_then(Option::take)
                 && matches!(why, Reason::WeReset)

@@ -25,6 +25,7 @@ mod broadcast;
 mod budget;
 mod closing;
 mod connecting;
+mod framing;
 mod half_close;
 mod hearing;
 mod ids;

@@ -10,11 +10,12 @@ use std::time::Duration;
 use super::audit;
 use super::dice::Dice;
 use super::far::Far;
+use super::heard::Heard;
 use super::net::{Awake, Net, Sabotage, Terms};
 use super::world::{World, small_limits};
 use crate::app::App;
 use crate::board::{Board, Sent};
-use crate::buffer::framing::{End, Frame, Framing};
+use crate::buffer::framing::{Delimiter, End, Frame, Framing, LengthBytes};
 use crate::clock::Moment;
 use crate::conn::policy::{Backpressure, Notices, Policy, Role};
 use crate::conn::reason::Reason;
@@ -30,8 +31,8 @@ struct Account {
     id: ConnId,
     /// Its number in the simulated system.
     sock: usize,
-    /// What the App heard of it.
-    heard: Vec<u8>,
+    /// How far the App heard it.
+    heard: Heard,
     /// All that was accepted for it, in the order in which it has to arrive.
     owed: Vec<u8>,
     ended: usize,
@@ -139,6 +140,15 @@ impl Chaos {
         sock.is_some_and(|sock| self.net.look().sockets[sock].is_dead())
     }
 
+    /// Whatever it said was heard by now, or will not be.
+    fn hears_no_more(&mut self, id: ConnId, board: &Board) {
+        let net = self.net.clone();
+        let role = board.view(id).map_or(Role::PEER, |view| view.role);
+        let framing = self.policies[role.number()].framing;
+        let account = self.account(id);
+        account.heard.ends(net.look().sockets[account.sock].read(), framing);
+    }
+
     fn set_timer(&mut self, id: ConnId, board: &mut Board) {
         let when = board.now() + Duration::from_millis(self.dice.below(3000) as u64);
         board.set_timer(id, when);
@@ -163,7 +173,7 @@ fn any_role(dice: &Dice) -> Role {
 
 fn any_policy(dice: &Dice) -> Policy {
     Policy {
-        framing: dice.pick(&[Framing::Lines, Framing::Lines, Framing::Raw]),
+        framing: any_framing(dice),
         shows_parts: dice.below(3) > 0,
         backpressure: dice.pick(&[Backpressure::None, Backpressure::Sender, Backpressure::Everybody]),
         // What the engine says of its own would be more than the App has given it.
@@ -172,6 +182,28 @@ fn any_policy(dice: &Dice) -> Policy {
         has_idle_limit: dice.below(3) > 0,
         conns_max: dice.one_in(4).then_some(3),
     }
+}
+
+fn any_framing(dice: &Dice) -> Framing {
+    let little_endian = dice.one_in(2);
+    let length = |bytes| Framing::Length { bytes, little_endian };
+    dice.pick(&[
+        Framing::Lines,
+        Framing::Lines,
+        Framing::Lines,
+        Framing::Raw,
+        Framing::Delimited(Delimiter::Cr),
+        Framing::Delimited(Delimiter::Nul),
+        Framing::Delimited(Delimiter::CrLf),
+        Framing::StxEtx,
+        Framing::StxEtx,
+        length(LengthBytes::One),
+        length(LengthBytes::One),
+        length(LengthBytes::Two),
+        length(LengthBytes::Four),
+        Framing::Silence(Duration::from_millis(20)),
+        Framing::Silence(Duration::from_millis(600)),
+    ])
 }
 
 impl App for Chaos {
@@ -187,7 +219,7 @@ impl App for Chaos {
         let account = Account {
             id,
             sock,
-            heard: Vec::new(),
+            heard: Heard::default(),
             owed: Vec::new(),
             ended: 0,
             closed: None,
@@ -202,24 +234,26 @@ impl App for Chaos {
 
     fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
         // The last words of one that is closed or lost are told in any case.
-        let is_open = board.view(id).is_some_and(|view| view.is_open);
+        let (is_open, role) = board.view(id).map_or((false, Role::PEER), |view| (view.is_open, view.role));
+        let framing = self.policies[role.number()].framing;
         assert!(
             !self.paused.contains(&id) || !is_open || self.is_lost(id),
             "{id} was heard while it was paused"
         );
+        let net = self.net.clone();
         let account = self.account(id);
         assert!(account.closed.is_none() && account.ended == 0, "{id} was heard after its end");
-        let number = account.sock;
-        account.heard.extend_from_slice(frame.bytes);
-        if frame.end == End::Newline {
-            account.heard.push(b'\n');
-        }
-        if frame.end == End::Silence {
-            let kernel = self.net.look();
-            let sock = &kernel.sockets[number];
+        let kernel = net.look();
+        let sock = &kernel.sockets[account.sock];
+        let is_inside = account.heard.hears(sock.read(), framing, frame);
+        // What stands outside of frames ends where one begins, if that was read.
+        let is_ended =
+            framing == Framing::StxEtx && !is_inside && account.heard.rest(sock.read()).starts_with(b"\x02");
+        if frame.end == End::Silence && !is_ended {
             let goes_on = !sock.inbox_is_empty() && !kernel.is_news(sock);
             assert!(!goes_on, "{id}: a part was shown, and more of it was here");
         }
+        drop(kernel);
         self.react(id, board);
     }
 
@@ -232,6 +266,7 @@ impl App for Chaos {
     }
 
     fn ended(&mut self, id: ConnId, board: &mut Board) {
+        self.hears_no_more(id, board);
         let account = self.account(id);
         account.ended += 1;
         assert_eq!((account.ended, account.closed), (1, None), "{id} ended");
@@ -246,6 +281,9 @@ impl App for Chaos {
         let (queued, received_bytes) = (view.queued_bytes, view.received_bytes);
         if self.dialed.came_to_nothing(id, why, &self.net) {
             return;
+        }
+        if self.account(id).ended == 0 {
+            self.hears_no_more(id, board);
         }
         let account = self.account(id);
         assert_eq!(account.closed.replace((why.code(), queued)), None, "{id} was closed once");
@@ -313,7 +351,7 @@ pub(super) fn run(dice: &Dice, sabotage: Sabotage, steps: &mut usize) {
         }
         let here = world.engine.board.len();
         if here < HERE_MAX && dice.one_in(if here < 3 { 2 } else { 10 }) {
-            let text = dice.text(400);
+            let text = dice.talk(400);
             world.knock(Far::of_any_kind(text, dice));
         }
         world.happen(dice.below(6));
@@ -367,13 +405,15 @@ fn check_accounts(world: &World<Chaos>) {
         let tail: &[u8] = conn.map_or(&[], |conn| conn.tail.bytes());
         assert_eq!(received_bytes as u64, sock.read_bytes, "{id}: bytes read");
 
-        let kept = [account.heard.as_slice(), tail].concat();
-        assert!(record.said.starts_with(&kept), "{id}: heard something else than was said");
-        assert!(kept.len() <= received_bytes, "{id}: heard more than was read");
+        // What it heard was held against what was said when it heard it.
+        let rest = account.heard.rest(&record.said);
+        assert!(rest.starts_with(tail), "{id}: began something else than was said");
+        let kept = account.heard.bytes() + tail.len();
+        assert!(kept <= received_bytes, "{id}: heard more than was read");
         if conn.is_some_and(|conn| conn.delivers()) {
-            assert_eq!(kept.len(), received_bytes, "{id}: heard and its tail, against bytes read");
+            assert_eq!(kept, received_bytes, "{id}: heard and its tail, against bytes read");
         }
-        discarded += received_bytes - kept.len();
+        discarded += received_bytes - kept;
 
         let queued = match (conn, account.closed) {
             (Some(conn), _) => conn.queued_bytes(&board.shared.log),
@@ -406,13 +446,12 @@ fn check_end(world: &World<Chaos>) {
         let sock = &kernel.sockets[account.sock];
         assert!(sock.closed_at.is_some(), "{id}: its stream is let go of");
         assert_eq!(sock.is_aborted(), why == "we-reset", "{id}: closed {why}");
-        let said = sock.record.as_ref().map_or(0, |record| record.said.len());
         if why == "finished" {
             assert_eq!(unsent, 0, "{id}: all was sent");
-            assert_eq!(account.heard.len(), said, "{id}: all was heard");
         }
-        if matches!(why, "reset" | "lost" | "timed-out") {
-            assert_eq!(account.heard.len(), said, "{id}: all was heard before it was {why}");
+        if matches!(why, "finished" | "reset" | "lost" | "timed-out") {
+            let rest = account.heard.rest(sock.said());
+            assert!(rest.is_empty(), "{id}: {why}, and this was not heard: {rest:?}");
         }
         // What was promised arrives, unless the far end itself broke the connection, or took so long over it
         // that the closing had to come to its end.

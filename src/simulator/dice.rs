@@ -3,6 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+/// What texts are made of.
+const PIECES: [&[u8]; 8] = [b"\n", b"\n", b"ab", b"c", "你".as_bytes(), b"\xe4", b"\r\n", b"long word "];
+
 /// One source of numbers; whoever has a clone of it draws from the same.
 #[derive(Clone, Debug)]
 pub(super) struct Dice(Rc<RefCell<Source>>);
@@ -70,12 +73,25 @@ impl Dice {
 
     /// Text with lines, parts of lines, characters of several bytes and bytes that are none.
     pub fn text(&self, bytes_max: usize) -> Vec<u8> {
-        const PIECES: [&[u8]; 8] =
-            [b"\n", b"\n", b"ab", b"c", "你".as_bytes(), b"\xe4", b"\r\n", b"long word "];
+        self.made_of(&PIECES, bytes_max)
+    }
+
+    /// The same with what means an end, a beginning or a length to those who frame what they say otherwise.
+    pub fn talk(&self, bytes_max: usize) -> Vec<u8> {
+        const FRAMING: [&[u8]; 8] =
+            [b"\x02", b"\x03", b"\r", b"\0", b"\0\x05", b"\0\0", b"\x02ab\xe4\x03\x05", b"\0\x30"];
+        if self.one_in(2) {
+            return self.text(bytes_max);
+        }
+        let pieces: [&[u8]; 16] = std::array::from_fn(|at| if at < 8 { PIECES[at] } else { FRAMING[at - 8] });
+        self.made_of(&pieces, bytes_max)
+    }
+
+    fn made_of(&self, pieces: &[&[u8]], bytes_max: usize) -> Vec<u8> {
         let mut text = Vec::new();
         let size = self.below(bytes_max);
         while text.len() < size {
-            text.extend_from_slice(self.pick(&PIECES));
+            text.extend_from_slice(self.pick(pieces));
         }
         text
     }

@@ -141,6 +141,16 @@ impl Sock {
         self.outgoing.len() <= buffer_bytes - buffer_bytes.div_ceil(3)
     }
 
+    /// All that the far end has said, where records are kept.
+    pub fn said(&self) -> &[u8] {
+        self.record.as_ref().map_or(&[], |record| &record.said)
+    }
+
+    /// What was read of that.
+    pub fn read(&self) -> &[u8] {
+        &self.said()[..self.read_bytes as usize]
+    }
+
     /// Whether a read would bring something: bytes, an end not yet read, or an error.
     pub fn has_input(&self) -> bool {
         !self.inbox.is_empty() || self.fin_in || self.link == Link::Dead

@@ -1,0 +1,92 @@
+//! What is put around a message that is sent, so that the other side can tell where it ends.
+
+use std::fmt;
+use std::ops::Deref;
+
+use super::enclosed::{ETX, STX};
+use super::length::{Header, LengthBytes};
+
+/// What stands before and behind each message that is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    /// Nothing.
+    None,
+    /// `\n` behind it.
+    Lf,
+    /// `\r` behind it.
+    Cr,
+    /// `\r\n` behind it.
+    CrLf,
+    /// A zero behind it.
+    Nul,
+    /// STX (0x02) before it and ETX (0x03) behind it.
+    StxEtx,
+    /// Its length before it.
+    Length {
+        /// How many bytes the length has.
+        bytes: LengthBytes,
+        /// Whether the lowest of them comes first; in a network the highest does.
+        little_endian: bool,
+    },
+}
+
+impl Envelope {
+    /// What stands before a message of so many bytes, and what behind it. Whether the message holds bytes that mean an
+    /// end to the other side is not looked at.
+    ///
+    /// # Errors
+    /// Where the message is longer than the length in front of it can say.
+    pub fn around(self, payload_bytes: usize) -> Result<(Prefix, &'static [u8]), TooLong> {
+        let behind: &'static [u8] = match self {
+            Envelope::None => b"",
+            Envelope::Lf => b"\n",
+            Envelope::Cr => b"\r",
+            Envelope::CrLf => b"\r\n",
+            Envelope::Nul => b"\0",
+            Envelope::StxEtx => return Ok((Prefix::of(&[STX]), &[ETX])),
+            Envelope::Length { bytes, little_endian } => {
+                return Ok((Header { bytes, little_endian }.write(payload_bytes)?, b""));
+            }
+        };
+        Ok((Prefix::of(b""), behind))
+    }
+}
+
+/// The few bytes that stand before a message: a slice that needs no memory elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prefix {
+    bytes: [u8; 4],
+    count: u8,
+}
+
+impl Prefix {
+    /// Four bytes at most.
+    pub(super) fn of(from: &[u8]) -> Prefix {
+        let mut bytes = [0; 4];
+        bytes[..from.len()].copy_from_slice(from);
+        Prefix { bytes, count: from.len() as u8 }
+    }
+}
+
+impl Deref for Prefix {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.count)]
+    }
+}
+
+/// A message is longer than the length in front of it can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong {
+    /// The most bytes that fit.
+    pub bytes_max: usize,
+}
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a message has at most {} bytes here", self.bytes_max)
+    }
+}
+
+impl std::error::Error for TooLong {}
