@@ -59,3 +59,111 @@ impl Board {
         assert_eq!(say_so, with_more, "those with more addresses");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::address::Address;
+    use crate::board::Dial;
+    use crate::clock::Moment;
+    use crate::conn::policy::Role;
+    use crate::conn::reason::Reason;
+    use crate::conn::state::State;
+    use crate::conn::{ConnId, Peer};
+    use crate::limits::Limits;
+
+    fn somewhere() -> Address {
+        Address::Tcp(([127, 0, 0, 1], 1).into())
+    }
+
+    fn dial(id: ConnId) -> Dial {
+        Dial { id, from: None, to: somewhere() }
+    }
+
+    /// It says so much more of a line without an end.
+    fn goes_on(board: &mut Board, id: ConnId, bytes: usize) {
+        let Board { table, shared, .. } = board;
+        let conn = &mut table[id.key];
+        let mut line = conn.tail.take();
+        line.resize(line.len() + bytes, b'x');
+        conn.tail.put(line, Moment::default());
+        shared.account(conn);
+        shared.stats.received_bytes += bytes as u64;
+    }
+
+    /// What the audit says of a board on which somebody has spoken, is sent something and has a timer, when this was
+    /// done to it; nothing where it finds nothing wrong.
+    fn found(sabotage: impl FnOnce(&mut Board, ConnId)) -> String {
+        let mut board = Board::new(Limits::small());
+        let id = board.add(Peer::Unix, Role::PEER, State::open()).id;
+        goes_on(&mut board, id, 10);
+        board.send(id, b"hello");
+        board.set_timer(id, Moment::default());
+        sabotage(&mut board, id);
+        let panic = match catch_unwind(AssertUnwindSafe(|| board.check_sums())) {
+            Ok(()) => return String::new(),
+            Err(panic) => panic,
+        };
+        let literal = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        literal.or_else(|| panic.downcast_ref().cloned()).expect("a panic says something")
+    }
+
+    #[test]
+    fn a_board_whose_sums_are_right_passes() {
+        let said = found(|board, _| {
+            let id = board.dial_later(Role::PEER, Peer::Unix);
+            board.dial_to(id, [somewhere(), somewhere()]);
+        });
+
+        assert_eq!(said, "");
+    }
+
+    #[test]
+    fn a_wrong_sum_is_found() {
+        type Sabotage = fn(&mut Board, ConnId);
+        let cases: [(&str, Sabotage); 11] = [
+            ("the audience", |board, _| board.shared.sums.audience += 1),
+            ("those that lag behind", |board, _| board.shared.sums.lagging += 1),
+            ("those that hold others back", |board, _| board.shared.sums.holding_back += 1),
+            ("opened, closed and here", |board, _| board.shared.stats.opened += 1),
+            ("what the connections have in memory", |board, _| board.shared.sums.own_bytes += 1),
+            ("the budget of all buffers", |board, _| board.shared.limits.buffers_bytes_max = 1),
+            ("received, against delivered", |board, _| board.shared.stats.received_bytes += 1),
+            ("the timers", |board, _| board.shared.timers.clear()),
+            ("#1: its timer", |board, id| {
+                let later = Moment::default() + Duration::from_secs(1);
+                board.table[id.key].timer = Some(later);
+            }),
+            ("#1: its unfinished line", |board, id| goes_on(board, id, 10_000)),
+            ("#1: on the list of those that ended", |board, id| {
+                board.shared.work.over.push((id.key, Reason::Stopping));
+            }),
+        ];
+
+        for (expected, sabotage) in cases {
+            let said = found(sabotage);
+            assert!(said.contains(expected), "{expected}: {said:?}");
+        }
+    }
+
+    #[test]
+    fn a_dial_that_cannot_be_begun_is_found() {
+        let of_an_open_one = found(|board, id| board.shared.work.dials.push(dial(id)));
+        let twice = found(|board, _| {
+            let id = board.dial(somewhere());
+            board.shared.work.dials.push(dial(id));
+        });
+        let without_its_addresses = found(|board, _| {
+            let id = board.dial_later(Role::PEER, Peer::Unix);
+            board.dial_to(id, [somewhere(), somewhere()]);
+            board.shared.untried.forget(id);
+        });
+
+        assert!(of_an_open_one.contains("#1: None"), "{of_an_open_one:?}");
+        assert!(twice.contains("#2: begun twice"), "{twice:?}");
+        assert!(without_its_addresses.contains("those with more addresses"), "{without_its_addresses:?}");
+    }
+}

@@ -41,3 +41,66 @@ impl Roster {
         &self.ids
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conn::Key;
+
+    fn id(serial: u64) -> ConnId {
+        ConnId { serial, key: Key::of(serial as usize) }
+    }
+
+    /// So many come, then all leave, the first first. `each` is told of each how many are left, and how often the
+    /// roster has asked by then who is here.
+    fn come_and_go(roster: &mut Roster, count: u64, mut each: impl FnMut(&Roster, usize, usize)) {
+        (1..=count).for_each(|serial| roster.add(id(serial)));
+        let mut looks = 0;
+        for gone in 1..=count {
+            let asked = std::cell::Cell::new(0);
+            roster.remove_one(|id| {
+                asked.set(asked.get() + 1);
+                id.serial > gone
+            });
+            looks += asked.get();
+            each(roster, (count - gone) as usize, looks);
+        }
+    }
+
+    #[test]
+    fn leaving_costs_two_looks_at_others_on_average_however_many_are_here() {
+        for count in [1, 100, 10_000] {
+            come_and_go(&mut Roster::default(), count, |_, left, looks| {
+                let most = 2 * (count as usize - left);
+                assert!(looks <= most, "{looks} looks, {most} at most, when {left} of {count} were left");
+            });
+        }
+    }
+
+    #[test]
+    fn a_few_who_come_and_go_are_never_gone_through() {
+        come_and_go(&mut Roster::default(), 64, |_, left, looks| {
+            assert_eq!(looks, 0, "looks when {left} were left");
+        });
+    }
+
+    #[test]
+    fn who_is_remembered_is_bounded_by_who_is_here() {
+        come_and_go(&mut Roster::default(), 10_000, |roster, left, _| {
+            let (remembered, room) = (roster.ids().len(), roster.ids.capacity());
+            assert!(remembered <= 2 * left + 64, "{remembered} are remembered, {left} are here");
+            assert!(room <= 4 * left + 256, "there is room for {room}, {left} are here");
+        });
+    }
+
+    #[test]
+    fn a_newcomer_is_found_when_all_before_it_have_gone() {
+        let mut roster = Roster::default();
+        come_and_go(&mut roster, 65, |_, _, _| {});
+
+        roster.add(id(66));
+
+        assert_eq!(roster.ids(), [id(66)]);
+        assert_eq!((roster.find(66), roster.find(65)), (Some(id(66)), None));
+    }
+}

@@ -321,6 +321,44 @@ mod tests {
         assert_eq!(log.pieces.len(), 1, "pieces that touch are one");
     }
 
+    /// So many say this, each once.
+    fn all_say(log: &mut BroadcastLog, speakers: usize, message: &[u8]) {
+        for _ in 0..speakers {
+            let mut speaker = log.cursor_at_end();
+            log.append(&[message], Some(&mut speaker));
+        }
+    }
+
+    /// By this is reckoned how many have to be dropped where all together have too much.
+    #[test]
+    fn what_is_held_from_a_position_on_is_what_was_said_behind_it() {
+        let mut log = BroadcastLog::default();
+        all_say(&mut log, 10, b"hello");
+
+        let held: Vec<usize> = (0..=10).map(|heard| log.held_bytes_from(5 * heard)).collect();
+
+        let expected: Vec<usize> = (0..=10).rev().map(|left| left * (5 + size_of::<Piece>())).collect();
+        assert_eq!(held, expected, "from each message on");
+    }
+
+    #[test]
+    fn a_log_that_gets_shorter_gives_its_memory_back_although_somebody_is_behind() {
+        // Bit by bit, and nearly all at once.
+        for step in [1000, 99_000] {
+            let mut log = BroadcastLog::default();
+            all_say(&mut log, 100_000, &[b'x'; 50]);
+
+            for heard in (0..100_000).step_by(step) {
+                log.trim_before(50 * heard as u64);
+                let (bytes, pieces) = (log.bytes.capacity(), log.pieces.capacity());
+                let bytes_max = 4 * log.bytes.len() + KEPT_BYTES;
+                assert!(bytes <= bytes_max, "room for {bytes} bytes of {bytes_max}, {heard} heard");
+                let pieces_max = 4 * log.pieces.len() + KEPT_PIECES;
+                assert!(pieces <= pieces_max, "room for {pieces} pieces of {pieces_max}, {heard} heard");
+            }
+        }
+    }
+
     proptest! {
         /// Several speakers, heard in bits of any size, the log trimmed at any time: each hears
         /// exactly what the others said, in order.

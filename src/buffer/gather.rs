@@ -42,3 +42,23 @@ impl<'a> Gather<'a> {
         &self.slices[..self.count]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A write of nothing says 0, which looks like a stream that takes nothing any more.
+    #[test]
+    fn what_there_is_no_room_for_leaves_no_empty_slice_behind() {
+        for room in [0, 3] {
+            let mut gather = Gather::new(room);
+
+            let took_all = [&b"abc"[..room], b"d"].map(|bytes| gather.push(bytes));
+
+            let lengths: Vec<usize> = gather.slices().iter().map(|slice| slice.len()).collect();
+            assert_eq!(took_all, [true, false], "room for {room}");
+            assert!(!lengths.contains(&0), "room for {room}: {lengths:?}");
+            assert_eq!(lengths.iter().sum::<usize>(), room);
+        }
+    }
+}

@@ -121,6 +121,24 @@ mod tests {
         }
     }
 
+    /// Spare room counts like what is queued, and a longer queue has to be moved.
+    #[test]
+    fn what_just_fits_into_the_room_of_a_long_queue_takes_no_more() {
+        let mut outbox = Outbox::default();
+        outbox.push(&[1; 80_000]);
+        outbox.push(&[2; 80_000]);
+        outbox.push(&[3]);
+        let held = outbox.held_bytes();
+
+        let room = held - outbox.len();
+        assert!(room > 0, "the last byte made room for more");
+        // As much as fits at a time, and less than the eighth by which it would grow.
+        outbox.push(&vec![4; room - 1]);
+        outbox.push(&[5]);
+
+        assert_eq!((outbox.len(), outbox.held_bytes()), (held, held), "bytes queued, bytes held");
+    }
+
     #[test]
     fn an_empty_outbox_owns_no_memory() {
         let mut outbox = Outbox::default();

@@ -20,6 +20,7 @@ use crate::conn::reason::Reason;
 use crate::conn::stream::script::{Dial as Outcome, Get, Put, Scripted, Wire, script};
 use crate::limits::Limits;
 
+mod accepting;
 mod asking;
 mod broadcast;
 mod budget;
@@ -52,6 +53,21 @@ struct Recorder {
     on_closed: Reaction,
     /// Told before that why it was closed.
     on_why: Box<dyn FnMut(&Reason)>,
+}
+
+impl Recorder {
+    fn new(framing: Framing, backpressure: Backpressure) -> Recorder {
+        Recorder {
+            policies: [Policy { framing, backpressure, shows_parts: true, ..Policy::LINES }; Role::COUNT],
+            log: Vec::new(),
+            on_opened: Box::new(|_, _| {}),
+            on_received: Box::new(|_, _, _| {}),
+            on_ended: Box::new(|id, board| board.finish(id)),
+            on_closed: Box::new(|_, _| {}),
+            on_why: Box::new(|_| {}),
+            on_timer: Box::new(|_, _| {}),
+        }
+    }
 }
 
 impl App for Recorder {
@@ -88,6 +104,10 @@ impl App for Recorder {
         self.log.push(format!("{id} closed {}", why.code()));
         (self.on_why)(why);
         (self.on_closed)(id, board);
+    }
+
+    fn turned_away(&mut self, board: &mut Board) {
+        self.log.push(format!("{} turned away", board.stats().refused_address + board.stats().refused_full));
     }
 
     fn message(&mut self, message: Infallible, _board: &mut Board) {
@@ -142,19 +162,7 @@ impl Rig {
     }
 
     fn with(limits: Limits, framing: Framing, backpressure: Backpressure) -> Rig {
-        Rig::of(
-            limits,
-            Recorder {
-                policies: [Policy { framing, backpressure, shows_parts: true, ..Policy::LINES }; Role::COUNT],
-                log: Vec::new(),
-                on_opened: Box::new(|_, _| {}),
-                on_received: Box::new(|_, _, _| {}),
-                on_ended: Box::new(|id, board| board.finish(id)),
-                on_closed: Box::new(|_, _| {}),
-                on_why: Box::new(|_| {}),
-                on_timer: Box::new(|_, _| {}),
-            },
-        )
+        Rig::of(limits, Recorder::new(framing, backpressure))
     }
 
     fn of(limits: Limits, app: Recorder) -> Rig {

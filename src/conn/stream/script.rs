@@ -50,6 +50,7 @@ struct State {
     /// What a write meets when `puts` is used up: all is taken, or nothing.
     takes_all: bool,
     drains: bool,
+    drop_finishes: bool,
     /// Whether it can send back what has come in by itself, and how much it did.
     splices: bool,
     spliced_bytes: usize,
@@ -82,6 +83,7 @@ pub(crate) fn script() -> (Scripted, Wire) {
         puts: VecDeque::new(),
         takes_all: true,
         drains: true,
+        drop_finishes: false,
         splices: false,
         spliced_bytes: 0,
         dial: Dial::Connected,
@@ -162,6 +164,11 @@ impl Wire {
 
     pub fn short_read_drains(&self, drains: bool) {
         self.0.borrow_mut().drains = drains;
+    }
+
+    /// Where the peer has finished, letting go of it sends our FIN, as on a plain socket.
+    pub fn drop_finishes(&self) {
+        self.0.borrow_mut().drop_finishes = true;
     }
 
     pub fn dial_is(&self, dial: Dial) {
@@ -361,6 +368,10 @@ impl Stream for Scripted {
 
     fn short_read_drains(&self) -> bool {
         self.0.borrow().drains
+    }
+
+    fn drop_finishes(&self) -> bool {
+        self.0.borrow().drop_finishes
     }
 }
 

@@ -158,6 +158,23 @@ fn the_walk_over_many_receivers_spans_turns_and_leaves_nobody_out() {
     assert_eq!((newcomer.wire.text().as_str(), rig.board().shared.log.kept_bytes()), ("", 0));
 }
 
+#[test]
+fn a_turn_delivers_to_so_many_receivers_however_little_each_is_told() {
+    let limits = Limits { deliver_budget_receivers: 3, ..Limits::default() };
+    let mut rig = Rig::with(limits, Framing::Lines, Backpressure::None);
+    let fars: Vec<Far> = (0..10).map(|_| rig.connect()).collect();
+    rig.board().broadcast(None, &[b"hello"]);
+
+    let have_heard: Vec<usize> = (0..4)
+        .map(|_| {
+            rig.turn();
+            fars.iter().filter(|far| far.wire.text() == "hello").count()
+        })
+        .collect();
+
+    assert_eq!(have_heard, [3, 6, 9, 10], "how many have heard it, turn by turn");
+}
+
 /// It says much and reads nothing: what it has said itself, in between, must not make its place in the log a walk
 /// that grows for ever.
 #[test]

@@ -164,3 +164,29 @@ fn a_reset_that_is_announced_together_with_the_fin_before_it_ends_the_connection
 
     assert_eq!(rig.told(), ["#1 line last words", "#1 ended", "#1 closed reset"]);
 }
+
+#[test]
+fn a_peer_that_still_talks_is_sent_our_fin_at_once_also_by_a_stream_that_needs_none_at_the_end() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    far.wire.drop_finishes();
+
+    rig.board().finish(far.id);
+    rig.settle();
+
+    assert!(far.wire.is_finished(), "it would wait for our FIN for ever");
+    assert_eq!((far.wire.is_dropped(), rig.told()), (false, vec![]), "it may still talk");
+}
+
+#[test]
+fn a_stream_whose_end_sends_our_fin_is_not_asked_for_one_where_the_peer_has_finished() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    far.wire.drop_finishes();
+
+    rig.finishes(&far);
+    rig.settle();
+
+    assert_eq!(rig.told(), ["#1 ended", "#1 closed finished"]);
+    assert_eq!((far.wire.is_finished(), far.wire.is_dropped()), (false, true), "the drop sends it");
+}

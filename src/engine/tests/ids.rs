@@ -25,6 +25,28 @@ fn an_id_is_never_reused_though_its_place_is() {
 }
 
 #[test]
+fn who_stays_is_found_and_closed_by_a_stop_however_many_have_come_and_gone() {
+    let mut rig = Rig::new();
+    let staying = [rig.connect(), rig.connect(), rig.connect()];
+
+    for _ in 0..200 {
+        let leaving = rig.connect();
+        rig.board().hang_up(leaving.id, kicked());
+        rig.settle();
+    }
+    rig.told();
+
+    let found = [1, 2, 3].map(|serial| rig.board().find(serial));
+    assert_eq!(found, staying.each_ref().map(|far| Some(far.id)));
+    let listed: Vec<u64> = rig.board().views().map(|view| view.id.serial()).collect();
+    assert_eq!(listed, [1, 2, 3]);
+    rig.board().stop();
+    rig.settle();
+    let told_of_it = staying.map(|far| far.wire.is_finished());
+    assert_eq!(told_of_it, [true; 3], "who was sent our FIN");
+}
+
+#[test]
 fn an_event_for_somebody_who_has_left_harms_nobody() {
     let mut rig = Rig::new();
     let old = rig.connect();

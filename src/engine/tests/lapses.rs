@@ -100,3 +100,31 @@ fn a_line_that_was_completed_while_nobody_listened_is_shown_whole() {
 
     assert_eq!(rig.told(), ["#1 line half and half"]);
 }
+
+/// What a full poller tells of may be mail or a timer, too: who is announced behind them is heard before it is judged.
+#[test]
+fn nobody_is_judged_before_a_full_poller_has_had_room_for_mail_and_a_timer_as_well() {
+    let mut rig = Rig::with(idle_after(3000), Framing::Lines, Backpressure::None);
+    let far = rig.connect();
+    let (began, time) = (rig.board().now(), Duration::from_millis(3000));
+    let slept = Polled { asked_at: began, timeout: Some(time), told: Told::All, was_stopped: false };
+    rig.engine.begin_turn(began + time, slept);
+    rig.turn();
+    let told_one = Polled {
+        asked_at: began + time,
+        timeout: Some(Duration::ZERO),
+        told: Told::Full(1),
+        was_stopped: false,
+    };
+
+    for _mail_then_timer in 0..2 {
+        rig.engine.begin_turn(began + time, told_one);
+        rig.turn();
+    }
+    let before_its_turn = rig.told();
+    rig.engine.begin_turn(began + time, told_one);
+    rig.says(&far, "still here\n");
+    rig.turn();
+
+    assert_eq!((before_its_turn, rig.told()), (vec![], vec!["#1 line still here".to_owned()]));
+}

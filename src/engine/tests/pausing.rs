@@ -167,6 +167,19 @@ fn one_that_is_resumed_for_each_line_says_all_of_them_in_order() {
 }
 
 #[test]
+fn one_that_is_paused_for_each_line_is_heard_to_its_last_word_when_it_is_lost() {
+    let mut rig = pauses_always(Limits::default());
+    let far = rig.connect();
+    far.wire.arrives(b"one\ntwo\nthree\nbegun");
+
+    rig.resets(&far);
+    rig.settle();
+
+    let told = rig.told();
+    assert_eq!(told, ["#1 line one", "#1 line two", "#1 line three", "#1 Gone begun", "#1 closed reset"]);
+}
+
+#[test]
 fn an_idle_peer_is_no_idle_one_while_what_it_said_is_kept() {
     let limits = Limits { idle_max: Some(Duration::from_secs(5)), ..Limits::default() };
     let mut rig = pauses_always(limits);

@@ -198,3 +198,25 @@ fn nobody_waits_for_one_who_can_be_fed_no_more() {
         assert_eq!(listener.wire.text(), "hello\n");
     }
 }
+
+/// Else the loop would go round once more for each write that is blocked, for nothing.
+#[test]
+fn a_peer_that_takes_nothing_gives_nothing_to_do_until_it_has_room() {
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
+    let far = rig.connect();
+    far.wire.stalls();
+
+    rig.board().send(far.id, &[b'x'; 10]);
+    rig.turn();
+    let when_blocked = rig.engine.is_idle();
+    // Over the high water with the first of these, and still with the second.
+    let when_more_is_queued = [300, 10].map(|size| {
+        rig.board().send(far.id, &vec![b'x'; size]);
+        rig.engine.is_idle()
+    });
+
+    assert_eq!((when_blocked, when_more_is_queued), (true, [true; 2]), "whether nothing was left to do");
+    rig.has_room_again(&far);
+    rig.settle();
+    assert_eq!(far.wire.written().len(), 320);
+}

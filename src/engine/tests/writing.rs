@@ -67,6 +67,28 @@ fn a_turn_writes_one_budget_also_to_a_connection_that_was_just_read() {
 }
 
 #[test]
+fn a_turn_writes_one_budget_also_to_a_connection_that_others_have_something_sent_to() {
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
+    let (answered, other) = (rig.connect(), rig.connect());
+    let to = answered.id;
+    rig.on_received(move |_, _, board| {
+        board.send(to, &[b'x'; 200]);
+    });
+    rig.says(&answered, "give me a lot\n");
+    rig.says(&other, "give it more\n");
+
+    let written: Vec<usize> = (0..3)
+        .map(|_| {
+            let before = answered.wire.written().len();
+            rig.turn();
+            answered.wire.written().len() - before
+        })
+        .collect();
+
+    assert_eq!(written, [48; 3], "bytes written turn by turn");
+}
+
+#[test]
 fn a_turn_writes_one_budget_also_to_a_connection_that_hears_what_is_said_to_many() {
     let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
     let far = rig.connect();

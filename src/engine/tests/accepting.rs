@@ -1,0 +1,170 @@
+//! Who comes in, and who is turned away.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::net::SocketAddrV4;
+use std::rc::Rc;
+use std::sync::Once;
+
+use super::*;
+use crate::conn::Key;
+use crate::engine::System;
+
+/// What an accept meets.
+type Met = io::Result<(Scripted, Peer)>;
+
+/// A listener at which those wait whom a test has sent there.
+#[derive(Clone, Debug, Default)]
+struct Door(Rc<RefCell<VecDeque<Met>>>);
+
+impl Listen for Door {
+    type Stream = Scripted;
+
+    fn accept(&mut self) -> Met {
+        self.0.borrow_mut().pop_front().unwrap_or_else(|| Err(ErrorKind::WouldBlock.into()))
+    }
+}
+
+/// A system that can watch everybody, and in which nothing else happens.
+struct Porter;
+
+impl System for Porter {
+    type Listener = Door;
+    type Mail = Infallible;
+
+    fn watch(&mut self, _stream: &mut Scripted, _key: Key) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn dial(&mut self, dial: &Dial, _limits: &Limits) -> io::Result<Scripted> {
+        panic!("nobody has asked to dial {}", dial.to)
+    }
+
+    fn rearm_mail(&mut self) {}
+
+    fn next_mail(&mut self) -> Option<Infallible> {
+        None
+    }
+}
+
+/// An engine with one listener.
+struct House {
+    engine: Engine<Door>,
+    app: Recorder,
+    door: Door,
+}
+
+impl House {
+    /// Lets in only these nets, of which some may be denied.
+    fn admitting(allow: &[&str], deny: &[&str]) -> House {
+        let nets = |nets: &[&str]| nets.iter().map(|net| net.parse().expect("a net")).collect();
+        let (door, app) = (Door::default(), Recorder::new(Framing::Lines, Backpressure::None));
+        let mut acceptor = Acceptor::default();
+        acceptor.add(door.clone(), Role::PEER);
+        acceptor.set_admission(Role::PEER, nets(allow), nets(deny));
+        let engine = Engine::new(Board::new(Limits::default()), acceptor, &app, || ());
+        House { engine, app, door }
+    }
+
+    /// Somebody waits at the door, from now on.
+    fn comes_from(&self, address: [u8; 4]) -> Wire {
+        let (stream, wire) = script();
+        let peer = Peer::V4(SocketAddrV4::new(address.into(), 40_000));
+        self.door.0.borrow_mut().push_back(Ok((stream, peer)));
+        wire
+    }
+
+    /// The next one cannot be accepted.
+    fn fails(&self, kind: ErrorKind) {
+        self.door.0.borrow_mut().push_back(Err(kind.into()));
+    }
+
+    /// A turn this much later, in which the poller says that somebody waits.
+    fn turn_after(&mut self, ms: u64) {
+        self.engine.board.shared.time.pass(Duration::from_millis(ms));
+        self.engine.note_pending(0);
+        self.engine.turn(&mut self.app, &mut Porter);
+        self.engine.board.check_sums();
+    }
+
+    fn peers(&self) -> Vec<String> {
+        self.engine.board.views().map(|view| view.peer.to_string()).collect()
+    }
+}
+
+#[test]
+fn only_who_comes_from_where_it_may_is_let_in() {
+    let mut house = House::admitting(&["10.0.0.0/8"], &["10.0.0.66/32"]);
+    let wires = [[10, 0, 0, 66], [10, 1, 2, 3], [192, 168, 0, 1]].map(|address| house.comes_from(address));
+
+    house.turn_after(0);
+
+    assert_eq!(house.peers(), ["10.1.2.3:40000"]);
+    let let_go = wires.map(|wire| wire.is_dropped());
+    assert_eq!(let_go, [true, false, true], "whose connections were let go of");
+}
+
+#[test]
+fn who_is_turned_away_for_its_address_is_counted_and_told_of_a_second_later_with_the_others() {
+    let mut house = House::admitting(&[], &["192.168.0.0/16"]);
+    house.comes_from([192, 168, 0, 1]);
+    house.turn_after(0);
+    house.comes_from([192, 168, 0, 2]);
+    house.turn_after(999);
+    let too_early = mem::take(&mut house.app.log);
+
+    house.turn_after(1);
+    house.turn_after(5000);
+
+    assert_eq!(house.engine.board.stats().refused_address, 2);
+    assert_eq!((too_early, house.app.log), (vec![], vec!["2 turned away".to_owned()]));
+}
+
+#[test]
+fn that_accepting_fails_is_said_once_a_second_however_often_it_is_tried() {
+    let mut house = House::admitting(&[], &[]);
+    let retry_ms = Limits::default().accept_retry.as_millis() as u64;
+    let said = listen_to_warnings();
+
+    // Two seconds and one more try.
+    let warnings: Vec<usize> = (0..=2000 / retry_ms)
+        .map(|_| {
+            house.fails(ErrorKind::OutOfMemory);
+            house.turn_after(retry_ms);
+            said()
+        })
+        .collect();
+
+    assert_eq!(house.engine.board.stats().accept_errors, 21);
+    let expected = [vec![1; 10], vec![2; 10], vec![3]].concat();
+    assert_eq!(warnings, expected, "how often it was said, try by try");
+}
+
+thread_local!(static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) });
+
+/// A log for each test, since each has a thread of its own.
+struct Warnings;
+
+impl log::Log for Warnings {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Warn
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            WARNINGS.with_borrow_mut(|warnings| warnings.push(record.args().to_string()));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Tells how many warnings this test has caused.
+fn listen_to_warnings() -> impl Fn() -> usize {
+    static SET: Once = Once::new();
+    SET.call_once(|| {
+        log::set_logger(&Warnings).expect("no other test sets one");
+        log::set_max_level(log::LevelFilter::Warn);
+    });
+    || WARNINGS.with_borrow(Vec::len)
+}
