@@ -13,6 +13,7 @@ use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 
 use crate::address::{Endpoint, joined, parse_net};
+use crate::buffer::framing::Framing;
 use crate::terminal::block_stopping_signals;
 
 pub use limits::LimitArgs;
@@ -50,6 +51,15 @@ pub struct ServerArgs {
     /// How messages look on stdout
     #[arg(long, value_enum, default_value = "auto", value_name = "FORMAT")]
     pub format: FormatArg,
+
+    /// What is one message, both ways: lines, cr, crlf, nul, stx, len8, len16, len32 (le behind it for little-endian),
+    /// silence=20ms, chunks
+    #[arg(long, value_name = "KIND", value_parser = Framing::parse, conflicts_with_all = ["chat", "echo"])]
+    pub frame: Option<Framing>,
+
+    /// What is put behind what the operator types [default: as --frame says]
+    #[arg(long, value_enum, value_name = "ENDING", conflicts_with_all = ["chat", "echo"])]
+    pub eol: Option<EolArg>,
 
     /// How the operator's desk shows messages at first
     #[arg(long, value_enum, default_value = "text", value_name = "VIEW")]
@@ -123,6 +133,19 @@ pub enum FormatArg {
     Json,
     /// The bytes as they came
     Raw,
+}
+
+/// See `ServerArgs::eol`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EolArg {
+    /// A line feed
+    Lf,
+    /// Carriage return and line feed
+    Crlf,
+    /// A carriage return
+    Cr,
+    /// Nothing
+    None,
 }
 
 /// See `ServerArgs::view`.

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use switchboard::cli::{self, FormatArg, ServerArgs, StdinEofArg, ViewArg};
+use switchboard::cli::{self, EolArg, FormatArg, ServerArgs, StdinEofArg, ViewArg};
 use switchboard::desk::text::{Format, Stamp, plural};
 use switchboard::desk::{Display, Event, Spelling, View};
 use switchboard::hub::{DeskOptions, Desks, History, Hub, Mode, NamesFile, OnStdinEof, StopReport, Voice};
@@ -11,7 +11,7 @@ use switchboard::internals::cannot;
 use switchboard::modes::{Chat, Console, Echo};
 use switchboard::process::{descriptors, memory};
 use switchboard::terminal::{BufferReturn, Mail, on_reread, on_signal, read_in_background};
-use switchboard::{Endpoint, Framing, Limits, Mailbox, Reactor, Role};
+use switchboard::{Endpoint, Envelope, Framing, Limits, Mailbox, Reactor, Role};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
@@ -59,7 +59,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     } else if args.chat {
         floor.serve(Chat::new(args.chat_raw, args.replay_last as usize))?
     } else {
-        floor.serve(Console::new(framing(spelling)))?
+        floor.serve(Console::new(framing(args, spelling)))?
     };
     report(desks, &limits)
 }
@@ -122,8 +122,20 @@ fn spelling(asked: FormatArg) -> Spelling {
     }
 }
 
-fn framing(spelling: Spelling) -> Framing {
-    if spelling == Spelling::Text(Format::Raw) { Framing::Raw } else { Framing::Lines }
+/// How peers' bytes become messages. What is shown raw needs no frames.
+fn framing(args: &ServerArgs, spelling: Spelling) -> Framing {
+    if spelling == Spelling::Text(Format::Raw) { Framing::Raw } else { args.frame.unwrap_or(Framing::Lines) }
+}
+
+/// What is put around what the operator types.
+fn envelope(args: &ServerArgs) -> Envelope {
+    match args.eol {
+        Some(EolArg::Lf) => Envelope::Lf,
+        Some(EolArg::Crlf) => Envelope::CrLf,
+        Some(EolArg::Cr) => Envelope::Cr,
+        Some(EolArg::None) => Envelope::None,
+        None => args.frame.unwrap_or(Framing::Lines).envelope(),
+    }
 }
 
 fn desk_options(args: &ServerArgs) -> DeskOptions {
@@ -146,6 +158,7 @@ fn desk_options(args: &ServerArgs) -> DeskOptions {
         waits_for_slow: !on_terminal,
         keeps_history: on_terminal,
         tracks_pending: !args.chat && !args.echo,
+        envelope: envelope(args),
         view: if args.view == ViewArg::Hex { View::Hex } else { View::Text },
         ..DeskOptions::PIPE
     }

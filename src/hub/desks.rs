@@ -7,10 +7,11 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use crate::board::Board;
-use crate::buffer::framing::Frame;
+use crate::buffer::framing::{End, Frame};
 use crate::clock::Moment;
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
+use crate::desk::text::without_cr;
 use crate::desk::{DeskId, Display, Event};
 use crate::hub::dials::Held;
 use crate::hub::every::Everies;
@@ -137,7 +138,9 @@ impl Desks {
             self.pending.note(id, frame.bytes, board.now());
         }
         if let Some(history) = &mut self.history {
-            history.add(id.serial(), false, frame.bytes, board.now());
+            // Of a line, the `\r` before its end belongs to that.
+            let text = if frame.end == End::Newline { without_cr(frame.bytes) } else { frame.bytes };
+            history.add(id.serial(), false, text, board.now());
         }
         if self.out.message(self.names.who(id.serial()), frame) {
             board.hold_reading(true);

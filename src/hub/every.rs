@@ -160,11 +160,8 @@ impl Desks {
         match &mut one.whose {
             Whose::Everybody => {
                 if board.audience() > 0 {
-                    let (before, after): (&[u8], &[u8]) = match one.act {
-                        Act::SendText => (self.label(), b"\n"),
-                        _ => (b"", b""),
-                    };
-                    board.broadcast(None, &[before, &one.bytes, after]);
+                    let around = self.around_for_all(one.act, &one.bytes).unwrap_or_default();
+                    board.broadcast(None, &[around.label, &around.prefix, &one.bytes, around.suffix]);
                     self.pending.clear();
                     self.out.count_sent(None, &Event::Sent { by, to: Receivers::All, bytes: &one.bytes });
                 }

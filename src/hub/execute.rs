@@ -89,8 +89,7 @@ impl Desks {
                 Whom::One(serial) if board.find(serial).is_none() => return Err(Refusal::Gone(serial)),
                 Whom::One(serial) => (Aim::One(serial), Target::One(self.names.who(serial))),
                 Whom::List(source) => {
-                    let job =
-                        Job::of_list(Act::Target, &Cow::Borrowed(b""), asked.line, source, asked.reference);
+                    let job = Job::of_list(Act::Target, b"", asked.line, source, asked.reference);
                     return Ok(Executed::Begins(Box::new(job)));
                 }
                 Whom::All | Whom::Known(_) => (Aim::Last, Target::Last),
@@ -121,14 +120,14 @@ impl Desks {
             }
             Whom::Known(whom) => whom,
             Whom::List(source) => {
-                let job = Job::of_list(act, &Cow::Borrowed(b""), asked.line, source, asked.reference);
+                let job = Job::of_list(act, b"", asked.line, source, asked.reference);
                 return Ok(Executed::Begins(Box::new(job)));
             }
         };
         if whom.serials().is_empty() {
             return Err(Refusal::NobodyWaits);
         }
-        let job = Job::of_known(act, &Cow::Borrowed(b""), asked.line, whom, asked.reference);
+        let job = Job::of_known(act, b"", asked.line, whom, asked.reference);
         Ok(Executed::Begins(Box::new(job)))
     }
 
@@ -263,7 +262,7 @@ impl Desks {
             }
             Whom::Known(whom) => self.filter_these(session, act, whom.serials(), asked.reference),
             Whom::List(source) => {
-                let job = Job::of_list(act, &Cow::Borrowed(b""), asked.line, source, asked.reference);
+                let job = Job::of_list(act, b"", asked.line, source, asked.reference);
                 return Ok(Executed::Begins(Box::new(job)));
             }
         }

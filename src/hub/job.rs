@@ -2,7 +2,6 @@
 //! to wait for that. First the whole list is looked at, since one wrong member refuses all of it; then it is
 //! done to one after the other. It has one reply, at the end.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::mem;
 use std::ops::Range;
@@ -106,7 +105,7 @@ pub enum Checked {
 impl Source {
     /// A list that lies in a line.
     pub fn typed(list: &[u8], line: &[u8]) -> Source {
-        let range = range_in(list, line);
+        let range = range_in(list, line).unwrap_or_default();
         let from = range.start;
         Source::Typed(range, from)
     }
@@ -155,32 +154,20 @@ impl Several {
 
 impl Job {
     /// A job about a list that has to be read first.
-    pub fn of_list(
-        act: Act,
-        bytes: &Cow<'_, [u8]>,
-        line: &[u8],
-        source: Source,
-        reference: Option<&str>,
-    ) -> Job {
+    pub fn of_list(act: Act, bytes: &[u8], line: &[u8], source: Source, reference: Option<&str>) -> Job {
         let phase = Phase::Checking { source, named: HashSet::new(), found: Several::default() };
         Job::new(act, bytes, line, phase, reference)
     }
 
     /// A job about those who are known.
-    pub fn of_known(
-        act: Act,
-        bytes: &Cow<'_, [u8]>,
-        line: &[u8],
-        whom: Rc<Several>,
-        reference: Option<&str>,
-    ) -> Job {
+    pub fn of_known(act: Act, bytes: &[u8], line: &[u8], whom: Rc<Several>, reference: Option<&str>) -> Job {
         Job::new(act, bytes, line, Phase::Doing { whom, done: 0 }, reference)
     }
 
-    fn new(act: Act, bytes: &Cow<'_, [u8]>, line: &[u8], phase: Phase, reference: Option<&str>) -> Job {
-        let bytes = match bytes {
-            Cow::Borrowed(bytes) => Bytes::InLine(range_in(bytes, line)),
-            Cow::Owned(bytes) => Bytes::Apart(bytes.clone()),
+    fn new(act: Act, bytes: &[u8], line: &[u8], phase: Phase, reference: Option<&str>) -> Job {
+        let bytes = match range_in(bytes, line) {
+            Some(range) => Bytes::InLine(range),
+            None => Bytes::Apart(bytes.to_vec()),
         };
         let (outcomes, tally) = (Vec::new(), Tally::default());
         Job { act, line: Vec::new(), bytes, phase, outcomes, tally, reference: reference.map(str::to_owned) }
@@ -300,10 +287,11 @@ fn next_member<'a>(source: &'a mut Source, line: &'a [u8]) -> Result<(To<'a>, bo
     }
 }
 
-/// Where in a line a part that was borrowed from it lies. What is no part of it is empty.
-fn range_in(part: &[u8], line: &[u8]) -> Range<usize> {
+/// Where in a line a part lies, if it was borrowed from it.
+fn range_in(part: &[u8], line: &[u8]) -> Option<Range<usize>> {
     let from = part.as_ptr().addr().wrapping_sub(line.as_ptr().addr());
-    if part.is_empty() || from > line.len() { 0..0 } else { from..from + part.len() }
+    let range = from..from.checked_add(part.len())?;
+    (range.end <= line.len()).then_some(range)
 }
 
 fn mistake(line: &[u8], list: Range<usize>, wrong: &[u8]) -> Mistake {
@@ -322,7 +310,7 @@ const AT_ONCE_MAX: usize = 10_000;
 /// # Errors
 /// As `Job::check`; and when it is longer than what can be read without keeping others waiting.
 pub fn read_at_once(source: Source, line: &[u8], names: &Names, board: &Board) -> Result<Vec<u64>, Refusal> {
-    let mut job = Job::of_list(Act::Target, &Cow::Borrowed(b""), line, source, None);
+    let mut job = Job::of_list(Act::Target, b"", line, source, None);
     job.keep(line.to_vec());
     let mut count = 0;
     match job.check(&mut count, AT_ONCE_MAX, names, board)? {

@@ -1,5 +1,6 @@
 //! What the desks' surroundings are: how texts reach the peers, what the end of stdin means, what is kept.
 
+use crate::buffer::framing::Envelope;
 use crate::desk::View;
 
 /// How the operator's texts reach the peers.
@@ -40,6 +41,8 @@ pub struct DeskOptions {
     pub tracks_pending: bool,
     /// How messages are shown.
     pub view: View,
+    /// What is put around a text on its way to a peer.
+    pub envelope: Envelope,
     /// What is queued for a peer beyond this is told to programs.
     pub low_water_bytes: usize,
 }
@@ -53,6 +56,7 @@ impl DeskOptions {
         keeps_history: false,
         tracks_pending: true,
         view: View::Text,
+        envelope: Envelope::Lf,
         low_water_bytes: 16 << 10,
     };
 }

@@ -1,10 +1,10 @@
 //! Sending, closing and whatever else is done to a connection by its number: to one at once, to several as a job.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::board::{Board, Sent};
+use crate::buffer::framing::{Envelope, Prefix, TooLong};
 use crate::conn::ConnId;
 use crate::conn::reason::Reason;
 use crate::desk::{
@@ -22,6 +22,21 @@ use crate::hub::turn::{Executed, Turn};
 pub(super) struct Asked<'a> {
     pub line: &'a [u8],
     pub reference: Option<&'a str>,
+}
+
+/// What stands around a text: who says it, where that is to be said, and what frames it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Around {
+    pub label: &'static [u8],
+    pub prefix: Prefix,
+    pub suffix: &'static [u8],
+}
+
+impl Around {
+    /// How long the text is with all of it.
+    pub fn bytes(&self, text: &[u8]) -> usize {
+        self.label.len() + self.prefix.len() + text.len() + self.suffix.len()
+    }
 }
 
 /// What became of a text for the current target.
@@ -106,20 +121,24 @@ impl Desks {
             return Err(Refusal::Mute);
         }
         let bytes_max = board.limits().outbox_bytes_max;
-        if self.wrapped_bytes(act, bytes) > bytes_max { Err(Refusal::TooLong(bytes_max)) } else { Ok(()) }
+        let framed = self.around(act, bytes).map_err(|error| Refusal::FrameTooLong(error.bytes_max))?;
+        if framed.bytes(bytes) > bytes_max { Err(Refusal::TooLong(bytes_max)) } else { Ok(()) }
     }
 
-    /// What stands before and behind what is sent to one.
-    fn around(&self, act: Act) -> (&'static [u8], &'static [u8]) {
-        match act {
-            Act::SendText => (self.private_label(), b"\n"),
-            _ => (b"", b""),
+    /// What stands around what is sent to one.
+    #[inline]
+    fn around(&self, act: Act, bytes: &[u8]) -> Result<Around, TooLong> {
+        if act != Act::SendText {
+            return Ok(Around::default());
         }
+        let (prefix, suffix) = self.options.envelope.around(bytes.len())?;
+        Ok(Around { label: self.private_label(), prefix, suffix })
     }
 
-    fn wrapped_bytes(&self, act: Act, bytes: &[u8]) -> usize {
-        let (before, after) = self.around(act);
-        before.len() + bytes.len() + after.len()
+    /// The same of what is sent to all.
+    pub(super) fn around_for_all(&self, act: Act, bytes: &[u8]) -> Result<Around, TooLong> {
+        let around = self.around(act, bytes)?;
+        Ok(Around { label: if act == Act::SendText { self.label() } else { b"" }, ..around })
     }
 
     /// Whether a text waits for this connection.
@@ -142,7 +161,8 @@ impl Desks {
             (Aim::Last, Voice::Plain, Some(id)) => id.serial(),
             _ => return Said::NotHere,
         };
-        if text.len() >= board.limits().outbox_bytes_max {
+        let is_common = self.options.envelope == Envelope::Lf;
+        if !is_common || text.len() >= board.limits().outbox_bytes_max {
             return Said::NotHere;
         }
         turn.bytes += text.len();
@@ -175,7 +195,8 @@ impl Desks {
         if has_file {
             return Err(Unsent::BehindFile);
         }
-        let (queued_bytes, not_reading_for) = match self.send_now(act, id, bytes, board) {
+        let Ok(around) = self.around(act, bytes) else { return Err(Unsent::Full(0)) };
+        let (queued_bytes, not_reading_for) = match self.send_now(&around, id, bytes, board) {
             Outcome::Done(queued) => (queued, None),
             Outcome::Behind(queued, time) => (queued, Some(time)),
             Outcome::Full(queued) => return Err(Unsent::Full(queued)),
@@ -186,7 +207,7 @@ impl Desks {
             let (by, to) = (Author::Desk(session.id), Receivers::One(serial));
             self.out.count_sent(Some(session.id), &Event::Sent { by, to, bytes })
         });
-        let sent = Delivered { bytes: self.wrapped_bytes(act, bytes), queued_bytes, not_reading_for };
+        let sent = Delivered { bytes: around.bytes(bytes), queued_bytes, not_reading_for };
         let reply = Reply::Sent(self.names.who(serial), sent);
         self.out.reply_sent(session.id, asked.reference, Some(seq), &reply);
         Ok(())
@@ -194,12 +215,12 @@ impl Desks {
 
     /// Sends something to a connection that is here.
     #[inline]
-    fn send_now(&mut self, act: Act, id: ConnId, bytes: &[u8], board: &mut Board) -> Outcome {
-        let (before, after) = self.around(act);
-        let outcome = match before {
-            // Mostly nothing stands before it, and even nothing takes time to queue.
-            [] => self.queue(id, &[bytes, after], board),
-            before => self.queue(id, &[before, bytes, after], board),
+    fn send_now(&mut self, around: &Around, id: ConnId, bytes: &[u8], board: &mut Board) -> Outcome {
+        // Mostly nothing stands before it, and even nothing takes time to queue.
+        let outcome = if around.label.is_empty() && around.prefix.is_empty() {
+            self.queue(id, &[bytes, around.suffix], board)
+        } else {
+            self.queue(id, &[around.label, &around.prefix, bytes, around.suffix], board)
         };
         if outcome.is_done() {
             self.answered(id, bytes, board);
@@ -219,14 +240,15 @@ impl Desks {
         if conns == 0 {
             return Err(Refusal::Nobody);
         }
-        let parts: [&[u8]; 3] =
-            if act == Act::SendText { [self.label(), bytes, b"\n"] } else { [b"", bytes, b""] };
+        let around =
+            self.around_for_all(act, bytes).map_err(|error| Refusal::FrameTooLong(error.bytes_max))?;
+        let parts: [&[u8]; 4] = [around.label, &around.prefix, bytes, around.suffix];
         board.broadcast(None, &parts);
         self.pending.clear();
         if let Some(replay) = self.replay.as_mut().filter(|_| act == Act::SendText) {
             replay.add(0, true, &parts.concat(), board.now());
         }
-        let length = parts.iter().map(|part| part.len()).sum();
+        let length = around.bytes(bytes);
         let by = Author::Desk(session.id);
         let seq = self.out.count_sent(Some(session.id), &Event::Sent { by, to: Receivers::All, bytes });
         self.out.reply_sent(session.id, asked.reference, Some(seq), &Reply::SentToAll(conns, length));
@@ -237,7 +259,11 @@ impl Desks {
     pub(super) fn act(&mut self, act: Act, serial: u64, bytes: &[u8], board: &mut Board) -> Outcome {
         let Some(id) = board.find(serial) else { return Outcome::Gone };
         match act {
-            Act::SendText | Act::SendExactly => self.send_now(act, id, bytes, board),
+            Act::SendText | Act::SendExactly => match self.around(act, bytes) {
+                Ok(around) => self.send_now(&around, id, bytes, board),
+                // Its length was checked before.
+                Err(_) => Outcome::Full(0),
+            },
             Act::Close(how) => self.end(id, how, bytes, board).unwrap_or(Outcome::Done(0)),
             Act::Done => {
                 self.pending.remove(id);
@@ -284,12 +310,20 @@ impl Desks {
             How::Eof => board.finish(id),
             How::Reset => board.hang_up(id, Reason::WeReset),
             How::Kick => {
-                let told = (!reason.is_empty()).then(|| self.queue(id, &[reason, b"\n"], board));
+                let told = (!reason.is_empty()).then(|| self.tell_reason(id, reason, board));
                 board.close(id, Reason::Kicked(String::from_utf8_lossy(reason).into_owned()));
                 return told.filter(|told| !told.is_done());
             }
         }
         None
+    }
+
+    /// Tells a peer why it is closed, framed as texts are; without a label, since it is no part of a conversation.
+    fn tell_reason(&mut self, id: ConnId, reason: &[u8], board: &mut Board) -> Outcome {
+        match self.options.envelope.around(reason.len()) {
+            Ok((prefix, suffix)) => self.queue(id, &[&prefix, reason, suffix], board),
+            Err(_) => Outcome::Full(0),
+        }
     }
 
     /// Finishes, closes or resets whoever is meant.
@@ -298,7 +332,7 @@ impl Desks {
         session: &mut Session,
         to: To<'_>,
         how: How,
-        reason: &Cow<'_, [u8]>,
+        reason: &[u8],
         asked: Asked<'_>,
         board: &mut Board,
     ) -> Result<Executed, Refusal> {
@@ -341,7 +375,10 @@ impl Desks {
             return self.out.refuse(session.id, reference, Refusal::NoneOf(job.tally));
         }
         let deed = match job.act {
-            Act::SendText | Act::SendExactly => Deed::Send(self.wrapped_bytes(job.act, job.bytes())),
+            Act::SendText | Act::SendExactly => {
+                let around = self.around(job.act, job.bytes()).unwrap_or_default();
+                Deed::Send(around.bytes(job.bytes()))
+            }
             Act::Target => {
                 if job.tally.done > 0 {
                     session.aim = Aim::Several(whom.clone());
@@ -378,6 +415,6 @@ fn refusal_of_one(outcomes: &[(u64, Outcome)]) -> Option<Refusal> {
     }
 }
 
-fn of_known(act: Act, bytes: &Cow<'_, [u8]>, asked: Asked<'_>, whom: Rc<Several>) -> Executed {
+fn of_known(act: Act, bytes: &[u8], asked: Asked<'_>, whom: Rc<Several>) -> Executed {
     Executed::Begins(Box::new(Job::of_known(act, bytes, asked.line, whom, asked.reference)))
 }

@@ -13,7 +13,7 @@ pub fn row<'a>(view: &View<'a>, names: &'a Names, pending: &Pending, now: Moment
         who: names.who(serial),
         peer: view.peer,
         age: now.since(view.opened_at),
-        heard: (view.received_bytes > 0).then(|| view.silent_for),
+        heard: (view.received_bytes > 0).then_some(view.silent_for),
         received_bytes: view.received_bytes,
         sent_bytes: view.sent_bytes,
         queued_bytes: view.queued_bytes,

@@ -177,22 +177,23 @@ fn several(out: &mut Vec<u8>, deed: Deed, outcomes: &[(Who<'_>, Outcome)], tally
         }
         Deed::Target | Deed::Done => number(out, "done", tally.done as u64),
     }
-    let of = |is: fn(&Outcome) -> bool| {
-        outcomes.iter().filter(move |(_, outcome)| is(outcome)).map(|(who, _)| who.serial)
-    };
-    let kinds: [(&str, fn(&Outcome) -> bool, usize); 3] = [
-        ("gone", |outcome| matches!(outcome, Outcome::Gone), tally.gone),
-        ("full", |outcome| matches!(outcome, Outcome::Full(_)), tally.full),
-        ("finished", |outcome| matches!(outcome, Outcome::Finished), tally.finished),
-    ];
-    for (key, is, count) in kinds {
+    for (key, count, is) in [
+        ("gone", tally.gone, is_gone as fn(&Outcome) -> bool),
+        ("full", tally.full, |outcome| matches!(outcome, Outcome::Full(_))),
+        ("finished", tally.finished, |outcome| matches!(outcome, Outcome::Finished)),
+    ] {
         if count > 0 {
-            list(out, key, of(is), push_number);
+            let those = outcomes.iter().filter(|(_, outcome)| is(outcome)).map(|(who, _)| who.serial);
+            list(out, key, those, push_number);
         }
     }
     if tally.not_reached > 0 {
         number(out, "not_reached", tally.not_reached as u64);
     }
+}
+
+fn is_gone(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Gone)
 }
 
 fn behind(out: &mut Vec<u8>, queued_bytes: usize, frame: Frame<'_>) {

@@ -105,6 +105,10 @@ impl Renderer {
                 stamp.push(out);
                 out.extend_from_slice(self.label(who));
                 match view {
+                    // A `\r` that the framing knows nothing of is part of what was said.
+                    View::Text if matches!(frame.end, End::Framed(_)) => {
+                        self.repertoire.push(out, frame.bytes)
+                    }
                     View::Text => self.repertoire.push(out, without_cr(frame.bytes)),
                     View::Hex => push_dump(out, frame.bytes, true),
                 }
