@@ -18,6 +18,8 @@ mod pending;
 mod send;
 mod session;
 mod target;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod who;
 

@@ -167,7 +167,8 @@ impl Desks {
         board: &mut Board,
     ) -> Result<Progress, Refusal> {
         if self.is_stopping() {
-            return Ok(Progress::Done);
+            // Of a list that was not read to its end, nobody was met yet.
+            return if job.whom().is_some() { Ok(Progress::Done) } else { Err(Refusal::Stopping) };
         }
         if job.check(&mut turn.numbers, NUMBERS_MAX, &self.names, board)? == Checked::Some {
             return Ok(Progress::Pauses);
