@@ -122,6 +122,12 @@ impl Desks {
                 Whose::These(crate::hub::job::read_at_once(source, asked.line, &self.names, board)?)
             }
         };
+        if let Whose::These(serials) = &whose
+            && let Some(first) = serials.first()
+            && serials.iter().all(|serial| board.find(*serial).is_none())
+        {
+            return Err(Refusal::Gone(*first));
+        }
         self.everies.last_number += 1;
         let number = self.everies.last_number;
         let next = board.now() + period;

@@ -298,6 +298,9 @@ impl Desks {
         board: &Board,
     ) -> Result<(), Refusal> {
         let serial = whom.map(|whom| self.resolve_one(whom, session, board)).transpose()?;
+        if let Some(gone) = serial.filter(|serial| board.find(*serial).is_none()) {
+            return Err(Refusal::Gone(gone));
+        }
         if let Some(outlet) = self.out.of(session.id) {
             match serial {
                 Some(serial) => drop(outlet.views.insert(serial, view)),

@@ -43,6 +43,11 @@ impl Act {
     pub fn sends(self) -> bool {
         matches!(self, Act::SendText | Act::SendExactly)
     }
+
+    /// Whether it is about what a desk shows.
+    pub fn filters(self) -> bool {
+        matches!(self, Act::Mute | Act::Focus)
+    }
 }
 
 /// Connections that were named; nobody twice.
@@ -243,6 +248,10 @@ impl Job {
         let Phase::Doing { whom, done } = &mut self.phase else { return };
         *done += 1;
         self.tally.count(outcome);
+        // Whom a reason does not reach is closed all the same.
+        if matches!(self.act, Act::Close(_)) && matches!(outcome, Outcome::Full(_) | Outcome::Finished) {
+            self.tally.done += 1;
+        }
         if !whom.is_many() || (keeps_all && !outcome.is_done()) {
             self.outcomes.push((serial, outcome));
         }

@@ -387,7 +387,14 @@ impl Desks {
             }
             Act::Close(how) => Deed::Close(how),
             Act::Done => Deed::Done,
-            Act::Mute | Act::Focus => return self.filter_these(session, job.act, whom.serials(), reference),
+            Act::Mute | Act::Focus => {
+                let gone = |serial: &u64| job.outcomes.contains(&(*serial, Outcome::Gone));
+                let here: Vec<u64> = whom.serials().iter().copied().filter(|serial| !gone(serial)).collect();
+                return match (whom.serials().first(), &here[..]) {
+                    (Some(first), []) => self.out.refuse(session.id, reference, Refusal::Gone(*first)),
+                    _ => self.filter_these(session, job.act, &here, reference),
+                };
+            }
         };
         let seq = match deed {
             Deed::Send(_) if job.tally.done > 0 => {

@@ -3,6 +3,7 @@
 //! and which bytes reach which wire.
 
 mod lists;
+mod table;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};

@@ -183,7 +183,7 @@ impl Desks {
             turn.lines += 1;
             turn.bytes += job.bytes().len();
             let outcome = self.act(job.act, serial, job.bytes(), board);
-            job.note(serial, outcome, session.is_json);
+            job.note(serial, outcome, session.is_json || job.act.filters());
         }
         Ok(Progress::Done)
     }

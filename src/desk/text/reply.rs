@@ -158,7 +158,12 @@ fn push_several(
             _ => write!(out, "-> ")?,
         }
         if names_all {
-            push_list(out, outcomes.iter().filter(|(_, outcome)| outcome.is_done()).map(|(who, _)| *who));
+            let is_done = |outcome: Outcome| match deed {
+                // Whom a reason does not reach is closed all the same.
+                Deed::Close(_) => outcome != Outcome::Gone,
+                _ => outcome.is_done(),
+            };
+            push_list(out, outcomes.iter().filter(|(_, outcome)| is_done(*outcome)).map(|(who, _)| *who));
         } else {
             write!(out, "{}", plural(tally.done as u64, "connection"))?;
         }
