@@ -5,14 +5,20 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "commands/requests.rs"]
+mod requests;
 #[path = "commands/table.rs"]
 mod table;
 
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::process::Command;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::thread;
 
-use common::{Output, Peer, Server};
+use common::{Output, Peer, Program, RaiseAtEnd, Random, Server};
+use requests::{Expected, Requests, carries};
 use table::{Action, Face, Outcome, Row, rows, without_moment};
 
 /// Most of a row is waiting.
@@ -141,6 +147,75 @@ fn through_a_pipe_whatever_is_typed_has_the_reply_and_the_bytes_that_the_table_s
 
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{} of {} rows:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+}
+
+/// Comes, speaks, reads or does not, and goes, again and again.
+fn come_and_go(server: &Server, seed: u64, is_over: &AtomicBool) {
+    let mut random = Random::seeded(seed);
+    while !is_over.load(Ordering::SeqCst) {
+        // It may be full, or just end.
+        let Ok(stream) = std::net::TcpStream::connect(server.address) else { return };
+        for _ in 0..random.below(50) {
+            let _ = (&stream).write_all(b"hello\nthere");
+            thread::yield_now();
+        }
+        if random.below(2) == 0 {
+            Peer::over(stream).reset();
+        }
+    }
+}
+
+/// 20,000; `SWITCHBOARD_REQUESTS=100000 cargo test --release --test commands` for as many as that.
+#[test]
+fn through_a_pipe_each_of_many_requests_has_one_reply_under_its_reference_in_order() {
+    let count: usize = std::env::var("SWITCHBOARD_REQUESTS").map_or(20_000, |count| count.parse().unwrap());
+    let (reader, stdout) = io::pipe().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    command.args(["--format", "json", "--queue-max", "1M", "0"]);
+    let mut server = Server::of_program(Program::start_onto(command, stdout.into()));
+    let mut stdin = BufWriter::new(server.take_stdin());
+    let (tell, told) = mpsc::channel();
+    let (is_over, opened) = (AtomicBool::new(false), AtomicUsize::new(0));
+
+    thread::scope(|scope| {
+        let _raise = RaiseAtEnd(&is_over);
+        for seed in 0..3 {
+            let (server, is_over) = (&server, &is_over);
+            scope.spawn(move || come_and_go(server, seed, is_over));
+        }
+        let opened = &opened;
+        scope.spawn(move || {
+            let mut requests = Requests::of_seed(7);
+            for _ in 0..count {
+                let asked = requests.next(opened.load(Ordering::SeqCst) as u64);
+                tell.send(asked.expected).unwrap();
+                stdin.write_all(&asked.line).and_then(|()| stdin.write_all(b"\n")).unwrap();
+            }
+            tell.send(Expected::Reference("\"q\"".into())).unwrap();
+            stdin.write_all(b"{\"cmd\":\"quit\",\"ref\":\"q\"}\n").and_then(|()| stdin.flush()).unwrap();
+        });
+        let mut replies = 0;
+        for line in BufReader::new(reader).split(b'\n') {
+            let line = String::from_utf8(line.unwrap()).expect("it is text");
+            if line.starts_with("{\"ev\":\"ok\"") || line.starts_with("{\"ev\":\"error\"") {
+                let expected = told.recv().unwrap_or_else(|_| panic!("nobody asked for {line}"));
+                assert!(carries(&line, &expected), "{expected:?} was answered by {line}");
+                replies += 1;
+            } else if line.starts_with("{\"ev\":\"open\"") {
+                opened.fetch_add(1, Ordering::SeqCst);
+            }
+            if replies > count {
+                is_over.store(true, Ordering::SeqCst);
+            }
+        }
+        assert_eq!(replies, count + 1, "each has its reply");
+    });
+    let status = server.exit_status();
+    assert!(
+        matches!(status.code(), Some(0 | 1)),
+        "what some did not take is told, and nothing else: {status}"
+    );
+    assert!(opened.into_inner() > 10, "others came and went meanwhile");
 }
 
 #[test]

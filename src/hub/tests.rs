@@ -3,11 +3,13 @@
 //! and which bytes reach which wire.
 
 mod lists;
+mod requests;
 mod table;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::rc::Rc;
 use std::time::Duration;
