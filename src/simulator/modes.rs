@@ -1,6 +1,8 @@
 //! The modes as they are, with an operator who types and screens that stand still at times. What each promises is
 //! checked from outside: what the far ends were sent, and what was shown.
 
+mod program;
+
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
@@ -137,7 +139,16 @@ struct Keyboard {
     typed: Vec<u8>,
     /// Stdin has ended.
     has_left: bool,
+    /// It is a program that sits there: what it asks is JSON, and what is shown as well.
+    is_program: bool,
+    /// What a program has asked, in order.
+    asked: Vec<program::Asked>,
+    /// Whole lines that were posted.
+    posted_lines: usize,
 }
+
+/// As an operator's desk is spelt in a pipe.
+const TSV: Spelling = Spelling::Text(Format::Tsv);
 
 /// Whom a text is meant for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,14 +169,10 @@ enum Types {
 }
 
 impl Keyboard {
-    fn new(dice: &Dice, when_full: WhenFull) -> (Display, Keyboard) {
+    fn new(dice: &Dice, when_full: WhenFull, spelling: Spelling) -> (Display, Keyboard) {
         // The screen of the answers never skips here: they are counted.
-        let (desk, out, err) = Display::in_memory(
-            Spelling::Text(Format::Tsv),
-            when_full,
-            dice.pick(&[200, 2000, 1 << 20]),
-            1 << 20,
-        );
+        let (desk, out, err) =
+            Display::in_memory(spelling, when_full, dice.pick(&[200, 2000, 1 << 20]), 1 << 20);
         let keyboard = Keyboard {
             dice: dice.clone(),
             out,
@@ -177,6 +184,9 @@ impl Keyboard {
             ends: HashSet::new(),
             typed: Vec::new(),
             has_left: false,
+            is_program: spelling == Spelling::Json,
+            asked: Vec::new(),
+            posted_lines: 0,
         };
         (desk, keyboard)
     }
@@ -188,6 +198,9 @@ impl Keyboard {
 
     /// Types a line, whole or begun.
     fn type_something(&mut self, seen: &BTreeMap<u64, Seen>, types: Types) {
+        if self.is_program {
+            return self.ask_something(seen);
+        }
         let (one, other) = (self.somebody(seen), self.somebody(seen));
         let kinds = if types == Types::Texts { 6 } else { 12 };
         let line = match self.dice.below(kinds) {
@@ -226,17 +239,23 @@ impl Keyboard {
         let mut mail = Vec::new();
         if !self.has_left && self.dice.one_in(300) {
             self.has_left = true;
-            mail.push(Mail::Stdin(Chunk::Bytes(std::mem::take(&mut self.typed))));
+            mail.push(self.post(self.typed.len()));
             mail.push(Mail::Stdin(Chunk::Ended(None)));
         } else if !self.has_left && !self.typed.is_empty() && self.dice.one_in(2) {
             let count = 1 + self.dice.below(self.typed.len());
-            mail.push(Mail::Stdin(Chunk::Bytes(self.typed.drain(..count).collect())));
+            mail.push(self.post(count));
         }
         // Most of the time somebody looks at the screen.
         if self.dice.below(4) > 0 && self.look() {
             mail.push(Mail::ScreenHasRoom);
         }
         mail
+    }
+
+    fn post(&mut self, count: usize) -> Mail {
+        let bytes: Vec<u8> = self.typed.drain(..count).collect();
+        self.posted_lines += bytes.iter().filter(|byte| **byte == b'\n').count();
+        Mail::Stdin(Chunk::Bytes(bytes))
     }
 
     /// Takes what is to be shown. Returns whether the screen wants to know that it has room.
@@ -320,13 +339,14 @@ fn run_mode<A: App<Message = Mail>>(
     }
     let finale = dice.pick(&[Finale::AllLeave, Finale::Stop]);
     if finale == Finale::Stop {
-        keyboard.typed.extend_from_slice(b"exit\n");
-        let typed = std::mem::take(&mut keyboard.typed);
-        world.post(if keyboard.has_left || dice.one_in(2) {
-            Mail::Terminate
+        if keyboard.has_left || dice.one_in(2) {
+            world.post(Mail::Terminate);
         } else {
-            Mail::Stdin(Chunk::Bytes(typed))
-        });
+            let quit: &[u8] = if keyboard.is_program { b"{\"cmd\":\"quit\"}\n" } else { b"exit\n" };
+            keyboard.typed.extend_from_slice(quit);
+            let typed = keyboard.post(keyboard.typed.len());
+            world.post(typed);
+        }
     }
     world.calm_down();
     for _ in 0..4000 {
@@ -379,7 +399,7 @@ pub(super) fn run(dice: &Dice, steps: &mut usize) {
 
 /// Every byte comes back, to who sent it, in order; and all of them, where both sides finish.
 fn echo(dice: &Dice, steps: &mut usize) {
-    let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip);
+    let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip, TSV);
     let app = Hub::new(Echo, desk, None, desk_options(Voice::Mute, dice));
 
     let say = |dice: &Dice| dice.text(600);
@@ -403,7 +423,7 @@ fn echo(dice: &Dice, steps: &mut usize) {
 
 /// Everybody hears what the others say, who comes and who goes, once each and in one order; and nothing else.
 fn chat(dice: &Dice, steps: &mut usize) {
-    let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip);
+    let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip, TSV);
     let app = Hub::new(Chat::new(false, 0), desk, None, desk_options(Voice::Participant, dice));
 
     let crowd = dice.pick(&[Crowd::Mixed, Crowd::Attentive]);
@@ -440,11 +460,15 @@ fn chat(dice: &Dice, steps: &mut usize) {
 /// All that is said is shown, with who said it; a text reaches those it is meant for, and nobody else; and where
 /// it went is answered.
 fn console(dice: &Dice, steps: &mut usize) {
-    let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Wait);
+    let spelling = dice.pick(&[TSV, Spelling::Json]);
+    let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Wait, spelling);
     let app = Hub::new(Console::new(Framing::Lines), desk, None, desk_options(Voice::Plain, dice));
 
-    let world = run_mode(dice, app, &mut keyboard, Types::Everything, Crowd::Mixed, letters, steps);
+    let mut world = run_mode(dice, app, &mut keyboard, Types::Everything, Crowd::Mixed, letters, steps);
 
+    if keyboard.is_program {
+        return program::check(&mut world, &mut keyboard);
+    }
     let shown: Vec<(u64, Vec<u8>)> =
         keyboard.shown.split(|byte| *byte == b'\n').filter_map(parse_tsv).collect();
     assert!(shown == world.app.frames, "something else was shown than was said");
@@ -481,7 +505,9 @@ fn console(dice: &Dice, steps: &mut usize) {
 fn parse_tsv(line: &[u8]) -> Option<(u64, Vec<u8>)> {
     let tab = line.iter().position(|byte| *byte == b'\t')?;
     let serial = str::from_utf8(&line[..tab]).ok()?.parse().ok()?;
-    Some((serial, line[tab + 1..].to_vec()))
+    let text = &line[tab + 1..];
+    // A line that was too long goes on in the next.
+    Some((serial, text.strip_suffix(b"\tmore").unwrap_or(text).to_vec()))
 }
 
 /// The number of a whole text of the operator's.
