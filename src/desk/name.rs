@@ -81,8 +81,9 @@ pub fn check_name(name: &str) -> Result<(), BadName> {
 
 /// The form by which names are compared: without regard to case.
 pub fn folded(name: &str) -> String {
-    // By way of the upper case: there are letters whose capitals are the same, such as the two sigmas.
-    name.to_uppercase().to_lowercase()
+    // By way of the upper case: there are letters whose capitals are the same, such as the two sigmas. And to that by
+    // way of the lower case: a capital ẞ stays what it is, while ß becomes SS.
+    name.to_lowercase().to_uppercase().to_lowercase()
 }
 
 /// Whether it is a pattern that several names may fit.
@@ -139,5 +140,20 @@ mod tests {
             assert_eq!(folded(one), folded(other));
         }
         assert_ne!(folded("lab-a"), folded("lab-b"));
+    }
+
+    #[test]
+    fn no_letter_of_any_script_makes_another_name_of_one_by_its_case() {
+        let letters = (0..=u32::from(char::MAX)).filter_map(char::from_u32).filter(|char| is_letter(*char));
+        for name in
+            letters.flat_map(|letter| [letter.to_string(), format!("a{letter}"), format!("{letter}a")])
+        {
+            let forms = [name.to_uppercase(), name.to_lowercase(), folded(&name)];
+            let same = forms
+                .iter()
+                .filter(|form| check_name(form).is_ok())
+                .all(|form| folded(form) == folded(&name));
+            assert!(same, "{name}: {:?}", forms.map(|form| folded(&form)));
+        }
     }
 }

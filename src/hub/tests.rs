@@ -3,6 +3,7 @@
 //! and which bytes reach which wire.
 
 mod lists;
+mod names;
 mod requests;
 mod table;
 
