@@ -100,6 +100,8 @@ pub enum Outcome {
     Behind(usize, Duration),
     /// It was not sent: so much is queued already, and there is a limit.
     Full(usize),
+    /// It was not sent: a file is on its way to it, and nothing may get in between.
+    BehindFile,
     /// It was not sent: we have finished sending to it.
     Finished,
     /// It is gone.
@@ -115,7 +117,7 @@ pub struct Tally {
     pub slow: usize,
     /// Most that is queued for any of them.
     pub behind_bytes: usize,
-    /// The text was refused: too much is queued.
+    /// The text was refused: too much is queued, or a file is under way.
     pub full: usize,
     /// We have finished sending to so many.
     pub finished: usize,
@@ -261,7 +263,7 @@ impl Tally {
                 self.slow += 1;
                 self.behind_bytes = self.behind_bytes.max(queued);
             }
-            Outcome::Full(_) => self.full += 1,
+            Outcome::Full(_) | Outcome::BehindFile => self.full += 1,
             Outcome::Finished => self.finished += 1,
             Outcome::Gone => self.gone += 1,
         }

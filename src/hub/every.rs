@@ -137,7 +137,8 @@ impl Desks {
         Ok(())
     }
 
-    /// Does what is due, and asks to be called when the next is. Ticks that were missed are not made up for.
+    /// Does what is due, and asks to be called when the next is. Ticks that were missed, or that would get into the
+    /// middle of a file, are not made up for.
     pub(super) fn tick(&mut self, board: &mut Board) {
         let now = board.now();
         if self.everies.next().is_none_or(|next| next > now) {
@@ -165,7 +166,7 @@ impl Desks {
         let by = Author::Every;
         match &mut one.whose {
             Whose::Everybody => {
-                if board.audience() > 0 {
+                if board.audience() > 0 && self.files.is_empty() {
                     let around = self.around_for_all(one.act, &one.bytes).unwrap_or_default();
                     board.broadcast(None, &[around.label, &around.prefix, &one.bytes, around.suffix]);
                     self.pending.clear();

@@ -200,6 +200,7 @@ impl Desks {
             Outcome::Done(queued) => (queued, None),
             Outcome::Behind(queued, time) => (queued, Some(time)),
             Outcome::Full(queued) => return Err(Unsent::Full(queued)),
+            Outcome::BehindFile => return Err(Unsent::BehindFile),
             Outcome::Finished => return Err(Unsent::Finished),
             Outcome::Gone => return Err(Unsent::Gone),
         };
@@ -259,6 +260,7 @@ impl Desks {
     pub(super) fn act(&mut self, act: Act, serial: u64, bytes: &[u8], board: &mut Board) -> Outcome {
         let Some(id) = board.find(serial) else { return Outcome::Gone };
         match act {
+            _ if act.sends() && !self.files.is_empty() && self.files.go_to(serial) => Outcome::BehindFile,
             Act::SendText | Act::SendExactly => match self.around(act, bytes) {
                 Ok(around) => self.send_now(&around, id, bytes, board),
                 // Its length was checked before.
@@ -417,6 +419,7 @@ fn refusal_of_one(outcomes: &[(u64, Outcome)]) -> Option<Refusal> {
     match outcomes {
         [(serial, Outcome::Gone)] => Some(Refusal::Gone(*serial)),
         [(serial, Outcome::Finished)] => Some(Refusal::Finished(*serial)),
+        [(serial, Outcome::BehindFile)] => Some(Refusal::FileUnderWay(*serial)),
         [(serial, Outcome::Full(queued))] => Some(Refusal::Full(*serial, *queued)),
         _ => None,
     }

@@ -179,7 +179,7 @@ fn several(out: &mut Vec<u8>, deed: Deed, outcomes: &[(Who<'_>, Outcome)], tally
     }
     for (key, count, is) in [
         ("gone", tally.gone, is_gone as fn(&Outcome) -> bool),
-        ("full", tally.full, |outcome| matches!(outcome, Outcome::Full(_))),
+        ("full", tally.full, |outcome| matches!(outcome, Outcome::Full(_) | Outcome::BehindFile)),
         ("finished", tally.finished, |outcome| matches!(outcome, Outcome::Finished)),
     ] {
         if count > 0 {

@@ -214,6 +214,7 @@ fn push_odd_ones(out: &mut Vec<u8>, outcomes: &[(Who<'_>, Outcome)], mut begun: 
             Outcome::Full(queued) => {
                 write!(out, " is not reading, {} queued: this was not sent", size(*queued))?;
             }
+            Outcome::BehindFile => write!(out, " was not sent it: a file is on its way to it")?,
             Outcome::Finished => write!(out, " was not sent it: our side of it is finished")?,
             Outcome::Gone => write!(out, " is gone")?,
         }

@@ -27,7 +27,6 @@ fn a_list_of_more_than_a_million_is_carried_out_in_many_turns_and_whoever_is_nam
         (format!("@{ones} text"), "-> #1 5 bytes\n"),
         (format!("@{ones}"), "* the current target is #1\n"),
         (format!("@{ones},9 text"), "there is no #9: nothing was done\n"),
-        (format!("/eof {ones}"), "-> #1 finishes after what is queued\n"),
         (format!("/rst {ones}"), "-> #1 is reset\n"),
     ] {
         rig.type_line(line);

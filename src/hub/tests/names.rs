@@ -275,7 +275,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn h42_no_name_makes_a_line_that_another_connection_could_have_made(deeds in deeds()) {
         let mut world = World::new();
