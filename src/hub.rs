@@ -18,8 +18,6 @@ mod pending;
 mod send;
 mod session;
 mod target;
-#[cfg(test)]
-mod tests;
 mod turn;
 mod who;
 
@@ -191,3 +189,6 @@ impl Desks {
         board.stop();
     }
 }
+
+#[cfg(test)]
+mod tests;
