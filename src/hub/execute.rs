@@ -246,8 +246,7 @@ impl Desks {
             Filter::Focus(to) => (Act::Focus, to),
             Filter::All => {
                 if let Some(outlet) = self.out.of(session.id) {
-                    outlet.muted.clear();
-                    outlet.focus = None;
+                    outlet.show_all();
                 }
                 self.out.reply(session.id, asked.reference, &Reply::Filtered(Filtered::All));
                 return Ok(Executed::Done);
@@ -279,11 +278,9 @@ impl Desks {
     ) {
         let Some(outlet) = self.out.of(session.id) else { return };
         let filtered = if act == Act::Mute {
-            outlet.muted.extend(serials);
-            Filtered::Muted(outlet.muted.len())
+            Filtered::Muted(outlet.mute(serials))
         } else {
-            outlet.focus = Some(serials.iter().copied().collect());
-            outlet.muted.retain(|serial| !serials.contains(serial));
+            outlet.focus(serials);
             Filtered::Focused(serials.len())
         };
         self.out.reply(session.id, reference, &Reply::Filtered(filtered));
@@ -299,13 +296,7 @@ impl Desks {
     ) -> Result<(), Refusal> {
         let serial = whom.map(|whom| self.resolve_one(whom, session, board)).transpose()?;
         if let Some(outlet) = self.out.of(session.id) {
-            match serial {
-                Some(serial) => drop(outlet.views.insert(serial, view)),
-                None => {
-                    outlet.view = view;
-                    outlet.views.clear();
-                }
-            }
+            outlet.set_view(serial, view);
         }
         let who = serial.map(|serial| self.names.who(serial));
         self.out.reply(session.id, reference, &Reply::Viewing(who, view));
