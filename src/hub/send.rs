@@ -30,8 +30,8 @@ pub(super) struct Asked<'a> {
 pub(super) enum Said {
     /// It was sent, or refused; either way it was answered.
     Done,
-    /// Whoever is to get it reads slowly.
-    Waits,
+    /// Whoever is to get it, which is this one, reads slowly.
+    Waits(u64),
     /// It is for more than one, or for nobody: nothing was done yet.
     NotHere,
 }
@@ -80,12 +80,12 @@ impl Desks {
                 turn.bytes += bytes.len();
                 match self.send_to_one(session, act, serial, bytes, asked, board) {
                     Ok(()) => Ok(Executed::Done),
-                    Err(Unsent::Waits) => Ok(Executed::Waits),
+                    Err(Unsent::Waits) => Ok(Executed::Waits(Some(serial))),
                     Err(unsent) => Err(unsent.refusal(serial)),
                 }
             }
             Whom::All if session.waits_for_slow && (board.is_held_back() || !self.files.is_empty()) => {
-                Ok(Executed::Waits)
+                Ok(Executed::Waits(None))
             }
             Whom::All if !self.files.is_empty() => Err(Refusal::FilesUnderWay),
             Whom::All => {
@@ -129,7 +129,7 @@ impl Desks {
         let asked = Asked { line: text, reference: None };
         match self.send_to_one(session, Act::SendText, serial, text, asked, board) {
             Ok(()) => Said::Done,
-            Err(Unsent::Waits) => Said::Waits,
+            Err(Unsent::Waits) => Said::Waits(serial),
             Err(unsent) => {
                 self.out.refuse(session.id, None, unsent.refusal(serial));
                 Said::Done
