@@ -35,6 +35,7 @@ impl Desks {
     ) -> Result<Executed, Refusal> {
         let asked = Asked { line, reference: request.reference };
         let (desk, reference) = (session.id, request.reference);
+        turn.charge(&request.command, self.pending.len(), self.names.len(), board);
         match request.command {
             Command::Send(to, payload) => return self.send(session, to, &payload, asked, turn, board),
             Command::Close(to, how, reason) => return self.close(session, to, how, &reason, asked, board),
@@ -42,10 +43,7 @@ impl Desks {
             Command::Done(to) => return self.done(session, to, asked, board),
             Command::Filter(filter) => return self.filter(session, filter, asked, board),
             Command::File(to, path) => self.send_file(session, to, path, asked, board)?,
-            Command::Who(glob) => {
-                turn.lines += board.len();
-                self.list(desk, glob, reference, board);
-            }
+            Command::Who(glob) => self.list(desk, glob, reference, board),
             Command::Pending => {
                 self.keep_history();
                 self.list_pending(desk, reference, board);

@@ -38,6 +38,11 @@ impl Names {
         self.by_serial.get(&serial).map(|(name, _)| &**name)
     }
 
+    /// How many have one.
+    pub fn len(&self) -> usize {
+        self.by_serial.len()
+    }
+
     /// A connection, as it is shown.
     #[inline]
     pub fn who(&self, serial: u64) -> Who<'_> {

@@ -3,8 +3,9 @@
 use std::mem;
 
 use crate::board::Board;
-use crate::desk::{Command, Mistake, Refusal, Request, To, json, text};
+use crate::desk::{Command, Filter, HELP, Mistake, Refusal, Request, To, json, text};
 use crate::hub::desks::Desks;
+use crate::hub::history::MESSAGES_MAX;
 use crate::hub::job::{Checked, Job};
 use crate::hub::send::Said;
 use crate::hub::session::{Session, Waiting};
@@ -49,6 +50,27 @@ enum Progress {
 }
 
 impl Turn {
+    /// Counts those that a command goes through, so that however many are typed, a turn stays short.
+    pub fn charge(&mut self, command: &Command<'_>, pending: usize, names: usize, board: &Board) {
+        match command {
+            // A row takes as long as a line.
+            Command::Who(_) => self.lines += board.len(),
+            Command::Pending => self.lines += pending,
+            Command::Next | Command::Done(To::All) => self.numbers += pending,
+            Command::Show(..) => self.numbers += MESSAGES_MAX,
+            Command::Help(_) => self.lines += HELP.len(),
+            Command::Close(To::All, ..)
+            | Command::File(To::All, _)
+            | Command::Filter(Filter::Mute(To::All) | Filter::Focus(To::All)) => self.numbers += board.len(),
+            Command::Send(To::Named(_), _)
+            | Command::Close(To::Named(_), ..)
+            | Command::File(To::Named(_), _)
+            | Command::Target(To::Named(_))
+            | Command::Done(To::Named(_)) => self.numbers += names,
+            _ => {}
+        }
+    }
+
     fn is_used_up(&self, limits: &Limits) -> bool {
         self.lines >= LINES_MAX || self.numbers >= NUMBERS_MAX || self.bytes > limits.outbox_high_bytes
     }
