@@ -8,7 +8,7 @@ use crate::conn::reason::Reason;
 
 /// A policy: what to do with what peers say. It is called by the engine, one call at a time, and acts by
 /// leaving its wishes on the `Board`; nothing it does there calls it back. The smallest useful one is
-/// `modes::Echo`.
+/// `examples/echo.rs`.
 pub trait App {
     /// What other threads may post to it through the `Mailbox`.
     type Message: Send + 'static;

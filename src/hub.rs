@@ -2,6 +2,7 @@
 //! modes share. A command comes from a session, is carried out here, and is answered at its desk; what happens is told
 //! to all desks.
 
+mod around;
 mod desks;
 mod dials;
 mod every;

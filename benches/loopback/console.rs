@@ -12,28 +12,49 @@ use crate::table::{Figure, Unit, Work};
 const LINE: &[u8] = b"a line of sixty-four bytes, its line ending included, as it is.\n";
 const LINES: usize = 2_000_000;
 const REPLIES: usize = 5_000_000;
+const COMMANDS: usize = 2_000_000;
 
 pub fn works() -> Vec<Work> {
-    let show = |peers: usize| Work {
+    let shown = |peers: usize| Work {
         name: format!("2,000,000 lines from {peers} to a file"),
         bar: "<= 1.1 of ncat".to_owned(),
         unit: Unit::ServerNs,
         programs: vec![Kind::Switchboard, Kind::Ncat],
-        measure: Box::new(move |programs, kind| show(programs, kind, peers)),
+        measure: Box::new(move |programs, kind| show(programs, kind, Role::Show, peers)),
+    };
+    let json = Work {
+        name: "2,000,000 lines from 16 to a file, as JSON".to_owned(),
+        bar: "<= 2.0 of tsv".to_owned(),
+        unit: Unit::ServerNs,
+        programs: vec![Kind::Switchboard, Kind::Tsv],
+        measure: Box::new(|programs, kind| show(programs, kind, Role::Json, 16)),
+    };
+    let commands = Work {
+        name: "JSON commands from a pipe to one".to_owned(),
+        bar: ">= 1,500,000/s".to_owned(),
+        unit: Unit::Deliveries,
+        programs: vec![Kind::Switchboard],
+        measure: Box::new(|programs, _| {
+            let command =
+                |number| format!("{{\"cmd\":\"send\",\"to\":1,\"text\":\"{number:09}\",\"ref\":{number}}}\n");
+            send(programs, Role::Json, COMMANDS, b"", command)
+        }),
     };
     let reply = Work {
         name: "replies from a pipe to one".to_owned(),
         bar: ">= 5,000,000/s".to_owned(),
         unit: Unit::Deliveries,
         programs: vec![Kind::Switchboard],
-        measure: Box::new(|programs, _| reply(programs)),
+        measure: Box::new(|programs, _| {
+            send(programs, Role::Show, REPLIES, b"@1\n", |number| format!("{number:09}\n"))
+        }),
     };
-    vec![show(1), show(16), reply]
+    vec![shown(1), shown(16), json, reply, commands]
 }
 
-fn show(programs: &Programs, kind: Kind, peers: usize) -> io::Result<Figure> {
+fn show(programs: &Programs, kind: Kind, role: Role, peers: usize) -> io::Result<Figure> {
     let file = programs.file("shown");
-    let server = programs.start_onto(kind, Role::Show, fresh_file(&file)?)?;
+    let server = programs.start_onto(kind, role, fresh_file(&file)?)?;
     let streams: Result<Vec<_>, _> = (0..peers).map(|_| server.connect()).collect();
     let (before, began) = (server.processor_ns()?, Instant::now());
     let senders: Vec<_> = streams?
@@ -76,32 +97,40 @@ fn show(programs: &Programs, kind: Kind, peers: usize) -> io::Result<Figure> {
     })
 }
 
-fn reply(programs: &Programs) -> io::Result<Figure> {
-    let mut server = programs.start(Kind::Switchboard, Role::Show)?;
+/// Sends so many numbered texts to one peer, each by the line that `spell` makes of its number.
+fn send(
+    programs: &Programs,
+    role: Role,
+    count: usize,
+    first: &[u8],
+    spell: impl Fn(usize) -> String,
+) -> io::Result<Figure> {
+    let mut server = programs.start(Kind::Switchboard, role)?;
     let mut stdin = server.take_stdin();
     let mut peer = server.connect()?;
-    let replies: Vec<u8> = (0..REPLIES).flat_map(|number| format!("{number:09}\n").into_bytes()).collect();
-    // Whoever spoke last is answered; that it spoke is known when an answer has come.
-    peer.write_all(b"hello\n")?;
+    let replies: Vec<u8> = (0..count).flat_map(|number| format!("{number:09}\n").into_bytes()).collect();
+    let typed: Vec<u8> = (0..count).flat_map(|number| spell(number).into_bytes()).collect();
+    // That it is there is known when something has come.
     let mut ready = [0; 3];
-    stdin.write_all(b"@all ok\n")?;
+    let hello: &[u8] = match role {
+        Role::Json => b"{\"cmd\":\"send\",\"to\":\"all\",\"text\":\"ok\"}\n",
+        _ => b"@all ok\n",
+    };
+    stdin.write_all(hello)?;
     peer.read_exact(&mut ready)?;
-    stdin.write_all(b"@1\n")?;
+    stdin.write_all(first)?;
 
     let began = Instant::now();
     let (mut arrived, mut buffer) = (0, vec![0; 1 << 20]);
     let mut in_order = true;
-    let writer = {
-        let replies = replies.clone();
-        thread::spawn(move || stdin.write_all(&replies).map(|()| stdin))
-    };
+    let writer = thread::spawn(move || stdin.write_all(&typed).map(|()| stdin));
     while arrived < replies.len() {
         let count = peer.read(&mut buffer)?;
         assert!(count > 0, "the server has closed");
         in_order &= buffer[..count] == replies[arrived..arrived + count];
         arrived += count;
     }
-    let per_second = REPLIES as f64 / began.elapsed().as_secs_f64();
+    let per_second = count as f64 / began.elapsed().as_secs_f64();
     // Its end is the server's end of input.
     let _stdin = writer.join();
     Ok(Figure { main: per_second, per_second, all_arrived: in_order })

@@ -12,6 +12,8 @@ use crate::SERVER_CORE;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Switchboard,
+    /// The same program, told to write tsv where the other writes JSON.
+    Tsv,
     /// The bare epoll loop in C.
     Epoll,
     /// The bare fan-out loop in C.
@@ -28,6 +30,8 @@ pub enum Role {
     Chat,
     /// Write what comes to stdout.
     Show,
+    /// The same, as JSON; commands are JSON, too.
+    Json,
 }
 
 /// Where the programs are.
@@ -70,7 +74,7 @@ impl Programs {
     pub fn has(&self, kind: Kind) -> bool {
         let runs = |name: &str| Command::new(name).arg("--version").output().is_ok();
         match kind {
-            Kind::Switchboard => true,
+            Kind::Switchboard | Kind::Tsv => true,
             Kind::Epoll => self.folder.join("epoll").exists(),
             Kind::Batch => self.folder.join("batch").exists(),
             Kind::Tokio => self.tokio.is_some(),
@@ -96,11 +100,13 @@ impl Programs {
         let mut command = Command::new("taskset");
         command.args(["-c", SERVER_CORE]);
         match kind {
-            Kind::Switchboard => {
+            Kind::Switchboard | Kind::Tsv => {
+                let role = if kind == Kind::Tsv { Role::Show } else { role };
                 command.arg(env!("CARGO_BIN_EXE_switchboard")).args(match role {
                     Role::Echo => &["--echo"][..],
                     Role::Chat => &["--chat"],
                     Role::Show => &["--format", "tsv"],
+                    Role::Json => &["--format", "json"],
                 });
                 command.arg(&port);
             }

@@ -35,6 +35,7 @@ impl Desks {
     ) -> Result<Executed, Refusal> {
         let asked = Asked { line, reference: request.reference };
         let (desk, reference) = (session.id, request.reference);
+        turn.charge(&request.command, self.pending.len(), self.names.len(), board);
         match request.command {
             Command::Send(to, payload) => return self.send(session, to, &payload, asked, turn, board),
             Command::Close(to, how, reason) => return self.close(session, to, how, &reason, asked, board),
@@ -42,10 +43,7 @@ impl Desks {
             Command::Done(to) => return self.done(session, to, asked, board),
             Command::Filter(filter) => return self.filter(session, filter, asked, board),
             Command::File(to, path) => self.send_file(session, to, path, asked, board)?,
-            Command::Who(glob) => {
-                turn.lines += board.len();
-                self.list(desk, glob, reference, board);
-            }
+            Command::Who(glob) => self.list(desk, glob, reference, board),
             Command::Pending => {
                 self.keep_history();
                 self.list_pending(desk, reference, board);
@@ -246,8 +244,7 @@ impl Desks {
             Filter::Focus(to) => (Act::Focus, to),
             Filter::All => {
                 if let Some(outlet) = self.out.of(session.id) {
-                    outlet.muted.clear();
-                    outlet.focus = None;
+                    outlet.show_all();
                 }
                 self.out.reply(session.id, asked.reference, &Reply::Filtered(Filtered::All));
                 return Ok(Executed::Done);
@@ -279,11 +276,9 @@ impl Desks {
     ) {
         let Some(outlet) = self.out.of(session.id) else { return };
         let filtered = if act == Act::Mute {
-            outlet.muted.extend(serials);
-            Filtered::Muted(outlet.muted.len())
+            Filtered::Muted(outlet.mute(serials))
         } else {
-            outlet.focus = Some(serials.iter().copied().collect());
-            outlet.muted.retain(|serial| !serials.contains(serial));
+            outlet.focus(serials);
             Filtered::Focused(serials.len())
         };
         self.out.reply(session.id, reference, &Reply::Filtered(filtered));
@@ -302,13 +297,7 @@ impl Desks {
             return Err(Refusal::Gone(gone));
         }
         if let Some(outlet) = self.out.of(session.id) {
-            match serial {
-                Some(serial) => drop(outlet.views.insert(serial, view)),
-                None => {
-                    outlet.view = view;
-                    outlet.views.clear();
-                }
-            }
+            outlet.set_view(serial, view);
         }
         let who = serial.map(|serial| self.names.who(serial));
         self.out.reply(session.id, reference, &Reply::Viewing(who, view));

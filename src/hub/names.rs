@@ -27,13 +27,20 @@ pub struct Names {
 }
 
 impl Names {
-    /// The name of a connection.
+    /// The name of a connection. Where nobody has one, a message pays nothing for that.
+    #[inline]
     pub fn of(&self, serial: u64) -> Option<&str> {
-        // Where nobody has a name, a message pays nothing for that.
-        if self.by_serial.is_empty() {
-            return None;
-        }
+        if self.by_serial.is_empty() { None } else { self.look_up(serial) }
+    }
+
+    #[inline(never)]
+    fn look_up(&self, serial: u64) -> Option<&str> {
         self.by_serial.get(&serial).map(|(name, _)| &**name)
+    }
+
+    /// How many have one.
+    pub fn len(&self) -> usize {
+        self.by_serial.len()
     }
 
     /// A connection, as it is shown.

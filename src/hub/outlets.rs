@@ -11,31 +11,77 @@ use crate::desk::{DeskId, Display, Event, Refusal, Reply, View, Who};
 /// One desk's way out: what is shown there, and how.
 #[derive(Debug)]
 pub struct Outlet {
-    pub display: Display,
-    /// Whose messages are hidden.
-    pub muted: HashSet<u64>,
-    /// Whose messages alone are shown.
-    pub focus: Option<HashSet<u64>>,
+    display: Display,
     /// How messages are shown where nothing else is said.
-    pub view: View,
+    view: View,
+    /// What an operator has chosen to see; mostly that is everything, which takes one look.
+    choice: Option<Box<Choice>>,
+}
+
+/// What a desk shows of whom.
+#[derive(Debug, Default)]
+struct Choice {
+    /// Whose messages are hidden.
+    muted: HashSet<u64>,
+    /// Whose messages alone are shown.
+    focus: Option<HashSet<u64>>,
     /// How those of some are shown.
-    pub views: HashMap<u64, View>,
+    views: HashMap<u64, View>,
 }
 
 impl Outlet {
     #[inline]
     fn view_of(&self, serial: u64) -> Option<View> {
-        if self.muted.is_empty() && self.focus.is_none() && self.views.is_empty() {
-            return Some(self.view);
+        match &self.choice {
+            None => Some(self.view),
+            Some(choice) => choice.view_of(serial, self.view),
         }
-        self.filtered_view_of(serial)
     }
 
-    #[cold]
-    fn filtered_view_of(&self, serial: u64) -> Option<View> {
+    /// Hides what these say, too. Returns how many are hidden.
+    pub fn mute(&mut self, serials: &[u64]) -> usize {
+        let choice = self.choice.get_or_insert_default();
+        choice.muted.extend(serials);
+        choice.muted.len()
+    }
+
+    /// Shows only what these say.
+    pub fn focus(&mut self, serials: &[u64]) {
+        let choice = self.choice.get_or_insert_default();
+        choice.focus = Some(serials.iter().copied().collect());
+        choice.muted.retain(|serial| !serials.contains(serial));
+    }
+
+    /// Shows what everybody says.
+    pub fn show_all(&mut self) {
+        if let Some(choice) = &mut self.choice {
+            choice.muted.clear();
+            choice.focus = None;
+        }
+        self.choice.take_if(|choice| choice.views.is_empty());
+    }
+
+    /// Shows the messages of one, or of all, in this way.
+    pub fn set_view(&mut self, serial: Option<u64>, view: View) {
+        match serial {
+            Some(serial) => drop(self.choice.get_or_insert_default().views.insert(serial, view)),
+            None => {
+                self.view = view;
+                if let Some(choice) = &mut self.choice {
+                    choice.views.clear();
+                }
+            }
+        }
+    }
+}
+
+impl Choice {
+    /// How messages of this one are shown, if they are. Kept out of the way of those who have chosen nothing.
+    #[inline(never)]
+    fn view_of(&self, serial: u64, otherwise: View) -> Option<View> {
         let is_shown =
             !self.muted.contains(&serial) && self.focus.as_ref().is_none_or(|focus| focus.contains(&serial));
-        is_shown.then(|| self.views.get(&serial).copied().unwrap_or(self.view))
+        is_shown.then(|| self.views.get(&serial).copied().unwrap_or(otherwise))
     }
 }
 
@@ -52,10 +98,9 @@ pub struct Outlets {
 impl Outlets {
     /// The way out of the first desk.
     pub fn new(display: Display, view: View, low_water_bytes: usize) -> Outlets {
-        let (muted, focus, views) = (HashSet::new(), None, HashMap::new());
         // People are told of a slow peer in the reply; only programs wait to hear that they may go on.
         let low_water_bytes = if display.is_json() { low_water_bytes } else { usize::MAX };
-        Outlets { outlets: vec![Outlet { display, muted, focus, view, views }], seq: 0, low_water_bytes }
+        Outlets { outlets: vec![Outlet { display, view, choice: None }], seq: 0, low_water_bytes }
     }
 
     /// Tells all desks of an event.
@@ -137,8 +182,10 @@ impl Outlets {
     /// A connection has gone.
     pub fn forget(&mut self, serial: u64) {
         for outlet in &mut self.outlets {
-            outlet.muted.remove(&serial);
-            outlet.views.remove(&serial);
+            if let Some(choice) = &mut outlet.choice {
+                choice.muted.remove(&serial);
+                choice.views.remove(&serial);
+            }
         }
     }
 

@@ -69,6 +69,11 @@ impl Pending {
         self.waits.fill(0);
     }
 
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// How one waits, if it does.
     pub fn get(&self, serial: u64) -> Option<&Entry> {
         self.entries.get(&serial)

@@ -4,12 +4,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::board::{Board, Sent};
-use crate::buffer::framing::{Envelope, Prefix, TooLong};
+use crate::buffer::framing::Envelope;
 use crate::conn::ConnId;
 use crate::conn::reason::Reason;
 use crate::desk::{
     Author, Deed, Delivered, Event, How, Outcome, Payload, Receivers, Refusal, Reply, To, Who,
 };
+use crate::hub::around::Around;
 use crate::hub::desks::Desks;
 use crate::hub::job::{Act, Job, Several};
 use crate::hub::options::Voice;
@@ -24,28 +25,13 @@ pub(super) struct Asked<'a> {
     pub reference: Option<&'a str>,
 }
 
-/// What stands around a text: who says it, where that is to be said, and what frames it.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Around {
-    pub label: &'static [u8],
-    pub prefix: Prefix,
-    pub suffix: &'static [u8],
-}
-
-impl Around {
-    /// How long the text is with all of it.
-    pub fn bytes(&self, text: &[u8]) -> usize {
-        self.label.len() + self.prefix.len() + text.len() + self.suffix.len()
-    }
-}
-
 /// What became of a text for the current target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     /// It was sent, or refused; either way it was answered.
     Done,
-    /// Whoever is to get it reads slowly.
-    Waits,
+    /// Whoever is to get it, which is this one, reads slowly.
+    Waits(u64),
     /// It is for more than one, or for nobody: nothing was done yet.
     NotHere,
 }
@@ -94,12 +80,12 @@ impl Desks {
                 turn.bytes += bytes.len();
                 match self.send_to_one(session, act, serial, bytes, asked, board) {
                     Ok(()) => Ok(Executed::Done),
-                    Err(Unsent::Waits) => Ok(Executed::Waits),
+                    Err(Unsent::Waits) => Ok(Executed::Waits(Some(serial))),
                     Err(unsent) => Err(unsent.refusal(serial)),
                 }
             }
             Whom::All if session.waits_for_slow && (board.is_held_back() || !self.files.is_empty()) => {
-                Ok(Executed::Waits)
+                Ok(Executed::Waits(None))
             }
             Whom::All if !self.files.is_empty() => Err(Refusal::FilesUnderWay),
             Whom::All => {
@@ -113,32 +99,6 @@ impl Desks {
                 Ok(Executed::Begins(Box::new(job)))
             }
         }
-    }
-
-    /// Why bytes cannot be sent to anybody.
-    pub(super) fn check_length(&self, act: Act, bytes: &[u8], board: &Board) -> Result<(), Refusal> {
-        if act == Act::SendText && self.options.voice == Voice::Mute {
-            return Err(Refusal::Mute);
-        }
-        let bytes_max = board.limits().outbox_bytes_max;
-        let framed = self.around(act, bytes).map_err(|error| Refusal::FrameTooLong(error.bytes_max))?;
-        if framed.bytes(bytes) > bytes_max { Err(Refusal::TooLong(bytes_max)) } else { Ok(()) }
-    }
-
-    /// What stands around what is sent to one.
-    #[inline]
-    fn around(&self, act: Act, bytes: &[u8]) -> Result<Around, TooLong> {
-        if act != Act::SendText {
-            return Ok(Around::default());
-        }
-        let (prefix, suffix) = self.options.envelope.around(bytes.len())?;
-        Ok(Around { label: self.private_label(), prefix, suffix })
-    }
-
-    /// The same of what is sent to all.
-    pub(super) fn around_for_all(&self, act: Act, bytes: &[u8]) -> Result<Around, TooLong> {
-        let around = self.around(act, bytes)?;
-        Ok(Around { label: if act == Act::SendText { self.label() } else { b"" }, ..around })
     }
 
     /// Whether a text waits for this connection.
@@ -169,7 +129,7 @@ impl Desks {
         let asked = Asked { line: text, reference: None };
         match self.send_to_one(session, Act::SendText, serial, text, asked, board) {
             Ok(()) => Said::Done,
-            Err(Unsent::Waits) => Said::Waits,
+            Err(Unsent::Waits) => Said::Waits(serial),
             Err(unsent) => {
                 self.out.refuse(session.id, None, unsent.refusal(serial));
                 Said::Done

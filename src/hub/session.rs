@@ -21,6 +21,15 @@ pub enum Aim {
     Named(Rc<str>),
 }
 
+/// A text that waits.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The line as it was typed.
+    pub line: Vec<u8>,
+    /// For whom it was when it was taken, where that is one.
+    pub whom: Option<u64>,
+}
+
 /// One operator.
 #[derive(Debug)]
 pub struct Session {
@@ -29,7 +38,7 @@ pub struct Session {
     /// What was typed.
     pub input: Input,
     /// A line that waits until it may be carried out; nothing typed after it overtakes it.
-    pub waiting: Option<Vec<u8>>,
+    pub waiting: Option<Waiting>,
     /// A command that takes more than one turn; nothing typed after it overtakes it either.
     pub job: Option<Box<Job>>,
     /// The current target.

@@ -3,11 +3,12 @@
 use std::mem;
 
 use crate::board::Board;
-use crate::desk::{Mistake, Refusal, Request, json, text};
+use crate::desk::{Command, Filter, HELP, Mistake, Refusal, Request, To, json, text};
 use crate::hub::desks::Desks;
+use crate::hub::history::MESSAGES_MAX;
 use crate::hub::job::{Checked, Job};
 use crate::hub::send::Said;
-use crate::hub::session::Session;
+use crate::hub::session::{Session, Waiting};
 use crate::limits::Limits;
 use crate::terminal::Typed;
 
@@ -32,8 +33,8 @@ pub struct Turn {
 pub enum Executed {
     /// It was carried out, or refused; either way it was answered.
     Done,
-    /// It is a text, and whoever is to get it reads slowly.
-    Waits,
+    /// It is a text, and whoever is to get it reads slowly; who that is, where it is one.
+    Waits(Option<u64>),
     /// It takes more than this. The job has not got the line yet.
     Begins(Box<Job>),
 }
@@ -49,6 +50,27 @@ enum Progress {
 }
 
 impl Turn {
+    /// Counts those that a command goes through, so that however many are typed, a turn stays short.
+    pub fn charge(&mut self, command: &Command<'_>, pending: usize, names: usize, board: &Board) {
+        match command {
+            // A row takes as long as a line.
+            Command::Who(_) => self.lines += board.len(),
+            Command::Pending => self.lines += pending,
+            Command::Next | Command::Done(To::All) => self.numbers += pending,
+            Command::Show(..) => self.numbers += MESSAGES_MAX,
+            Command::Help(_) => self.lines += HELP.len(),
+            Command::Close(To::All, ..)
+            | Command::File(To::All, _)
+            | Command::Filter(Filter::Mute(To::All) | Filter::Focus(To::All)) => self.numbers += board.len(),
+            Command::Send(To::Named(_), _)
+            | Command::Close(To::Named(_), ..)
+            | Command::File(To::Named(_), _)
+            | Command::Target(To::Named(_))
+            | Command::Done(To::Named(_)) => self.numbers += names,
+            _ => {}
+        }
+    }
+
     fn is_used_up(&self, limits: &Limits) -> bool {
         self.lines >= LINES_MAX || self.numbers >= NUMBERS_MAX || self.bytes > limits.outbox_high_bytes
     }
@@ -60,10 +82,11 @@ impl Desks {
         // Taken out, so that a line may be borrowed from it while it is carried out.
         let mut input = mem::take(&mut session.input);
         let mut turn = Turn::default();
-        if let Some(line) = session.waiting.take() {
-            match self.take_line(session, &line, &mut turn, board) {
+        if let Some(Waiting { line, whom }) = session.waiting.take() {
+            // Whom it is for was decided when the line was taken, whoever has spoken since.
+            match self.take_request(session, &line, whom, &mut turn, board) {
                 Executed::Done => {}
-                Executed::Waits => session.waiting = Some(line),
+                Executed::Waits(whom) => session.waiting = Some(Waiting { line, whom }),
                 Executed::Begins(job) => begin(session, job, line),
             }
         }
@@ -86,7 +109,9 @@ impl Desks {
                 None => break,
                 Some(Typed::Line(line)) => match self.take_line(session, line, &mut turn, board) {
                     Executed::Done => {}
-                    Executed::Waits => session.waiting = Some(input.keep_line()),
+                    Executed::Waits(whom) => {
+                        session.waiting = Some(Waiting { line: input.keep_line(), whom });
+                    }
                     Executed::Begins(job) => begin(session, job, input.keep_line()),
                 },
                 Some(Typed::TooLong) => self.out.refuse(session.id, None, Refusal::LineTooLong),
@@ -108,27 +133,32 @@ impl Desks {
         if !session.is_json && is_plain_text(line) && !self.is_stopping() {
             match self.say_to_current(session, line, turn, board) {
                 Said::Done => return Executed::Done,
-                Said::Waits => return Executed::Waits,
+                Said::Waits(serial) => return Executed::Waits(Some(serial)),
                 Said::NotHere => {}
             }
         }
-        self.take_request(session, line, turn, board)
+        self.take_request(session, line, None, turn, board)
     }
 
+    /// Reads a line and carries it out. `whom`: for whom a text was found to be, when it began to wait.
     fn take_request(
         &mut self,
         session: &mut Session,
         line: &[u8],
+        whom: Option<u64>,
         turn: &mut Turn,
         board: &mut Board,
     ) -> Executed {
-        let request = match read(session.is_json, line) {
+        let mut request = match read(session.is_json, line) {
             Ok(request) => request,
             Err((reference, refusal)) => {
                 self.out.refuse(session.id, reference, refusal);
                 return Executed::Done;
             }
         };
+        if let (Some(serial), Command::Send(to, _)) = (whom, &mut request.command) {
+            *to = To::One(serial);
+        }
         let reference = request.reference;
         if self.is_stopping() {
             self.out.refuse(session.id, reference, Refusal::Stopping);

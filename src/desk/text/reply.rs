@@ -254,12 +254,17 @@ fn push_pending(out: &mut Vec<u8>, waiting: &[Waiting<'_>], repertoire: Repertoi
     if waiting.is_empty() {
         return writeln!(out, "nobody waits for an answer");
     }
-    waiting.iter().try_for_each(|one| push_waiting(out, one, repertoire))
+    waiting.iter().try_for_each(|one| push_waiting(out, one, " waits", repertoire))
 }
 
-fn push_waiting(out: &mut Vec<u8>, waiting: &Waiting<'_>, repertoire: Repertoire) -> io::Result<()> {
+fn push_waiting(
+    out: &mut Vec<u8>,
+    waiting: &Waiting<'_>,
+    waits: &str,
+    repertoire: Repertoire,
+) -> io::Result<()> {
     push_who(out, waiting.who);
-    write!(out, " waits {}", brief(waiting.since))?;
+    write!(out, "{waits} {}", brief(waiting.since))?;
     out.extend_from_slice(b": ");
     repertoire.push(out, super::without_cr(waiting.text));
     if waiting.is_cut {
@@ -270,7 +275,7 @@ fn push_waiting(out: &mut Vec<u8>, waiting: &Waiting<'_>, repertoire: Repertoire
 
 fn push_next(out: &mut Vec<u8>, waiting: &Waiting<'_>, repertoire: Repertoire) -> io::Result<()> {
     out.extend_from_slice(b"* the current target is ");
-    push_waiting(out, waiting, repertoire)
+    push_waiting(out, waiting, ", who waits", repertoire)
 }
 
 fn push_shown(out: &mut Vec<u8>, who: Who<'_>, kept: &[Kept<'_>], repertoire: Repertoire) -> io::Result<()> {
