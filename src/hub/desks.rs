@@ -187,6 +187,7 @@ impl Desks {
             discarded_bytes: view.discarded_bytes,
         });
         self.pending.remove(id);
+        self.repeat_no_more_for(id.serial());
         self.names.remove(id.serial());
         self.dialled.remove(&id.serial());
         self.out.forget(id.serial());
