@@ -102,6 +102,13 @@ impl Desks {
         }
     }
 
+    /// A connection has ended: the next one to an address that is to be held is called as it was.
+    pub(super) fn keep_name_of_held(&mut self, serial: u64) {
+        if let Some(held) = self.held.iter_mut().find(|held| held.serial == Some(serial)) {
+            held.name = self.names.of(serial).map(str::to_owned);
+        }
+    }
+
     /// Dials again what is to be held and is not.
     pub(super) fn redial(&mut self, board: &mut Board) {
         if self.held.is_empty() || self.is_stopping() {
@@ -110,13 +117,9 @@ impl Desks {
         let now = board.now();
         let mut held = std::mem::take(&mut self.held);
         for one in held.iter_mut() {
-            match one.serial {
-                Some(serial) if board.find(serial).is_none() => {
-                    one.serial = None;
-                    one.next = Some(now + AGAIN_AFTER);
-                }
-                Some(serial) => one.name = self.names.of(serial).map(str::to_owned).or(one.name.take()),
-                None => {}
+            if one.serial.is_some_and(|serial| board.find(serial).is_none()) {
+                one.serial = None;
+                one.next = Some(now + AGAIN_AFTER);
             }
             if one.serial.is_none()
                 && let Some(next) = one.next
