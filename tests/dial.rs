@@ -183,12 +183,12 @@ fn an_address_that_is_held_is_dialled_again_a_second_after_each_end_under_the_sa
     answer(&mut server, "/name 1 press");
     let mut peer = Some(peer);
     for number in 2..=3 {
+        let before = Instant::now();
         peer.take().unwrap().reset();
         server.wait_for_status(&format!("* #{} press closed: reset by the peer", number - 1));
-        let closed = Instant::now();
         peer = Some(callee.answers());
-        // Not at once: what fails at once would be dialled for ever.
-        assert!(closed.elapsed() > Duration::from_millis(500), "after {:?}", closed.elapsed());
+        // Not at once: what fails at once would be dialled for ever. A busy machine only makes it later.
+        assert!(before.elapsed() >= Duration::from_millis(990), "after {:?}", before.elapsed());
         server.wait_for_status(&format!("* #{number} press connected to {address}"));
         let mut peer = peer.as_mut().unwrap();
         server.type_line("@press are you there?");

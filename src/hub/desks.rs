@@ -189,7 +189,7 @@ impl Desks {
         self.pending.remove(id);
         self.repeat_no_more_for(id.serial());
         self.send_pieces(board);
-        self.keep_name_of_held(id.serial());
+        self.lost(id.serial(), board);
         self.names.remove(id.serial());
         self.dialled.remove(&id.serial());
         self.out.forget(id.serial());

@@ -102,10 +102,14 @@ impl Desks {
         }
     }
 
-    /// A connection has ended: the next one to an address that is to be held is called as it was.
-    pub(super) fn keep_name_of_held(&mut self, serial: u64) {
+    /// A connection has ended. If it was one that is to be held, it is dialled again, and will be called as it was.
+    pub(super) fn lost(&mut self, serial: u64, board: &mut Board) {
         if let Some(held) = self.held.iter_mut().find(|held| held.serial == Some(serial)) {
+            held.serial = None;
             held.name = self.names.of(serial).map(str::to_owned);
+            let next = board.now() + AGAIN_AFTER;
+            held.next = Some(next);
+            board.wake_at(next);
         }
     }
 
@@ -117,10 +121,6 @@ impl Desks {
         let now = board.now();
         let mut held = std::mem::take(&mut self.held);
         for one in held.iter_mut() {
-            if one.serial.is_some_and(|serial| board.find(serial).is_none()) {
-                one.serial = None;
-                one.next = Some(now + AGAIN_AFTER);
-            }
             if one.serial.is_none()
                 && let Some(next) = one.next
             {
