@@ -130,3 +130,211 @@ fn when_all_talk_at_once_everybody_hears_every_other_in_order() {
         }
     });
 }
+
+/// Reads up to a line with this in it; returns the line.
+#[track_caller]
+fn line_with(peer: &mut Peer, part: &str) -> String {
+    for _ in 0..1000 {
+        let line = peer.line();
+        if line.contains(part) {
+            return line;
+        }
+    }
+    panic!("a thousand lines without {part:?}");
+}
+
+#[test]
+fn a_newcomer_is_told_its_number_and_how_many_are_here() {
+    let server = Server::start(&["--chat"]);
+
+    let mut peers = Vec::new();
+    for (number, here) in [(1, "nobody else is here"), (2, "1 other is here"), (3, "2 others are here")] {
+        let mut peer = server.connect();
+        assert_eq!(peer.line(), format!("* you are #{number}; {here}; /help lists the commands"));
+        peers.push(peer);
+    }
+
+    assert_eq!(peers[0].line(), "* #2 joined");
+    assert_eq!(peers[0].line(), "* #3 joined");
+    assert_eq!(peers[1].line(), "* #3 joined");
+    peers[0].send("hello\n");
+    assert_eq!(peers[2].line(), "<#1> hello", "it is not told that itself has joined");
+}
+
+#[test]
+fn a_peer_names_itself_and_is_shown_by_name_and_number() {
+    let (server, mut peers) = chat_of(&[], 3);
+
+    for (said, told) in [
+        ("/nick ann", "* #1 is now ann#1"),
+        ("hello", "<ann#1> hello"),
+        // Its own name in other letters is its own.
+        ("/nick Ann", "* #1 is now Ann#1"),
+        ("/nick", "* #1 is now #1"),
+        ("bare", "<#1> bare"),
+        ("/nick 安\r", "* #1 is now 安#1"),
+    ] {
+        peers[0].send(format!("{said}\n"));
+        for hearer in [1, 2] {
+            assert_eq!(peers[hearer].line(), told, "after {said:?}");
+        }
+        if said.starts_with('/') {
+            assert_eq!(peers[0].line(), told, "after {said:?}");
+        }
+    }
+    server.wait_for_status("* #1 is now ann");
+    server.wait_for_status("* #1 has no name any more");
+    // The commands are no lines of the chat.
+    assert_eq!(server.out.lines_with("", 2), ["1\thello", "1\tbare"]);
+    let (mut newcomer, _) = server.connect_numbered();
+    newcomer.send("/who\n");
+    assert_eq!(newcomer.line(), "* 4 here: 安#1, #2, #3, #4");
+    peers.remove(0).reset();
+    assert_eq!(newcomer.line(), "* 安#1 left");
+}
+
+#[test]
+fn a_name_that_is_somebody_elses_or_none_is_refused_and_only_who_asked_is_told() {
+    let (mut server, mut peers) = chat_of(&[], 3);
+    peers[0].send("/nick ann\n");
+    line_with(&mut peers[1], "ann#1");
+    line_with(&mut peers[2], "ann#1");
+    server.type_line("/name 3 lab-a");
+    server.wait_for_status("-> #3 is lab-a now");
+    let not_yours = "is not yours to take or to leave";
+
+    for (said, told) in [
+        ("/nick ann", format!("* the name ann {not_yours}")),
+        ("/nick ANN", format!("* the name ANN {not_yours}")),
+        ("/nick Lab-A", format!("* the name Lab-A {not_yours}")),
+        (
+            "/nick operator",
+            "* cannot use the name \"operator\": all, last, new, off, operator, me mean something else"
+                .into(),
+        ),
+        (
+            "/nick OPERATOR",
+            "* cannot use the name \"OPERATOR\": all, last, new, off, operator, me mean something else"
+                .into(),
+        ),
+        ("/nick <operator>", "* cannot use the name \"<operator>\": ".into()),
+        ("/nick a b", "* cannot use the name \"a b\": ".into()),
+        ("/nick 7", "* cannot use the name \"7\": a name begins with a letter".into()),
+        ("/nick a\u{202e}b", "* cannot use the name \"a\\u{202e}b\": U+202E is in no name".into()),
+        ("/nick a\x1b[2J", "* cannot use the name \"a\\u{1b}[2J\": U+001B is in no name".into()),
+    ] {
+        peers[1].send(format!("{said}\n"));
+        let line = peers[1].line();
+        assert!(line.starts_with(&told), "to {said:?}: {line:?}");
+    }
+    // What an operator has given is kept from others when its owner has left, and is not the owner's to change.
+    peers[2].send("/nick other\n");
+    assert_eq!(peers[2].line(), format!("* the name lab-a {not_yours}"));
+    peers.remove(2).reset();
+    assert_eq!(peers[1].line(), "* lab-a#3 left");
+    peers[1].send("/nick LAB-A\n");
+    assert_eq!(peers[1].line(), format!("* the name LAB-A {not_yours}"));
+    // What a peer has taken is free when it leaves.
+    peers.remove(0).reset();
+    assert_eq!(peers[0].line(), "* ann#1 left");
+    peers[0].send("/nick Ann\n");
+    assert_eq!(peers[0].line(), "* #2 is now Ann#2");
+}
+
+#[test]
+fn a_name_that_looks_like_the_operators_is_never_without_its_number() {
+    let (mut server, mut peers) = chat_of(&[], 2);
+
+    // The first letter of each is another one, of Greek or of Cyrillic.
+    for look_alike in ["\u{3bf}perator", "\u{43e}perator"] {
+        peers[0].send(format!("/nick {look_alike}\nsend me your keys\n"));
+        assert_eq!(peers[1].line(), format!("* #1 is now {look_alike}#1"));
+        assert_eq!(peers[1].line(), format!("<{look_alike}#1> send me your keys"));
+    }
+    peers[0].send("<operator> forged\n");
+    assert_eq!(peers[1].line(), "<\u{43e}perator#1> <operator> forged");
+    server.type_line("the real one");
+    assert_eq!(peers[1].line(), "<operator> the real one");
+}
+
+#[test]
+fn who_help_and_quit_are_a_peers_own() {
+    let (server, mut peers) = chat_of(&[], 3);
+    peers[2].send("/nick cy\n");
+    for peer in &mut peers {
+        line_with(peer, "cy#3");
+    }
+
+    peers[0].send("/who\n");
+    assert_eq!(peers[0].line(), "* 3 here: #1, #2, cy#3");
+    peers[0].send("/help\n");
+    let help: Vec<String> = (0..5).map(|_| peers[0].line()).collect();
+    for (line, begins) in help.iter().zip(["* /nick NAME ", "* /who ", "* /quit ", "* /help ", "* //who "]) {
+        assert!(line.starts_with(begins), "{help:?}");
+    }
+    // What is no command here is said, and what is one can be said, too.
+    for (said, heard) in
+        [("/kick 2", "/kick 2"), ("//who", "/who"), ("/etc/hosts", "/etc/hosts"), ("//x", "//x")]
+    {
+        peers[0].send(format!("{said}\n"));
+        assert_eq!(peers[1].line(), format!("<#1> {heard}"));
+    }
+    peers[1].send("/quit\n");
+    assert_eq!(peers[1].read_to_end(), b"", "it has heard all");
+    peers.remove(1);
+    server.wait_for_status("* #2 closed: both sides finished");
+    assert_eq!(line_with(&mut peers[0], "left"), "* #2 left");
+}
+
+#[test]
+fn a_newcomer_is_told_the_last_lines_and_nothing_that_was_private() {
+    let (mut server, mut peers) = chat_of(&["--replay-last", "3"], 2);
+    peers[0].send("/nick ann\n");
+    line_with(&mut peers[1], "ann#1");
+    for text in ["too long ago", "first"] {
+        peers[0].send(format!("{text}\n"));
+        line_with(&mut peers[1], text);
+    }
+    server.type_line("@2 a secret");
+    assert_eq!(peers[1].line(), "<operator> (private) a secret");
+    server.type_line("second");
+    assert_eq!(peers[1].line(), "<operator> second");
+    peers[1].send("third \x1b[31m\n");
+    server.out.line_with("third");
+
+    let mut newcomer = server.connect();
+
+    assert!(newcomer.line().starts_with("* you are #3; "));
+    let told: Vec<String> = (0..3).map(|_| newcomer.line()).collect();
+    assert_eq!(told, ["<ann#1> first", "<operator> second", "<#2> third \\x1b[31m"]);
+    peers[0].send("now\n");
+    assert_eq!(newcomer.line(), "<ann#1> now", "and then what is said now");
+    let mut other = Server::start(&["--chat"]);
+    other.type_line("nobody is here");
+    assert!(other.connect().line().starts_with("* you are #1; "));
+}
+
+#[test]
+fn what_the_operator_says_to_some_is_marked_private_and_reaches_nobody_else() {
+    let (mut server, mut peers) = chat_of(&[], 3);
+    server.type_line("/name 1 lab-a");
+    server.wait_for_status("-> #1 is lab-a now");
+
+    for line in ["@1 one", "@1,2 two", "@lab-* three", "@3", "four", "@all", "five", "/send @2 exactly\\n"] {
+        server.type_line(line);
+    }
+
+    let private = |text: &str| format!("<operator> (private) {text}");
+    let all = "<operator> five".to_owned();
+    let expected: [&[String]; 3] = [
+        &[private("one"), private("two"), private("three"), all.clone()],
+        &[private("two"), all.clone(), "exactly".to_owned()],
+        &[private("four"), all.clone()],
+    ];
+    for (at, expected) in expected.into_iter().enumerate() {
+        for text in expected {
+            assert_eq!(&peers[at].line(), text, "what #{} got", at + 1);
+        }
+        assert!(peers[at].is_quiet());
+    }
+}

@@ -38,11 +38,7 @@ pub const HELP: &[Help] = &[
     entry("/kick", "/kick 3 [reason]", "close #3 politely; a reason is sent to it as its last line"),
     entry("/rst", "/rst 3", "reset #3; what is queued for it is lost"),
     entry("/hex", "/hex [@3] 0d 0a ff", "send these bytes; blanks, colons and 0x may stand between them"),
-    entry(
-        "/send",
-        "/send [@3] a\\r\\n\\x00",
-        "send this text exactly, no ending; \\r \\n \\t \\0 \\\\ \\xNN",
-    ),
+    entry("/send", "/send [@3] a\\r\\n\\0", "send this text exactly, no ending; \\r \\n \\t \\0 \\\\ \\xNN"),
     entry("/file", "/file [@3] PATH", "send what this file has in it"),
     entry("/dial", "/dial ADDRESS [NAME]", "connect out: a new connection, like any other"),
     entry("/link", "/link 3 4", "pass bytes between two (not built yet)"),

@@ -29,7 +29,7 @@ impl fmt::Display for BadName {
         match self {
             BadName::Length => write!(f, "a name has 1 to {NAME_CHARS_MAX} letters"),
             BadName::Start => f.write_str("a name begins with a letter"),
-            BadName::Char(char) if char.is_control() || is_invisible(*char) => {
+            BadName::Char(char) if is_invisible(*char) || is_spelt_out(*char) => {
                 write!(f, "U+{:04X} is in no name", u32::from(*char))
             }
             BadName::Char(char) => write!(f, "a name has letters, digits, - _ and . in it, not {char:?}"),
@@ -43,6 +43,11 @@ impl fmt::Display for BadName {
 /// Letters to Unicode that show nothing: the fillers of Hangul.
 fn is_invisible(char: char) -> bool {
     matches!(char, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
+}
+
+/// Whether Rust shows a character by its number: one that shows nothing, or not by itself.
+fn is_spelt_out(char: char) -> bool {
+    char.escape_debug().nth(1).is_some_and(|second| matches!(second, 'u' | '0' | 't' | 'n' | 'r'))
 }
 
 fn is_letter(char: char) -> bool {

@@ -170,7 +170,7 @@ impl Desks {
     }
 
     /// Shows that a connection has ended, and forgets it.
-    pub fn closed(&mut self, id: ConnId, why: &Reason, board: &Board) {
+    pub fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
         let Some(view) = board.view(id) else { return };
         if self.stop.is_some() || self.is_draining() {
             self.unsent.add(view.queued_bytes);
@@ -187,6 +187,9 @@ impl Desks {
             discarded_bytes: view.discarded_bytes,
         });
         self.pending.remove(id);
+        self.repeat_no_more_for(id.serial());
+        self.send_pieces(board);
+        self.lost(id.serial(), board);
         self.names.remove(id.serial());
         self.dialled.remove(&id.serial());
         self.out.forget(id.serial());

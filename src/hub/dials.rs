@@ -102,6 +102,17 @@ impl Desks {
         }
     }
 
+    /// A connection has ended. If it was one that is to be held, it is dialled again, and will be called as it was.
+    pub(super) fn lost(&mut self, serial: u64, board: &mut Board) {
+        if let Some(held) = self.held.iter_mut().find(|held| held.serial == Some(serial)) {
+            held.serial = None;
+            held.name = self.names.of(serial).map(str::to_owned);
+            let next = board.now() + AGAIN_AFTER;
+            held.next = Some(next);
+            board.wake_at(next);
+        }
+    }
+
     /// Dials again what is to be held and is not.
     pub(super) fn redial(&mut self, board: &mut Board) {
         if self.held.is_empty() || self.is_stopping() {
@@ -110,14 +121,6 @@ impl Desks {
         let now = board.now();
         let mut held = std::mem::take(&mut self.held);
         for one in held.iter_mut() {
-            match one.serial {
-                Some(serial) if board.find(serial).is_none() => {
-                    one.serial = None;
-                    one.next = Some(now + AGAIN_AFTER);
-                }
-                Some(serial) => one.name = self.names.of(serial).map(str::to_owned).or(one.name.take()),
-                None => {}
-            }
             if one.serial.is_none()
                 && let Some(next) = one.next
             {

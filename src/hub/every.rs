@@ -131,6 +131,7 @@ impl Desks {
         self.everies.last_number += 1;
         let number = self.everies.last_number;
         let next = board.now() + period;
+        board.wake_at(next);
         self.everies.all.push(Repetition { number, period, next, whose, act, bytes: bytes.into_owned() });
         self.out.reply(session.id, asked.reference, &Reply::EveryBegun(number, period));
         self.out.tell_others(Some(session.id), &Event::Every { number, period: Some(period), why: None });
@@ -150,7 +151,23 @@ impl Desks {
             one.next = (one.next + one.period).max(now + one.period.min(Duration::from_millis(10)));
             self.send_again(one, board);
         }
-        all.retain(|one| match &one.whose {
+        self.everies.all = all;
+        self.end_everies_for_nobody();
+        self.everies.next().into_iter().for_each(|next| board.wake_at(next));
+    }
+
+    /// A connection has ended, and what is repeated for it alone ends with it.
+    pub(super) fn repeat_no_more_for(&mut self, serial: u64) {
+        for one in &mut self.everies.all {
+            if let Whose::These(serials) = &mut one.whose {
+                serials.retain(|one| *one != serial);
+            }
+        }
+        self.end_everies_for_nobody();
+    }
+
+    fn end_everies_for_nobody(&mut self) {
+        self.everies.all.retain(|one| match &one.whose {
             Whose::These(serials) if serials.is_empty() => {
                 let why = Some("those it was for are gone");
                 self.out.tell(&Event::Every { number: one.number, period: None, why });
@@ -158,8 +175,6 @@ impl Desks {
             }
             _ => true,
         });
-        self.everies.all = all;
-        self.everies.next().into_iter().for_each(|next| board.wake_at(next));
     }
 
     fn send_again(&mut self, one: &mut Repetition, board: &mut Board) {

@@ -39,10 +39,10 @@ impl Desks {
         match request.command {
             Command::Send(to, payload) => return self.send(session, to, &payload, asked, turn, board),
             Command::Close(to, how, reason) => return self.close(session, to, how, &reason, asked, board),
+            Command::File(to, path) => return self.send_file(session, to, path, asked, board),
             Command::Target(to) => return self.set_target(session, to, asked, board),
             Command::Done(to) => return self.done(session, to, asked, board),
             Command::Filter(filter) => return self.filter(session, filter, asked, board),
-            Command::File(to, path) => self.send_file(session, to, path, asked, board)?,
             Command::Who(glob) => self.list(desk, glob, reference, board),
             Command::Pending => {
                 self.keep_history();

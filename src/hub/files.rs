@@ -1,6 +1,7 @@
 //! Files on their way to peers: read by a thread of their own, a piece at a time, as the peers take it, so that neither
 //! the file nor a slow peer's share of it is ever whole in memory.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,11 +9,13 @@ use std::path::Path;
 
 use crate::board::Board;
 use crate::conn::reason::in_words;
-use crate::desk::{Event, Outcome, Refusal, Reply, To};
+use crate::desk::{Event, How, Outcome, Refusal, Reply, To};
 use crate::hub::desks::Desks;
+use crate::hub::job::Act;
 use crate::hub::send::Asked;
 use crate::hub::session::Session;
 use crate::hub::target::Whom;
+use crate::hub::turn::Executed;
 use crate::terminal::{BufferReturn, Chunk, read_file_in_background};
 
 /// So much is queued at a time: less than the high water, so that nobody is a slow reader because of a file.
@@ -25,10 +28,12 @@ struct Sending {
     path: String,
     /// To whom, as long as they are here.
     serials: Vec<u64>,
-    /// It goes, or went, to more than one.
-    to_several: bool,
-    /// What was read and not all sent, and how much of it was.
-    chunk: Option<(Vec<u8>, usize)>,
+    /// The one whom it is for, be it gone, where it is for one.
+    only: Option<u64>,
+    /// What was read and not all sent, in order.
+    chunks: VecDeque<Vec<u8>>,
+    /// How much of the first of them was sent.
+    taken: usize,
     /// The reading has ended, perhaps by an error.
     ended: Option<Option<io::Error>>,
     sent_bytes: u64,
@@ -55,6 +60,12 @@ impl Files {
 }
 
 impl Desks {
+    /// Whether what an operator does next to this connection is to wait for a file: a pipe waits, a person is told.
+    pub(super) fn waits_for_file(&self, session: &Session, act: Act, serial: u64) -> bool {
+        let spares_the_file = !matches!(act, Act::Close(How::Reset));
+        spares_the_file && session.waits_for_slow && !self.files.is_empty() && self.files.go_to(serial)
+    }
+
     /// Begins to send a file.
     pub(super) fn send_file(
         &mut self,
@@ -63,7 +74,7 @@ impl Desks {
         path: &[u8],
         asked: Asked<'_>,
         board: &mut Board,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Executed, Refusal> {
         let named = String::from_utf8_lossy(path).into_owned();
         let serials = match self.resolve(to, asked.line, session, board)? {
             Whom::One(serial) => vec![serial],
@@ -71,6 +82,11 @@ impl Desks {
             Whom::Known(whom) => whom.serials().to_vec(),
             Whom::List(source) => crate::hub::job::read_at_once(source, asked.line, &self.names, board)?,
         };
+        let act = Act::SendExactly;
+        if serials.iter().any(|serial| self.waits_for_file(session, act, *serial)) {
+            let only = serials.first().filter(|_| serials.len() == 1);
+            return Ok(Executed::Waits(only.copied()));
+        }
         self.check_receivers(&serials, board)?;
         let refused = |error: io::Error| Refusal::File(named.clone(), in_words(&error));
         let (file, bytes) = open(Path::new(std::ffi::OsStr::new(&named))).map_err(refused)?;
@@ -80,20 +96,21 @@ impl Desks {
         self.files.last_number += 1;
         let number = self.files.last_number;
         let source = read_file_in_background(file, number, mailbox).map_err(refused)?;
-        let to_several = serials.len() > 1;
-        let only = serials.first().filter(|_| !to_several).map(|serial| self.names.who(*serial));
-        self.out.reply(session.id, asked.reference, &Reply::FileBegun(only, &named, bytes));
+        let only = serials.first().filter(|_| serials.len() == 1).copied();
+        let whom = only.map(|serial| self.names.who(serial));
+        self.out.reply(session.id, asked.reference, &Reply::FileBegun(whom, &named, bytes));
         self.files.all.push(Sending {
             number,
             path: named,
             serials,
-            to_several,
-            chunk: None,
+            only,
+            chunks: VecDeque::new(),
+            taken: 0,
             ended: None,
             sent_bytes: 0,
             source,
         });
-        Ok(())
+        Ok(Executed::Done)
     }
 
     /// A file goes to all of them or to nobody.
@@ -117,17 +134,20 @@ impl Desks {
     pub(super) fn take_chunk(&mut self, number: u64, chunk: Chunk, board: &mut Board) {
         let Some(one) = self.files.all.iter_mut().find(|one| one.number == number) else { return };
         match chunk {
-            Chunk::Bytes(bytes) => one.chunk = Some((bytes, 0)),
+            Chunk::Bytes(bytes) => one.chunks.push_back(bytes),
             Chunk::Ended(error) => one.ended = Some(error),
         }
         self.send_pieces(board);
     }
 
-    /// Goes on with the files whose receivers have room.
+    /// Goes on with the files whose receivers have room, and ends those that are for nobody any more.
     pub(super) fn send_pieces(&mut self, board: &mut Board) {
+        if self.files.is_empty() {
+            return;
+        }
         for mut one in std::mem::take(&mut self.files.all) {
             self.send_piece(&mut one, board);
-            let is_over = one.serials.is_empty() || (one.chunk.is_none() && one.ended.is_some());
+            let is_over = one.serials.is_empty() || (one.chunks.is_empty() && one.ended.is_some());
             if is_over { self.conclude_file(one) } else { self.files.all.push(one) }
         }
     }
@@ -137,7 +157,7 @@ impl Desks {
             let view = board.find(*serial).and_then(|id| board.view(id));
             view.is_some_and(|view| view.may_be_sent())
         });
-        let Some((bytes, taken)) = &mut one.chunk else { return };
+        let Some(bytes) = one.chunks.front() else { return };
         let low_water = board.limits().outbox_low_bytes;
         let mut wait = false;
         for serial in &one.serials {
@@ -151,7 +171,7 @@ impl Desks {
         if wait {
             return;
         }
-        let piece = &bytes[*taken..(*taken + PIECE_BYTES).min(bytes.len())];
+        let piece = &bytes[one.taken..(one.taken + PIECE_BYTES).min(bytes.len())];
         one.serials.retain(|serial| {
             let Some(id) = board.find(*serial) else { return false };
             self.pending.remove(id);
@@ -161,10 +181,11 @@ impl Desks {
             matches!(outcome, Outcome::Done(_) | Outcome::Behind(..))
         });
         one.sent_bytes += piece.len() as u64;
-        *taken += piece.len();
-        if *taken == bytes.len()
-            && let Some((bytes, _)) = one.chunk.take()
+        one.taken += piece.len();
+        if one.taken == bytes.len()
+            && let Some(bytes) = one.chunks.pop_front()
         {
+            one.taken = 0;
             one.source.give_back(bytes);
         }
     }
@@ -172,10 +193,10 @@ impl Desks {
     fn conclude_file(&mut self, one: Sending) {
         let error = match one.ended {
             Some(Some(error)) => Some(in_words(&error)),
-            Some(None) if one.chunk.is_none() && !one.serials.is_empty() => None,
+            Some(None) if one.chunks.is_empty() && !one.serials.is_empty() => None,
             _ => Some("nobody is left to take it".to_owned()),
         };
-        let whom = one.serials.first().filter(|_| !one.to_several).map(|serial| self.names.who(*serial));
+        let whom = one.only.map(|serial| self.names.who(serial));
         self.out.tell(&Event::FileSent {
             whom,
             path: &one.path,

@@ -300,6 +300,9 @@ impl Desks {
     ) -> Result<Executed, Refusal> {
         let act = Act::Close(how);
         match self.resolve(to, asked.line, session, board)? {
+            Whom::One(serial) if self.waits_for_file(session, act, serial) => {
+                Ok(Executed::Waits(Some(serial)))
+            }
             Whom::One(serial) => {
                 let id = board.find(serial).ok_or(Refusal::Gone(serial))?;
                 let told = self.end(id, how, reason, board);

@@ -33,7 +33,7 @@ pub struct Turn {
 pub enum Executed {
     /// It was carried out, or refused; either way it was answered.
     Done,
-    /// It is a text, and whoever is to get it reads slowly; who that is, where it is one.
+    /// Whoever it is for reads slowly, or is being sent a file; who that is, where it is one.
     Waits(Option<u64>),
     /// It takes more than this. The job has not got the line yet.
     Begins(Box<Job>),
@@ -156,7 +156,9 @@ impl Desks {
                 return Executed::Done;
             }
         };
-        if let (Some(serial), Command::Send(to, _)) = (whom, &mut request.command) {
+        if let (Some(serial), Command::Send(to, _) | Command::File(to, _) | Command::Close(to, ..)) =
+            (whom, &mut request.command)
+        {
             *to = To::One(serial);
         }
         let reference = request.reference;
@@ -207,7 +209,8 @@ impl Desks {
             if turn.is_used_up(board.limits()) {
                 return Ok(Progress::Pauses);
             }
-            if job.act.sends() && session.waits_for_slow && self.is_held_back_by(serial, board) {
+            let is_slow = job.act.sends() && session.waits_for_slow && self.is_held_back_by(serial, board);
+            if is_slow || self.waits_for_file(session, job.act, serial) {
                 return Ok(Progress::Waits);
             }
             turn.lines += 1;
