@@ -169,7 +169,7 @@ fn wherever_a_connection_is_shown_its_name_stands_beside_its_number() {
     let line = server.out.line_with("hello");
     assert_eq!(line.split_once(' ').unwrap().1, "#1 lab-a> hello");
     for (typed, told) in [
-        ("/next", "* the current target is #1 lab-a waits 0s: hello"),
+        ("/next", "* the current target is #1 lab-a, who waits 0s: hello"),
         ("/pending", "#1 lab-a waits 0s: hello"),
         ("@1", "* the current target is #1 lab-a"),
         ("an answer", "-> #1 lab-a 10 bytes"),

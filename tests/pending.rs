@@ -112,7 +112,7 @@ fn next_makes_whoever_waits_longest_the_target_and_shows_what_it_asked() {
     }
 
     for (number, at) in [(2, 1), (1, 0), (3, 2)] {
-        let told = format!("* the current target is #{number} waits 0s: question {at}");
+        let told = format!("* the current target is #{number}, who waits 0s: question {at}");
         assert_eq!(answer(&mut server, "/next"), told);
         assert_eq!(answer(&mut server, "an answer"), format!("-> #{number} 10 bytes"));
         assert_eq!(peers[at].line(), "an answer");
@@ -135,7 +135,7 @@ fn a_long_question_begins_in_the_list_and_is_whole_in_next() {
     let begins = answer(&mut server, "/pending");
     assert!(begins.starts_with("#1 waits 0s: qqqq") && begins.ends_with("q…"), "{begins:?}");
     assert!(begins.len() < 400, "{begins:?}");
-    assert_eq!(answer(&mut server, "/next"), format!("* the current target is #1 waits 0s: {long}"));
+    assert_eq!(answer(&mut server, "/next"), format!("* the current target is #1, who waits 0s: {long}"));
 }
 
 #[test]
