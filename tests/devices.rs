@@ -11,6 +11,12 @@ use serde_json::Value;
 
 use common::{DEADLINE, Peer, Server, let_pass};
 
+/// A message as it was told: its text, and why it is a part, if it is one.
+type Told = (String, Option<String>);
+
+/// A kind of frame, the pieces that are sent, and the messages that come of them.
+type Case<'a> = (&'a str, &'a [&'a [u8]], &'a [Told]);
+
 /// A server that speaks JSON, and a peer of it.
 fn json_server(arguments: &[&str]) -> (Server, Peer) {
     let server = Server::start(&[arguments, &["--format", "json"]].concat());
@@ -19,20 +25,20 @@ fn json_server(arguments: &[&str]) -> (Server, Peer) {
     (server, peer)
 }
 
-/// The message that was told as this one, counted from 1: its text, and why it is a part, if it is one.
+/// The message that was told as this one, counted from 1.
 #[track_caller]
-fn told(server: &Server, which: usize) -> (String, Option<String>) {
+fn told(server: &Server, which: usize) -> Told {
     let lines = server.out.lines_with(r#"{"ev":"msg""#, which);
     let event: Value = serde_json::from_str(&lines[which - 1]).expect("a line of JSON");
     let text = |key: &str| event[key].as_str().map(str::to_owned);
     (text("text").or(text("b64")).expect("a text"), text("part"))
 }
 
-fn whole(text: &str) -> (String, Option<String>) {
+fn whole(text: &str) -> Told {
     (text.to_owned(), None)
 }
 
-fn by_silence(text: &str) -> (String, Option<String>) {
+fn by_silence(text: &str) -> Told {
     (text.to_owned(), Some("silence".to_owned()))
 }
 
@@ -86,7 +92,7 @@ fn the_same_device_is_shown_by_pieces_where_lines_are_waited_for() {
 
 #[test]
 fn what_has_no_ending_yet_is_shown_when_it_is_silent_and_the_rest_when_it_comes() {
-    let cases: [(&str, &[&[u8]], &[(String, Option<String>)]); 5] = [
+    let cases: [Case<'_>; 5] = [
         ("lines", &[b"login: ", b"ok\nnext\n"], &[by_silence("login: "), whole("ok"), whole("next")]),
         ("nul", &[b"a", b"b\0c\0"], &[by_silence("a"), whole("b"), whole("c")]),
         ("len16", &[b"\x00\x05abc", b"de\x00\x01f"], &[by_silence("abc"), whole("de"), whole("f")]),

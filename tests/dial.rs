@@ -190,10 +190,10 @@ fn an_address_that_is_held_is_dialled_again_a_second_after_each_end_under_the_sa
         // Not at once: what fails at once would be dialled for ever. A busy machine only makes it later.
         assert!(before.elapsed() >= Duration::from_millis(990), "after {:?}", before.elapsed());
         server.wait_for_status(&format!("* #{number} press connected to {address}"));
-        let mut peer = peer.as_mut().unwrap();
+        let peer = peer.as_mut().unwrap();
         server.type_line("@press are you there?");
         assert_eq!(peer.line(), "are you there?");
-        server.hears(&mut peer, &format!("I am, for the time {number}"));
+        server.hears(peer, &format!("I am, for the time {number}"));
     }
 
     // A name that was taken away does not come back.
