@@ -191,7 +191,7 @@ fn an_address_that_is_held_is_dialled_again_a_second_after_each_end_under_the_sa
         assert!(before.elapsed() >= Duration::from_millis(990), "after {:?}", before.elapsed());
         server.wait_for_status(&format!("* #{number} press connected to {address}"));
         let peer = peer.as_mut().unwrap();
-        server.type_line("@press are you there?");
+        answer(&mut server, "@press are you there?");
         assert_eq!(peer.line(), "are you there?");
         server.hears(peer, &format!("I am, for the time {number}"));
     }
