@@ -66,6 +66,27 @@ fn docs_scripting_explains_each_code_and_each_reason() {
 }
 
 #[test]
+fn the_examples_of_docs_scripting_are_lines_of_version_1() {
+    let (lines, commands) = (desk::lines(true), desk::commands());
+    let page = include_str!("../docs/scripting.md");
+    let mut found = (0, 0);
+
+    for example in page.lines().filter(|line| !line.contains('…')) {
+        if let Some(line) = example.strip_prefix("    > ").and_then(|line| serde_json::from_str(line).ok()) {
+            assert!(lines.is_valid(&line), "{line}");
+            found.0 += 1;
+        }
+        if let Some(line) = example.strip_prefix("    < {") {
+            let command: Value = serde_json::from_str(&format!("{{{line}")).unwrap();
+            assert_eq!(commands.is_valid(&command), command.get("txt").is_none(), "{line}");
+            found.1 += 1;
+        }
+    }
+
+    assert!(found.0 > 40 && found.1 > 20, "{found:?}");
+}
+
+#[test]
 fn the_schema_refuses_what_is_no_line_of_version_1() {
     let validator = desk::lines(false);
     for line in [
