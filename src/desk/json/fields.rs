@@ -40,9 +40,16 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// When it is no JSON object.
     pub fn of(line: &'a [u8]) -> Result<Fields<'a>, Refusal> {
+        if line.starts_with("\u{feff}".as_bytes()) {
+            return Err(Refusal::BadJson("it begins with a byte order mark".into()));
+        }
         let text = str::from_utf8(line).map_err(|error| {
             Refusal::BadJson(format!("byte {} of it is no UTF-8", error.valid_up_to() + 1))
         })?;
+        if text.trim_start().starts_with('"') {
+            // The error would have the whole of it in it.
+            return Err(Refusal::BadJson("it is a string".into()));
+        }
         serde_json::from_str(text).map_err(|error| Refusal::BadJson(error.to_string()))
     }
 
@@ -154,8 +161,45 @@ pub fn string<'a>(key: &str, raw: &'a str) -> Result<Cow<'a, str>, Refusal> {
         // It was found to end here, and to have no control characters in it, when it was taken out of the line.
         return Ok(Cow::Borrowed(inner));
     }
-    let read: Result<String, _> = serde_json::from_str(raw);
-    read.map(Cow::Owned).map_err(|error| Refusal::BadRequest(format!("{key:?} is no text: {error}")))
+    unescaped(inner)
+        .map(Cow::Owned)
+        .ok_or_else(|| Refusal::BadRequest(format!("{key:?} is no text: it has half of a surrogate pair")))
+}
+
+/// What a string means, in one copy: it may be 16 MiB long. Its escapes were found to be some when it was taken out of
+/// the line, but for halves of surrogate pairs, of which there is none in a text.
+fn unescaped(inner: &str) -> Option<String> {
+    let mut out = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        let escaped = *rest.as_bytes().get(at + 1)?;
+        rest = &rest[at + 2..];
+        out.push(match escaped {
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => {
+                let first = unit(rest)?;
+                // The second half of a pair, if this is the first of one.
+                let is_half = (0xd800..0xdc00).contains(&first);
+                let second =
+                    rest.get(4..).and_then(|rest| unit(rest.strip_prefix("\\u")?)).filter(|_| is_half);
+                rest = &rest[if second.is_some() { 10 } else { 4 }..];
+                char::decode_utf16([first].into_iter().chain(second)).next()?.ok()?
+            }
+            quote_or_slash => char::from(quote_or_slash),
+        });
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+/// The four digits in front.
+fn unit(digits: &str) -> Option<u16> {
+    u16::from_str_radix(digits.get(..4)?, 16).ok()
 }
 
 /// The members of a list.

@@ -8,6 +8,12 @@ use crate::desk::name::may_be_target;
 use crate::desk::refusal::Refusal;
 use crate::desk::text::period_of;
 
+/// A name or a glob is no longer than this: a pattern is compiled, which takes much more memory than it is long.
+const TARGET_CHARS_MAX: usize = 256;
+
+/// An address is no longer than this; a host's name has 253 characters at most, a socket's path about a hundred.
+const ADDRESS_CHARS_MAX: usize = 1024;
+
 /// A line that is no request: what it was to be answered under, if that could be read, and what is wrong.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rejected<'a> {
@@ -64,7 +70,8 @@ fn command<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
         }
         "dial" => {
             only(&["addr", "name"])?;
-            Ok(Command::Dial(required(fields.text("addr")?, "addr")?, fields.text("name")?))
+            let address = short(fields.text("addr")?, "addr", ADDRESS_CHARS_MAX)?;
+            Ok(Command::Dial(required(address, "addr")?, fields.text("name")?))
         }
         "every" => {
             only(&["every", "to", "text", "b64", "eol", "off"])?;
@@ -83,6 +90,20 @@ fn command<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
 
 fn required<T>(value: Option<T>, key: &str) -> Result<T, Refusal> {
     value.ok_or_else(|| Refusal::BadRequest(format!("the key {key:?} is missing")))
+}
+
+/// Refuses what is too long to be what it has to be.
+fn short<'a>(
+    text: Option<Cow<'a, str>>,
+    key: &str,
+    chars_max: usize,
+) -> Result<Option<Cow<'a, str>>, Refusal> {
+    match text {
+        Some(text) if text.chars().nth(chars_max).is_some() => {
+            Err(Refusal::BadRequest(format!("{key:?} is longer than {chars_max} characters")))
+        }
+        text => Ok(text),
+    }
 }
 
 fn one<'a>(fields: &Fields<'a>) -> Result<To<'a>, Refusal> {
@@ -136,7 +157,7 @@ fn close<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
 }
 
 fn who<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
-    match fields.text("glob")? {
+    match short(fields.text("glob")?, "glob", TARGET_CHARS_MAX)? {
         None => Ok(Command::Who(None)),
         Some(Cow::Borrowed(glob)) if may_be_target(glob) => Ok(Command::Who(Some(glob))),
         Some(_) => Err(wrong_type("glob", "a name or a glob", fields.raw("glob").unwrap_or_default())),
@@ -198,6 +219,9 @@ fn named(name: Cow<'_, str>) -> Result<To<'_>, Refusal> {
 fn check(name: &str) -> Result<(), Refusal> {
     match name {
         "last" => Err(Refusal::LastIsARace),
+        name if name.chars().nth(TARGET_CHARS_MAX).is_some() => Err(Refusal::BadRequest(format!(
+            "\"to\" has a name that is longer than {TARGET_CHARS_MAX} characters"
+        ))),
         name if may_be_target(name) => Ok(()),
         name => Err(Refusal::NobodyNamed(name.chars().take(80).collect())),
     }

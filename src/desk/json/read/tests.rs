@@ -134,7 +134,38 @@ fn what_is_no_object_is_one_error_without_a_reference() {
     assert_eq!(told(&nested).1, "bad-request");
 }
 
+#[test]
+fn what_is_too_long_is_named_and_never_repeated_whole() {
+    let long = "*".repeat(100_000);
+    for (line, code, part) in [
+        (format!(r#"{{"cmd":"send","to":"{long}","text":"x"}}"#), "bad-request", "\"to\""),
+        (format!(r#"{{"cmd":"send","to":[1,"{long}"],"text":"x"}}"#), "bad-request", "\"to\""),
+        (format!(r#"{{"cmd":"who","glob":"{long}"}}"#), "bad-request", "\"glob\""),
+        (format!(r#"{{"cmd":"dial","addr":"{long}"}}"#), "bad-request", "\"addr\""),
+        (format!(r#""{long}""#), "bad-json", "string"),
+        (format!("\u{feff}{{\"cmd\":\"who\",\"glob\":\"{long}\"}}"), "bad-json", "byte order mark"),
+    ] {
+        let (_, is, words) = told(&line);
+        assert!(is == code && words.contains(part) && words.len() < 200, "{line:.40}: {is} {words:.300}");
+    }
+    assert!(parse(format!(r#"{{"cmd":"who","glob":"{}"}}"#, "*".repeat(256)).as_bytes()).is_ok());
+}
+
 proptest! {
+    #[test]
+    fn escapes_are_read_as_serde_json_reads_them(
+        pieces in proptest::collection::vec(
+            proptest::sample::select(vec![
+                r"\n", r"\u00e9", r"\ud83d", r"\uDE00", r"\u0000", r"\uffff", r"\\", r#"\""#, r"\/", r"\b\f\r\t", "a", "é", "u",
+            ]),
+            0..6,
+        ),
+    ) {
+        let raw = format!("\"{}\"", pieces.concat());
+        let expected: Option<String> = serde_json::from_str(&raw).ok();
+        prop_assert_eq!(string("text", &raw).ok().map(Cow::into_owned), expected);
+    }
+
     #[test]
     fn any_line_is_a_request_or_an_error(line in proptest::collection::vec(any::<u8>(), 0..60)) {
         let _ = parse(&line);
