@@ -3,6 +3,7 @@
 //! to all desks.
 
 mod around;
+mod close;
 mod desks;
 mod dials;
 mod every;
@@ -171,7 +172,9 @@ impl Desks {
             .filter(|view| is_waiting(view.inbound, view.outbound))
             .map(|view| view.id)
             .collect();
-        waiting.into_iter().for_each(|id| board.finish(id));
+        // A file that is on its way is what they wait for; they are finished behind it.
+        let waiting = waiting.into_iter().filter(|id| !self.files.go_to(id.serial()));
+        waiting.for_each(|id| board.finish(id));
     }
 
     /// Begins the end, and replies to whoever asked for it.
@@ -182,6 +185,7 @@ impl Desks {
             }
             return;
         }
+        self.abandon_files();
         let waiting = board.peers().filter(|view| view.queued_bytes > 0).count();
         match asked {
             Some((desk, reference)) => self.out.reply(desk, reference, &Reply::Stopping(waiting)),

@@ -361,7 +361,7 @@ fn a_program_is_told_what_is_repeated_and_what_of_it_was_sent() {
     assert_eq!(server.out.line_with(r#""ref":7"#), r#"{"ev":"ok","ref":7,"n":1,"ms":20}"#);
     assert_eq!((peer.line(), peer.line()), ("tick".into(), "tick".into()));
     let sent: Value = serde_json::from_str(&server.out.line_with(r#"{"ev":"sent""#)).unwrap();
-    assert_eq!((&sent["ids"][0], &sent["text"], &sent["by"]), (&1.into(), &"tick".into(), &"every".into()));
+    assert_eq!((&sent["ids"][0], &sent["text"], &sent["by"]), (&1.into(), &"tick\n".into(), &"every".into()));
     server.type_line(r#"{"cmd":"every","ref":8}"#);
     let listed = r#"{"ev":"ok","ref":8,"every":[{"n":1,"ms":20,"to":[1],"text":"tick"}]}"#;
     assert_eq!(server.out.line_with(r#""ref":8"#), listed);

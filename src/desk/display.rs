@@ -199,6 +199,11 @@ impl Display {
         self.out.is_full()
     }
 
+    /// Whether what comes next would wait, or be skipped.
+    pub fn has_no_room(&self) -> bool {
+        self.out.has_no_room()
+    }
+
     /// Whether each line of the log should have the time in front, as the other status lines have.
     pub fn stamps_log(&self) -> bool {
         match &self.face {

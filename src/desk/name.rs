@@ -96,9 +96,13 @@ pub fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
+/// Most bytes of a glob: what it is held against has 32 letters, and what is much longer takes much longer to compile.
+const GLOB_BYTES_MAX: usize = 256;
+
 /// Whether it can be a name or a glob at all.
 pub fn may_be_target(text: &str) -> bool {
     !text.is_empty()
+        && text.len() <= GLOB_BYTES_MAX
         && text.chars().all(|char| is_name_char(char) || "*?[]!^{}".contains(char))
         && (is_glob(text) || text.starts_with(is_letter))
 }

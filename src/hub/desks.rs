@@ -31,13 +31,13 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Connections and bytes.
 #[derive(Clone, Copy, Debug, Default)]
-struct Lost {
+pub(super) struct Lost {
     conns: usize,
     bytes: usize,
 }
 
 impl Lost {
-    fn add(&mut self, bytes: usize) {
+    pub fn add(&mut self, bytes: usize) {
         if bytes > 0 {
             self.conns += 1;
             self.bytes += bytes;
@@ -86,7 +86,7 @@ pub struct Desks {
     pub stdin_is_open: bool,
     stop: Option<Stop>,
     /// What could not be sent since the end began.
-    unsent: Lost,
+    pub(super) unsent: Lost,
     /// Why stdout cannot be written to.
     screen_error: Option<io::Error>,
     /// Newcomers of whom it was said that they were turned away: when it was full, and by their address.
@@ -153,7 +153,7 @@ impl Desks {
             board.view(id).is_some_and(|view| view.outbound == Outbound::Open) && self.stdin_is_open;
         let kept = Some(board.limits().half_open_max).filter(|limit| stays_open && !limit.is_zero());
         self.out.tell(&Event::Ended(self.names.who(id.serial()), kept));
-        if !self.stdin_is_open {
+        if !self.stdin_is_open && !self.files.go_to(id.serial()) {
             board.finish(id);
         }
     }
@@ -190,7 +190,7 @@ impl Desks {
         self.repeat_no_more_for(id.serial());
         self.send_pieces(board);
         self.lost(id.serial(), board);
-        self.names.remove(id.serial());
+        self.forget_name(id.serial());
         self.dialled.remove(&id.serial());
         self.out.forget(id.serial());
     }
@@ -223,7 +223,7 @@ impl Desks {
     }
 
     /// Whether the end has begun in that nobody new is taken.
-    fn is_draining(&self) -> bool {
+    pub(super) fn is_draining(&self) -> bool {
         !self.stdin_is_open && self.options.on_stdin_eof == OnStdinEof::Drain
     }
 

@@ -115,7 +115,7 @@ impl Desks {
 
     /// Dials again what is to be held and is not.
     pub(super) fn redial(&mut self, board: &mut Board) {
-        if self.held.is_empty() || self.is_stopping() {
+        if self.held.is_empty() || self.is_stopping() || self.is_draining() {
             return;
         }
         let now = board.now();

@@ -148,7 +148,8 @@ impl Desks {
         }
         let mut all = std::mem::take(&mut self.everies.all);
         for one in all.iter_mut().filter(|one| one.next <= now) {
-            one.next = (one.next + one.period).max(now + one.period.min(Duration::from_millis(10)));
+            let on_time = one.next + one.period;
+            one.next = if on_time > now { on_time } else { now + one.period };
             self.send_again(one, board);
         }
         self.everies.all = all;
@@ -184,8 +185,12 @@ impl Desks {
                 if board.audience() > 0 && self.files.is_empty() {
                     let around = self.around_for_all(one.act, &one.bytes).unwrap_or_default();
                     board.broadcast(None, &[around.label, &around.prefix, &one.bytes, around.suffix]);
-                    self.pending.clear();
-                    self.out.count_sent(None, &Event::Sent { by, to: Receivers::All, bytes: &one.bytes });
+                    let whole = [&around.prefix, &one.bytes[..], around.suffix].concat();
+                    if let Some(replay) = self.replay.as_mut().filter(|_| one.act == Act::SendText) {
+                        replay.add(0, true, &[around.label, &whole].concat(), board.now());
+                    }
+                    self.answered_all(&one.bytes, board);
+                    self.out.count_sent(None, &Event::Sent { by, to: Receivers::All, bytes: &whole });
                 }
             }
             Whose::These(serials) => {
@@ -197,8 +202,10 @@ impl Desks {
                     }
                 }
                 if !got.is_empty() {
+                    let around = self.around(one.act, &one.bytes).unwrap_or_default();
+                    let whole = [&around.prefix, &one.bytes[..], around.suffix].concat();
                     let to = Receivers::Several(&got);
-                    self.out.count_sent(None, &Event::Sent { by, to, bytes: &one.bytes });
+                    self.out.count_sent(None, &Event::Sent { by, to, bytes: &whole });
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::board::Board;
+use crate::buffer::framing::whole_chars;
 use crate::conn::ConnId;
 use crate::conn::policy::Role;
 use crate::desk::{
@@ -11,7 +12,7 @@ use crate::desk::{
     Waiting, check_name, is_glob,
 };
 use crate::hub::desks::Desks;
-use crate::hub::history::{History, MESSAGES_MAX};
+use crate::hub::history::{History, MESSAGES_MAX, TO_ALL};
 use crate::hub::job::{Act, Job};
 use crate::hub::names::Source;
 use crate::hub::send::Asked;
@@ -152,8 +153,8 @@ impl Desks {
             .map(|(serial, entry)| Waiting {
                 who: self.names.who(serial),
                 since: now.since(entry.since),
-                text: first_line(&entry.text),
-                is_cut: entry.is_cut || first_line(&entry.text).len() < entry.text.len(),
+                text: beginning(&entry.text),
+                is_cut: entry.is_cut || beginning(&entry.text).len() < entry.text.len(),
             })
             .collect();
         self.out.reply(desk, reference, &Reply::Pending(&waiting));
@@ -179,7 +180,9 @@ impl Desks {
     fn show_last(&mut self, desk: DeskId, serial: u64, count: usize, reference: Option<&str>, board: &Board) {
         self.keep_history();
         let past = match &self.history {
-            Some(history) => history.last(count.min(MESSAGES_MAX), |whose| whose == serial),
+            Some(history) => {
+                history.last(count.min(MESSAGES_MAX), |whose| whose == serial || whose == TO_ALL)
+            }
             None => Vec::new(),
         };
         let now = board.now();
@@ -319,9 +322,13 @@ impl Desks {
     }
 }
 
-/// How a message begins, where it has several lines.
-fn first_line(text: &[u8]) -> &[u8] {
-    &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())]
+/// So much of a message is its beginning.
+const BEGINNING_BYTES_MAX: usize = 256;
+
+/// How a message begins: in a list it has one line.
+fn beginning(text: &[u8]) -> &[u8] {
+    let line = &text[..memchr::memchr(b'\n', text).unwrap_or(text.len())];
+    &line[..whole_chars(&line[..line.len().min(BEGINNING_BYTES_MAX)])]
 }
 
 fn shortened(name: &str) -> String {

@@ -2,16 +2,20 @@
 //! the file nor a slow peer's share of it is ever whole in memory.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::board::Board;
+use crate::conn::Inbound;
 use crate::conn::reason::in_words;
 use crate::desk::{Event, How, Outcome, Refusal, Reply, To};
 use crate::hub::desks::Desks;
 use crate::hub::job::Act;
+use crate::hub::options::Voice;
 use crate::hub::send::Asked;
 use crate::hub::session::Session;
 use crate::hub::target::Whom;
@@ -20,6 +24,9 @@ use crate::terminal::{BufferReturn, Chunk, read_file_in_background};
 
 /// So much is queued at a time: less than the high water, so that nobody is a slow reader because of a file.
 const PIECE_BYTES: usize = 32 << 10;
+
+/// Most files at a time: each has a thread and a descriptor.
+const FILES_MAX: usize = 16;
 
 /// One file.
 #[derive(Debug)]
@@ -34,6 +41,8 @@ struct Sending {
     chunks: VecDeque<Vec<u8>>,
     /// How much of the first of them was sent.
     taken: usize,
+    /// How long it was when it was opened.
+    total_bytes: u64,
     /// The reading has ended, perhaps by an error.
     ended: Option<Option<io::Error>>,
     sent_bytes: u64,
@@ -76,6 +85,10 @@ impl Desks {
         board: &mut Board,
     ) -> Result<Executed, Refusal> {
         let named = String::from_utf8_lossy(path).into_owned();
+        if self.options.voice != Voice::Plain {
+            // What peers say to each other, or what is echoed, would get into the middle of it.
+            return Err(Refusal::File(named, "only the console sends files".to_owned()));
+        }
         let serials = match self.resolve(to, asked.line, session, board)? {
             Whom::One(serial) => vec![serial],
             Whom::All => board.peers().filter(|view| view.is_open).map(|view| view.id.serial()).collect(),
@@ -88,8 +101,11 @@ impl Desks {
             return Ok(Executed::Waits(only.copied()));
         }
         self.check_receivers(&serials, board)?;
+        if self.files.all.len() >= FILES_MAX {
+            return Err(Refusal::File(named, format!("{FILES_MAX} files are on their way already")));
+        }
         let refused = |error: io::Error| Refusal::File(named.clone(), in_words(&error));
-        let (file, bytes) = open(Path::new(std::ffi::OsStr::new(&named))).map_err(refused)?;
+        let (file, bytes) = open_regular(Path::new(OsStr::from_bytes(path))).map_err(refused)?;
         let Some(mailbox) = self.mailbox.clone() else {
             return Err(refused(io::ErrorKind::Unsupported.into()));
         };
@@ -106,6 +122,7 @@ impl Desks {
             only,
             chunks: VecDeque::new(),
             taken: 0,
+            total_bytes: bytes,
             ended: None,
             sent_bytes: 0,
             source,
@@ -148,7 +165,14 @@ impl Desks {
         for mut one in std::mem::take(&mut self.files.all) {
             self.send_piece(&mut one, board);
             let is_over = one.serials.is_empty() || (one.chunks.is_empty() && one.ended.is_some());
-            if is_over { self.conclude_file(one) } else { self.files.all.push(one) }
+            if !is_over {
+                self.files.all.push(one);
+                continue;
+            }
+            if !self.stdin_is_open {
+                finish_those_who_have(&one.serials, board);
+            }
+            self.conclude_file(one);
         }
     }
 
@@ -190,6 +214,16 @@ impl Desks {
         }
     }
 
+    /// The end has come: what was not sent of the files counts as lost, for each of their receivers.
+    pub(super) fn abandon_files(&mut self) {
+        for mut one in std::mem::take(&mut self.files.all) {
+            let left = usize::try_from(one.total_bytes.saturating_sub(one.sent_bytes)).unwrap_or(usize::MAX);
+            one.serials.iter().for_each(|_| self.unsent.add(left));
+            one.ended = Some(Some(io::Error::other("the server stops")));
+            self.conclude_file(one);
+        }
+    }
+
     fn conclude_file(&mut self, one: Sending) {
         let error = match one.ended {
             Some(Some(error)) => Some(in_words(&error)),
@@ -206,9 +240,20 @@ impl Desks {
     }
 }
 
+/// Nobody is left to answer those who have finished: a file was what they waited for.
+fn finish_those_who_have(serials: &[u64], board: &mut Board) {
+    for serial in serials {
+        if let Some(id) = board.find(*serial)
+            && board.view(id).is_some_and(|view| view.inbound == Inbound::Ended)
+        {
+            board.finish(id);
+        }
+    }
+}
+
 /// Opens a file to be sent, and says how long it is. What is no file (a pipe, a device, a directory) could keep us
 /// waiting or never end.
-fn open(path: &Path) -> io::Result<(File, u64)> {
+pub(super) fn open_regular(path: &Path) -> io::Result<(File, u64)> {
     let no_waiting = rustix::fs::OFlags::NONBLOCK.bits() as i32;
     let file = OpenOptions::new().read(true).custom_flags(no_waiting).open(path)?;
     let metadata = file.metadata()?;

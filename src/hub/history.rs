@@ -9,6 +9,9 @@ pub const MESSAGES_MAX: usize = 1000;
 /// Most bytes of them, 1 MiB.
 const BYTES_MAX: usize = 1 << 20;
 
+/// Stands for everybody: no connection has this number.
+pub const TO_ALL: u64 = 0;
+
 /// One message; its bytes lie in the ring.
 #[derive(Clone, Copy, Debug)]
 struct Entry {

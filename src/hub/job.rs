@@ -217,7 +217,8 @@ impl Job {
                     if fitting.is_empty() {
                         return Err(Refusal::NobodyNamed(name.to_owned()));
                     }
-                    *count += fitting.len();
+                    // All names were looked at for it.
+                    *count += names.len();
                     fitting.into_iter().for_each(add);
                 }
                 _ => {

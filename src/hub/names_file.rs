@@ -1,5 +1,7 @@
 //! Names for newcomers, by where they come from: a file of lines `IP-or-net NAME`.
 
+use std::collections::HashMap;
+use std::io::{self, Read};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -7,8 +9,9 @@ use ipnet::IpNet;
 
 use crate::conn::reason::in_words;
 use crate::conn::{ConnId, Peer};
-use crate::desk::{Event, Refusal, check_name};
+use crate::desk::{Event, NAME_CHARS_MAX, Refusal, check_name, folded};
 use crate::hub::desks::Desks;
+use crate::hub::files::open_regular;
 use crate::hub::names::Source;
 
 /// Where the names stand, and what was read there last.
@@ -16,6 +19,8 @@ use crate::hub::names::Source;
 pub struct NamesFile {
     path: PathBuf,
     entries: Vec<(IpNet, String)>,
+    /// By name, the number that the next newcomer is tried with who has to share it.
+    next_numbers: HashMap<String, u64>,
 }
 
 impl NamesFile {
@@ -25,11 +30,35 @@ impl NamesFile {
     /// When it cannot be read, or a line of it is none: which one, and why.
     pub fn read(path: &Path) -> Result<NamesFile, String> {
         let shown = path.display();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("cannot read {shown}: {}", in_words(&error)))?;
+        let text = read_text(path).map_err(|error| format!("cannot read {shown}: {}", in_words(&error)))?;
         let entries =
             parse(&text).map_err(|(line, why)| format!("cannot use {shown}, line {line}: {why}"))?;
-        Ok(NamesFile { path: path.to_owned(), entries })
+        Ok(NamesFile { path: path.to_owned(), entries, next_numbers: HashMap::new() })
+    }
+
+    /// `NAME.2`, or the next that is free and is nobody's of the file. The search begins where the last one ended, so
+    /// that a thousand newcomers of one net are not a thousand times as dear as one.
+    fn numbered(&mut self, name: &str, is_free: impl Fn(&str) -> bool) -> String {
+        let NamesFile { entries, next_numbers, .. } = self;
+        let next = next_numbers.entry(name.to_owned()).or_insert(2);
+        loop {
+            let end = format!(".{next}");
+            let kept: String = name.chars().take(NAME_CHARS_MAX - end.len()).collect();
+            let numbered = kept + &end;
+            let is_anothers = entries.iter().any(|(_, other)| folded(other) == folded(&numbered));
+            if !is_anothers && is_free(&numbered) {
+                return numbered;
+            }
+            *next += 1;
+        }
+    }
+
+    /// A name is free again, and is the next to be given, if it is one that was made here.
+    fn freed(&mut self, name: &str) {
+        let Some((base, number)) = name.rsplit_once('.') else { return };
+        if let (Some(next), Ok(number)) = (self.next_numbers.get_mut(base), number.parse::<u64>()) {
+            *next = (*next).min(number.max(2));
+        }
     }
 
     /// The name for an address: of the first line that fits.
@@ -41,6 +70,20 @@ impl NamesFile {
         };
         self.entries.iter().find(|(net, _)| net.contains(&address)).map(|(_, name)| &**name)
     }
+}
+
+/// A names file is not longer than this.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Reads a file that the loop can read: what is none, such as a pipe, could keep it waiting for ever.
+fn read_text(path: &Path) -> io::Result<String> {
+    let (file, bytes) = open_regular(path)?;
+    if bytes > FILE_BYTES_MAX {
+        return Err(io::Error::other("it is longer than 16 MiB"));
+    }
+    let mut text = String::new();
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn parse(text: &str) -> Result<Vec<(IpNet, String)>, (usize, String)> {
@@ -73,16 +116,24 @@ impl Desks {
         if self.names.of(id.serial()).is_some() {
             return;
         }
-        let Some(name) = self.names_file.as_ref().and_then(|file| file.name_for(peer)) else { return };
-        let is_free =
-            |name: &String| self.names.holder(name).is_none() || self.names.is_nick_of(name).is_some();
-        let numbered = (2..).map(|number| format!("{name}.{number}"));
-        let Some(name) = std::iter::once(name.to_owned()).chain(numbered).find(is_free) else { return };
+        let Some(file) = &mut self.names_file else { return };
+        let Some(name) = file.name_for(peer).map(str::to_owned) else { return };
+        let names = &self.names;
+        let is_free = |name: &str| names.holder(name).is_none() || names.is_nick_of(name).is_some();
+        let name = if is_free(&name) { name } else { file.numbered(&name, is_free) };
         if let Some(holder) = self.names.is_nick_of(&name) {
             self.names.remove(holder);
             self.renamed(holder, None);
         }
         self.names.set(id.serial(), &name, Source::Given);
+    }
+
+    /// Whoever had this name has gone.
+    pub(super) fn forget_name(&mut self, serial: u64) {
+        if let (Some(file), Some(name)) = (&mut self.names_file, self.names.of(serial)) {
+            file.freed(name);
+        }
+        self.names.remove(serial);
     }
 
     /// Rereads whatever is read from files. What is broken keeps its old state.

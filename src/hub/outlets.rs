@@ -48,8 +48,9 @@ impl Outlet {
     /// Shows only what these say.
     pub fn focus(&mut self, serials: &[u64]) {
         let choice = self.choice.get_or_insert_default();
-        choice.focus = Some(serials.iter().copied().collect());
-        choice.muted.retain(|serial| !serials.contains(serial));
+        let focus: HashSet<u64> = serials.iter().copied().collect();
+        choice.muted.retain(|serial| !focus.contains(serial));
+        choice.focus = Some(focus);
     }
 
     /// Shows what everybody says.
@@ -197,6 +198,11 @@ impl Outlets {
     /// Whether a screen that must not miss anything has no room.
     pub fn are_full(&self) -> bool {
         self.outlets.iter().any(|outlet| outlet.display.is_full())
+    }
+
+    /// Whether a reply at this desk would wait, or be skipped.
+    pub fn has_no_room(&self, desk: DeskId) -> bool {
+        self.outlets.get(place(desk)).is_some_and(|outlet| outlet.display.has_no_room())
     }
 
     /// Waits until all was written, for `patience` at most; returns how many bytes were not.

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use crate::clock::Moment;
 use crate::conn::ConnId;
 
-/// So much of what it asked is kept here; the rest is in the history.
-const TEXT_BYTES_MAX: usize = 256;
+/// So much of what it asked is kept here; the rest is in the history, where one is kept.
+const TEXT_BYTES_MAX: usize = 4096;
 
 /// One who waits.
 #[derive(Debug)]

@@ -6,12 +6,10 @@ use std::time::Duration;
 use crate::board::{Board, Sent};
 use crate::buffer::framing::Envelope;
 use crate::conn::ConnId;
-use crate::conn::reason::Reason;
-use crate::desk::{
-    Author, Deed, Delivered, Event, How, Outcome, Payload, Receivers, Refusal, Reply, To, Who,
-};
+use crate::desk::{Author, Deed, Delivered, Event, Outcome, Payload, Receivers, Refusal, Reply, To, Who};
 use crate::hub::around::Around;
 use crate::hub::desks::Desks;
+use crate::hub::history::TO_ALL;
 use crate::hub::job::{Act, Job, Several};
 use crate::hub::options::Voice;
 use crate::hub::session::{Aim, Session};
@@ -205,7 +203,7 @@ impl Desks {
             self.around_for_all(act, bytes).map_err(|error| Refusal::FrameTooLong(error.bytes_max))?;
         let parts: [&[u8]; 4] = [around.label, &around.prefix, bytes, around.suffix];
         board.broadcast(None, &parts);
-        self.pending.clear();
+        self.answered_all(bytes, board);
         if let Some(replay) = self.replay.as_mut().filter(|_| act == Act::SendText) {
             replay.add(0, true, &parts.concat(), board.now());
         }
@@ -232,6 +230,14 @@ impl Desks {
                 Outcome::Done(0)
             }
             Act::Target | Act::Mute | Act::Focus => Outcome::Done(0),
+        }
+    }
+
+    /// Notes that something was said to everybody.
+    pub(super) fn answered_all(&mut self, bytes: &[u8], board: &Board) {
+        self.pending.clear();
+        if let Some(history) = &mut self.history {
+            history.add(TO_ALL, true, bytes, board.now());
         }
     }
 
@@ -263,67 +269,6 @@ impl Desks {
             board.tell_when_drained(id);
         }
         outcome
-    }
-
-    /// Ends a connection in one way or another. Returns what became of the reason that it was to be told, where that
-    /// did not get through: it is closed all the same.
-    fn end(&mut self, id: ConnId, how: How, reason: &[u8], board: &mut Board) -> Option<Outcome> {
-        match how {
-            How::Eof => board.finish(id),
-            How::Reset => board.hang_up(id, Reason::WeReset),
-            How::Kick => {
-                let told = (!reason.is_empty()).then(|| self.tell_reason(id, reason, board));
-                board.close(id, Reason::Kicked(String::from_utf8_lossy(reason).into_owned()));
-                return told.filter(|told| !told.is_done());
-            }
-        }
-        None
-    }
-
-    /// Tells a peer why it is closed, framed as texts are; without a label, since it is no part of a conversation.
-    fn tell_reason(&mut self, id: ConnId, reason: &[u8], board: &mut Board) -> Outcome {
-        match self.options.envelope.around(reason.len()) {
-            Ok((prefix, suffix)) => self.queue(id, &[&prefix, reason, suffix], board),
-            Err(_) => Outcome::Full(0),
-        }
-    }
-
-    /// Finishes, closes or resets whoever is meant.
-    pub(super) fn close(
-        &mut self,
-        session: &mut Session,
-        to: To<'_>,
-        how: How,
-        reason: &[u8],
-        asked: Asked<'_>,
-        board: &mut Board,
-    ) -> Result<Executed, Refusal> {
-        let act = Act::Close(how);
-        match self.resolve(to, asked.line, session, board)? {
-            Whom::One(serial) if self.waits_for_file(session, act, serial) => {
-                Ok(Executed::Waits(Some(serial)))
-            }
-            Whom::One(serial) => {
-                let id = board.find(serial).ok_or(Refusal::Gone(serial))?;
-                let told = self.end(id, how, reason, board);
-                let reply = Reply::Closing(self.names.who(serial), how, told);
-                self.out.reply(session.id, asked.reference, &reply);
-                Ok(Executed::Done)
-            }
-            Whom::All => {
-                // One that is being closed can still be reset.
-                let whom = Several::all(board, |view| view.is_open || how == How::Reset);
-                if whom.serials().is_empty() {
-                    return Err(Refusal::Nobody);
-                }
-                Ok(of_known(act, reason, asked, Rc::new(whom)))
-            }
-            Whom::Known(whom) => Ok(of_known(act, reason, asked, whom)),
-            Whom::List(source) => {
-                let job = Job::of_list(act, reason, asked.line, source, asked.reference);
-                Ok(Executed::Begins(Box::new(job)))
-            }
-        }
     }
 
     /// Replies to a command about several, when all was done.
@@ -388,6 +333,6 @@ fn refusal_of_one(outcomes: &[(u64, Outcome)]) -> Option<Refusal> {
     }
 }
 
-fn of_known(act: Act, bytes: &[u8], asked: Asked<'_>, whom: Rc<Several>) -> Executed {
+pub(super) fn of_known(act: Act, bytes: &[u8], asked: Asked<'_>, whom: Rc<Several>) -> Executed {
     Executed::Begins(Box::new(Job::of_known(act, bytes, asked.line, whom, asked.reference)))
 }

@@ -96,7 +96,7 @@ impl Desks {
                 break;
             }
             // A program that does not read its replies is not heard any further.
-            if session.is_json && self.out.are_full() {
+            if session.is_json && self.out.has_no_room(session.id) {
                 break;
             }
             if session.job.is_some() {

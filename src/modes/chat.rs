@@ -20,8 +20,8 @@ pub struct Chat {
     relays_raw: bool,
     /// A newcomer is told so many of the last lines.
     replays: usize,
-    /// Those who have finished, and of whom it was said that they left.
-    have_left: HashSet<ConnId>,
+    /// Those of whom it was said that they joined, and not yet that they left.
+    here: HashSet<ConnId>,
     /// The line being relayed; kept for its memory.
     line: Vec<u8>,
 }
@@ -30,7 +30,7 @@ impl Chat {
     /// A chat. Others read what is relayed with a bare netcat, so it is made safe for a terminal,
     /// unless it `relays_raw`. A newcomer is sent the last `replays` lines.
     pub fn new(relays_raw: bool, replays: usize) -> Chat {
-        Chat { relays_raw, replays, have_left: HashSet::new(), line: Vec::new() }
+        Chat { relays_raw, replays, here: HashSet::new(), line: Vec::new() }
     }
 
     fn relay(&mut self, id: ConnId, frame: Frame<'_>, desks: &mut Desks, board: &mut Board) {
@@ -91,6 +91,7 @@ impl Mode for Chat {
     }
 
     fn opened(&mut self, id: ConnId, desks: &mut Desks, board: &mut Board) {
+        self.here.insert(id);
         announce(id, "joined", desks, board);
         self.greet(id, desks, board);
     }
@@ -110,12 +111,14 @@ impl Mode for Chat {
         desks.ended(id, board);
         // It may go on listening, but it will say nothing more; mostly it is gone altogether, which
         // cannot be told from here.
-        announce(id, "left", desks, board);
-        self.have_left.insert(id);
+        if self.here.remove(&id) {
+            announce(id, "left", desks, board);
+        }
     }
 
     fn closing(&mut self, id: ConnId, desks: &mut Desks, board: &mut Board) {
-        if !self.have_left.remove(&id) {
+        // Not so a dial that never came about.
+        if self.here.remove(&id) {
             announce(id, "left", desks, board);
         }
     }
@@ -154,18 +157,18 @@ fn nick(id: ConnId, name: Option<&str>, desks: &mut Desks, board: &mut Board) {
     }
 }
 
-/// Who is here, in one line.
+/// Who is here, in one line: as many as one reads. Nobody else is looked at, however often somebody asks.
 fn who(desks: &Desks, board: &Board) -> String {
-    let mut all = Vec::new();
-    let mut count = 0;
-    for view in board.peers().filter(|view| view.is_open) {
-        count += 1;
-        if count <= NAMED_MAX {
+    let count = board.audience();
+    let named = board.peers().filter(|view| view.is_open).take(NAMED_MAX.min(count));
+    let all: Vec<String> = named
+        .map(|view| {
             let mut member = Vec::new();
             push_member(&mut member, view.id, desks);
-            all.push(String::from_utf8_lossy(&member).into_owned());
-        }
-    }
-    let more = if count > NAMED_MAX { format!(" and {} more", count - NAMED_MAX) } else { String::new() };
+            String::from_utf8_lossy(&member).into_owned()
+        })
+        .collect();
+    let more = count.saturating_sub(all.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{count} here: {}{more}", all.join(", "))
 }

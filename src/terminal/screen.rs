@@ -156,7 +156,8 @@ impl Screen {
         self.when_full == WhenFull::Wait && self.has_no_room()
     }
 
-    fn has_no_room(&self) -> bool {
+    /// Whether it is as full as it may be, whether whoever fills it waits or is skipped.
+    pub fn has_no_room(&self) -> bool {
         self.filling.len() >= self.mark_bytes
     }
 
