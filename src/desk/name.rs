@@ -144,6 +144,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_much_longer_than_any_name_is_no_target() {
+        assert!(may_be_target("lab-[a-c]*") && may_be_target(&"a*".repeat(100)));
+        // To compile one of these would take all the memory that a pattern may have, or more.
+        assert!(!may_be_target(&"*a".repeat(500_000)));
+    }
+
+    #[test]
     fn names_are_compared_without_regard_to_case() {
         for (one, other) in [("Lab", "lAB"), ("ΣΑΣ", "σας"), ("straße", "STRASSE"), ("ÑU", "ñu")] {
             assert_eq!(folded(one), folded(other));

@@ -2,6 +2,7 @@
 //! test and whose screens are read by it. What is held here: what each line is answered with, what the desks are told,
 //! and which bytes reach which wire.
 
+mod aim;
 mod files;
 mod lists;
 mod names;
