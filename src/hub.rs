@@ -145,7 +145,13 @@ impl<M: Mode> App for Hub<M> {
                 self.desks.cut_short(session);
             }
         }
+        let waits = |desks: &Desks, session: &Session| session.is_json && desks.out.has_no_room(session.id);
+        let waited = self.sessions.iter().any(|session| waits(&self.desks, session));
         self.desks.out.hand_over();
+        // Where handing over has made the room, nobody else will tell of it.
+        if waited && !self.sessions.iter().any(|session| waits(&self.desks, session)) {
+            board.call_again();
+        }
         board.hold_reading(self.desks.out.are_full());
     }
 }
