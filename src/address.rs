@@ -202,7 +202,9 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 /// What stands at a path and can't be a socket. Where that can't be told, the system will say what is wrong.
 fn what_is_in_the_way(path: &Path) -> Option<&'static str> {
     let Ok(found) = fs::metadata(path) else {
-        return fs::symlink_metadata(path).is_ok().then_some("a symbolic link to nothing");
+        // There may be something by now: a server that starts at the same time replaces a socket.
+        let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+        return is_link.then_some("a symbolic link to nothing");
     };
     let found = found.file_type();
     match () {
