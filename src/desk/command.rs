@@ -27,7 +27,7 @@ pub enum Command<'a> {
     /// Finish, close or reset.
     Close(To<'a>, How, Cow<'a, [u8]>),
     /// List the connections, or those whose name fits.
-    Who(Option<&'a str>),
+    Who(Option<Cow<'a, str>>),
     /// List who waits for an answer.
     Pending,
     /// Choose whoever waits longest.

@@ -44,7 +44,7 @@ impl Desks {
             Command::Target(to) => return self.set_target(session, to, asked, board),
             Command::Done(to) => return self.done(session, to, asked, board),
             Command::Filter(filter) => return self.filter(session, filter, asked, board),
-            Command::Who(glob) => self.list(desk, glob, reference, board),
+            Command::Who(glob) => self.list(desk, glob.as_deref(), reference, board),
             Command::Pending => {
                 self.keep_history();
                 self.list_pending(desk, reference, board);

@@ -159,7 +159,7 @@ fn close<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
 fn who<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
     match short(fields.text("glob")?, "glob", TARGET_CHARS_MAX)? {
         None => Ok(Command::Who(None)),
-        Some(Cow::Borrowed(glob)) if may_be_target(glob) => Ok(Command::Who(Some(glob))),
+        Some(glob) if may_be_target(&glob) => Ok(Command::Who(Some(glob))),
         Some(_) => Err(wrong_type("glob", "a name or a glob", fields.raw("glob").unwrap_or_default())),
     }
 }

@@ -122,7 +122,7 @@ fn who(mut rest: Rest<'_>) -> Result<Command<'_>, Mistake> {
     let glob =
         str::from_utf8(word.strip_prefix(b"@").unwrap_or(word)).ok().filter(|glob| may_be_target(glob));
     let glob = glob.ok_or_else(|| Mistake::TooMuch(rest.help, lossy(word)))?;
-    rest.alone(Command::Who(Some(glob)))
+    rest.alone(Command::Who(Some(Cow::Borrowed(glob))))
 }
 
 fn show(mut rest: Rest<'_>) -> Result<Command<'_>, Mistake> {

@@ -56,6 +56,7 @@ fn commands_are_read_and_carry_their_reference_as_it_was_spelt() {
         ),
         (r#"{"cmd":"close","to":3,"how":"rst"}"#, None, Command::Close(To::One(3), How::Reset, b"".into())),
         (r#"{"cmd":"name","id":3,"name":"x"}"#, None, Command::Name(To::One(3), Some("x".into()))),
+        (r#"{"cmd":"who","glob":"\u8bbe*"}"#, None, Command::Who(Some("设*".into()))),
         (r#"{"cmd":"name","id":3}"#, None, Command::Name(To::One(3), None)),
         (r#"{"cmd":"show","id":3,"count":2}"#, None, Command::Show(To::One(3), Some(2))),
         (r#"{"cmd":"every","off":"all"}"#, None, Command::Every(Every::Off(None))),

@@ -45,7 +45,7 @@ fn commands() {
     for (line, command) in [
         ("/who", Command::Who(None)),
         ("/who \r", Command::Who(None)),
-        ("/who lab-*", Command::Who(Some("lab-*"))),
+        ("/who lab-*", Command::Who(Some("lab-*".into()))),
         ("/eof 3", close(To::One(3), How::Eof)),
         ("/rst @all", close(To::All, How::Reset)),
         ("/kick #3  be quiet", Command::Close(To::One(3), How::Kick, Cow::Borrowed(b"be quiet"))),
