@@ -136,7 +136,6 @@ impl<M: Mode> App for Hub<M> {
 
     /// Obeys what was typed, and hands what was shown to the screens.
     fn turn_ended(&mut self, board: &mut Board) {
-        self.mode.turn_ended(board);
         self.desks.tick(board);
         self.desks.redial(board);
         for session in &mut self.sessions {

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Peer, Program, Server, wait_until};
+use common::{Peer, Program, Server, wait_until, without_ages};
 
 /// A file of names that is there as long as the test.
 struct NamesFile(PathBuf);
@@ -45,19 +45,6 @@ fn answer(server: &mut Server, line: &str) -> String {
     server.err.wait_for(&format!("the answer to {line:?}"), |err| {
         String::from_utf8_lossy(&err[from..]).split_once('\n').map(|(line, _)| line.to_owned())
     })
-}
-
-/// The same with each age (`waits 1s`, `1s ago`) as `0s`: no test can know it.
-fn without_ages(line: &str) -> String {
-    let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-    for at in 0..words.len() {
-        let is_age = at > 0 && words[at - 1] == "waits"
-            || words.get(at + 1).is_some_and(|next| next.starts_with("ago"));
-        if is_age {
-            words[at] = words[at].replace(|char: char| char.is_ascii_digit(), "").replace('s', "0s");
-        }
-    }
-    words.join(" ")
 }
 
 /// What each has got when all is over, line by line.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use common::{Peer, Server, let_pass, wait_until};
+use common::{Peer, Server, let_pass, wait_until, without_ages};
 
 /// Types a line; returns the lines that answer it, up to the answer to a line behind it.
 #[track_caller]
@@ -29,19 +29,6 @@ fn answer(server: &mut Server, line: &str) -> String {
     let lines = answers(server, line);
     assert_eq!(lines.len(), 1, "to {line:?}: {lines:?}");
     lines.into_iter().next().unwrap()
-}
-
-/// The same with each age (`waits 1s`, `1s ago`) as `0s`: no test can know it.
-fn without_ages(line: &str) -> String {
-    let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-    for at in 0..words.len() {
-        let is_age = at > 0 && words[at - 1] == "waits"
-            || words.get(at + 1).is_some_and(|next| next.starts_with("ago"));
-        if is_age {
-            words[at] = words[at].replace(|char: char| char.is_ascii_digit(), "").replace('s', "0s");
-        }
-    }
-    words.join(" ")
 }
 
 /// The numbers of those who wait, as `/pending` has them.

@@ -61,7 +61,7 @@ pub enum Event<'a> {
         by: Author,
         /// To whom.
         to: Receivers<'a>,
-        /// What.
+        /// What, with its ending or whatever frames it, and without who says it.
         bytes: &'a [u8],
     },
     /// A peer has finished sending. Our side stays open for an answer for so long, or does not.

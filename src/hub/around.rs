@@ -20,6 +20,11 @@ impl Around {
     pub fn bytes(&self, text: &[u8]) -> usize {
         self.label.len() + self.prefix.len() + text.len() + self.suffix.len()
     }
+
+    /// The text as it goes out, but for who says it.
+    pub fn framed(&self, text: &[u8]) -> Vec<u8> {
+        [&self.prefix, text, self.suffix].concat()
+    }
 }
 
 impl Desks {

@@ -7,8 +7,8 @@ use crate::conn::ConnId;
 use crate::conn::reason::Reason;
 use crate::desk::{How, Outcome, Refusal, Reply, To};
 use crate::hub::desks::Desks;
-use crate::hub::job::{Act, Job, Several};
-use crate::hub::send::{Asked, of_known};
+use crate::hub::job::{Act, Several};
+use crate::hub::send::{Asked, of_known, of_list};
 use crate::hub::session::Session;
 use crate::hub::target::Whom;
 use crate::hub::turn::Executed;
@@ -78,10 +78,7 @@ impl Desks {
                 Ok(of_known(act, reason, asked, Rc::new(whom)))
             }
             Whom::Known(whom) => Ok(of_known(act, reason, asked, whom)),
-            Whom::List(source) => {
-                let job = Job::of_list(act, reason, asked.line, source, asked.reference);
-                Ok(Executed::Begins(Box::new(job)))
-            }
+            Whom::List(source) => Ok(of_list(act, reason, asked, source)),
         }
     }
 }

@@ -65,14 +65,10 @@ impl Desks {
     }
 
     fn rename(&mut self, serial: u64, name: &str) {
-        if let Some(holder) = self.names.holder(name).filter(|holder| *holder != serial) {
-            if self.names.is_nick_of(name).is_none() {
-                return;
-            }
-            self.names.remove(holder);
-            self.renamed(holder, None);
+        let is_anothers = self.names.holder(name).is_some_and(|holder| holder != serial);
+        if !is_anothers || self.take_from_nick(name) {
+            self.names.set(serial, name, Source::Given);
         }
-        self.names.set(serial, name, Source::Given);
     }
 
     fn begin_dial(&mut self, endpoint: &Endpoint, board: &mut Board) -> io::Result<ConnId> {

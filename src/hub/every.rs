@@ -184,12 +184,8 @@ impl Desks {
             Whose::Everybody => {
                 if board.audience() > 0 && self.files.is_empty() {
                     let around = self.around_for_all(one.act, &one.bytes).unwrap_or_default();
-                    board.broadcast(None, &[around.label, &around.prefix, &one.bytes, around.suffix]);
-                    let whole = [&around.prefix, &one.bytes[..], around.suffix].concat();
-                    if let Some(replay) = self.replay.as_mut().filter(|_| one.act == Act::SendText) {
-                        replay.add(0, true, &[around.label, &whole].concat(), board.now());
-                    }
-                    self.answered_all(&one.bytes, board);
+                    self.say_to_all(one.act, &around, &one.bytes, board);
+                    let whole = around.framed(&one.bytes);
                     self.out.count_sent(None, &Event::Sent { by, to: Receivers::All, bytes: &whole });
                 }
             }
@@ -203,7 +199,7 @@ impl Desks {
                 }
                 if !got.is_empty() {
                     let around = self.around(one.act, &one.bytes).unwrap_or_default();
-                    let whole = [&around.prefix, &one.bytes[..], around.suffix].concat();
+                    let whole = around.framed(&one.bytes);
                     let to = Receivers::Several(&got);
                     self.out.count_sent(None, &Event::Sent { by, to, bytes: &whole });
                 }

@@ -13,9 +13,9 @@ use crate::desk::{
 };
 use crate::hub::desks::Desks;
 use crate::hub::history::{History, MESSAGES_MAX, TO_ALL};
-use crate::hub::job::{Act, Job};
+use crate::hub::job::{Act, Several};
 use crate::hub::names::Source;
-use crate::hub::send::Asked;
+use crate::hub::send::{Asked, of_known, of_list};
 use crate::hub::session::{Aim, Session};
 use crate::hub::target::Whom;
 use crate::hub::turn::{Executed, Turn};
@@ -87,10 +87,7 @@ impl Desks {
             to => match self.resolve(to, asked.line, session, board)? {
                 Whom::One(serial) if board.find(serial).is_none() => return Err(Refusal::Gone(serial)),
                 Whom::One(serial) => (Aim::One(serial), Target::One(self.names.who(serial))),
-                Whom::List(source) => {
-                    let job = Job::of_list(Act::Target, b"", asked.line, source, asked.reference);
-                    return Ok(Executed::Begins(Box::new(job)));
-                }
+                Whom::List(source) => return Ok(of_list(Act::Target, b"", asked, source)),
                 Whom::All | Whom::Known(_) => (Aim::Last, Target::Last),
             },
         };
@@ -115,19 +112,15 @@ impl Desks {
             }
             Whom::All => {
                 let waiting = self.pending.all().into_iter().map(|(serial, _)| serial).collect();
-                Rc::new(crate::hub::job::Several::of(waiting))
+                Rc::new(Several::of(waiting))
             }
             Whom::Known(whom) => whom,
-            Whom::List(source) => {
-                let job = Job::of_list(act, b"", asked.line, source, asked.reference);
-                return Ok(Executed::Begins(Box::new(job)));
-            }
+            Whom::List(source) => return Ok(of_list(act, b"", asked, source)),
         };
         if whom.serials().is_empty() {
             return Err(Refusal::NobodyWaits);
         }
-        let job = Job::of_known(act, b"", asked.line, whom, asked.reference);
-        Ok(Executed::Begins(Box::new(job)))
+        Ok(of_known(act, b"", asked, whom))
     }
 
     fn strike_off(&mut self, desk: DeskId, id: ConnId, reference: Option<&str>) {
@@ -226,13 +219,17 @@ impl Desks {
         check_name(name).map_err(|why: BadName| Refusal::BadName(shortened(name), why))?;
         match self.names.holder(name).filter(|holder| *holder != serial) {
             None => Ok(()),
-            Some(holder) if self.names.is_nick_of(name) == Some(holder) => {
-                self.names.remove(holder);
-                self.renamed(holder, None);
-                Ok(())
-            }
+            Some(_) if self.take_from_nick(name) => Ok(()),
             Some(holder) => Err(Refusal::NameTaken(name.to_owned(), Some(holder))),
         }
+    }
+
+    /// Takes a name from the peer that has chosen it for itself, if one has: an operator's choice comes first.
+    pub(super) fn take_from_nick(&mut self, name: &str) -> bool {
+        let Some(holder) = self.names.is_nick_of(name) else { return false };
+        self.names.remove(holder);
+        self.renamed(holder, None);
+        true
     }
 
     fn filter(
@@ -261,10 +258,7 @@ impl Desks {
                 self.filter_these(session, act, &all, asked.reference);
             }
             Whom::Known(whom) => self.filter_these(session, act, whom.serials(), asked.reference),
-            Whom::List(source) => {
-                let job = Job::of_list(act, b"", asked.line, source, asked.reference);
-                return Ok(Executed::Begins(Box::new(job)));
-            }
+            Whom::List(source) => return Ok(of_list(act, b"", asked, source)),
         }
         Ok(Executed::Done)
     }

@@ -43,11 +43,6 @@ impl Act {
     pub fn sends(self) -> bool {
         matches!(self, Act::SendText | Act::SendExactly)
     }
-
-    /// Whether it is about what a desk shows.
-    pub fn filters(self) -> bool {
-        matches!(self, Act::Mute | Act::Focus)
-    }
 }
 
 /// Connections that were named; nobody twice.
@@ -243,9 +238,8 @@ impl Job {
         }
     }
 
-    /// Notes what became of it for the next one. `keeps_all`: those to whom it was not done are to be told by number,
-    /// however many they are.
-    pub fn note(&mut self, serial: u64, outcome: Outcome, keeps_all: bool) {
+    /// Notes what became of it for the next one. Those to whom it was not done are kept, however many they are.
+    pub fn note(&mut self, serial: u64, outcome: Outcome) {
         let Phase::Doing { whom, done } = &mut self.phase else { return };
         *done += 1;
         self.tally.count(outcome);
@@ -253,7 +247,7 @@ impl Job {
         if matches!(self.act, Act::Close(_)) && matches!(outcome, Outcome::Full(_) | Outcome::Finished) {
             self.tally.done += 1;
         }
-        if !whom.is_many() || (keeps_all && !outcome.is_done()) {
+        if !whom.is_many() || !outcome.is_done() {
             self.outcomes.push((serial, outcome));
         }
     }
@@ -264,6 +258,14 @@ impl Job {
             Phase::Checking { .. } => None,
             Phase::Doing { whom, .. } => Some(whom),
         }
+    }
+
+    /// Those to whom it was done so far.
+    pub fn done_to(&self) -> Vec<u64> {
+        let Phase::Doing { whom, done } = &self.phase else { return Vec::new() };
+        let not_done = self.outcomes.iter().filter(|(_, outcome)| !outcome.is_done());
+        let not_done: HashSet<u64> = not_done.map(|(serial, _)| *serial).collect();
+        whom.serials[..*done].iter().copied().filter(|serial| !not_done.contains(serial)).collect()
     }
 
     /// Sums up what became of all of them.

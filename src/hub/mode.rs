@@ -24,7 +24,4 @@ pub trait Mode {
 
     /// A connection has ended; the desks are told next.
     fn closing(&mut self, _id: ConnId, _desks: &mut Desks, _board: &mut Board) {}
-
-    /// All that came in this turn was handed over.
-    fn turn_ended(&mut self, _board: &mut Board) {}
 }

@@ -121,10 +121,7 @@ impl Desks {
         let names = &self.names;
         let is_free = |name: &str| names.holder(name).is_none() || names.is_nick_of(name).is_some();
         let name = if is_free(&name) { name } else { file.numbered(&name, is_free) };
-        if let Some(holder) = self.names.is_nick_of(&name) {
-            self.names.remove(holder);
-            self.renamed(holder, None);
-        }
+        self.take_from_nick(&name);
         self.names.set(id.serial(), &name, Source::Given);
     }
 

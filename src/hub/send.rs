@@ -10,7 +10,7 @@ use crate::desk::{Author, Deed, Delivered, Event, Outcome, Payload, Receivers, R
 use crate::hub::around::Around;
 use crate::hub::desks::Desks;
 use crate::hub::history::TO_ALL;
-use crate::hub::job::{Act, Job, Several};
+use crate::hub::job::{Act, Job, Several, Source};
 use crate::hub::options::Voice;
 use crate::hub::session::{Aim, Session};
 use crate::hub::target::Whom;
@@ -23,38 +23,13 @@ pub(super) struct Asked<'a> {
     pub reference: Option<&'a str>,
 }
 
-/// What became of a text for the current target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
-    /// It was sent, or refused; either way it was answered.
-    Done,
-    /// Whoever is to get it, which is this one, reads slowly.
-    Waits(u64),
-    /// It is for more than one, or for nobody: nothing was done yet.
-    NotHere,
-}
-
 /// Why something was not sent to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unsent {
+    /// It is to wait.
     Waits,
-    BehindFile,
-    Full(usize),
-    Finished,
-    Gone,
-}
-
-impl Unsent {
-    /// As it is answered. What waits is not.
-    #[cold]
-    fn refusal(self, serial: u64) -> Refusal {
-        match self {
-            Unsent::Waits | Unsent::BehindFile => Refusal::FileUnderWay(serial),
-            Unsent::Full(queued) => Refusal::Full(serial, queued),
-            Unsent::Finished => Refusal::Finished(serial),
-            Unsent::Gone => Refusal::Gone(serial),
-        }
-    }
+    /// This came of it.
+    Failed(Outcome),
 }
 
 impl Desks {
@@ -79,7 +54,7 @@ impl Desks {
                 match self.send_to_one(session, act, serial, bytes, asked, board) {
                     Ok(()) => Ok(Executed::Done),
                     Err(Unsent::Waits) => Ok(Executed::Waits(Some(serial))),
-                    Err(unsent) => Err(unsent.refusal(serial)),
+                    Err(Unsent::Failed(outcome)) => Err(refusal(serial, outcome)),
                 }
             }
             Whom::All if session.waits_for_slow && (board.is_held_back() || !self.files.is_empty()) => {
@@ -92,20 +67,12 @@ impl Desks {
                 self.send_to_all(session, act, bytes, asked, board)
             }
             Whom::Known(whom) => Ok(of_known(act, bytes, asked, whom)),
-            Whom::List(source) => {
-                let job = Job::of_list(act, bytes, asked.line, source, asked.reference);
-                Ok(Executed::Begins(Box::new(job)))
-            }
+            Whom::List(source) => Ok(of_list(act, bytes, asked, source)),
         }
     }
 
-    /// Whether a text waits for this connection.
-    pub(super) fn is_held_back_by(&self, serial: u64, board: &Board) -> bool {
-        let is_slow = board.find(serial).is_some_and(|id| board.is_held_back_by(id));
-        is_slow || (!self.files.is_empty() && self.files.go_to(serial))
-    }
-
     /// Says a text to the current target, where that is one: the most frequent command of all, so it takes no detour.
+    /// Where it is for more than one, or for nobody, nothing is done.
     #[inline]
     pub(super) fn say_to_current(
         &mut self,
@@ -113,26 +80,24 @@ impl Desks {
         text: &[u8],
         turn: &mut Turn,
         board: &mut Board,
-    ) -> Said {
+    ) -> Option<Executed> {
         let serial = match (&session.aim, self.options.voice, self.spoke_last) {
             (Aim::One(serial), Voice::Plain, _) => *serial,
             (Aim::Last, Voice::Plain, Some(id)) => id.serial(),
-            _ => return Said::NotHere,
+            _ => return None,
         };
         let is_common = self.options.envelope == Envelope::Lf;
         if !is_common || text.len() >= board.limits().outbox_bytes_max {
-            return Said::NotHere;
+            return None;
         }
         turn.bytes += text.len();
         let asked = Asked { line: text, reference: None };
         match self.send_to_one(session, Act::SendText, serial, text, asked, board) {
-            Ok(()) => Said::Done,
-            Err(Unsent::Waits) => Said::Waits(serial),
-            Err(unsent) => {
-                self.out.refuse(session.id, None, unsent.refusal(serial));
-                Said::Done
-            }
+            Ok(()) => {}
+            Err(Unsent::Waits) => return Some(Executed::Waits(Some(serial))),
+            Err(Unsent::Failed(outcome)) => self.out.refuse(session.id, None, refusal(serial, outcome)),
         }
+        Some(Executed::Done)
     }
 
     #[inline]
@@ -145,26 +110,24 @@ impl Desks {
         asked: Asked<'_>,
         board: &mut Board,
     ) -> Result<(), Unsent> {
-        let Some(id) = board.find(serial) else { return Err(Unsent::Gone) };
+        let Some(id) = board.find(serial) else { return Err(Unsent::Failed(Outcome::Gone)) };
         let has_file = !self.files.is_empty() && self.files.go_to(serial);
         if session.waits_for_slow && (has_file || board.is_held_back_by(id)) {
             return Err(Unsent::Waits);
         }
         if has_file {
-            return Err(Unsent::BehindFile);
+            return Err(Unsent::Failed(Outcome::BehindFile));
         }
-        let Ok(around) = self.around(act, bytes) else { return Err(Unsent::Full(0)) };
+        // Its length was checked before.
+        let Ok(around) = self.around(act, bytes) else { return Err(Unsent::Failed(Outcome::Full(0))) };
         let (queued_bytes, not_reading_for) = match self.send_now(&around, id, bytes, board) {
             Outcome::Done(queued) => (queued, None),
             Outcome::Behind(queued, time) => (queued, Some(time)),
-            Outcome::Full(queued) => return Err(Unsent::Full(queued)),
-            Outcome::BehindFile => return Err(Unsent::BehindFile),
-            Outcome::Finished => return Err(Unsent::Finished),
-            Outcome::Gone => return Err(Unsent::Gone),
+            outcome => return Err(Unsent::Failed(outcome)),
         };
         let seq = self.out.count_sent_unheard().unwrap_or_else(|| {
             let (by, to) = (Author::Desk(session.id), Receivers::One(serial));
-            self.out.count_sent(Some(session.id), &Event::Sent { by, to, bytes })
+            self.out.count_sent(Some(session.id), &Event::Sent { by, to, bytes: &around.framed(bytes) })
         });
         let sent = Delivered { bytes: around.bytes(bytes), queued_bytes, not_reading_for };
         let reply = Reply::Sent(self.names.who(serial), sent);
@@ -201,17 +164,28 @@ impl Desks {
         }
         let around =
             self.around_for_all(act, bytes).map_err(|error| Refusal::FrameTooLong(error.bytes_max))?;
-        let parts: [&[u8]; 4] = [around.label, &around.prefix, bytes, around.suffix];
-        board.broadcast(None, &parts);
-        self.answered_all(bytes, board);
-        if let Some(replay) = self.replay.as_mut().filter(|_| act == Act::SendText) {
-            replay.add(0, true, &parts.concat(), board.now());
-        }
+        self.say_to_all(act, &around, bytes, board);
         let length = around.bytes(bytes);
         let by = Author::Desk(session.id);
-        let seq = self.out.count_sent(Some(session.id), &Event::Sent { by, to: Receivers::All, bytes });
+        let seq = self.out.count_sent(
+            Some(session.id),
+            &Event::Sent { by, to: Receivers::All, bytes: &around.framed(bytes) },
+        );
         self.out.reply_sent(session.id, asked.reference, Some(seq), &Reply::SentToAll(conns, length));
         Ok(Executed::Done)
+    }
+
+    /// Broadcasts something, and keeps it where it is to be kept.
+    pub(super) fn say_to_all(&mut self, act: Act, around: &Around, bytes: &[u8], board: &mut Board) {
+        let parts: [&[u8]; 4] = [around.label, &around.prefix, bytes, around.suffix];
+        board.broadcast(None, &parts);
+        self.pending.clear();
+        if let Some(history) = &mut self.history {
+            history.add(TO_ALL, true, bytes, board.now());
+        }
+        if let Some(replay) = self.replay.as_mut().filter(|_| act == Act::SendText) {
+            replay.add(TO_ALL, true, &parts.concat(), board.now());
+        }
     }
 
     /// Does something to one of those who were here.
@@ -230,14 +204,6 @@ impl Desks {
                 Outcome::Done(0)
             }
             Act::Target | Act::Mute | Act::Focus => Outcome::Done(0),
-        }
-    }
-
-    /// Notes that something was said to everybody.
-    pub(super) fn answered_all(&mut self, bytes: &[u8], board: &Board) {
-        self.pending.clear();
-        if let Some(history) = &mut self.history {
-            history.add(TO_ALL, true, bytes, board.now());
         }
     }
 
@@ -276,10 +242,9 @@ impl Desks {
         job.sum_up();
         let Some(whom) = job.whom().cloned() else { return };
         let reference = job.reference.as_deref();
-        if job.tally.done == 0
-            && let Some(refusal) = refusal_of_one(&job.outcomes)
-        {
-            return self.out.refuse(session.id, reference, refusal);
+        // Where a list comes down to one connection, it is refused as if that had been named alone.
+        if let ([(serial, outcome)], 0) = (&job.outcomes[..], job.tally.done) {
+            return self.out.refuse(session.id, reference, refusal(*serial, *outcome));
         }
         if job.tally.done == 0 && session.is_json {
             return self.out.refuse(session.id, reference, Refusal::NoneOf(job.tally));
@@ -308,8 +273,10 @@ impl Desks {
         };
         let seq = match deed {
             Deed::Send(_) if job.tally.done > 0 => {
-                let (by, to) = (Author::Desk(session.id), Receivers::Several(whom.serials()));
-                Some(self.out.count_sent(Some(session.id), &Event::Sent { by, to, bytes: job.bytes() }))
+                let bytes = &self.around(job.act, job.bytes()).unwrap_or_default().framed(job.bytes());
+                let (by, got) = (Author::Desk(session.id), job.done_to());
+                let event = Event::Sent { by, to: Receivers::Several(&got), bytes };
+                Some(self.out.count_sent(Some(session.id), &event))
             }
             _ => None,
         };
@@ -322,17 +289,23 @@ impl Desks {
     }
 }
 
-/// Where a list comes down to one connection to which it was not done, it is refused as if it had been named alone.
-fn refusal_of_one(outcomes: &[(u64, Outcome)]) -> Option<Refusal> {
-    match outcomes {
-        [(serial, Outcome::Gone)] => Some(Refusal::Gone(*serial)),
-        [(serial, Outcome::Finished)] => Some(Refusal::Finished(*serial)),
-        [(serial, Outcome::BehindFile)] => Some(Refusal::FileUnderWay(*serial)),
-        [(serial, Outcome::Full(queued))] => Some(Refusal::Full(*serial, *queued)),
-        _ => None,
+/// Why something was not done to the only one it was for.
+#[cold]
+fn refusal(serial: u64, outcome: Outcome) -> Refusal {
+    match outcome {
+        Outcome::Full(queued) => Refusal::Full(serial, queued),
+        Outcome::BehindFile => Refusal::FileUnderWay(serial),
+        Outcome::Finished => Refusal::Finished(serial),
+        Outcome::Done(_) | Outcome::Behind(..) | Outcome::Gone => Refusal::Gone(serial),
     }
 }
 
+/// A command about a list that has to be read first.
+pub(super) fn of_list(act: Act, bytes: &[u8], asked: Asked<'_>, source: Source) -> Executed {
+    Executed::Begins(Box::new(Job::of_list(act, bytes, asked.line, source, asked.reference)))
+}
+
+/// A command about those who are known.
 pub(super) fn of_known(act: Act, bytes: &[u8], asked: Asked<'_>, whom: Rc<Several>) -> Executed {
     Executed::Begins(Box::new(Job::of_known(act, bytes, asked.line, whom, asked.reference)))
 }

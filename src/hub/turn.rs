@@ -7,7 +7,6 @@ use crate::desk::{Command, Filter, HELP, Mistake, Refusal, Request, To, json, te
 use crate::hub::desks::Desks;
 use crate::hub::history::MESSAGES_MAX;
 use crate::hub::job::{Checked, Job};
-use crate::hub::send::Said;
 use crate::hub::session::{Session, Waiting};
 use crate::limits::Limits;
 use crate::terminal::Typed;
@@ -130,12 +129,12 @@ impl Desks {
         board: &mut Board,
     ) -> Executed {
         turn.lines += 1;
-        if !session.is_json && is_plain_text(line) && !self.is_stopping() {
-            match self.say_to_current(session, line, turn, board) {
-                Said::Done => return Executed::Done,
-                Said::Waits(serial) => return Executed::Waits(Some(serial)),
-                Said::NotHere => {}
-            }
+        if !session.is_json
+            && is_plain_text(line)
+            && !self.is_stopping()
+            && let Some(executed) = self.say_to_current(session, line, turn, board)
+        {
+            return executed;
         }
         self.take_request(session, line, None, turn, board)
     }
@@ -209,14 +208,15 @@ impl Desks {
             if turn.is_used_up(board.limits()) {
                 return Ok(Progress::Pauses);
             }
-            let is_slow = job.act.sends() && session.waits_for_slow && self.is_held_back_by(serial, board);
-            if is_slow || self.waits_for_file(session, job.act, serial) {
+            let is_slow = || board.find(serial).is_some_and(|id| board.is_held_back_by(id));
+            let waits = job.act.sends() && session.waits_for_slow && is_slow();
+            if waits || self.waits_for_file(session, job.act, serial) {
                 return Ok(Progress::Waits);
             }
             turn.lines += 1;
             turn.bytes += job.bytes().len();
             let outcome = self.act(job.act, serial, job.bytes(), board);
-            job.note(serial, outcome, session.is_json || job.act.filters());
+            job.note(serial, outcome);
         }
         Ok(Progress::Done)
     }
