@@ -185,6 +185,10 @@ fn through_a_pipe_each_of_many_requests_has_one_reply_under_its_reference_in_ord
         }
         let opened = &opened;
         scope.spawn(move || {
+            // However fast it is: others come and go from the first request on.
+            common::wait_until("others to come and go", || {
+                (opened.load(Ordering::SeqCst) > 10).then_some(())
+            });
             let mut requests = Requests::of_seed(7);
             for _ in 0..count {
                 let asked = requests.next(opened.load(Ordering::SeqCst) as u64);
