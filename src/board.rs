@@ -5,6 +5,7 @@
 
 #[cfg(any(test, feature = "simulator"))]
 mod audit;
+mod broadcast;
 mod budget;
 mod deadlines;
 mod dials;
@@ -105,27 +106,6 @@ impl Board {
             shared.arm(conn);
         }
         if conn.is_over_high() { Sent::Slow(queued + more) } else { Sent::Queued(queued + more) }
-    }
-
-    /// Says something to everybody who hears broadcasts, in parts that are joined; `except` does not hear it. The bytes
-    /// are kept once, whoever has to hear them. Nobody is left out for being slow: one for whom more than
-    /// `Limits::outbox_bytes_max` is queued then is dropped (`Reason::QueueFull`).
-    pub fn broadcast(&mut self, except: Option<ConnId>, parts: &[&[u8]]) {
-        let Board { table, shared, .. } = self;
-        // Whoever hears nothing has nothing to be left out of.
-        let Some(speaker) = except.and_then(|id| table.get_mut(id)).filter(|conn| conn.hears()) else {
-            return shared.log.append(parts, None);
-        };
-        if shared.log.too_many_own(&speaker.cursor) {
-            shared.catch_up(speaker);
-            shared.account(speaker);
-        }
-        shared.log.append(parts, Some(&mut speaker.cursor));
-    }
-
-    /// How many connections a broadcast reaches.
-    pub fn audience(&self) -> usize {
-        self.shared.sums.audience
     }
 
     /// Sends our FIN once the outbox is empty. The peer is still heard.

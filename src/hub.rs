@@ -18,6 +18,7 @@ mod options;
 mod outlets;
 mod pending;
 mod send;
+mod send_all;
 mod session;
 mod target;
 mod turn;

@@ -44,7 +44,7 @@ const TABLE: &[(Place, &str, &str)] = &[
     (Json, r#"{"to":1,"text":"x"}"#, r#"bad-request: the key "cmd" is missing"#),
     (Json, r#"{"cmd":"send","to":1}"#, r#"bad-request: "text" or "b64" is missing"#),
     (Json, r#"{"cmd":"send","to":1,"to":2,"text":"x"}"#, r#"bad-request: the key "to" is there twice"#),
-    (Json, r#"{"cmd":"send","to":1,"txt":"x"}"#, r#"bad-request: there is no key "txt""#),
+    (Json, r#"{"cmd":"send","to":1,"txt":"x"}"#, r#"bad-request: "text" or "b64" is missing"#),
     (
         Json,
         r#"{"cmd":"send","to":1.5,"text":"x"}"#,

@@ -22,6 +22,8 @@ impl Board {
         let accounted_for = stats.delivered_bytes + stats.discarded_bytes + waiting as u64;
         assert_eq!(stats.received_bytes, accounted_for, "received, against delivered, discarded and begun");
         assert_eq!(self.shared.timers.len(), count(|conn| conn.timer.is_some()), "the timers");
+        let blocked = self.table.iter().filter(|conn| conn.slow.is_some()).map(|conn| conn.id);
+        assert_eq!(self.shared.blocked, blocked.collect(), "those that did not take all");
         for conn in self.table.iter() {
             assert!(self.table.get(conn.id).is_some(), "{}: its place in the table", conn.id);
             // Of one that was paused, what was read then may wait as well, be it for the sweep.
@@ -124,7 +126,7 @@ mod tests {
     #[test]
     fn a_wrong_sum_is_found() {
         type Sabotage = fn(&mut Board, ConnId);
-        let cases: [(&str, Sabotage); 11] = [
+        let cases: [(&str, Sabotage); 12] = [
             ("the audience", |board, _| board.shared.sums.audience += 1),
             ("those that lag behind", |board, _| board.shared.sums.lagging += 1),
             ("those that hold others back", |board, _| board.shared.sums.holding_back += 1),
@@ -133,6 +135,7 @@ mod tests {
             ("the budget of all buffers", |board, _| board.shared.limits.buffers_bytes_max = 1),
             ("received, against delivered", |board, _| board.shared.stats.received_bytes += 1),
             ("the timers", |board, _| board.shared.timers.clear()),
+            ("those that did not take all", |board, _| board.shared.blocked.clear()),
             ("#1: its timer", |board, id| {
                 let later = Moment::default() + Duration::from_secs(1);
                 board.table[id.key].timer = Some(later);

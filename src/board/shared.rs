@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub limits: Limits,
     /// The Apps' timers, by the clock; a connection has one at most.
     pub timers: BTreeSet<(Moment, ConnId)>,
+    /// Those whose last flush has left something in their queue, or would have. Whoever is over a limit is one of them.
+    pub blocked: BTreeSet<ConnId>,
     /// By role.
     pub policies: [Policy; Role::COUNT],
     /// How many steps the connections have taken, pauses and roles included. Where it stands still, no connection's
@@ -88,6 +90,7 @@ impl Shared {
             stats: Stats::default(),
             limits,
             timers: BTreeSet::new(),
+            blocked: BTreeSet::new(),
             policies: [Policy::LINES; Role::COUNT],
             steps: 0,
         }
@@ -280,7 +283,10 @@ impl Shared {
             return self.count(before, conn);
         }
         let now = self.time.listened();
-        let slow = conn.slow.get_or_insert_with(|| Box::new(Slow::new(now)));
+        let slow = conn.slow.get_or_insert_with(|| {
+            self.blocked.insert(conn.id);
+            Box::new(Slow::new(now))
+        });
         let was_high = slow.is_over_high();
         slow.note(taken_bytes, queued_bytes, now, &self.limits);
         self.work.wants_turn |= was_high && !slow.is_over_high();
@@ -307,6 +313,9 @@ impl Shared {
     /// Whoever waited for it may go on; that it holds nobody back any more is the caller's to count.
     pub(super) fn forget_slow(&mut self, conn: &mut Conn) {
         let slow = conn.slow.take();
+        if slow.is_some() {
+            self.blocked.remove(&conn.id);
+        }
         self.work.wants_turn |= slow.is_some_and(|slow| slow.is_over_high());
     }
 }

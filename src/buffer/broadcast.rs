@@ -115,9 +115,18 @@ impl BroadcastLog {
         for part in parts {
             self.bytes.extend(*part);
         }
-        let to = self.end();
-        let Some(sender) = sender else { return };
-        if let Some(last) = self.piece_mut(sender.own).filter(|last| last.to == from) {
+        if let Some(sender) = sender {
+            self.leave_out(from, sender);
+        }
+    }
+
+    /// Has a receiver not be sent what was appended from position `from` on.
+    pub fn leave_out(&mut self, from: u64, receiver: &mut Cursor) {
+        let (to, newest) = (self.end(), self.first_piece + self.pieces.len() as u64);
+        // Only the newest is made longer, so that pieces stay in the order of their ends.
+        if receiver.own + 1 == newest
+            && let Some(last) = self.piece_mut(receiver.own).filter(|last| last.to == from)
+        {
             last.to = to;
             return;
         }
@@ -125,9 +134,9 @@ impl BroadcastLog {
             // Numbers grow for ever, so a chain that leads to a forgotten piece ends there.
             self.first_piece = self.first_piece.max(1);
         }
-        let unread = self.own_unread(sender) + 1;
-        self.pieces.push_back(Piece { from, to, before: sender.own, unread });
-        sender.own = self.first_piece + self.pieces.len() as u64 - 1;
+        let unread = self.own_unread(receiver) + 1;
+        self.pieces.push_back(Piece { from, to, before: receiver.own, unread });
+        receiver.own = self.first_piece + self.pieces.len() as u64 - 1;
     }
 
     /// True if more than `own_pieces_max` of its own pieces are unread. Skipping them is a walk along the chain, so the
@@ -364,7 +373,7 @@ mod tests {
         /// exactly what the others said, in order.
         #[test]
         fn each_hears_exactly_what_the_others_said(
-            steps in proptest::collection::vec((0usize..4, 0usize..4, 1usize..30), 1..200),
+            steps in proptest::collection::vec((0usize..5, 0usize..4, 1usize..30), 1..200),
         ) {
             let mut log = BroadcastLog::default();
             let mut hearings = [log.cursor_at_end(); 3];
@@ -377,6 +386,18 @@ mod tests {
                         log.append(&[&message], hearings.get_mut(who));
                         for (at, expected) in expected.iter_mut().enumerate().filter(|(at, _)| *at != who) {
                             let _ = at;
+                            expected.extend_from_slice(&message);
+                        }
+                    }
+                    4 => {
+                        // All but one of them are left out, or with the fourth, all three.
+                        let (from, message) = (log.end(), vec![step as u8; size]);
+                        log.append(&[&message], None);
+                        for (at, cursor) in hearings.iter_mut().enumerate().filter(|(at, _)| *at != who) {
+                            let _ = at;
+                            log.leave_out(from, cursor);
+                        }
+                        if let Some(expected) = expected.get_mut(who) {
                             expected.extend_from_slice(&message);
                         }
                     }

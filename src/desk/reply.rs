@@ -15,8 +15,9 @@ use super::refusal::Refusal;
 pub enum Reply<'a> {
     /// Something was queued for one connection.
     Sent(Who<'a>, Delivered),
-    /// Something was queued for everybody: how many they are, and how many bytes each gets.
-    SentToAll(usize, usize),
+    /// So many bytes were queued for everybody, but for those it was not done to: what became of it for whoever has not
+    /// taken what was sent before.
+    SentToAll(usize, &'a [(Who<'a>, Outcome)], &'a Tally),
     /// A connection will be finished, closed or reset. A reason that it was to be told may not have got through.
     Closing(Who<'a>, How, Option<Outcome>),
     /// What became of a command about several.
@@ -236,8 +237,10 @@ impl Reply<'_> {
     /// Whether it says no more than that something is on its way.
     pub fn says_sent(&self) -> bool {
         match self {
-            Reply::Sent(..) | Reply::SentToAll(..) => true,
-            Reply::Several(Deed::Send(_), _, tally) => tally.full + tally.finished + tally.gone == 0,
+            Reply::Sent(..) => true,
+            Reply::SentToAll(_, _, tally) | Reply::Several(Deed::Send(_), _, tally) => {
+                tally.full + tally.finished + tally.gone == 0
+            }
             _ => false,
         }
     }

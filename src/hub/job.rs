@@ -14,7 +14,7 @@ use crate::hub::names::Names;
 
 /// More than so many are answered for by their count, not by their numbers; and of those of a typed list that are
 /// gone, no more than this are remembered, so that a list takes no more memory than there are connections.
-const TOLD_ONE_BY_ONE: usize = 100;
+pub(super) const TOLD_ONE_BY_ONE: usize = 100;
 
 /// A list with a mistake in it is named whole up to so many bytes; else it is the part that is wrong.
 const NAMED_WHOLE_BYTES: usize = 80;

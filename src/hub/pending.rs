@@ -63,10 +63,17 @@ impl Pending {
         self.entries.remove(&id.serial()).is_some()
     }
 
-    /// Strikes all off.
-    pub fn clear(&mut self) {
+    /// Strikes all off but these.
+    pub fn clear_but(&mut self, left_out: impl Iterator<Item = ConnId>) {
+        let kept: Vec<(ConnId, Entry)> =
+            left_out.filter_map(|id| Some((id, self.entries.remove(&id.serial())?))).collect();
         self.entries.clear();
         self.waits.fill(0);
+        for (id, entry) in kept {
+            let (word, bit) = Pending::bit(id);
+            self.waits[word] |= bit;
+            self.entries.insert(id.serial(), entry);
+        }
     }
 
     /// How many wait.

@@ -9,7 +9,6 @@ use crate::conn::ConnId;
 use crate::desk::{Author, Deed, Delivered, Event, Outcome, Payload, Receivers, Refusal, Reply, To, Who};
 use crate::hub::around::Around;
 use crate::hub::desks::Desks;
-use crate::hub::history::TO_ALL;
 use crate::hub::job::{Act, Job, Several, Source};
 use crate::hub::options::Voice;
 use crate::hub::session::{Aim, Session};
@@ -150,44 +149,6 @@ impl Desks {
         outcome
     }
 
-    fn send_to_all(
-        &mut self,
-        session: &Session,
-        act: Act,
-        bytes: &[u8],
-        asked: Asked<'_>,
-        board: &mut Board,
-    ) -> Result<Executed, Refusal> {
-        let conns = board.audience();
-        if conns == 0 {
-            return Err(Refusal::Nobody);
-        }
-        let around =
-            self.around_for_all(act, bytes).map_err(|error| Refusal::FrameTooLong(error.bytes_max))?;
-        self.say_to_all(act, &around, bytes, board);
-        let length = around.bytes(bytes);
-        let by = Author::Desk(session.id);
-        let seq = self.out.count_sent(
-            Some(session.id),
-            &Event::Sent { by, to: Receivers::All, bytes: &around.framed(bytes) },
-        );
-        self.out.reply_sent(session.id, asked.reference, Some(seq), &Reply::SentToAll(conns, length));
-        Ok(Executed::Done)
-    }
-
-    /// Broadcasts something, and keeps it where it is to be kept.
-    pub(super) fn say_to_all(&mut self, act: Act, around: &Around, bytes: &[u8], board: &mut Board) {
-        let parts: [&[u8]; 4] = [around.label, &around.prefix, bytes, around.suffix];
-        board.broadcast(None, &parts);
-        self.pending.clear();
-        if let Some(history) = &mut self.history {
-            history.add(TO_ALL, true, bytes, board.now());
-        }
-        if let Some(replay) = self.replay.as_mut().filter(|_| act == Act::SendText) {
-            replay.add(TO_ALL, true, &parts.concat(), board.now());
-        }
-    }
-
     /// Does something to one of those who were here.
     pub(super) fn act(&mut self, act: Act, serial: u64, bytes: &[u8], board: &mut Board) -> Outcome {
         let Some(id) = board.find(serial) else { return Outcome::Gone };
@@ -219,7 +180,14 @@ impl Desks {
     /// Queues bytes for a connection, and has it told when a program may go on.
     #[inline]
     pub(super) fn queue(&mut self, id: ConnId, parts: &[&[u8]], board: &mut Board) -> Outcome {
-        let outcome = match board.send_parts(id, parts) {
+        let sent = board.send_parts(id, parts);
+        self.outcome(id, sent, board)
+    }
+
+    /// What became of bytes that were given for a connection.
+    #[inline]
+    pub(super) fn outcome(&self, id: ConnId, sent: Sent, board: &mut Board) -> Outcome {
+        let outcome = match sent {
             Sent::Queued(queued) => Outcome::Done(queued),
             Sent::Slow(queued) => {
                 let time = board.view(id).map_or(Duration::ZERO, |view| view.took_nothing_for);
@@ -291,7 +259,7 @@ impl Desks {
 
 /// Why something was not done to the only one it was for.
 #[cold]
-fn refusal(serial: u64, outcome: Outcome) -> Refusal {
+pub(super) fn refusal(serial: u64, outcome: Outcome) -> Refusal {
     match outcome {
         Outcome::Full(queued) => Refusal::Full(serial, queued),
         Outcome::BehindFile => Refusal::FileUnderWay(serial),

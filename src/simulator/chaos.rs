@@ -92,10 +92,16 @@ impl Chaos {
             .map(|view| view.id)
             .collect();
         assert_eq!(audience.len(), board.audience());
-        for id in audience.into_iter().filter(|id| Some(*id) != except) {
+        let left_out: Vec<ConnId> = if except.is_none() && self.dice.below(2) == 0 {
+            let outcomes = board.broadcast_where_room(&[front, back]);
+            outcomes.into_iter().filter(|(_, sent)| matches!(sent, Sent::Full(_))).map(|(id, _)| id).collect()
+        } else {
+            board.broadcast(except, &[front, back]);
+            except.into_iter().collect()
+        };
+        for id in audience.into_iter().filter(|id| !left_out.contains(id)) {
             self.account(id).owed.extend_from_slice(&text);
         }
-        board.broadcast(except, &[front, back]);
     }
 
     /// Does something to somebody.

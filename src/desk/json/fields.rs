@@ -15,6 +15,12 @@ use crate::desk::refusal::Refusal;
 /// Most members of a list.
 pub const MEMBERS_MAX: usize = 100_000;
 
+/// Most keys of a line that no command has.
+const IGNORED_MAX: usize = 64;
+
+/// No key is longer than this.
+const KEY_BYTES_MAX: usize = 256;
+
 /// All keys of all commands.
 pub const KEYS: [&str; 16] = [
     "cmd", "ref", "to", "text", "b64", "eol", "how", "id", "ids", "name", "addr", "every", "off", "spec",
@@ -53,7 +59,7 @@ impl<'a> Fields<'a> {
         serde_json::from_str(text).map_err(|error| Refusal::BadJson(error.to_string()))
     }
 
-    /// What is wrong with the keys: one is unknown, or is there twice.
+    /// What is wrong with the keys: one is there twice, or too many are unknown.
     pub fn take_wrong(&mut self) -> Option<Refusal> {
         self.wrong.take().map(Refusal::BadRequest)
     }
@@ -264,6 +270,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
                 let mut fields = Fields::default();
+                let mut ignored = Vec::new();
                 while let Some(Key(key)) = map.next_key()? {
                     match key {
                         Ok(place) => {
@@ -273,9 +280,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                                 fields.wrong.get_or_insert_with(|| format!("the key {key:?} is there twice"));
                             }
                         }
-                        Err(unknown) => {
+                        Err(key) => {
                             map.next_value::<IgnoredAny>()?;
-                            fields.wrong.get_or_insert_with(|| format!("there is no key {unknown:?}"));
+                            if let Err(wrong) = ignore(key, &mut ignored) {
+                                fields.wrong.get_or_insert(wrong);
+                            }
                         }
                     }
                 }
@@ -284,6 +293,22 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
         }
         from.deserialize_map(Object)
     }
+}
+
+/// Notes a key that no command has. It is ignored, since a later version may have it, but not if it is there twice.
+fn ignore(key: String, ignored: &mut Vec<String>) -> Result<(), String> {
+    let beginning: String = key.chars().take(40).collect();
+    if key.len() > KEY_BYTES_MAX {
+        return Err(format!("a key is longer than {KEY_BYTES_MAX} bytes: {beginning:?}"));
+    }
+    if ignored.contains(&key) {
+        return Err(format!("the key {beginning:?} is there twice"));
+    }
+    if ignored.len() == IGNORED_MAX {
+        return Err(format!("it has more than {IGNORED_MAX} keys that no command has"));
+    }
+    ignored.push(key);
+    Ok(())
 }
 
 /// A key: its place, or how it is spelt, if it is none that is known.
@@ -300,7 +325,8 @@ impl<'de> Deserialize<'de> for Key {
             }
 
             fn visit_str<E>(self, key: &str) -> Result<Key, E> {
-                Ok(Key(place(key).ok_or_else(|| key.chars().take(40).collect())))
+                let beginning = || key[..key.floor_char_boundary(KEY_BYTES_MAX + 4)].to_owned();
+                Ok(Key(place(key).ok_or_else(beginning)))
             }
         }
         from.deserialize_str(Spelt)

@@ -23,7 +23,8 @@ pub struct Rejected<'a> {
     pub refusal: Refusal,
 }
 
-/// Reads one line, without its `\n`. Keys that a command does not take are errors, so that a mistyped one sends nothing.
+/// Reads one line, without its `\n`. A key of another command is an error, one that no
+/// command has is ignored: a later version may have it.
 ///
 /// # Errors
 /// What is wrong with it, by the name of the key.

@@ -37,10 +37,7 @@ impl Writer {
                 number(out, "bytes", sent.bytes as u64);
                 behind(out, sent.queued_bytes, frame);
             }
-            Reply::SentToAll(conns, bytes) => {
-                number(out, "queued", *conns as u64);
-                number(out, "bytes", *bytes as u64);
-            }
+            Reply::SentToAll(bytes, odd, tally) => several(out, Deed::Send(*bytes), odd, tally, frame),
             Reply::Several(deed, outcomes, tally) => several(out, *deed, outcomes, tally, frame),
             Reply::Refused(refusal) => {
                 text(out, "code", refusal.code());

@@ -32,10 +32,7 @@ pub(super) fn push_reply(
             }
             Ok(())
         }
-        Reply::SentToAll(conns, bytes) => {
-            let (conns, bytes) = (plural(*conns as u64, "connection"), plural(*bytes as u64, "byte"));
-            writeln!(out, "-> all ({conns}) {bytes}")
-        }
+        Reply::SentToAll(bytes, odd, tally) => push_to_all(out, *bytes, odd, tally),
         Reply::Closing(who, how, reason) => {
             push_sent_to(out, *who);
             write!(out, "{}", of_one(*how))?;
@@ -183,6 +180,18 @@ fn push_several(
     }
     if tally.not_reached > 0 {
         write!(out, "; the end came first: {} not reached", plural(tally.not_reached as u64, "connection"))?;
+    }
+    writeln!(out)
+}
+
+#[inline(never)]
+fn push_to_all(out: &mut Vec<u8>, bytes: usize, odd: &[(Who<'_>, Outcome)], tally: &Tally) -> io::Result<()> {
+    let (conns, bytes) = (plural(tally.done as u64, "connection"), plural(bytes as u64, "byte"));
+    write!(out, "-> all ({conns}) {bytes}")?;
+    if odd.is_empty() {
+        push_odd_counts(out, tally)?
+    } else {
+        push_odd_ones(out, odd, true)?
     }
     writeln!(out)
 }

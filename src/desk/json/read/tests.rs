@@ -89,17 +89,32 @@ fn an_error_names_the_key_and_keeps_the_reference() {
         (r#"{"ref":1,"cmd":"send","to":3,"b64":"AA==","eol":true}"#, "bad-request", "\"eol\""),
         (r#"{"ref":1,"cmd":"send","to":3,"text":"x","b64":""}"#, "bad-request", "exclude"),
         (r#"{"ref":1,"cmd":"send","to":3,"text":"x","eol":"no"}"#, "bad-request", "\"eol\" has to be true"),
-        (r#"{"ref":1,"cmd":"send","to":3,"txt":"x"}"#, "bad-request", "no key \"txt\""),
+        (r#"{"ref":1,"cmd":"send","to":3,"txt":"x"}"#, "bad-request", "\"text\" or \"b64\" is missing"),
         (r#"{"ref":1,"cmd":"send","to":3,"to":4,"text":"x"}"#, "bad-request", "\"to\" is there twice"),
         (r#"{"ref":1,"cmd":"send","to":3,"text":"x","how":"rst"}"#, "bad-request", "takes no key \"how\""),
         (r#"{"ref":1,"cmd":"close","to":3,"how":"no"}"#, "bad-request", "\"how\""),
         (r#"{"ref":1,"cmd":"every","every":"5","to":3,"text":"x"}"#, "bad-request", "\"every\" has to be"),
-        (r#"{"cmd":"who","ref":1,"x":[[[[{"deep":1}]]]]}"#, "bad-request", "no key \"x\""),
+        (r#"{"cmd":"who","ref":1,"x":[[[[{"deep":1}]]]],"x":1}"#, "bad-request", "\"x\" is there twice"),
     ] {
         let (reference, is, words) = told(line);
         assert_eq!((reference.as_deref(), is), (Some("1"), code), "{line}: {words}");
         assert!(words.contains(part), "{line}: {words}");
     }
+}
+
+#[test]
+fn keys_that_no_command_has_are_ignored_and_there_are_64_at_most() {
+    let with = |keys: usize| {
+        let keys: String = (0..keys).map(|key| format!(",\"key {key}\":[{{}}]")).collect();
+        format!("{{\"cmd\":\"quit\",\"ref\":1{keys}}}")
+    };
+
+    let (few, many) = (with(64), with(65));
+
+    assert_eq!(parse(few.as_bytes()), Ok(Request { reference: Some("1"), command: Command::Quit }));
+    let (reference, code, words) = told(&many);
+    assert_eq!((reference.as_deref(), code), (Some("1"), "bad-request"));
+    assert!(words.contains("more than 64 keys"), "{words}");
 }
 
 #[test]
