@@ -14,6 +14,7 @@ use ipnet::IpNet;
 
 use crate::address::{Endpoint, joined, parse_net};
 use crate::buffer::framing::Framing;
+use crate::clock::typed_duration;
 use crate::terminal::block_stopping_signals;
 
 pub use limits::LimitArgs;
@@ -253,17 +254,7 @@ fn size(text: &str) -> Result<u64, String> {
 
 /// `200ms`, `10s`, `5m`, `1h`.
 fn time(text: &str) -> Result<Duration, String> {
-    let unit_at = text.find(|char: char| !char.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit_at);
-    let wrong = "not a duration such as 200ms, 10s, 5m, 1h";
-    let number = digits(number).ok_or(wrong)?;
-    Ok(match unit {
-        "ms" => Duration::from_millis(number),
-        "s" => Duration::from_secs(number),
-        "m" => Duration::from_secs(number.saturating_mul(60)),
-        "h" => Duration::from_secs(number.saturating_mul(3600)),
-        _ => return Err(wrong.into()),
-    })
+    typed_duration(text).ok_or_else(|| "not a duration such as 200ms, 10s, 5m, 1h".into())
 }
 
 /// A number in digits alone; one that the type has no room for is the largest there is.

@@ -54,3 +54,21 @@ impl Clock {
         Moment::after_start(self.start.elapsed())
     }
 }
+
+/// A duration as it is typed: digits and `ms`, `s`, `m` or `h`, such as `200ms`. One that is too long to be counted is
+/// the longest there is.
+pub fn typed_duration(text: &str) -> Option<Duration> {
+    let unit_at = text.find(|char: char| !char.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit_at);
+    let millis: u64 = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    if number.is_empty() {
+        return None;
+    }
+    Some(Duration::from_millis(number.parse().unwrap_or(u64::MAX).saturating_mul(millis)))
+}

@@ -186,12 +186,10 @@ pub enum ConnState {
 }
 
 /// One who waits for an answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Waiting<'a> {
-    /// Who.
-    pub who: Who<'a>,
-    /// For how long.
-    pub since: Duration,
+    /// Who, for how long, and how the connection is otherwise.
+    pub row: Row<'a>,
     /// What it asked first, or how that begins.
     pub text: &'a [u8],
     /// There was more of it than was kept.

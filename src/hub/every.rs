@@ -186,7 +186,7 @@ impl Desks {
                     let around = self.around_for_all(one.act, &one.bytes).unwrap_or_default();
                     self.say_to_all(one.act, &around, &one.bytes, board);
                     let whole = around.framed(&one.bytes);
-                    self.out.count_sent(None, &Event::Sent { by, to: Receivers::All, bytes: &whole });
+                    self.out.count_sent_again(&Event::Sent { by, to: Receivers::All, bytes: &whole });
                 }
             }
             Whose::These(serials) => {
@@ -201,7 +201,7 @@ impl Desks {
                     let around = self.around(one.act, &one.bytes).unwrap_or_default();
                     let whole = around.framed(&one.bytes);
                     let to = Receivers::Several(&got);
-                    self.out.count_sent(None, &Event::Sent { by, to, bytes: &whole });
+                    self.out.count_sent_again(&Event::Sent { by, to, bytes: &whole });
                 }
             }
         }

@@ -19,7 +19,7 @@ use crate::hub::send::{Asked, of_known, of_list};
 use crate::hub::session::{Aim, Session};
 use crate::hub::target::Whom;
 use crate::hub::turn::{Executed, Turn};
-use crate::hub::who::row;
+use crate::hub::who::{row, row_of};
 
 /// How many messages `/show` shows where nothing is said.
 const SHOWN: usize = 10;
@@ -138,18 +138,13 @@ impl Desks {
     }
 
     fn list_pending(&mut self, desk: DeskId, reference: Option<&str>, board: &Board) {
-        let now = board.now();
-        let waiting: Vec<Waiting<'_>> = self
-            .pending
-            .all()
-            .into_iter()
-            .map(|(serial, entry)| Waiting {
-                who: self.names.who(serial),
-                since: now.since(entry.since),
-                text: beginning(&entry.text),
-                is_cut: entry.is_cut || beginning(&entry.text).len() < entry.text.len(),
-            })
-            .collect();
+        let (names, pending) = (&self.names, &self.pending);
+        let waiting = pending.all().into_iter().filter_map(|(serial, entry)| {
+            let text = beginning(&entry.text);
+            let is_cut = entry.is_cut || text.len() < entry.text.len();
+            Some(Waiting { row: row_of(serial, names, pending, board)?, text, is_cut })
+        });
+        let waiting: Vec<Waiting<'_>> = waiting.collect();
         self.out.reply(desk, reference, &Reply::Pending(&waiting));
     }
 
@@ -163,9 +158,9 @@ impl Desks {
         };
         let is_cut = entry.is_cut && whole.is_none();
         let text = whole.as_deref().unwrap_or(&entry.text);
-        let since = board.now().since(entry.since);
+        let row = row_of(serial, &self.names, &self.pending, board).ok_or(Refusal::NobodyWaits)?;
         session.aim = Aim::One(serial);
-        let waiting = Waiting { who: self.names.who(serial), since, text, is_cut };
+        let waiting = Waiting { row, text, is_cut };
         self.out.reply(session.id, reference, &Reply::Next(&waiting));
         Ok(())
     }
@@ -303,8 +298,9 @@ impl Desks {
 
     /// The rows of `/who`.
     fn list(&mut self, desk: DeskId, glob: Option<&str>, reference: Option<&str>, board: &Board) {
+        // What a peer calls itself is no target, but it is looked for here.
         let meant = glob.map(|glob| match is_glob(glob) {
-            true => self.names.fitting(glob),
+            true => self.names.called(glob),
             false => self.names.holder(glob).into_iter().collect(),
         });
         let rows: Vec<_> = board

@@ -61,13 +61,18 @@ impl Names {
 
     /// The connections that are meant by a glob, in the order they came. A pattern that is none fits nobody.
     pub fn fitting(&self, glob: &str) -> Vec<u64> {
+        let mut serials = self.called(glob);
+        serials.retain(|serial| self.is_given(*serial));
+        serials
+    }
+
+    /// The connections whose name fits a glob, whatever it came from, in the order they came.
+    pub fn called(&self, glob: &str) -> Vec<u64> {
         let Ok(glob) = GlobBuilder::new(&folded(glob)).literal_separator(false).build() else {
             return Vec::new();
         };
         let matcher = glob.compile_matcher();
-        let fits = |(name, serial): (&String, &u64)| {
-            (self.is_given(*serial) && matcher.is_match(name)).then_some(*serial)
-        };
+        let fits = |(name, serial): (&String, &u64)| matcher.is_match(name).then_some(*serial);
         let mut serials: Vec<u64> = self.by_name.iter().filter_map(fits).collect();
         serials.sort_unstable();
         serials
@@ -132,6 +137,7 @@ mod tests {
         assert_eq!(names.find("ann"), None);
         assert_eq!(names.fitting("LAB-*"), [3, 5]);
         assert_eq!(names.fitting("*"), [3, 5]);
+        assert_eq!(names.called("*"), [3, 4, 5]);
         assert_eq!(names.fitting("lab-[b-z]"), [5]);
         assert!(names.fitting("[").is_empty());
         assert_eq!(names.of(4), Some("ann"));

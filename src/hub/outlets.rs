@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::mem;
 use std::time::Duration;
 
 use crate::buffer::framing::Frame;
@@ -16,6 +17,8 @@ pub struct Outlet {
     view: View,
     /// What an operator has chosen to see; mostly that is everything, which takes one look.
     choice: Option<Box<Choice>>,
+    /// Events that it was not told.
+    skipped: u64,
 }
 
 /// What a desk shows of whom.
@@ -101,7 +104,7 @@ impl Outlets {
     pub fn new(display: Display, view: View, low_water_bytes: usize) -> Outlets {
         // People are told of a slow peer in the reply; only programs wait to hear that they may go on.
         let low_water_bytes = if display.is_json() { low_water_bytes } else { usize::MAX };
-        Outlets { outlets: vec![Outlet { display, view, choice: None }], seq: 0, low_water_bytes }
+        Outlets { outlets: vec![Outlet { display, view, choice: None, skipped: 0 }], seq: 0, low_water_bytes }
     }
 
     /// Tells all desks of an event.
@@ -129,6 +132,19 @@ impl Outlets {
             }
         }
         self.seq
+    }
+
+    /// Counts something that was sent again of itself, and tells all desks of it. A program that does not read is not
+    /// told: nothing else would end what there is to tell. It hears how often it was not.
+    pub fn count_sent_again(&mut self, event: &Event<'_>) {
+        self.seq += 1;
+        for outlet in &mut self.outlets {
+            if outlet.display.is_json() && outlet.display.has_no_room() {
+                outlet.skipped += 1;
+            } else {
+                outlet.display.event(event, self.seq, View::Text);
+            }
+        }
     }
 
     /// Counts something that was sent, where there is no other desk to be told of it. Returns its number then.
@@ -192,7 +208,13 @@ impl Outlets {
 
     /// Hands what was shown in this turn to the screens.
     pub fn hand_over(&mut self) {
-        self.outlets.iter_mut().for_each(|outlet| outlet.display.hand_over());
+        for outlet in &mut self.outlets {
+            if outlet.skipped > 0 && !outlet.display.has_no_room() {
+                let skipped = mem::take(&mut outlet.skipped);
+                outlet.display.event(&Event::Skipped(skipped), self.seq, View::Text);
+            }
+            outlet.display.hand_over();
+        }
     }
 
     /// Whether a screen that must not miss anything has no room.

@@ -6,6 +6,7 @@ mod aim;
 mod files;
 mod lists;
 mod names;
+mod repeating;
 mod requests;
 mod table;
 
@@ -107,7 +108,18 @@ struct Rig<M: Mode> {
 impl<M: Mode> Rig<M> {
     /// A server whose desk is spelt so. Text is for people, so that events stand apart from replies.
     fn new(mode: M, spelling: Spelling, options: DeskOptions, limits: Limits) -> Rig<M> {
-        let (display, out, err) = Display::in_memory(spelling, WhenFull::Wait, SCREEN_BYTES, SCREEN_BYTES);
+        Rig::with_screens(mode, spelling, options, limits, SCREEN_BYTES)
+    }
+
+    /// The same, and its screens are full at this mark.
+    fn with_screens(
+        mode: M,
+        spelling: Spelling,
+        options: DeskOptions,
+        limits: Limits,
+        mark_bytes: usize,
+    ) -> Rig<M> {
+        let (display, out, err) = Display::in_memory(spelling, WhenFull::Wait, mark_bytes, mark_bytes);
         let hub = Hub::new(mode, display, None, options);
         let knocking = Rc::default();
         let mut acceptor = Acceptor::default();

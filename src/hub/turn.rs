@@ -230,6 +230,18 @@ impl Desks {
                 self.out.refuse(session.id, job.reference.as_deref(), Refusal::Stopping);
             }
         }
+        // The loop may end with this turn.
+        while session.is_json && !self.out.has_no_room(session.id) {
+            let (reference, refusal) = match session.input.next_line() {
+                Some(Typed::Line(line)) => match read(true, line) {
+                    Ok(request) => (request.reference, Refusal::Stopping),
+                    Err(rejected) => rejected,
+                },
+                Some(Typed::TooLong) => (None, Refusal::LineTooLong),
+                Some(Typed::End) | None => return,
+            };
+            self.out.refuse(session.id, reference, refusal);
+        }
     }
 }
 

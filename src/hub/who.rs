@@ -1,6 +1,6 @@
 //! What is told of a connection in a list.
 
-use crate::board::View;
+use crate::board::{Board, View};
 use crate::clock::Moment;
 use crate::desk::{ConnState, Row};
 use crate::hub::names::Names;
@@ -21,4 +21,10 @@ pub fn row<'a>(view: &View<'a>, names: &'a Names, pending: &Pending, now: Moment
         is_slow: view.is_slow,
         pending: pending.get(serial).map(|entry| now.since(entry.since)),
     }
+}
+
+/// The same of the one with this number, if it is here.
+pub fn row_of<'a>(serial: u64, names: &'a Names, pending: &Pending, board: &'a Board) -> Option<Row<'a>> {
+    let view = board.view(board.find(serial)?)?;
+    Some(row(&view, names, pending, board.now()))
 }

@@ -45,7 +45,7 @@ impl Writer {
             }
             Reply::Conns(rows) => list(out, "conns", *rows, |out, row| self.row(out, row)),
             Reply::Pending(all) => list(out, "conns", *all, |out, one| self.waiting(out, one)),
-            Reply::Next(one) => list(out, "conns", [*one], |out, one| self.waiting(out, one)),
+            Reply::Next(one) => list(out, "conns", [one], |out, one| self.waiting(out, one)),
             Reply::Shown(_, kept) => list(out, "msgs", *kept, |out, one| {
                 out.extend_from_slice(b"{\"ts\":");
                 super::write::string(out, &self.ago(one.age));
@@ -61,6 +61,11 @@ impl Writer {
     }
 
     fn row(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
+        self.begin_row(out, row);
+        out.push(b'}');
+    }
+
+    fn begin_row(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
         begin_who(out, row.who);
         text(out, "peer", &spelt(row.peer));
         text(out, "since", &self.ago(row.age));
@@ -77,12 +82,10 @@ impl Writer {
         if let Some(pending) = row.pending {
             text(out, "pending", &self.ago(pending));
         }
-        out.push(b'}');
     }
 
     fn waiting(&mut self, out: &mut Vec<u8>, one: &Waiting<'_>) {
-        begin_who(out, one.who);
-        text(out, "pending", &self.ago(one.since));
+        self.begin_row(out, &one.row);
         payload(out, one.text);
         if one.is_cut {
             flag(out, "cut");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::bytes;
 use super::mistake::{Mistake, lossy};
+use crate::clock::typed_duration;
 use crate::desk::command::{Command, Every, Filter, How, Payload, To, View, serial_of};
 use crate::desk::help::{HELP, Help};
 use crate::desk::name::may_be_target;
@@ -17,7 +18,7 @@ use crate::desk::name::may_be_target;
 pub fn parse(line: &[u8]) -> Result<Command<'_>, Mistake> {
     match line {
         [b'/', b'/', ..] | [b'@', b'@', ..] => Ok(say(To::Current, &line[1..])),
-        [b'/', ..] => parse_command(trimmed(line)),
+        [b'/', ..] => parse_command(line.strip_suffix(b"\r").unwrap_or(line)),
         [b'@', ..] => parse_addressed(line),
         _ if trimmed(line) == b"exit" => Ok(Command::Quit),
         _ => Ok(say(To::Current, line)),
@@ -87,7 +88,8 @@ fn parse_command(line: &[u8]) -> Result<Command<'_>, Mistake> {
     let Some(help) = help.filter(|help| help.name != "//") else {
         return Err(Mistake::UnknownCommand(lossy(name)));
     };
-    let mut rest = Rest { help, text };
+    // Of bytes that go exactly as they are, the last may be a blank.
+    let mut rest = Rest { help, text: if name == b"/send" { text } else { trimmed(text) } };
     match help.name {
         "/who" => who(rest),
         "/pending" => rest.alone(Command::Pending),
@@ -214,18 +216,7 @@ fn every(mut rest: Rest<'_>) -> Result<Command<'_>, Mistake> {
 
 /// `5s`, from 10 ms to a day: oftener would keep the loop from its work, and a day is what a person plans for.
 pub fn period_of(word: &[u8]) -> Option<Duration> {
-    let word = str::from_utf8(word).ok()?;
-    let unit_at = word.find(|char: char| !char.is_ascii_digit())?;
-    let (number, unit) = word.split_at(unit_at);
-    let number: u64 = number.parse().ok()?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    let period = Duration::from_millis(number.checked_mul(millis)?);
+    let period = typed_duration(str::from_utf8(word).ok()?)?;
     (Duration::from_millis(10)..=Duration::from_secs(24 * 3600)).contains(&period).then_some(period)
 }
 

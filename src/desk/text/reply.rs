@@ -272,8 +272,8 @@ fn push_waiting(
     waits: &str,
     repertoire: Repertoire,
 ) -> io::Result<()> {
-    push_who(out, waiting.who);
-    write!(out, "{waits} {}", brief(waiting.since))?;
+    push_who(out, waiting.row.who);
+    write!(out, "{waits} {}", brief(waiting.row.pending.unwrap_or_default()))?;
     out.extend_from_slice(b": ");
     repertoire.push(out, super::without_cr(waiting.text));
     if waiting.is_cut {
