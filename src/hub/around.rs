@@ -16,6 +16,9 @@ pub struct Around {
 }
 
 impl Around {
+    /// What stands around a text by an operator who has no name, where messages are lines.
+    pub const LINE: Around = Around { label: b"", prefix: Prefix::NONE, suffix: b"\n" };
+
     /// How long the text is with all of it.
     pub fn bytes(&self, text: &[u8]) -> usize {
         self.label.len() + self.prefix.len() + text.len() + self.suffix.len()
@@ -28,14 +31,14 @@ impl Around {
 }
 
 impl Desks {
-    /// Why bytes cannot be sent to anybody.
-    pub(super) fn check_length(&self, act: Act, bytes: &[u8], board: &Board) -> Result<(), Refusal> {
+    /// What stands around what is sent to one, or why it cannot be sent to anybody.
+    pub(super) fn check_length(&self, act: Act, bytes: &[u8], board: &Board) -> Result<Around, Refusal> {
         if act == Act::SendText && self.options.voice == Voice::Mute {
             return Err(Refusal::Mute);
         }
         let bytes_max = board.limits().outbox_bytes_max;
-        let framed = self.around(act, bytes).map_err(|error| Refusal::FrameTooLong(error.bytes_max))?;
-        if framed.bytes(bytes) > bytes_max { Err(Refusal::TooLong(bytes_max)) } else { Ok(()) }
+        let around = self.around(act, bytes).map_err(|error| Refusal::FrameTooLong(error.bytes_max))?;
+        if around.bytes(bytes) > bytes_max { Err(Refusal::TooLong(bytes_max)) } else { Ok(around) }
     }
 
     /// What stands around what is sent to one.

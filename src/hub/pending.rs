@@ -60,6 +60,11 @@ impl Pending {
         let (word, bit) = Pending::bit(id);
         let Some(bits) = self.waits.get_mut(word).filter(|bits| **bits & bit != 0) else { return false };
         *bits &= !bit;
+        self.strike_off(id)
+    }
+
+    #[cold]
+    fn strike_off(&mut self, id: ConnId) -> bool {
         self.entries.remove(&id.serial()).is_some()
     }
 

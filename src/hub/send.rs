@@ -46,11 +46,11 @@ impl Desks {
             Payload::Text(bytes) => (Act::SendText, bytes),
             Payload::Exact(bytes) => (Act::SendExactly, bytes),
         };
-        self.check_length(act, bytes, board)?;
+        let around = self.check_length(act, bytes, board)?;
         match self.resolve(to, asked.line, session, board)? {
             Whom::One(serial) => {
                 turn.bytes += bytes.len();
-                match self.send_to_one(session, act, serial, bytes, asked, board) {
+                match self.send_to_one(session, &around, serial, bytes, asked.reference, board) {
                     Ok(()) => Ok(Executed::Done),
                     Err(Unsent::Waits) => Ok(Executed::Waits(Some(serial))),
                     Err(Unsent::Failed(outcome)) => Err(refusal(serial, outcome)),
@@ -90,8 +90,7 @@ impl Desks {
             return None;
         }
         turn.bytes += text.len();
-        let asked = Asked { line: text, reference: None };
-        match self.send_to_one(session, Act::SendText, serial, text, asked, board) {
+        match self.send_to_one(session, &Around::LINE, serial, text, None, board) {
             Ok(()) => {}
             Err(Unsent::Waits) => return Some(Executed::Waits(Some(serial))),
             Err(Unsent::Failed(outcome)) => self.out.refuse(session.id, None, refusal(serial, outcome)),
@@ -99,14 +98,15 @@ impl Desks {
         Some(Executed::Done)
     }
 
+    /// Sends something whose length was checked to one, and replies.
     #[inline]
     fn send_to_one(
         &mut self,
         session: &Session,
-        act: Act,
+        around: &Around,
         serial: u64,
         bytes: &[u8],
-        asked: Asked<'_>,
+        reference: Option<&str>,
         board: &mut Board,
     ) -> Result<(), Unsent> {
         let Some(id) = board.find(serial) else { return Err(Unsent::Failed(Outcome::Gone)) };
@@ -117,9 +117,7 @@ impl Desks {
         if has_file {
             return Err(Unsent::Failed(Outcome::BehindFile));
         }
-        // Its length was checked before.
-        let Ok(around) = self.around(act, bytes) else { return Err(Unsent::Failed(Outcome::Full(0))) };
-        let (queued_bytes, not_reading_for) = match self.send_now(&around, id, bytes, board) {
+        let (queued_bytes, not_reading_for) = match self.send_now(around, id, bytes, board) {
             Outcome::Done(queued) => (queued, None),
             Outcome::Behind(queued, time) => (queued, Some(time)),
             outcome => return Err(Unsent::Failed(outcome)),
@@ -130,7 +128,7 @@ impl Desks {
         });
         let sent = Delivered { bytes: around.bytes(bytes), queued_bytes, not_reading_for };
         let reply = Reply::Sent(self.names.who(serial), sent);
-        self.out.reply_sent(session.id, asked.reference, Some(seq), &reply);
+        self.out.reply_sent(session.id, reference, Some(seq), &reply);
         Ok(())
     }
 

@@ -48,7 +48,7 @@ impl Envelope {
                 return Ok((Header { bytes, little_endian }.write(payload_bytes)?, b""));
             }
         };
-        Ok((Prefix::of(b""), behind))
+        Ok((Prefix::NONE, behind))
     }
 }
 
@@ -60,6 +60,9 @@ pub struct Prefix {
 }
 
 impl Prefix {
+    /// No bytes.
+    pub const NONE: Prefix = Prefix { bytes: [0; 4], count: 0 };
+
     /// Four bytes at most.
     pub(super) fn of(from: &[u8]) -> Prefix {
         let mut bytes = [0; 4];
