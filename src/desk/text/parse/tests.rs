@@ -64,7 +64,7 @@ fn commands() {
         ("/hex 01 03 00", exactly(To::Current, &[1, 3, 0])),
         ("/hex @1 03 00", exactly(To::One(1), &[3, 0])),
         ("/send a\\r\\n\\x00", exactly(To::Current, b"a\r\n\0")),
-        ("/send @lab-a a b ", exactly(To::Named("lab-a"), b"a b")),
+        ("/send @lab-a a b ", exactly(To::Named("lab-a"), b"a b ")),
         ("/file @3 some file", Command::File(To::One(3), b"some file")),
         ("/file x", Command::File(To::Current, b"x")),
         ("/dial :80 web", Command::Dial(":80".into(), Some("web".into()))),
