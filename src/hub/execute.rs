@@ -36,7 +36,7 @@ impl Desks {
     ) -> Result<Executed, Refusal> {
         let asked = Asked { line, reference: request.reference };
         let (desk, reference) = (session.id, request.reference);
-        turn.charge(&request.command, self.pending.len(), self.names.len(), board);
+        turn.charge(&request.command, &session.aim, self.pending.len(), self.names.len(), board);
         match request.command {
             Command::Send(to, payload) => return self.send(session, to, &payload, asked, turn, board),
             Command::Close(to, how, reason) => return self.close(session, to, how, &reason, asked, board),

@@ -16,6 +16,9 @@ use crate::hub::names::Names;
 /// gone, no more than this are remembered, so that a list takes no more memory than there are connections.
 pub(super) const TOLD_ONE_BY_ONE: usize = 100;
 
+/// Making a pattern of a glob takes as long as looking at so many members.
+pub(super) const PATTERN_COST: usize = 128;
+
 /// A list with a mistake in it is named whole up to so many bytes; else it is the part that is wrong.
 const NAMED_WHOLE_BYTES: usize = 80;
 
@@ -212,8 +215,8 @@ impl Job {
                     if fitting.is_empty() {
                         return Err(Refusal::NobodyNamed(name.to_owned()));
                     }
-                    // All names were looked at for it.
-                    *count += names.len();
+                    // All names were looked at for it, once a pattern was made of it.
+                    *count += names.len() + PATTERN_COST;
                     fitting.into_iter().for_each(add);
                 }
                 _ => {

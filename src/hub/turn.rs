@@ -6,8 +6,8 @@ use crate::board::Board;
 use crate::desk::{Command, Filter, HELP, Mistake, Refusal, Request, To, json, text};
 use crate::hub::desks::Desks;
 use crate::hub::history::MESSAGES_MAX;
-use crate::hub::job::{Checked, Job};
-use crate::hub::session::{Session, Waiting};
+use crate::hub::job::{Checked, Job, PATTERN_COST};
+use crate::hub::session::{Aim, Session, Waiting};
 use crate::limits::Limits;
 use crate::terminal::Typed;
 
@@ -50,7 +50,12 @@ enum Progress {
 
 impl Turn {
     /// Counts those that a command goes through, so that however many are typed, a turn stays short.
-    pub fn charge(&mut self, command: &Command<'_>, pending: usize, names: usize, board: &Board) {
+    pub fn charge(&mut self, command: &Command<'_>, aim: &Aim, pending: usize, names: usize, board: &Board) {
+        let is_named = |to: &To<'_>| match to {
+            To::Named(_) => true,
+            To::Current => matches!(aim, Aim::Named(_)),
+            _ => false,
+        };
         match command {
             // A row takes as long as a line.
             Command::Who(_) => self.lines += board.len(),
@@ -61,11 +66,15 @@ impl Turn {
             Command::Close(To::All, ..)
             | Command::File(To::All, _)
             | Command::Filter(Filter::Mute(To::All) | Filter::Focus(To::All)) => self.numbers += board.len(),
-            Command::Send(To::Named(_), _)
-            | Command::Close(To::Named(_), ..)
-            | Command::File(To::Named(_), _)
-            | Command::Target(To::Named(_))
-            | Command::Done(To::Named(_)) => self.numbers += names,
+            Command::Send(to, _)
+            | Command::Close(to, ..)
+            | Command::File(to, _)
+            | Command::Target(to)
+            | Command::Done(to)
+                if is_named(to) =>
+            {
+                self.numbers += names + PATTERN_COST;
+            }
             _ => {}
         }
     }
