@@ -148,3 +148,17 @@ fn typing_into_the_longest_line_costs_a_screenful_a_key() {
         }
     }
 }
+
+#[test]
+fn h49_a_character_that_becomes_narrower_goes_back_to_the_row_before() {
+    let (mut typed, mut put_in) =
+        (editor_on(20, 6, Repertoire::Unicode), editor_on(20, 6, Repertoire::Unicode));
+    let watch = format!("{}⌚", "x".repeat(17));
+
+    assert!(typed.insert(&watch));
+    assert!(drawn(&mut typed).contains("\r\n⌚"), "it is too wide for the first row");
+    let _ = typed.press(Key::Text("\u{fe0e}".to_owned()));
+    assert!(put_in.insert(&format!("{watch}\u{fe0e}")));
+
+    assert_eq!(drawn(&mut typed), drawn(&mut put_in));
+}
