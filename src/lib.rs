@@ -115,7 +115,6 @@ pub mod cli;
 mod clock;
 mod conn;
 pub mod desk;
-pub mod editor;
 mod engine;
 pub mod hub;
 mod limits;

@@ -1,6 +1,7 @@
 //! This process's own ends: stdin, stdout and stderr, and signals, each with a thread of its own that posts what it
 //! brings. Nothing here knows a connection, or what a line means.
 
+pub mod editor;
 mod input;
 mod screen;
 mod signals;

@@ -1,7 +1,7 @@
 //! What comes from a terminal and is no key: pastes, and answers. And what is cut by a read.
 
 use super::{keys, press_all, state, typed};
-use crate::editor::{Action, Editor, Key, Keys, Repertoire};
+use crate::terminal::editor::{Action, Editor, Key, Keys, Repertoire};
 
 /// What terminals answer or report by themselves, and then some that none does.
 const ANSWERS: &[&[u8]] = &[

@@ -2,7 +2,7 @@
 
 use super::model::Model;
 use super::press_all;
-use crate::editor::{Action, Editor, Key, Repertoire};
+use crate::terminal::editor::{Action, Editor, Key, Repertoire};
 
 fn drawn(editor: &mut Editor) -> String {
     let mut out = String::new();

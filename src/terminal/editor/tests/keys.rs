@@ -1,7 +1,7 @@
 //! A table: what is typed, and what the line is then.
 
 use super::{press_all, state, typed};
-use crate::editor::{Action, Editor, Key, Offer, Repertoire};
+use crate::terminal::editor::{Action, Editor, Key, Offer, Repertoire};
 
 const CASES: &[(&str, &str)] = &[
     ("abc", "abc|"),

@@ -6,8 +6,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::characters::CHARACTERS;
 use super::model::Model;
-use crate::editor::search::Search;
-use crate::editor::{Action, Editor, Keys, Repertoire};
+use crate::terminal::editor::search::Search;
+use crate::terminal::editor::{Action, Editor, Keys, Repertoire};
 
 const SCRIPTS: u64 = 1_000;
 const STEPS: usize = 40;

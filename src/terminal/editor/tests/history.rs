@@ -1,7 +1,7 @@
 //! Lines entered before, and how they are found again.
 
 use super::{press_all, state};
-use crate::editor::{Action, Editor, History, Repertoire};
+use crate::terminal::editor::{Action, Editor, History, Repertoire};
 
 fn editor_with(entries: &[&str]) -> Editor {
     let mut editor = Editor::new(Repertoire::Unicode);
