@@ -70,6 +70,18 @@ pub struct ServerArgs {
     #[arg(long)]
     pub quiet: bool,
 
+    /// On a terminal: write line by line, and leave typing to the terminal itself
+    #[arg(long)]
+    pub plain: bool,
+
+    /// Colours on a terminal [NO_COLOR switches them off, too]
+    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
+    pub color: ColorArg,
+
+    /// Keep no history of what is typed on a terminal
+    #[arg(long)]
+    pub no_history: bool,
+
     /// Name newcomers by where they come from: lines `IP-or-net NAME`; read again on SIGUSR1
     #[arg(long, value_name = "FILE")]
     pub names: Option<PathBuf>,
@@ -156,6 +168,17 @@ pub enum ViewArg {
     Text,
     /// As bytes in hexadecimal
     Hex,
+}
+
+/// See `ServerArgs::color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorArg {
+    /// Unless NO_COLOR is set
+    Auto,
+    /// Whatever is set
+    Always,
+    /// None
+    Never,
 }
 
 /// See `ServerArgs::on_stdin_eof`.

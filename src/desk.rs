@@ -9,16 +9,20 @@ pub mod json;
 mod name;
 mod refusal;
 mod reply;
+mod screens;
+mod terminal;
 pub mod text;
 mod words;
 
 pub use command::{Command, Every, Filter, How, Member, Payload, Request, To, View, serial_of};
-pub use display::{Display, Spelling, terminal_repertoire};
-pub use event::{Author, DeskId, Event, Receivers, Who};
+pub use display::Display;
+pub use event::{Author, DeskId, Event, Namer, Receivers, Who};
 pub use help::{HELP, Help, help};
-pub use name::{BadName, NAME_CHARS_MAX, check_name, folded, is_glob, may_be_target};
+pub use name::{BadName, NAME_CHARS_MAX, check_name, folded, is_glob, matcher, may_be_target};
 pub use refusal::{CODES, Refusal};
 pub use reply::{
     ConnState, Deed, Delivered, Filtered, Kept, Outcome, Repeated, Reply, Row, Tally, Target, Waiting,
 };
+pub use screens::{Screens, Spelling, terminal_repertoire};
+pub use terminal::{TerminalDesk, TerminalOptions};
 pub use text::{Format, Mistake};

@@ -122,6 +122,7 @@ impl<M: Mode> App for Hub<M> {
                 }
                 self.first().input.end();
             }
+            Mail::Entered(entered) => self.first().entered.push_back(entered),
             // `turn_ended` will find the room.
             Mail::ScreenHasRoom => {}
             Mail::ScreenFailed(error) => {

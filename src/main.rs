@@ -3,14 +3,19 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use switchboard::cli::{self, EolArg, FormatArg, ServerArgs, StdinEofArg, ViewArg};
+use switchboard::cli::{self, ColorArg, EolArg, FormatArg, ServerArgs, StdinEofArg, ViewArg};
 use switchboard::desk::text::{Format, Stamp, plural};
-use switchboard::desk::{Display, Event, Spelling, View};
+use switchboard::desk::{
+    Display, Event, Screens, Spelling, TerminalDesk, TerminalOptions, View, terminal_repertoire,
+};
 use switchboard::hub::{DeskOptions, Desks, History, Hub, Mode, NamesFile, OnStdinEof, StopReport, Voice};
 use switchboard::internals::cannot;
 use switchboard::modes::{Chat, Console, Echo};
 use switchboard::process::{descriptors, memory};
-use switchboard::terminal::{BufferReturn, Mail, on_reread, on_signal, read_in_background};
+use switchboard::terminal::{
+    BufferReturn, HistoryFile, Mail, Terminal, history_path, is_interactive, on_reread, on_signal,
+    read_in_background,
+};
 use switchboard::{Endpoint, Envelope, Framing, Limits, Mailbox, Reactor, Role};
 
 /// env_logger's own default would leave out warnings.
@@ -31,8 +36,12 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let names = args.names.as_deref().map(NamesFile::read).transpose()?;
     let spelling = spelling(args.format);
     let lossless = !args.chat && !args.echo;
-    let display =
-        Display::open(spelling, lossless, args.quiet, mailbox.clone()).map_err(cannot("use stdout"))?;
+    let display = if edits_on_terminal(args, spelling) {
+        Display::Terminal(terminal(args).map_err(cannot("use the terminal"))?)
+    } else {
+        let screens = Screens::open(spelling, lossless, args.quiet, mailbox.clone());
+        Display::Screens(Box::new(screens.map_err(cannot("use stdout"))?))
+    };
     start_log(&display);
     let cannot_listen = |place: &Endpoint| cannot(format!("listen on {place}"));
     let mut found = Vec::new();
@@ -47,11 +56,18 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     for (place, found) in found {
         bound.push(reactor.listen(&found[0]).map_err(cannot_listen(place))?);
     }
-    let source = read_in_background(mailbox.clone()).map_err(cannot("read stdin"))?;
+    let source = match &display {
+        Display::Terminal(_) => None,
+        Display::Screens(_) => Some(read_in_background(mailbox.clone()).map_err(cannot("read stdin"))?),
+    };
     // Last, since whoever waits for this line may count on everything from now on.
     let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
     for address in &bound {
         cli::tell::<ServerArgs>(&format!("listening on {address}"));
+    }
+    if let Display::Terminal(terminal) = &display {
+        let mailbox = mailbox.clone();
+        terminal.begin(move |mail| mailbox.post(mail).is_ok()).map_err(cannot("use the terminal"))?;
     }
     let floor = Floor { args, reactor, mailbox, display, source, names, bound };
     let desks = if args.echo {
@@ -70,7 +86,7 @@ struct Floor<'a> {
     reactor: Reactor<Mail>,
     mailbox: Mailbox<Mail>,
     display: Display,
-    source: BufferReturn,
+    source: Option<BufferReturn>,
     names: Option<NamesFile>,
     bound: Vec<String>,
 }
@@ -80,7 +96,7 @@ impl Floor<'_> {
     fn serve<M: Mode>(self, mode: M) -> Result<Desks, String> {
         let Floor { args, reactor, mailbox, display, source, names, bound } = self;
         let options = desk_options(args);
-        let mut hub = Hub::new(mode, display, Some(source), options).with_mailbox(mailbox);
+        let mut hub = Hub::new(mode, display, source, options).with_mailbox(mailbox);
         let desks = hub.desks();
         desks.replay = (args.replay_last > 0).then(History::default);
         bound.iter().for_each(|address| desks.out.tell(&Event::Listening(address)));
@@ -109,6 +125,38 @@ fn report(desks: Desks, limits: &Limits) -> Result<(), String> {
 
 fn counted(count: usize, what: &str) -> String {
     plural(count as u64, what)
+}
+
+/// Whether the last rows of a terminal are the operator's.
+fn edits_on_terminal(args: &ServerArgs, spelling: Spelling) -> bool {
+    spelling == Spelling::Text(Format::Human) && !args.plain && is_interactive()
+}
+
+/// The terminal desk. A history that cannot be kept is no reason not to serve.
+fn terminal(args: &ServerArgs) -> io::Result<Terminal<TerminalDesk>> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let is_coloured = match args.color {
+        ColorArg::Auto => variable("NO_COLOR").is_none(),
+        ColorArg::Always => true,
+        ColorArg::Never => false,
+    };
+    let path = history_path(variable("XDG_STATE_HOME").map(Into::into), variable("HOME").map(Into::into));
+    let history = path.filter(|_| !args.no_history).and_then(|path| match HistoryFile::open(&path) {
+        Ok(history) => Some(history),
+        Err(error) => {
+            cli::tell::<ServerArgs>(&format!("cannot keep a history in {}: {error}", path.display()));
+            None
+        }
+    });
+    let desk = TerminalDesk::new(TerminalOptions {
+        repertoire: terminal_repertoire(),
+        is_coloured,
+        is_quiet: args.quiet,
+        tracks_pending: !args.chat && !args.echo,
+        speaks_to_all: args.chat,
+        history,
+    });
+    Terminal::new(desk)
 }
 
 fn spelling(asked: FormatArg) -> Spelling {
@@ -197,5 +245,5 @@ fn start_log(display: &Display) {
             writeln!(out, "{} [{level:<5} {target}] {}", Stamp::local().text(), record.args())
         });
     }
-    builder.target(env_logger::Target::Pipe(Box::new(display.log_writer()))).init();
+    builder.target(env_logger::Target::Pipe(display.log_writer())).init();
 }

@@ -2,26 +2,60 @@
 //! brings. Nothing here knows a connection, or what a line means.
 
 pub mod editor;
+mod history_file;
 mod input;
+mod interactive;
 mod screen;
 mod signals;
 mod stdin;
+mod tty;
 
 use std::io;
 
 use crate::address::Address;
 use crate::conn::ConnId;
 
+pub use history_file::{HistoryFile, history_path};
 pub use input::{Input, Typed};
+pub use interactive::{Act, Interactive, Terminal};
 #[cfg(any(test, feature = "simulator"))]
 pub use screen::CapturedScreen;
 pub use screen::{LogWriter, Screen, WhenFull};
 pub use signals::{block_stopping_signals, on_reread, on_signal};
 pub use stdin::{BufferReturn, Chunk, read_file_in_background, read_in_background};
+pub use tty::{Size, is_interactive, restore as restore_terminal, size as terminal_size};
 
 /// A signal that asks for an orderly end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terminate;
+
+/// A line that was entered on a terminal, and for whom: what its prompt showed when it was begun. What stood there is
+/// what it reaches, whoever has spoken since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entered {
+    /// The line; one that was pasted may have line breaks in it.
+    pub line: Vec<u8>,
+    /// It is a text, whatever it looks like.
+    pub is_text: bool,
+    /// The current target.
+    pub whom: Whom,
+    /// Whoever spoke last when it was entered.
+    pub last: Option<u64>,
+}
+
+/// A current target, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Whom {
+    /// There is none.
+    #[default]
+    Nobody,
+    /// This connection.
+    One(u64),
+    /// These.
+    Several(Vec<u64>),
+    /// Everybody, whoever that is when it is sent.
+    All,
+}
 
 /// What reaches an App of ours from outside the loop. An App that has no screens may have messages of its own, made
 /// of a `Chunk` and of `Terminate`; one that hears nothing but signals takes `Terminate` itself.
@@ -29,6 +63,8 @@ pub struct Terminate;
 pub enum Mail {
     /// Stdin brought something.
     Stdin(Chunk),
+    /// A line was entered on the terminal.
+    Entered(Entered),
     /// A screen that was full has room again.
     ScreenHasRoom,
     /// A screen can't be written to any more.

@@ -225,7 +225,7 @@ impl App for Client {
                 board.stop();
             }
             // Nobody here asks for files, names or rereading.
-            Mail::File(..) | Mail::Resolved(..) | Mail::Reread => {}
+            Mail::File(..) | Mail::Resolved(..) | Mail::Reread | Mail::Entered(_) => {}
             Mail::Terminate => {
                 self.is_leaving = true;
                 // What was read by now is still sent; what comes next is nobody's loss.

@@ -28,6 +28,24 @@ pub enum Author {
     Every,
 }
 
+/// Who has given a connection its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namer {
+    /// Whoever is at this desk.
+    Desk(DeskId),
+    /// A list of names.
+    List,
+    /// The peer itself: such a name is no target.
+    Peer,
+}
+
+impl Namer {
+    /// The desk, if it was one.
+    pub fn desk(self) -> Option<DeskId> {
+        if let Namer::Desk(desk) = self { Some(desk) } else { None }
+    }
+}
+
 /// To whom something was sent.
 #[derive(Clone, Copy, Debug)]
 pub enum Receivers<'a> {
@@ -81,8 +99,8 @@ pub enum Event<'a> {
         /// Bytes that it said when it was being closed, and that were thrown away.
         discarded_bytes: usize,
     },
-    /// A connection has another name, or none any more. Its own doing where no desk is named.
-    Named(Who<'a>, Option<DeskId>),
+    /// A connection has another name, or none any more.
+    Named(Who<'a>, Namer),
     /// A connection was struck off the list of those who wait.
     Done(Who<'a>, DeskId),
     /// Much was queued for a connection; it has taken nearly all of it.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use globset::{GlobBuilder, GlobMatcher};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Most letters of a name.
@@ -98,6 +99,11 @@ pub fn is_glob(text: &str) -> bool {
 
 /// Most bytes of a glob: what it is held against has 32 letters, and what is much longer takes much longer to compile.
 const GLOB_BYTES_MAX: usize = 256;
+
+/// What a glob says of names, which have to be folded. A pattern that is none fits nobody.
+pub fn matcher(glob: &str) -> Option<GlobMatcher> {
+    Some(GlobBuilder::new(&folded(glob)).literal_separator(false).build().ok()?.compile_matcher())
+}
 
 /// Whether it can be a name or a glob at all.
 pub fn may_be_target(text: &str) -> bool {

@@ -24,6 +24,9 @@ pub enum Reply<'a> {
     Several(Deed, &'a [(Who<'a>, Outcome)], &'a Tally),
     /// The current target.
     TargetIs(Target<'a>),
+    /// These are the current target, and what became of each that was named; where they are many, of those alone who
+    /// are gone.
+    Targets(&'a [u64], &'a [(Who<'a>, Outcome)], &'a Tally),
     /// The connections.
     Conns(&'a [Row<'a>]),
     /// Those who wait for an answer, longest first.
@@ -139,6 +142,8 @@ pub enum Target<'a> {
     All,
     /// Whoever spoke last.
     Last,
+    /// Whoever has this name, who is this one now.
+    Named(&'a str, Who<'a>),
     /// Whoever has a name that fits this.
     Glob(&'a str),
 }

@@ -12,7 +12,7 @@ use crate::clock::Moment;
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
 use crate::desk::text::without_cr;
-use crate::desk::{DeskId, Display, Event};
+use crate::desk::{Display, Event, Namer};
 use crate::hub::dials::Held;
 use crate::hub::every::Everies;
 use crate::hub::files::Files;
@@ -204,9 +204,9 @@ impl Desks {
     }
 
     /// Tells of a name that was given, or taken away.
-    pub fn renamed(&mut self, serial: u64, by: Option<DeskId>) {
+    pub fn renamed(&mut self, serial: u64, by: Namer) {
         self.out.forget_label(serial);
-        self.out.tell_others(by, &Event::Named(self.names.who(serial), by));
+        self.out.tell_others(by.desk(), &Event::Named(self.names.who(serial), by));
     }
 
     /// Why stdout cannot be written to. Whoever read our output may have gone: a quiet end. Anything else has to be

@@ -8,8 +8,8 @@ use crate::buffer::framing::whole_chars;
 use crate::conn::ConnId;
 use crate::conn::policy::Role;
 use crate::desk::{
-    BadName, Command, DeskId, Event, Filter, Filtered, Kept, Refusal, Reply, Request, Target, To, View,
-    Waiting, check_name, is_glob,
+    BadName, Command, DeskId, Event, Filter, Filtered, Kept, Namer, Refusal, Reply, Request, Target, To,
+    View, Waiting, check_name, is_glob,
 };
 use crate::hub::desks::Desks;
 use crate::hub::history::{History, MESSAGES_MAX, TO_ALL};
@@ -81,7 +81,7 @@ impl Desks {
             To::All => (Aim::All, Target::All),
             To::Last | To::Current => (Aim::Last, Target::Last),
             To::Named(name) => match self.resolve(To::Named(name), asked.line, session, board)? {
-                Whom::One(serial) => (Aim::Named(name.into()), Target::One(self.names.who(serial))),
+                Whom::One(serial) => (Aim::Named(name.into()), Target::Named(name, self.names.who(serial))),
                 _ => (Aim::Named(name.into()), Target::Glob(name)),
             },
             to => match self.resolve(to, asked.line, session, board)? {
@@ -204,7 +204,7 @@ impl Desks {
         self.out.forget_label(serial);
         self.out.reply(session.id, reference, &Reply::Named(self.names.who(serial)));
         if changed {
-            self.renamed(serial, Some(session.id));
+            self.renamed(serial, Namer::Desk(session.id));
         }
         Ok(())
     }
@@ -223,7 +223,7 @@ impl Desks {
     pub(super) fn take_from_nick(&mut self, name: &str) -> bool {
         let Some(holder) = self.names.is_nick_of(name) else { return false };
         self.names.remove(holder);
-        self.renamed(holder, None);
+        self.renamed(holder, Namer::Peer);
         true
     }
 

@@ -3,9 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use globset::GlobBuilder;
-
-use crate::desk::{Who, folded};
+use crate::desk::{Who, folded, matcher};
 
 /// Where a name came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +66,7 @@ impl Names {
 
     /// The connections whose name fits a glob, whatever it came from, in the order they came.
     pub fn called(&self, glob: &str) -> Vec<u64> {
-        let Ok(glob) = GlobBuilder::new(&folded(glob)).literal_separator(false).build() else {
-            return Vec::new();
-        };
-        let matcher = glob.compile_matcher();
+        let Some(matcher) = matcher(glob) else { return Vec::new() };
         let fits = |(name, serial): (&String, &u64)| matcher.is_match(name).then_some(*serial);
         let mut serials: Vec<u64> = self.by_name.iter().filter_map(fits).collect();
         serials.sort_unstable();

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::conn::reason::in_words;
 use crate::conn::{ConnId, Peer};
+use crate::desk::Namer;
 use crate::desk::{Event, NAME_CHARS_MAX, Refusal, check_name, folded};
 use crate::hub::desks::Desks;
 use crate::hub::files::open_regular;
@@ -166,7 +167,7 @@ impl Desks {
             }
         };
         if changed {
-            self.renamed(serial, None);
+            self.renamed(serial, Namer::List);
         }
         Ok(changed)
     }

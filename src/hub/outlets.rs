@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::buffer::framing::Frame;
 use crate::desk::json::ReplyFrame;
-use crate::desk::{DeskId, Display, Event, Refusal, Reply, View, Who};
+use crate::desk::{DeskId, Display, Event, Receivers, Refusal, Reply, View, Who};
 
 /// One desk's way out: what is shown there, and how.
 #[derive(Debug)]
@@ -41,10 +41,19 @@ impl Outlet {
         }
     }
 
+    /// How what was sent is shown: as what that one says is, or as all is.
+    fn view_of_sent(&self, event: &Event<'_>) -> View {
+        match event {
+            Event::Sent { to: Receivers::One(serial), .. } => self.view_of(*serial).unwrap_or(self.view),
+            _ => self.view,
+        }
+    }
+
     /// Hides what these say, too. Returns how many are hidden.
     pub fn mute(&mut self, serials: &[u64]) -> usize {
         let choice = self.choice.get_or_insert_default();
         choice.muted.extend(serials);
+        self.display.hide(|serial| serials.contains(&serial));
         choice.muted.len()
     }
 
@@ -53,6 +62,7 @@ impl Outlet {
         let choice = self.choice.get_or_insert_default();
         let focus: HashSet<u64> = serials.iter().copied().collect();
         choice.muted.retain(|serial| !focus.contains(serial));
+        self.display.hide(|serial| !focus.contains(&serial));
         choice.focus = Some(focus);
     }
 
@@ -127,8 +137,9 @@ impl Outlets {
     pub fn count_sent(&mut self, by: Option<DeskId>, event: &Event<'_>) -> u64 {
         self.seq += 1;
         for (at, outlet) in self.outlets.iter_mut().enumerate() {
-            if by != Some(desk_at(at)) {
-                outlet.display.event(event, self.seq, View::Text);
+            if by != Some(desk_at(at)) || outlet.display.hears_itself() {
+                let view = outlet.view_of_sent(event);
+                outlet.display.event(event, self.seq, view);
             }
         }
         self.seq
@@ -150,8 +161,9 @@ impl Outlets {
     /// Counts something that was sent, where there is no other desk to be told of it. Returns its number then.
     #[inline]
     pub fn count_sent_unheard(&mut self) -> Option<u64> {
-        self.seq += u64::from(self.outlets.len() == 1);
-        (self.outlets.len() == 1).then_some(self.seq)
+        let is_unheard = matches!(&self.outlets[..], [only] if !only.display.hears_itself());
+        self.seq += u64::from(is_unheard);
+        is_unheard.then_some(self.seq)
     }
 
     /// Tells of a message. Returns whether a desk that must not miss any has no room for more.

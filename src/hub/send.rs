@@ -251,7 +251,11 @@ impl Desks {
             job.outcomes.iter().map(|(serial, outcome)| (names.who(*serial), *outcome)).collect();
         let names_all = !whom.is_many() || session.is_json;
         let shown = if names_all { &outcomes[..] } else { &[] };
-        self.out.reply_sent(session.id, reference, seq, &Reply::Several(deed, shown, &job.tally));
+        let reply = match deed {
+            Deed::Target => Reply::Targets(whom.serials(), shown, &job.tally),
+            deed => Reply::Several(deed, shown, &job.tally),
+        };
+        self.out.reply_sent(session.id, reference, seq, &reply);
     }
 }
 

@@ -1,10 +1,11 @@
 //! One operator, as far as commands come from it: what was typed and not yet carried out, and whom it speaks to.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use crate::desk::DeskId;
 use crate::hub::job::{Job, Several};
-use crate::terminal::{BufferReturn, Input};
+use crate::terminal::{BufferReturn, Entered, Input, Whom};
 
 /// Whom an operator speaks to who names nobody.
 #[derive(Clone, Debug)]
@@ -30,6 +31,15 @@ pub struct Waiting {
     pub whom: Option<u64>,
 }
 
+/// Whom a line reaches that names nobody, as its prompt has shown it.
+#[derive(Clone, Debug)]
+pub struct Pinned {
+    /// The current target.
+    pub whom: Whom,
+    /// Whoever spoke last.
+    pub last: Option<u64>,
+}
+
 /// One operator.
 #[derive(Debug)]
 pub struct Session {
@@ -37,6 +47,10 @@ pub struct Session {
     pub id: DeskId,
     /// What was typed.
     pub input: Input,
+    /// What was entered on a terminal, line by line.
+    pub entered: VecDeque<Entered>,
+    /// Of the line that is being carried out: whom its prompt named.
+    pub pinned: Option<Pinned>,
     /// A line that waits until it may be carried out; nothing typed after it overtakes it.
     pub waiting: Option<Waiting>,
     /// A command that takes more than one turn; nothing typed after it overtakes it either.
@@ -59,7 +73,7 @@ impl Session {
         is_json: bool,
         waits_for_slow: bool,
     ) -> Session {
-        let input = Input::new(source);
-        Session { id, input, waiting: None, job: None, aim, is_json, waits_for_slow }
+        let (input, entered) = (Input::new(source), VecDeque::new());
+        Session { id, input, entered, pinned: None, waiting: None, job: None, aim, is_json, waits_for_slow }
     }
 }

@@ -8,6 +8,7 @@ use crate::desk::{Refusal, To, is_glob};
 use crate::hub::desks::Desks;
 use crate::hub::job::{Several, Source};
 use crate::hub::session::{Aim, Session};
+use crate::terminal;
 
 /// Those who are meant.
 #[derive(Debug)]
@@ -31,6 +32,11 @@ impl Desks {
         session: &Session,
         board: &Board,
     ) -> Result<Whom, Refusal> {
+        match (&to, &session.pinned) {
+            (To::Current, Some(pinned)) => return of_pinned(&pinned.whom, board),
+            (To::Last, Some(pinned)) => return pinned.last.map(Whom::One).ok_or(Refusal::NoTarget),
+            _ => {}
+        }
         match to {
             To::Current => match &session.aim {
                 Aim::One(serial) => known(*serial, board),
@@ -72,6 +78,16 @@ impl Desks {
         }
         let serials = self.names.fitting(name);
         if serials.is_empty() { Err(nobody()) } else { Ok(Whom::Known(Rc::new(Several::of(serials)))) }
+    }
+}
+
+/// What the prompt has shown is what is reached.
+fn of_pinned(whom: &terminal::Whom, board: &Board) -> Result<Whom, Refusal> {
+    match whom {
+        terminal::Whom::Nobody => Err(Refusal::NoTarget),
+        terminal::Whom::One(serial) => known(*serial, board),
+        terminal::Whom::Several(serials) => Ok(Whom::Known(Rc::new(Several::of(serials.clone())))),
+        terminal::Whom::All => Ok(Whom::All),
     }
 }
 

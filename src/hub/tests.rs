@@ -23,8 +23,8 @@ use crate::board::{Dial, Polled, Told};
 use crate::clock::Moment;
 use crate::conn::stream::script::{Dial as Answer, Get, Scripted, Wire, script};
 use crate::conn::{Key, Peer};
-use crate::desk::Spelling;
 use crate::desk::text::Format;
+use crate::desk::{Screens, Spelling};
 use crate::engine::accept::{Acceptor, Listen};
 use crate::engine::note::Readiness;
 use crate::engine::{Engine, Sleep, System};
@@ -119,8 +119,8 @@ impl<M: Mode> Rig<M> {
         limits: Limits,
         mark_bytes: usize,
     ) -> Rig<M> {
-        let (display, out, err) = Display::in_memory(spelling, WhenFull::Wait, mark_bytes, mark_bytes);
-        let hub = Hub::new(mode, display, None, options);
+        let (display, out, err) = Screens::in_memory(spelling, WhenFull::Wait, mark_bytes, mark_bytes);
+        let hub = Hub::new(mode, Display::Screens(Box::new(display)), None, options);
         let knocking = Rc::default();
         let mut acceptor = Acceptor::default();
         acceptor.add(Door(Rc::clone(&knocking)), Role::PEER);

@@ -1,15 +1,16 @@
 //! What was typed, taken line by line: a bounded amount a turn, in order, each line answered once.
 
+use std::borrow::Cow;
 use std::mem;
 
 use crate::board::Board;
-use crate::desk::{Command, Filter, HELP, Mistake, Refusal, Request, To, json, text};
+use crate::desk::{Command, Filter, HELP, Mistake, Payload, Refusal, Request, To, json, text};
 use crate::hub::desks::Desks;
 use crate::hub::history::MESSAGES_MAX;
 use crate::hub::job::{Checked, Job, PATTERN_COST};
-use crate::hub::session::{Aim, Session, Waiting};
+use crate::hub::session::{Aim, Pinned, Session, Waiting};
 use crate::limits::Limits;
-use crate::terminal::Typed;
+use crate::terminal::{Entered, Typed};
 
 /// Typed lines taken in one turn; more wait for the next.
 const LINES_MAX: usize = 4096;
@@ -113,6 +114,10 @@ impl Desks {
                 }
                 continue;
             }
+            if let Some(entered) = session.entered.pop_front() {
+                self.take_entered(session, entered, &mut turn, board);
+                continue;
+            }
             match input.next_line() {
                 None => break,
                 Some(Typed::Line(line)) => match self.take_line(session, line, &mut turn, board) {
@@ -146,6 +151,29 @@ impl Desks {
             return executed;
         }
         self.take_request(session, line, None, turn, board)
+    }
+
+    /// Carries out a line that was entered on a terminal. It never waits: a person is told who is slow.
+    fn take_entered(&mut self, session: &mut Session, entered: Entered, turn: &mut Turn, board: &mut Board) {
+        let Entered { line, is_text, whom, last } = entered;
+        turn.lines += 1;
+        session.pinned = Some(Pinned { whom, last });
+        let executed = if is_text && !self.is_stopping() {
+            let command = Command::Send(To::Current, Payload::Text(Cow::Borrowed(&line)));
+            let request = Request { reference: None, command };
+            self.execute(session, request, &line, turn, board).unwrap_or_else(|refusal| {
+                self.out.refuse(session.id, None, refusal);
+                Executed::Done
+            })
+        } else {
+            self.take_request(session, &line, None, turn, board)
+        };
+        session.pinned = None;
+        match executed {
+            Executed::Done => {}
+            Executed::Waits(whom) => session.waiting = Some(Waiting { line, whom }),
+            Executed::Begins(job) => begin(session, job, line),
+        }
     }
 
     /// Reads a line and carries it out. `whom`: for whom a text was found to be, when it began to wait.

@@ -7,7 +7,7 @@ use super::far::Far;
 use super::net::{Net, Sabotage, Terms};
 use super::world::World;
 use crate::desk::text::Format;
-use crate::desk::{Display, Spelling};
+use crate::desk::{Display, Screens, Spelling};
 use crate::hub::{DeskOptions, Hub, Voice};
 use crate::limits::Limits;
 use crate::modes::Echo;
@@ -31,9 +31,9 @@ pub(super) fn run(count: usize, at_the_peak: impl FnOnce()) {
         keeps_records: false,
     };
     let limits = Limits { accept_budget: BACKLOG, ..Limits::default() };
-    let (display, _, _) = Display::in_memory(Spelling::Text(Format::Tsv), WhenFull::Skip, 1 << 20, 1 << 20);
+    let (display, _, _) = Screens::in_memory(Spelling::Text(Format::Tsv), WhenFull::Skip, 1 << 20, 1 << 20);
     let options = DeskOptions { voice: Voice::Mute, tracks_pending: false, ..DeskOptions::PIPE };
-    let app = Hub::new(Echo, display, None, options);
+    let app = Hub::new(Echo, Display::Screens(Box::new(display)), None, options);
     let mut world = World::new(Dice::of_seed(1), terms, limits, Sabotage::None, app);
     let moment = Duration::from_millis(1);
 

@@ -19,7 +19,7 @@ use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
 use crate::desk::text::Format;
-use crate::desk::{Display, Spelling};
+use crate::desk::{Display, Screens, Spelling};
 use crate::hub::{DeskOptions, Hub, OnStdinEof, Voice};
 use crate::modes::{Chat, Console, Echo};
 use crate::terminal::{CapturedScreen, Chunk, Mail, WhenFull};
@@ -172,7 +172,7 @@ impl Keyboard {
     fn new(dice: &Dice, when_full: WhenFull, spelling: Spelling) -> (Display, Keyboard) {
         // The screen of the answers never skips here: they are counted.
         let (desk, out, err) =
-            Display::in_memory(spelling, when_full, dice.pick(&[200, 2000, 1 << 20]), 1 << 20);
+            Screens::in_memory(spelling, when_full, dice.pick(&[200, 2000, 1 << 20]), 1 << 20);
         let keyboard = Keyboard {
             dice: dice.clone(),
             out,
@@ -188,7 +188,7 @@ impl Keyboard {
             asked: Vec::new(),
             posted_lines: 0,
         };
-        (desk, keyboard)
+        (Display::Screens(Box::new(desk)), keyboard)
     }
 
     /// Somebody who is here, was here, or never will be.

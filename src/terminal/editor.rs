@@ -37,6 +37,7 @@ pub use complete::Offer;
 pub use history::History;
 pub use keys::{Key, Keys};
 pub use shown::Repertoire;
+pub(crate) use shown::{is_right_to_left, units as shown_units};
 
 use kills::Kills;
 use line::Line;

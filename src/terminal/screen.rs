@@ -340,7 +340,7 @@ fn same_error(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
-fn write_whole(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_whole(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write(bytes) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),

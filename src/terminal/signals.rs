@@ -12,7 +12,7 @@ use signal_hook::low_level::pipe;
 
 use crate::reactor::mailbox::Mailbox;
 
-use super::{Mail, Terminate};
+use super::{Mail, Terminate, tty};
 
 /// For so long after the first signal every other is taken for the same one: `timeout` tells its child and
 /// then its whole group, and of a terminal that goes the shell tells its jobs, and then the system does.
@@ -65,6 +65,7 @@ pub fn on_signal<M: From<Terminate> + Send + 'static>(mailboxes: Vec<Mailbox<M>>
         terminate(&mailboxes);
         ignore_until(first_at + SAME_SIGNAL, &mut arrived);
         wait_for_one(&mut arrived);
+        tty::restore();
         std::process::exit(1);
     })?;
     Ok(())

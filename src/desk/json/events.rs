@@ -72,7 +72,7 @@ impl Writer {
                 if let Some(name) = who.name {
                     text(out, "name", name);
                 }
-                if let Some(desk) = by {
+                if let Some(desk) = by.desk() {
                     number(out, "by", u64::from(desk.0));
                 }
             }

@@ -39,6 +39,7 @@ impl Writer {
             }
             Reply::SentToAll(bytes, odd, tally) => several(out, Deed::Send(*bytes), odd, tally, frame),
             Reply::Several(deed, outcomes, tally) => several(out, *deed, outcomes, tally, frame),
+            Reply::Targets(_, outcomes, tally) => several(out, Deed::Target, outcomes, tally, frame),
             Reply::Refused(refusal) => {
                 text(out, "code", refusal.code());
                 text(out, "msg", &refusal.to_string());
@@ -117,7 +118,7 @@ fn push_rest(out: &mut Vec<u8>, reply: &Reply<'_>) {
             text(out, "addr", address);
         }
         Reply::TargetIs(target) => match target {
-            Target::One(who) => number(out, "to", who.serial),
+            Target::One(who) | Target::Named(_, who) => number(out, "to", who.serial),
             Target::All => text(out, "to", "all"),
             Target::Last => text(out, "to", "last"),
             Target::Glob(glob) => text(out, "to", glob),

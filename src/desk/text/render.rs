@@ -234,7 +234,7 @@ pub(super) fn push_serial(out: &mut Vec<u8>, serial: u64) {
 }
 
 /// Appends `#7`, or `#7 lab-a`.
-pub(super) fn push_who(out: &mut Vec<u8>, who: Who<'_>) {
+pub(in crate::desk) fn push_who(out: &mut Vec<u8>, who: Who<'_>) {
     push_serial(out, who.serial);
     if let Some(name) = who.name {
         out.push(b' ');

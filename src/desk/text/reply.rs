@@ -48,6 +48,7 @@ pub(super) fn push_reply(
             writeln!(out)
         }
         Reply::Several(deed, outcomes, tally) => push_several(out, *deed, outcomes, tally),
+        Reply::Targets(_, outcomes, tally) => push_several(out, Deed::Target, outcomes, tally),
         Reply::TargetIs(target) => push_target(out, *target),
         Reply::Conns(rows) => push_conns(out, rows, for_person),
         Reply::Pending(waiting) => push_pending(out, waiting, repertoire),
@@ -251,7 +252,7 @@ fn push_odd_counts(out: &mut Vec<u8>, tally: &Tally) -> io::Result<()> {
 fn push_target(out: &mut Vec<u8>, target: Target<'_>) -> io::Result<()> {
     out.extend_from_slice(b"* the current target is ");
     match target {
-        Target::One(who) => push_who(out, who),
+        Target::One(who) | Target::Named(_, who) => push_who(out, who),
         Target::All => out.extend_from_slice(b"everybody"),
         Target::Last => out.extend_from_slice(b"whoever spoke last"),
         Target::Glob(glob) => write!(out, "everybody whose name fits {glob}")?,

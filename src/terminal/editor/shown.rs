@@ -22,7 +22,7 @@ const CLUSTER_CHARS_MAX: usize = 16;
 
 /// The smallest piece of a row.
 #[derive(Debug)]
-pub(super) struct Unit<'a> {
+pub(crate) struct Unit<'a> {
     /// How many bytes of the line it stands for.
     pub bytes: usize,
     pub shown: Cow<'a, str>,
@@ -33,14 +33,14 @@ pub(super) struct Unit<'a> {
 }
 
 /// A text from here on, in units. Where a row may begin, this may begin as well, and gives the same.
-pub(super) struct Units<'a> {
+pub(crate) struct Units<'a> {
     rest: &'a str,
     repertoire: Repertoire,
     /// How much of the rest is spelt out a code point a time.
     split_bytes: usize,
 }
 
-pub(super) fn units(text: &str, repertoire: Repertoire) -> Units<'_> {
+pub(crate) fn units(text: &str, repertoire: Repertoire) -> Units<'_> {
     Units { rest: text, repertoire, split_bytes: 0 }
 }
 
@@ -153,7 +153,7 @@ fn is_ignorable(char: char) -> bool {
 
 /// Whether a text has a letter of a script that is written from right to left, by the blocks that are reserved for
 /// such scripts.
-pub(super) fn is_right_to_left(text: &str) -> bool {
+pub(crate) fn is_right_to_left(text: &str) -> bool {
     let is_such = |char| {
         matches!(char,
             '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}'

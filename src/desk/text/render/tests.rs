@@ -1,6 +1,7 @@
 //! Each kind of line, as it is documented.
 
 use super::*;
+use crate::desk::Namer;
 use std::time::Duration;
 
 use crate::board::stats::Stats;
@@ -87,8 +88,8 @@ fn events_read_as_documented() {
             Event::Ended(who(), Some(Duration::from_secs(60))),
             "* #1 has finished sending (it may have left); kept 60 s for your answer\n",
         ),
-        (Event::Named(named(), None), "* #1 is now lab-a\n"),
-        (Event::Named(who(), None), "* #1 has no name any more\n"),
+        (Event::Named(named(), Namer::List), "* #1 is now lab-a\n"),
+        (Event::Named(who(), Namer::List), "* #1 has no name any more\n"),
     ] {
         assert_eq!(rendered(Format::Human, &event), text);
     }

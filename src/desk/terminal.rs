@@ -1,0 +1,300 @@
+//! The terminal desk: the last rows are the operator's, whatever arrives above. Pure: events and replies go in, typed
+//! keys go in, and what comes out is what is to be drawn, and what was entered. It knows nothing of the server but what
+//! it is told, so that it can be at the other end of a socket.
+
+mod aim;
+mod complete;
+mod events;
+mod feed;
+mod guard;
+mod hex;
+mod keys;
+mod paint;
+mod roster;
+mod sampler;
+
+use std::io;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use aim::{Aim, Pin};
+use feed::{Feed, Kind, Line};
+use guard::Guard;
+use paint::{Painter, colour_of};
+use roster::Roster;
+use sampler::Sampler;
+
+use super::text::{Renderer, Repertoire, Stamp};
+use crate::terminal::editor::{self, Editor, Key, Keys};
+use crate::terminal::{Act, Chunk, HistoryFile, Interactive, Mail, Size, Whom};
+
+/// A lone ESC is the Escape key if nothing follows for so long.
+const ESCAPE_TIME: Duration = Duration::from_millis(50);
+
+/// What a terminal holds back until it is whole (synchronized output); where that is not known, it is passed over.
+const BEGIN_FRAME: &str = "\x1b[?2026h";
+const END_FRAME: &str = "\x1b[?2026l";
+
+/// How a terminal desk is set up.
+#[derive(Debug)]
+pub struct TerminalOptions {
+    /// Which characters it shows.
+    pub repertoire: Repertoire,
+    /// Whether there are colours.
+    pub is_coloured: bool,
+    /// Whether the lines that say that something was sent are left out.
+    pub is_quiet: bool,
+    /// Whether it is counted who waits for an answer.
+    pub tracks_pending: bool,
+    /// Whether the operator speaks to everybody at first.
+    pub speaks_to_all: bool,
+    /// Where entered lines are kept, if they are, and those of earlier.
+    pub history: Option<(HistoryFile, editor::History)>,
+}
+
+/// One operator at a terminal.
+#[derive(Debug)]
+pub struct TerminalDesk {
+    editor: Editor,
+    keys: Keys,
+    renderer: Renderer,
+    stamp: Stamp,
+    roster: Roster,
+    /// The current target.
+    aim: Aim,
+    /// What the prompt showed when it was drawn last: whom a line that is begun now reaches.
+    shown: Pin,
+    /// Whom the line that is being edited reaches.
+    pin: Option<Pin>,
+    feed: Feed,
+    sampler: Sampler,
+    guard: Guard,
+    painter: Painter,
+    history_file: Option<Arc<Mutex<HistoryFile>>>,
+    is_quiet: bool,
+    tracks_pending: bool,
+    /// What was typed behind a command that is to change the target, until that is answered.
+    behind: Option<Vec<Key>>,
+    /// The same once it is answered, to be taken with the next frame.
+    answered_behind: Option<Vec<Key>>,
+    /// Entered lines that are not answered yet.
+    unanswered: usize,
+    /// Where what is looked up for Tab is to stand.
+    completing: Option<Range<usize>>,
+    /// Something has changed that is to be seen.
+    is_stale: bool,
+    is_drawn: bool,
+    clears_screen: bool,
+    rings: bool,
+    /// When what was begun to be typed is taken as it is.
+    settles_at: Option<Instant>,
+}
+
+impl TerminalDesk {
+    /// A desk where nobody is connected yet.
+    pub fn new(options: TerminalOptions) -> TerminalDesk {
+        let repertoire = match options.repertoire {
+            Repertoire::Unicode => editor::Repertoire::Unicode,
+            Repertoire::Ascii => editor::Repertoire::Ascii,
+        };
+        let aim = if options.speaks_to_all { Aim::All } else { Aim::Last };
+        let roster = Roster::default();
+        let mut editor = Editor::new(repertoire);
+        let (file, history) = options.history.unzip();
+        editor.history = history.unwrap_or_default();
+        let mut desk = TerminalDesk {
+            editor,
+            keys: Keys::new(),
+            renderer: Renderer::for_terminal(options.repertoire),
+            stamp: Stamp::local(),
+            shown: aim.pin(&roster),
+            roster,
+            aim,
+            pin: None,
+            feed: Feed::default(),
+            sampler: Sampler::default(),
+            guard: Guard::default(),
+            painter: Painter { columns: 80, is_coloured: options.is_coloured, repertoire },
+            history_file: file.map(|file| Arc::new(Mutex::new(file))),
+            is_quiet: options.is_quiet,
+            tracks_pending: options.tracks_pending,
+            behind: None,
+            answered_behind: None,
+            unanswered: 0,
+            completing: None,
+            is_stale: true,
+            is_drawn: false,
+            clears_screen: false,
+            rings: false,
+            settles_at: None,
+        };
+        desk.say(Kind::Note, "* /help explains the commands; Ctrl-D leaves");
+        desk
+    }
+
+    /// Whether there is something to be drawn.
+    pub fn wants_frame(&self) -> bool {
+        self.is_stale || !self.feed.is_empty()
+    }
+
+    /// A line of the log, or several.
+    pub fn log(&mut self, lines: &str) {
+        for line in lines.lines() {
+            self.say(Kind::Log, line);
+        }
+    }
+
+    /// How many bytes wait to be seen.
+    pub fn waiting_bytes(&mut self) -> usize {
+        self.feed.take().0.iter().map(|line| line.text.len()).sum()
+    }
+
+    /// Has a line shown that is about no connection.
+    fn say(&mut self, kind: Kind, text: &str) {
+        self.feed.push(Line { kind, serial: 0, text: text.to_owned() });
+    }
+
+    /// Whom the prompt names.
+    fn prompted(&self) -> Pin {
+        self.pin.clone().unwrap_or_else(|| self.aim.pin(&self.roster))
+    }
+
+    /// Appends what waits, row by row. A width that the terminal counts otherwise than we must not add a row, so it
+    /// wraps nothing by itself meanwhile.
+    fn draw_feed(&mut self, out: &mut String) {
+        let (lines, skipped) = self.feed.take();
+        if lines.is_empty() && skipped == 0 {
+            return;
+        }
+        out.push_str("\x1b[?7l");
+        if skipped > 0 {
+            let lines = super::words::plural(skipped, "line");
+            let text = format!("* {lines} skipped: the terminal was too slow for them");
+            self.painter.paint(&Line { kind: Kind::Loss, serial: 0, text }, out);
+        }
+        lines.iter().for_each(|line| self.painter.paint(line, out));
+        out.push_str("\x1b[?7h");
+    }
+
+    fn draw_editor(&mut self, out: &mut String) {
+        self.shown = self.prompted();
+        let sgr = match self.shown.whom {
+            _ if !self.painter.is_coloured => String::new(),
+            Whom::One(_) | Whom::Several(_) if self.shown.has_left(&self.roster) => "\x1b[31m".into(),
+            Whom::One(serial) => colour_of(serial),
+            _ => "\x1b[1m".into(),
+        };
+        self.editor.set_prompt(&self.shown.prompt(&self.roster), &sgr);
+        self.editor.set_status(&self.status());
+        self.editor.draw(out);
+    }
+
+    /// Counts, never ages: an idle desk costs nothing.
+    fn status(&self) -> String {
+        let here = format!("{} here", grouped(self.roster.len() as u64));
+        let between = if self.painter.repertoire == editor::Repertoire::Unicode { "·" } else { "," };
+        match self.roster.pending() as u64 {
+            0 => here,
+            pending => format!("{} pending {between} {here}", grouped(pending)),
+        }
+    }
+}
+
+impl Interactive for TerminalDesk {
+    type Mail = Mail;
+
+    fn resize(&mut self, size: Size) {
+        self.is_stale |= self.painter.columns != size.columns;
+        self.painter.columns = size.columns.max(2);
+        self.editor.set_size(size.columns, size.rows);
+    }
+
+    fn typed(&mut self, bytes: &[u8], now: Instant, acts: &mut Vec<Act<Mail>>) {
+        let mut keys = Vec::new();
+        self.keys.feed(bytes, &mut keys);
+        self.settles_at = self.keys.is_pending().then(|| now + ESCAPE_TIME);
+        self.press_all(keys, now, acts);
+    }
+
+    fn frame(
+        &mut self,
+        edits: bool,
+        now: Instant,
+        out: &mut String,
+        acts: &mut Vec<Act<Mail>>,
+    ) -> Option<Instant> {
+        if self.settles_at.is_some_and(|at| at <= now) {
+            let mut keys = Vec::new();
+            self.keys.settle(&mut keys);
+            self.settles_at = None;
+            self.press_all(keys, now, acts);
+        }
+        self.go_on(now, acts);
+        let next = self.sampler.check(now);
+        self.tell_floods();
+        if self.wants_frame() || edits != self.is_drawn {
+            self.is_stale = false;
+            out.push_str(BEGIN_FRAME);
+            if std::mem::take(&mut self.clears_screen) {
+                out.push_str("\x1b[H\x1b[2J");
+                self.editor.forget();
+            }
+            self.editor.erase(out);
+            self.draw_feed(out);
+            if edits {
+                self.draw_editor(out);
+            }
+            self.is_drawn = edits;
+            if std::mem::take(&mut self.rings) {
+                out.push('\x07');
+            }
+            out.push_str(END_FRAME);
+        }
+        [next, self.settles_at].into_iter().flatten().min()
+    }
+
+    fn erase(&mut self, out: &mut String) {
+        self.editor.erase(out);
+        self.is_drawn = false;
+    }
+
+    fn forget_drawn(&mut self) {
+        self.editor.forget();
+        self.is_stale = true;
+    }
+
+    fn looked_up(&mut self, found: Vec<String>) {
+        if let Some(range) = self.completing.take() {
+            self.offer(range, &found);
+        }
+    }
+
+    fn ended(&mut self, error: Option<io::Error>) -> Mail {
+        Mail::Stdin(Chunk::Ended(error))
+    }
+
+    fn failed(&mut self, error: io::Error) -> Mail {
+        Mail::ScreenFailed(error)
+    }
+
+    fn cannot_suspend(&mut self) {
+        self.say(Kind::Refusal, "this cannot be stopped: there is no shell that would bring it back");
+    }
+}
+
+/// `5,000`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

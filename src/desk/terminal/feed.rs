@@ -1,0 +1,151 @@
+//! What is to be shown and was not yet written. A terminal that is slower than what happens loses the oldest messages,
+//! which are counted; replies, and who comes and goes, are never skipped for them.
+
+use std::collections::VecDeque;
+
+/// So many bytes of messages wait at most.
+const MESSAGES_BYTES_MAX: usize = 1 << 20;
+
+/// So many bytes of all else. Whoever lists 20,000 connections has two megabytes.
+const KEPT_BYTES_MAX: usize = 16 << 20;
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What a peer said: the time, who, and its words.
+    Message,
+    /// A row of a message as bytes.
+    Hex,
+    /// What has happened to a connection, or to the server.
+    Note,
+    /// The same, where something was lost.
+    Loss,
+    /// A reply to a command.
+    Reply,
+    /// A reply that says that nothing was done.
+    Refusal,
+    /// What was typed here.
+    Typed,
+    /// A line of the log.
+    Log,
+}
+
+impl Kind {
+    /// Whether it is what a peer said.
+    fn is_said(self) -> bool {
+        matches!(self, Kind::Message | Kind::Hex)
+    }
+}
+
+/// One line, without its end.
+#[derive(Debug)]
+pub struct Line {
+    /// What it is.
+    pub kind: Kind,
+    /// Which connection it is about; 0 where it is about none.
+    pub serial: u64,
+    /// As it is to be read, with nothing in it that a terminal obeys.
+    pub text: String,
+}
+
+/// The lines that wait.
+#[derive(Debug, Default)]
+pub struct Feed {
+    lines: VecDeque<Line>,
+    message_bytes: usize,
+    kept_bytes: usize,
+    skipped: u64,
+}
+
+impl Feed {
+    /// Adds a line.
+    pub fn push(&mut self, line: Line) {
+        let sum = if line.kind.is_said() { &mut self.message_bytes } else { &mut self.kept_bytes };
+        *sum += line.text.len();
+        self.lines.push_back(line);
+        if self.message_bytes > MESSAGES_BYTES_MAX {
+            self.skip(Kind::is_said, MESSAGES_BYTES_MAX / 2);
+        }
+        if self.kept_bytes > KEPT_BYTES_MAX {
+            self.skip(|kind| !kind.is_said(), KEPT_BYTES_MAX / 2);
+        }
+    }
+
+    /// Skips the oldest lines of a kind, until no more than so many bytes are left. Many at a time, so that each costs
+    /// little.
+    fn skip(&mut self, is_such: impl Fn(Kind) -> bool, bytes_left: usize) {
+        let Feed { lines, message_bytes, kept_bytes, skipped } = self;
+        lines.retain(|line| {
+            let sum = if line.kind.is_said() { &mut *message_bytes } else { &mut *kept_bytes };
+            let is_kept = !is_such(line.kind) || *sum <= bytes_left;
+            if !is_kept {
+                *sum -= line.text.len();
+                *skipped += 1;
+            }
+            is_kept
+        });
+    }
+
+    /// Drops the messages of those who are hidden from now on.
+    pub fn hide(&mut self, is_hidden: impl Fn(u64) -> bool) {
+        self.lines.retain(|line| !line.kind.is_said() || !is_hidden(line.serial));
+        self.message_bytes =
+            self.lines.iter().filter(|line| line.kind.is_said()).map(|line| line.text.len()).sum();
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Takes all lines, the oldest first, and how many were skipped before them.
+    pub fn take(&mut self) -> (VecDeque<Line>, u64) {
+        (self.message_bytes, self.kept_bytes) = (0, 0);
+        (std::mem::take(&mut self.lines), std::mem::take(&mut self.skipped))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(kind: Kind, text: String) -> Line {
+        Line { kind, serial: 7, text }
+    }
+
+    #[test]
+    fn a_slow_terminal_loses_the_oldest_messages_and_nothing_else() {
+        let mut feed = Feed::default();
+        for number in 0..100_000 {
+            feed.push(line(Kind::Message, format!("message {number:020}")));
+            if number % 1000 == 0 {
+                feed.push(line(Kind::Reply, format!("reply {number}")));
+            }
+        }
+
+        let (lines, skipped) = feed.take();
+
+        let messages: Vec<&str> =
+            lines.iter().filter(|line| line.kind == Kind::Message).map(|line| &*line.text).collect();
+        assert_eq!(lines.len() - messages.len(), 100, "each reply");
+        assert_eq!(messages.len() as u64 + skipped, 100_000);
+        assert!(messages.len() * 28 <= MESSAGES_BYTES_MAX);
+        assert_eq!(messages.last(), Some(&"message 00000000000000099999"), "the newest are kept");
+        assert!(messages.is_sorted());
+        assert!(feed.is_empty());
+    }
+
+    #[test]
+    fn who_is_hidden_has_nothing_waiting_any_more() {
+        let mut feed = Feed::default();
+        feed.push(line(Kind::Message, "hidden".into()));
+        feed.push(Line { kind: Kind::Message, serial: 8, text: "shown".into() });
+        feed.push(line(Kind::Note, "* #7 closed".into()));
+
+        feed.hide(|serial| serial == 7);
+
+        let (lines, skipped) = feed.take();
+        assert_eq!(lines.iter().map(|line| &*line.text).collect::<Vec<_>>(), ["shown", "* #7 closed"]);
+        assert_eq!(skipped, 0);
+    }
+}

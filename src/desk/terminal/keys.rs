@@ -1,0 +1,207 @@
+//! What is typed: which line is entered, to whom, and what keeps it from being sent.
+
+use std::ops::Range;
+use std::sync::PoisonError;
+use std::time::Instant;
+
+use super::complete::{self, Choice};
+use super::feed::Kind;
+use super::{TerminalDesk, grouped};
+use crate::desk::command::{Command, Payload, To};
+use crate::desk::text;
+use crate::desk::words::plural;
+use crate::terminal::editor::{Action, Key, Offer};
+use crate::terminal::{Act, Chunk, Entered, Mail, Whom};
+
+/// More files of a directory are not looked at.
+const FILES_MAX: usize = 10_000;
+
+/// So many choices are listed at most.
+const LISTED_MAX: usize = 100;
+
+/// So many keys typed behind a command that is not yet answered are kept.
+const BEHIND_MAX: usize = 100_000;
+
+impl TerminalDesk {
+    /// Takes keys. Those behind a command that is to change the target wait for its answer.
+    pub(super) fn press_all(&mut self, keys: Vec<Key>, now: Instant, acts: &mut Vec<Act<Mail>>) {
+        for key in keys {
+            match &mut self.behind {
+                Some(behind) if key != Key::Interrupt => {
+                    if behind.len() < BEHIND_MAX {
+                        behind.push(key);
+                    }
+                }
+                _ => self.press(key, now, acts),
+            }
+        }
+    }
+
+    /// The command that was to change the target is answered: what was typed behind it goes to the new one.
+    pub(super) fn go_on(&mut self, now: Instant, acts: &mut Vec<Act<Mail>>) {
+        if let Some(behind) = self.answered_behind.take() {
+            self.shown = self.prompted();
+            self.press_all(behind, now, acts);
+        }
+    }
+
+    fn press(&mut self, key: Key, now: Instant, acts: &mut Vec<Act<Mail>>) {
+        self.is_stale = true;
+        let was_empty = self.editor.is_empty();
+        if !matches!(key, Key::Interrupt | Key::DeleteOrEnd) {
+            self.guard.other_key();
+        }
+        match self.editor.press(key) {
+            Action::None => {}
+            Action::Enter => self.enter(acts),
+            Action::Interrupt if !was_empty => self.editor.clear(),
+            Action::Interrupt => self.interrupt(now, acts),
+            Action::EndOfInput => self.end(acts),
+            Action::Suspend => acts.push(Act::Suspend),
+            Action::Refresh => self.clears_screen = true,
+            Action::Complete => self.complete(acts),
+            Action::Rejected => self.rings = true,
+        }
+        if self.editor.is_empty() {
+            self.pin = None;
+        } else if self.pin.is_none() {
+            // What the prompt shows is what Enter reaches.
+            self.pin = Some(self.shown.clone());
+        }
+    }
+
+    fn enter(&mut self, acts: &mut Vec<Act<Mail>>) {
+        let line = self.editor.line().to_owned();
+        if line.is_empty() {
+            return;
+        }
+        // What was pasted in several rows is a text, however its first row begins.
+        let is_text = line.contains('\n') && line.starts_with('/');
+        let command = if is_text { Ok(text_of(&line)) } else { text::parse(line.as_bytes()) };
+        let pin = self.pin.clone().unwrap_or_else(|| self.shown.clone());
+        if let Ok(Command::Send(To::Current, _) | Command::File(To::Current, _)) = &command
+            && let Some(why) = self.refusal(&line, &pin)
+        {
+            return self.say(Kind::Refusal, &why);
+        }
+        let changes_target = matches!(command, Ok(Command::Target(_) | Command::Next));
+        self.remember(&line, acts);
+        let line = self.editor.take();
+        let typed = format!("{} you> {line}", self.stamp.text());
+        self.say(Kind::Typed, &typed);
+        let last = self.roster.last();
+        acts.push(Act::Post(Mail::Entered(Entered {
+            line: line.into_bytes(),
+            is_text,
+            whom: pin.whom,
+            last,
+        })));
+        self.unanswered += 1;
+        if changes_target {
+            self.behind = Some(Vec::new());
+        }
+    }
+
+    /// Why a line is not sent to the current target; it stays where it is then.
+    fn refusal(&mut self, line: &str, pin: &super::Pin) -> Option<String> {
+        let label = &pin.label;
+        if pin.whom == Whom::Nobody {
+            return Some(format!("not sent: {label} is nobody; @3 chooses #3, @all everybody"));
+        }
+        if pin.has_left(&self.roster) {
+            let have = if matches!(pin.whom, Whom::One(_)) { "has" } else { "have all" };
+            return Some(format!(
+                "not sent: {label} {have} left; Ctrl-U clears the line, @3 in front sends it to #3"
+            ));
+        }
+        let word = line.trim_end();
+        let is_held = self.guard.holds_back(line);
+        is_held.then(|| format!("{word:?} was not sent to {label}: Enter sends it, /help explains"))
+    }
+
+    fn remember(&mut self, line: &str, acts: &mut Vec<Act<Mail>>) {
+        if self.editor.history.push(line)
+            && let Some(file) = self.history_file.clone()
+        {
+            let line = line.to_owned();
+            acts.push(Act::Run(Box::new(move || {
+                file.lock().unwrap_or_else(PoisonError::into_inner).add(&line);
+            })));
+        }
+    }
+
+    fn interrupt(&mut self, now: Instant, acts: &mut Vec<Act<Mail>>) {
+        if self.guard.interrupts(now) {
+            return acts.push(Act::Post(Mail::Terminate));
+        }
+        let dropped = self.dropped();
+        self.say(Kind::Note, &format!("* Ctrl-C again within two seconds quits{dropped}"));
+    }
+
+    fn end(&mut self, acts: &mut Vec<Act<Mail>>) {
+        if self.guard.ends(self.roster.len()) {
+            acts.push(Act::Post(Mail::Stdin(Chunk::Ended(None))));
+            return acts.push(Act::EndInput);
+        }
+        let dropped = self.dropped();
+        self.say(Kind::Note, &format!("* Ctrl-D again quits{dropped}"));
+    }
+
+    fn dropped(&self) -> String {
+        match self.roster.len() as u64 {
+            0 => String::new(),
+            here => format!(" and drops {}", plural(here, "connection")),
+        }
+    }
+
+    fn complete(&mut self, acts: &mut Vec<Act<Mail>>) {
+        match complete::choice(self.editor.line(), self.editor.cursor(), &self.roster) {
+            Choice::Nothing => self.rings = true,
+            Choice::Of(range, words) => self.offer(range, &words),
+            Choice::File(range, directory, begun) => {
+                self.completing = Some(range);
+                // A directory may take its time, for which nobody else is to wait.
+                acts.push(Act::LookUp(Box::new(move || files(&directory, &begun))));
+            }
+        }
+    }
+
+    pub(super) fn offer(&mut self, range: Range<usize>, words: &[String]) {
+        self.is_stale = true;
+        // A directory goes on, and so does a list of targets.
+        let with_blank =
+            !matches!(words, [only] if only.ends_with('/')) && !self.editor.line().starts_with('@');
+        match self.editor.offer(range, words, with_blank) {
+            Offer::Nothing | Offer::Ambiguous => self.rings = true,
+            Offer::Completed | Offer::Extended => {}
+            Offer::List => {
+                let mut listed = words[..words.len().min(LISTED_MAX)].join("  ");
+                if words.len() > LISTED_MAX {
+                    listed += &format!("  and {} more", grouped((words.len() - LISTED_MAX) as u64));
+                }
+                self.say(Kind::Reply, &listed);
+            }
+        }
+    }
+}
+
+fn text_of(line: &str) -> Command<'_> {
+    Command::Send(To::Current, Payload::Text(line.as_bytes().into()))
+}
+
+/// The files of a directory whose name begins so; directories with a slash behind them.
+fn files(directory: &std::path::Path, begun: &str) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let fitting = entries.take(FILES_MAX).filter_map(Result::ok).filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        let is_hidden = name.starts_with('.') && !begun.starts_with('.');
+        if !name.starts_with(begun) || is_hidden {
+            return None;
+        }
+        let is_directory = entry.path().is_dir();
+        Some(if is_directory { name + "/" } else { name })
+    });
+    let mut fitting: Vec<String> = fitting.collect();
+    fitting.sort_unstable();
+    fitting
+}

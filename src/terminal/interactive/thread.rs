@@ -1,0 +1,260 @@
+//! The thread itself: a frame, a sleep without a limit, and what has woken it.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Signal, getpgrp, getsid, kill_process_group};
+use signal_hook::consts::SIGTSTP;
+use signal_hook::low_level::emulate_default_handler;
+
+use super::{Act, Interactive, Shared};
+use crate::terminal::{screen, tty};
+
+/// So many frames a second are drawn at most; what comes meanwhile comes with the next.
+const FRAME: Duration = Duration::from_millis(10);
+
+/// In the background, keys are left alone for so long before they are looked at again: mostly they are for the shell,
+/// which takes them at once.
+const BACKGROUND_PAUSE: Duration = Duration::from_millis(250);
+
+/// What is typed is read in pieces of this size.
+const READ_BYTES: usize = 16 << 10;
+
+/// What the thread has.
+pub(super) struct Thread<D> {
+    pub shared: Arc<Shared<D>>,
+    pub stdin: File,
+    pub stdout: File,
+    pub signals: UnixStream,
+    pub woken: UnixStream,
+    /// SIGTSTP came from elsewhere.
+    pub stopped: Arc<AtomicBool>,
+    /// The process goes on after a stop.
+    pub continued: Arc<AtomicBool>,
+    /// The stop was our own doing, and nothing was drawn then.
+    pub has_erased: bool,
+    /// The terminal is ours, and set for editing.
+    pub edits: bool,
+    /// There may be more input.
+    pub reads: bool,
+    pub drawn_at: Option<Instant>,
+    pub out: String,
+}
+
+/// What has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ready {
+    stdin: bool,
+    signals: bool,
+}
+
+impl<D: Interactive> Thread<D> {
+    pub fn run(mut self, post: impl Fn(D::Mail) -> bool) {
+        loop {
+            self.take_terminal();
+            let is_last = self.shared.closing.load(Ordering::Acquire);
+            self.shared.is_awake.store(false, Ordering::Release);
+            let mut acts = Vec::new();
+            let again_at = match self.draw(&mut acts) {
+                Ok(again_at) => again_at,
+                Err(error) => {
+                    tty::restore();
+                    post(self.shared.lock().failed(error));
+                    return self.finish();
+                }
+            };
+            if is_last {
+                let _ = self.erase();
+                return self.finish();
+            }
+            let is_more = !acts.is_empty();
+            if !self.act(acts, &post) {
+                return self.finish();
+            }
+            if is_more {
+                continue;
+            }
+            let ready = self.wait(again_at);
+            if ready.signals {
+                self.take_signals();
+            }
+            if ready.stdin && !self.take_input(&post) {
+                return self.finish();
+            }
+        }
+    }
+
+    fn finish(&self) {
+        tty::restore();
+        *self.shared.is_done.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.shared.done.notify_all();
+    }
+
+    /// Sets the terminal for editing as soon as it is in our hands.
+    fn take_terminal(&mut self) {
+        let may_edit = self.reads && tty::is_in_foreground();
+        if may_edit && !self.edits {
+            self.edits = tty::begin_editing().is_ok();
+        } else if !may_edit && self.edits {
+            // Whoever took it has set it as it is.
+            self.edits = false;
+            if self.reads { tty::forget() } else { tty::restore() }
+        }
+    }
+
+    fn draw(&mut self, acts: &mut Vec<Act<D::Mail>>) -> io::Result<Option<Instant>> {
+        if let Some(pause) = self.drawn_at.map(|at| FRAME.saturating_sub(at.elapsed())) {
+            thread::park_timeout(pause);
+        }
+        let mut desk = self.shared.lock();
+        desk.resize(tty::size());
+        let again_at = desk.frame(self.edits, Instant::now(), &mut self.out, acts);
+        drop(desk);
+        self.drawn_at = None;
+        if !self.out.is_empty() {
+            self.write()?;
+            self.drawn_at = Some(Instant::now());
+        }
+        Ok(again_at)
+    }
+
+    fn erase(&mut self) -> io::Result<()> {
+        self.shared.lock().erase(&mut self.out);
+        self.write()
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let written = screen::write_whole(&mut self.stdout, self.out.as_bytes());
+        self.out.clear();
+        written
+    }
+
+    /// Sleeps until something comes, without a limit where nothing is asked for.
+    fn wait(&self, until: Option<Instant>) -> Ready {
+        let timeout = until.map(|until| {
+            let left = until.saturating_duration_since(Instant::now());
+            Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
+        });
+        let mut fds = [
+            PollFd::new(&self.woken, PollFlags::IN),
+            PollFd::new(&self.signals, PollFlags::IN),
+            PollFd::new(&self.stdin, PollFlags::IN),
+        ];
+        let count = if self.reads { 3 } else { 2 };
+        // An interrupted call has seen a signal, which is in the pipe.
+        let _ = poll(&mut fds[..count], timeout.as_ref());
+        let is_ready = |at: usize| !fds[at].revents().is_empty();
+        let ready = Ready { signals: is_ready(1), stdin: count > 2 && is_ready(2) };
+        if is_ready(0) {
+            drain(&self.woken);
+        }
+        ready
+    }
+
+    /// A new size is looked for with each frame. After a stop the terminal is set anew; one from elsewhere is obeyed.
+    fn take_signals(&mut self) {
+        drain(&self.signals);
+        if self.stopped.swap(false, Ordering::AcqRel) {
+            self.suspend();
+        }
+        if self.continued.swap(false, Ordering::AcqRel) {
+            // Whatever the shell did to the terminal, it is set again.
+            self.edits = false;
+            if !std::mem::take(&mut self.has_erased) {
+                self.shared.lock().forget_drawn();
+            }
+        }
+    }
+
+    /// Returns whether there is somebody who wants more.
+    fn take_input(&mut self, post: &impl Fn(D::Mail) -> bool) -> bool {
+        if !self.edits && !tty::is_in_foreground() {
+            thread::park_timeout(BACKGROUND_PAUSE);
+            return true;
+        }
+        let mut bytes = [0; READ_BYTES];
+        let count = match self.stdin.read(&mut bytes) {
+            Ok(0) => return self.end_input(None, post),
+            Ok(count) => count,
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {
+                return true;
+            }
+            Err(_) if !tty::is_in_foreground() && !is_hung_up() => return true,
+            // A terminal that was hung up says so by an error; there is nobody left to tell.
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+                return self.end_input(None, post);
+            }
+            Err(error) => return self.end_input(Some(error), post),
+        };
+        let mut acts = Vec::new();
+        self.shared.lock().typed(&bytes[..count], Instant::now(), &mut acts);
+        self.act(acts, post)
+    }
+
+    /// Returns whether there is somebody who wants more.
+    fn act(&mut self, acts: Vec<Act<D::Mail>>, post: &impl Fn(D::Mail) -> bool) -> bool {
+        for act in acts {
+            match act {
+                Act::Post(mail) => {
+                    if !post(mail) {
+                        return false;
+                    }
+                }
+                Act::Run(run) => run(),
+                Act::LookUp(look_up) => {
+                    let found = look_up();
+                    self.shared.lock().looked_up(found);
+                }
+                Act::Suspend => self.suspend_job(),
+                Act::EndInput => self.reads = false,
+            }
+        }
+        true
+    }
+
+    fn end_input(&mut self, error: Option<io::Error>, post: &impl Fn(D::Mail) -> bool) -> bool {
+        self.reads = false;
+        let mail = self.shared.lock().ended(error);
+        post(mail)
+    }
+
+    /// Ctrl-Z: the whole job stops, as it would where the terminal sends the signal. Where nobody could bring it back
+    /// it goes on: the terminal's own program, in a window that has no shell.
+    fn suspend_job(&mut self) {
+        if getsid(None).is_ok_and(|session| session == getpgrp()) {
+            return self.shared.lock().cannot_suspend();
+        }
+        // It reaches this process as well, whose handler only notes it.
+        let _ = kill_process_group(getpgrp(), Signal::TSTP);
+        self.suspend();
+        drain(&self.signals);
+        self.stopped.store(false, Ordering::Release);
+    }
+
+    fn suspend(&mut self) {
+        let _ = self.erase();
+        tty::restore();
+        self.edits = false;
+        self.has_erased = true;
+        let _ = emulate_default_handler(SIGTSTP);
+    }
+}
+
+/// Whether there is no terminal any more.
+fn is_hung_up() -> bool {
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let stdin = io::stdin();
+    let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+    poll(&mut fds, Some(&at_once)).is_ok() && fds[0].revents().contains(PollFlags::HUP)
+}
+
+fn drain(mut from: &UnixStream) {
+    while from.read(&mut [0; 64]).is_ok_and(|count| count == 64) {}
+}
