@@ -31,7 +31,7 @@ mod search;
 mod shown;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use complete::Offer;
 pub use history::History;

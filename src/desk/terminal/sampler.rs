@@ -196,7 +196,10 @@ mod tests {
 
         assert!((201..240).contains(&in_flood), "{in_flood} lines on the screen");
         assert!(others, "nobody else is skipped for it");
-        assert!(matches!(told[..], [(7, Notice::Flood { one_in: 100_000, .. }), ..]), "{told:?}");
+        let is_right = |(serial, notice): &(u64, Notice)| {
+            *serial == 7 && *notice == Notice::Flood { rate: 100_000, one_in: 100_000 }
+        };
+        assert!(told.len() <= 2 && told.last().is_some_and(is_right), "{told:?}");
         assert_eq!(end, [(7, Notice::Calm(500_000 - in_flood as u64))]);
         assert_eq!(after, 100);
         assert_eq!(sampler.check(next + Duration::from_secs(9)), None, "and then nothing is waited for");

@@ -7,7 +7,7 @@ mod drawing;
 mod history;
 mod input;
 mod keys;
-mod model;
+pub(crate) mod model;
 mod scripts;
 
 /// The keys in these bytes, read at once.

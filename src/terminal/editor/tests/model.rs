@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-pub(super) struct Model {
+pub(crate) struct Model {
     terminal: avt::Terminal,
     stand_ins: BTreeMap<String, char>,
     /// The same, to be read the other way.

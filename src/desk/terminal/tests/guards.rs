@@ -1,0 +1,92 @@
+//! What must not happen by accident.
+
+use super::*;
+
+fn rig() -> Rig {
+    let mut rig = Rig::new(80, 24);
+    rig.opens(3);
+    rig.says(3, "hello");
+    rig.draw();
+    rig
+}
+
+#[test]
+fn words_that_are_commands_elsewhere_are_held_back_once() {
+    for word in ["help", "?", "quit"] {
+        let mut rig = rig();
+        rig.types(&format!("{word}\r"));
+        rig.draw();
+        assert_eq!(rig.sent(), [""; 0], "{word}");
+        let told = format!("{word:?} was not sent to #3: Enter sends it, /help explains");
+        assert!(rig.rows().contains(&told), "{:?}", rig.rows());
+
+        rig.types("\r");
+        assert_eq!(rig.sent(), [format!("One(3): {word}")]);
+    }
+    let mut rig = rig();
+    rig.types("help me\r");
+    assert_eq!(rig.sent(), ["One(3): help me"]);
+    rig.types("exit\r/quit\r");
+    assert_eq!(rig.sent(), ["One(3): exit", "One(3): /quit"], "these never ask");
+}
+
+#[test]
+fn an_empty_line_sends_nothing() {
+    let mut rig = rig();
+    rig.types("\r\r\r");
+    assert_eq!(rig.sent(), [""; 0]);
+}
+
+#[test]
+fn ctrl_c_clears_a_line_and_on_an_empty_one_quits_when_it_comes_twice_within_two_seconds() {
+    let mut rig = rig();
+    rig.types("half a line\x03");
+    rig.draw();
+    assert!(rig.last_row().starts_with("#3>") && !rig.last_row().contains("half"), "{:?}", rig.last_row());
+
+    rig.types("\x03");
+    rig.draw();
+    let asked = "* Ctrl-C again within two seconds quits and drops 1 connection".to_owned();
+    assert!(rig.rows().contains(&asked), "{:?}", rig.rows());
+    rig.pass(Duration::from_secs(3));
+    rig.types("\x03");
+    assert!(!rig.was_terminated, "too late");
+    rig.types("\x03");
+    assert!(rig.was_terminated);
+}
+
+#[test]
+fn ctrl_d_asks_once_while_somebody_is_connected() {
+    let mut rig = rig();
+    rig.types("\x04");
+    rig.draw();
+    assert!(!rig.has_ended);
+    assert!(
+        rig.rows().contains(&"* Ctrl-D again quits and drops 1 connection".to_owned()),
+        "{:?}",
+        rig.rows()
+    );
+    rig.types("x\x7f\x04");
+    assert!(!rig.has_ended, "something else was done since");
+    rig.types("\x04");
+    assert!(rig.has_ended);
+
+    let mut alone = Rig::new(80, 24);
+    alone.types("\x04");
+    assert!(alone.has_ended);
+}
+
+#[test]
+fn h50_what_is_pasted_in_several_rows_is_one_text_for_one_target_and_nothing_is_sent_before_enter() {
+    let mut rig = rig();
+    rig.types("\x1b[200~/kick 3\r/quit\rlast\x1b[201~");
+    rig.draw();
+    assert_eq!(rig.sent(), [""; 0]);
+    assert!(rig.last_row().starts_with("#3> /kick 3⏎/quit⏎last"), "{:?}", rig.last_row());
+
+    rig.types("\r");
+    let entered = rig.entered.pop().expect("it was entered");
+    assert_eq!(entered.line, b"/kick 3\n/quit\nlast");
+    assert!(entered.is_text, "it is no command");
+    assert_eq!(entered.whom, crate::terminal::Whom::One(3));
+}
