@@ -32,6 +32,10 @@ use crate::terminal::{Act, Chunk, HistoryFile, Interactive, Mail, Size, Whom};
 /// A lone ESC is the Escape key if nothing follows for so long.
 const ESCAPE_TIME: Duration = Duration::from_millis(50);
 
+/// For so long after Enter the prompt stays, whoever speaks: what comes as fast as that was pasted, or typed ahead, by
+/// somebody who has not read another one.
+const STAYS: Duration = Duration::from_millis(200);
+
 /// What a terminal holds back until it is whole (synchronized output); where that is not known, it is passed over.
 const BEGIN_FRAME: &str = "\x1b[?2026h";
 const END_FRAME: &str = "\x1b[?2026l";
@@ -67,6 +71,8 @@ pub struct TerminalDesk {
     shown: Pin,
     /// Whom the line that is being edited reaches.
     pin: Option<Pin>,
+    /// Whom the line before it was for, and until when a line that is begun is for the same.
+    stays: Option<(Pin, Instant)>,
     feed: Feed,
     sampler: Sampler,
     guard: Guard,
@@ -112,6 +118,7 @@ impl TerminalDesk {
             roster,
             aim,
             pin: None,
+            stays: None,
             feed: Feed::default(),
             sampler: Sampler::default(),
             guard: Guard::default(),
@@ -157,7 +164,8 @@ impl TerminalDesk {
 
     /// Whom the prompt names.
     fn prompted(&self) -> Pin {
-        self.pin.clone().unwrap_or_else(|| self.aim.pin(&self.roster))
+        let begun = self.pin.as_ref().or(self.stays.as_ref().map(|(pin, _)| pin));
+        begun.cloned().unwrap_or_else(|| self.aim.pin(&self.roster))
     }
 
     /// Appends what waits, row by row. A width that the terminal counts otherwise than we must not add a row, so it
@@ -230,6 +238,9 @@ impl Interactive for TerminalDesk {
             self.settles_at = None;
             self.press_all(keys, now, acts);
         }
+        if self.stays.take_if(|(_, until)| *until <= now).is_some() {
+            self.is_stale = true;
+        }
         self.go_on(now, acts);
         let next = self.sampler.check(now);
         self.tell_floods();
@@ -251,7 +262,8 @@ impl Interactive for TerminalDesk {
             }
             out.push_str(END_FRAME);
         }
-        [next, self.settles_at].into_iter().flatten().min()
+        let stays_until = self.stays.as_ref().map(|(_, until)| *until);
+        [next, self.settles_at, stays_until].into_iter().flatten().min()
     }
 
     fn erase(&mut self, out: &mut String) {

@@ -111,6 +111,9 @@ impl TerminalDesk {
     /// Keeps what a reply says of who is here, and of the current target.
     fn learn(&mut self, reply: &Reply<'_>) {
         self.is_stale = true;
+        if matches!(reply, Reply::Next(_) | Reply::Targets(..) | Reply::TargetIs(_)) {
+            self.stays = None;
+        }
         match reply {
             Reply::Sent(who, _) | Reply::Done(who) => self.roster.answered(who.serial),
             Reply::SentToAll(_, odd, _) => self.roster.all_answered(|serial| {

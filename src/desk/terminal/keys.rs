@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use super::complete::{self, Choice};
 use super::feed::Kind;
-use super::{TerminalDesk, grouped};
+use super::{Aim, STAYS, TerminalDesk, grouped};
 use crate::desk::command::{Command, Payload, To};
 use crate::desk::text;
 use crate::desk::words::plural;
-use crate::terminal::editor::{Action, Key, Offer};
+use crate::terminal::editor::{Action, Editor, Key, Offer};
 use crate::terminal::{Act, Chunk, Entered, Mail, Whom};
 
 /// More files of a directory are not looked at.
@@ -48,12 +48,19 @@ impl TerminalDesk {
     fn press(&mut self, key: Key, now: Instant, acts: &mut Vec<Act<Mail>>) {
         self.is_stale = true;
         let was_empty = self.editor.is_empty();
+        if key == Key::PasteTooLong {
+            let most = Editor::LINE_BYTES_MAX >> 20;
+            self.say(
+                Kind::Refusal,
+                &format!("what was pasted is longer than {most} MiB: nothing of it was taken"),
+            );
+        }
         if !matches!(key, Key::Interrupt | Key::DeleteOrEnd) {
             self.guard.other_key();
         }
         match self.editor.press(key) {
             Action::None => {}
-            Action::Enter => self.enter(acts),
+            Action::Enter => self.enter(now, acts),
             Action::Interrupt if !was_empty => self.editor.clear(),
             Action::Interrupt => self.interrupt(now, acts),
             Action::EndOfInput => self.end(acts),
@@ -70,7 +77,7 @@ impl TerminalDesk {
         }
     }
 
-    fn enter(&mut self, acts: &mut Vec<Act<Mail>>) {
+    fn enter(&mut self, now: Instant, acts: &mut Vec<Act<Mail>>) {
         let line = self.editor.line().to_owned();
         if line.is_empty() {
             return;
@@ -89,6 +96,9 @@ impl TerminalDesk {
         let line = self.editor.take();
         let typed = format!("{} you> {line}", self.stamp.text());
         self.say(Kind::Typed, &typed);
+        if self.aim == Aim::Last {
+            self.stays = Some((pin.clone(), now + STAYS));
+        }
         let last = self.roster.last();
         acts.push(Act::Post(Mail::Entered(Entered {
             line: line.into_bytes(),

@@ -75,6 +75,14 @@ impl Row<'_> {
     fn push(&mut self, sgr: &str, part: &str) {
         self.end_colour();
         sgr.clone_into(&mut self.sgr);
+        // Most of what is said is short.
+        if self.used + part.len() <= self.painter.columns
+            && part.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        {
+            self.text.push_str(part);
+            self.used += part.len();
+            return;
+        }
         for unit in shown_units(part, self.painter.repertoire) {
             if self.used + unit.width > self.painter.columns && self.used > self.indent() {
                 self.begin_next();

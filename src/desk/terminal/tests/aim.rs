@@ -21,7 +21,34 @@ fn h41_a_message_from_somebody_else_redirects_nothing_that_is_begun() {
     assert_eq!(rig.sent(), ["One(1): secret"]);
     rig.replies_sent(1);
     rig.draw();
-    assert_eq!(rig.prompt(), "#3", "an empty line follows whoever spoke last");
+    assert_eq!(rig.prompt(), "#1", "for a moment");
+    rig.types("more\r");
+    assert_eq!(rig.sent(), ["One(1): more"]);
+    rig.now = rig.draw().expect("it is drawn anew when the moment is over");
+    rig.draw();
+    assert_eq!(rig.prompt(), "#3", "then an empty line follows whoever spoke last");
+    assert_eq!(rig.draw(), None);
+}
+
+/// A terminal that does not say what is pasted sends it as if it were typed, in pieces.
+#[test]
+fn h50_what_comes_as_fast_as_nobody_types_has_one_target() {
+    let mut rig = Rig::new(80, 24);
+    rig.opens(1);
+    rig.opens(3);
+    rig.says(1, "hello");
+    rig.draw();
+
+    for line in 0..200 {
+        rig.types(&format!("line {line}\r"));
+        rig.says(3, "keepalive");
+        rig.pass(Duration::from_millis(20));
+        rig.draw();
+    }
+
+    let sent = rig.sent();
+    assert_eq!(sent.len(), 200);
+    assert!(sent.iter().all(|one| one.starts_with("One(1): line ")), "{sent:?}");
 }
 
 /// The prompt was not drawn anew when the first key came: what was seen is what counts.
