@@ -99,7 +99,7 @@ impl<D: Interactive> Thread<D> {
         } else if !may_edit && self.edits {
             // Whoever took it has set it as it is.
             self.edits = false;
-            if self.reads { tty::forget() } else { tty::restore() }
+            if self.reads { tty::forget() } else { tty::lend() }
         }
     }
 
@@ -224,7 +224,7 @@ impl<D: Interactive> Thread<D> {
 
     fn suspend(&mut self) {
         let _ = self.erase();
-        tty::restore();
+        tty::lend();
         self.edits = false;
         self.has_erased = true;
         let _ = emulate_default_handler(SIGTSTP);
