@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use crate::address::{Endpoint, joined, parse_net};
 use crate::buffer::framing::Framing;
 use crate::clock::typed_duration;
-use crate::terminal::block_stopping_signals;
+use crate::terminal::{block_stopping_signals, restore_terminal};
 
 pub use limits::LimitArgs;
 
@@ -221,6 +221,8 @@ pub fn main_checked<Args: Parser>(
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
+            // Whatever kept it from being closed, no terminal is left as it is while a line is edited.
+            restore_terminal();
             tell::<Args>(&why);
             ExitCode::FAILURE
         }

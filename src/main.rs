@@ -67,7 +67,11 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     }
     if let Display::Terminal(terminal) = &display {
         let mailbox = mailbox.clone();
-        terminal.begin(move |mail| mailbox.post(mail).is_ok()).map_err(cannot("use the terminal"))?;
+        // When the loop has ended there is nobody who wants to know.
+        let post = move |mail| {
+            let _ = mailbox.post(mail);
+        };
+        terminal.begin(post).map_err(cannot("use the terminal"))?;
     }
     let floor = Floor { args, reactor, mailbox, display, source, names, bound };
     let desks = if args.echo {

@@ -5,6 +5,8 @@ pub mod editor;
 mod history_file;
 mod input;
 mod interactive;
+#[doc(hidden)]
+pub mod painter;
 mod screen;
 mod signals;
 mod stdin;

@@ -124,7 +124,6 @@ fn says_what_it_is_for(path: &str, text: &str) -> Vec<String> {
 
 /// Files that may be longer than `FILE_LINES_MAX`, and why; up to `LONG_FILE_LINES_MAX`.
 const LONG_FILES: &[(&str, &str)] = &[
-    ("src/bin/client.rs", "one program in one file, as its place is fixed"),
     ("src/simulator/chaos.rs", "one App, its accounts, and what is checked of them"),
     ("src/simulator/modes.rs", "three modes, told to the same far ends"),
 ];

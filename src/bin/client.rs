@@ -1,18 +1,26 @@
 //! The client: what is typed goes to the server, what the server says is shown, both at any time. An
 //! App on the same reactor as the server's modes.
 
+// Beside each other in `src/bin/` they would be programs of their own.
+mod client {
+    pub mod exit_watch;
+    pub mod waiting;
+}
+
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use client::exit_watch::{EXIT, ExitWatch, Look, is_exit};
+use client::waiting::Waiting;
 use switchboard::cli::{self, ClientArgs};
 use switchboard::desk::text::{push_human, without_cr};
 use switchboard::internals::{cannot, in_words};
-use switchboard::terminal::{BufferReturn, Chunk, Mail, Screen, WhenFull, on_signal, read_in_background};
+use switchboard::terminal::{Chunk, Mail, Screen, WhenFull, on_signal, read_in_background};
 use switchboard::{
     Address, App, Backpressure, Board, ConnId, End, Endpoint, Frame, Limits, Moment, Outbound, Policy,
-    Reactor, Reason, Role, Sent, View,
+    Reactor, Reason, Role, View,
 };
 
 fn main() -> ExitCode {
@@ -56,7 +64,7 @@ fn run(args: &ClientArgs) -> Result<(), String> {
         tried: String::new(),
         server: Server::Dialing,
         input: Input::Coming,
-        waiting: Waiting { pieces: VecDeque::new(), bytes: 0, source },
+        waiting: Waiting::new(source),
         server_has_finished: None,
         is_leaving: false,
         dial_until: None,
@@ -117,21 +125,6 @@ struct Taken {
     changed_at: Moment,
     /// It is still to be said that the server has finished.
     is_news: bool,
-}
-
-/// What was read from stdin and not sent yet.
-#[derive(Debug)]
-struct Waiting {
-    pieces: VecDeque<Piece>,
-    bytes: usize,
-    source: BufferReturn,
-}
-
-#[derive(Debug)]
-struct Piece {
-    bytes: Vec<u8>,
-    /// It is the buffer of whoever reads stdin, and goes back to it.
-    is_borrowed: bool,
 }
 
 impl App for Client {
@@ -206,7 +199,7 @@ impl App for Client {
     fn message(&mut self, mail: Mail, board: &mut Board) {
         match mail {
             Mail::Stdin(Chunk::Bytes(bytes)) if self.input == Input::Ended => {
-                self.waiting.source.give_back(bytes);
+                self.waiting.give_back(bytes);
             }
             Mail::Stdin(Chunk::Bytes(bytes)) => self.typed(bytes, board),
             Mail::Stdin(Chunk::Ended(_)) if self.input == Input::Ended => {}
@@ -272,15 +265,15 @@ impl Client {
     fn unsent_bytes(&self) -> usize {
         let is_coming = self.input == Input::Coming;
         let held = self.exit_watch.as_ref().filter(|_| is_coming).map_or(0, |watch| watch.held_back().len());
-        self.waiting.bytes + held
+        self.waiting.bytes() + held
     }
 
     fn typed(&mut self, mut bytes: Vec<u8>, board: &mut Board) {
         let look = self.exit_watch.as_mut().map_or(Look::all(&bytes), |watch| watch.look(&bytes));
         self.waiting.push(look.before);
-        if self.typed_by_person && self.waiting.bytes < TYPED_AHEAD_BYTES_MAX {
+        if self.typed_by_person && self.waiting.bytes() < TYPED_AHEAD_BYTES_MAX {
             self.waiting.push(&bytes[..look.length]);
-            self.waiting.source.give_back(bytes);
+            self.waiting.give_back(bytes);
         } else {
             bytes.truncate(look.length);
             self.waiting.borrow(bytes);
@@ -323,7 +316,7 @@ impl Client {
     /// wait for.
     fn go_on_dialing(&mut self, board: &mut Board) {
         if let Some(until) = self.dial_until {
-            if self.waiting.bytes == 0 || until <= board.now() {
+            if self.waiting.bytes() == 0 || until <= board.now() {
                 return board.stop();
             }
             board.wake_at(until);
@@ -345,10 +338,10 @@ impl Client {
         }
         let may_be_sent = |view: &View<'_>| view.is_open && view.outbound == Outbound::Open;
         let Some(view) = board.view(id).filter(may_be_sent) else { return };
-        if !view.is_slow && self.waiting.send_one(id, board) && self.waiting.bytes > 0 {
+        if !view.is_slow && self.waiting.send_one(id, board) && self.waiting.bytes() > 0 {
             board.call_again();
         }
-        if self.input == Input::Ended && self.waiting.bytes == 0 {
+        if self.input == Input::Ended && self.waiting.bytes() == 0 {
             self.finish(id, board);
         }
     }
@@ -382,163 +375,5 @@ impl Client {
             Input::Coming => "the server has finished sending; what you type is still sent",
             Input::Ended => "the server has finished",
         });
-    }
-}
-
-impl Waiting {
-    fn push(&mut self, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            self.bytes += bytes.len();
-            self.pieces.push_back(Piece { bytes: bytes.to_vec(), is_borrowed: false });
-        }
-    }
-
-    /// The same for a buffer that goes back to where it came from when it was sent.
-    fn borrow(&mut self, bytes: Vec<u8>) {
-        if bytes.is_empty() {
-            return self.source.give_back(bytes);
-        }
-        self.bytes += bytes.len();
-        self.pieces.push_back(Piece { bytes, is_borrowed: true });
-    }
-
-    /// Sends a piece. Returns whether there was one and it was taken.
-    fn send_one(&mut self, id: ConnId, board: &mut Board) -> bool {
-        let Some(piece) = self.pieces.front() else { return false };
-        if !matches!(board.send(id, &piece.bytes), Sent::Queued(_) | Sent::Slow(_)) {
-            return false;
-        }
-        if let Some(piece) = self.pieces.pop_front() {
-            self.bytes -= piece.bytes.len();
-            if piece.is_borrowed {
-                self.source.give_back(piece.bytes);
-            }
-        }
-        true
-    }
-}
-
-/// Looks for a line that says `exit` in what is typed, however that is cut up. All else passes at once;
-/// only what may yet become such a line is held back.
-#[derive(Debug)]
-struct ExitWatch {
-    line: Line,
-}
-
-/// The word, with the line ending that some terminals have.
-const EXIT: &[u8] = b"exit\r";
-
-/// The line being typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Line {
-    /// So far it is the first so many bytes of `EXIT`; they are held back.
-    MayBeExit(usize),
-    /// It is something else.
-    Other,
-}
-
-/// What to do with a chunk.
-#[derive(Debug, PartialEq, Eq)]
-struct Look {
-    /// To be sent before it: it was held back.
-    before: &'static [u8],
-    /// How much of the chunk is to be sent.
-    length: usize,
-    /// A line said `exit`.
-    leaves: bool,
-}
-
-impl Look {
-    fn all(chunk: &[u8]) -> Look {
-        Look { before: b"", length: chunk.len(), leaves: false }
-    }
-}
-
-impl Default for ExitWatch {
-    fn default() -> Self {
-        ExitWatch { line: Line::MayBeExit(0) }
-    }
-}
-
-impl ExitWatch {
-    fn held_back(&self) -> &'static [u8] {
-        match self.line {
-            Line::MayBeExit(count) => &EXIT[..count],
-            Line::Other => b"",
-        }
-    }
-
-    fn look(&mut self, chunk: &[u8]) -> Look {
-        let held_before = self.held_back();
-        let mut at = 0;
-        loop {
-            let newline = memchr::memchr(b'\n', &chunk[at..]);
-            let line = &chunk[at..at + newline.unwrap_or(chunk.len() - at)];
-            // What was held back belongs to the first line of the chunk: it goes where that goes.
-            let before = if at == 0 { &[] } else { held_before };
-            if let Line::MayBeExit(count) = self.line
-                && EXIT[count..].starts_with(line)
-            {
-                self.line = Line::MayBeExit(count + line.len());
-                let leaves = newline.is_some() && is_exit(self.held_back());
-                if leaves || newline.is_none() {
-                    return Look { before, length: at, leaves };
-                }
-            }
-            let Some(length) = newline else {
-                self.line = Line::Other;
-                return Look { before: held_before, length: chunk.len(), leaves: false };
-            };
-            at += length + 1;
-            self.line = Line::MayBeExit(0);
-        }
-    }
-}
-
-fn is_exit(line: &[u8]) -> bool {
-    without_cr(line) == b"exit"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Feeds the text cut after every byte of `cuts`; returns what is sent, and whether it left.
-    fn sent(text: &str, cuts: &[usize]) -> (String, bool) {
-        let mut watch = ExitWatch::default();
-        let mut out = Vec::new();
-        let mut from = 0;
-        for &to in cuts.iter().chain([&text.len()]) {
-            let chunk = &text.as_bytes()[from..to];
-            let look = watch.look(chunk);
-            out.extend_from_slice(look.before);
-            out.extend_from_slice(&chunk[..look.length]);
-            if look.leaves {
-                return (String::from_utf8(out).unwrap(), true);
-            }
-            from = to;
-        }
-        out.extend_from_slice(watch.held_back());
-        (String::from_utf8(out).unwrap(), false)
-    }
-
-    #[test]
-    fn a_line_that_says_exit_is_found_at_every_cut_and_all_else_passes() {
-        for (text, passes, leaves) in [
-            ("hi\nexit\nmore", "hi\n", true),
-            ("exit\r\n", "", true),
-            ("exits\nexi\n exit\nexit now\n", "exits\nexi\n exit\nexit now\n", false),
-            ("\n\nexit\n", "\n\n", true),
-            ("no exit\n", "no exit\n", false),
-            ("exex\nexit", "exex\nexit", false),
-            ("exit\rx\n", "exit\rx\n", false),
-        ] {
-            for first in 0..text.len() {
-                for second in first..text.len() {
-                    let found = sent(text, &[first, second]);
-                    assert_eq!(found, (passes.to_owned(), leaves), "{text:?} cut at {first} and {second}");
-                }
-            }
-        }
     }
 }

@@ -21,24 +21,18 @@ use std::time::{Duration, Instant};
 use aim::{Aim, Pin};
 use feed::{Feed, Kind, Line};
 use guard::Guard;
-use paint::{Painter, colour_of};
+use paint::{colour_of, parts};
 use roster::Roster;
 use sampler::Sampler;
 
 use super::text::{Renderer, Repertoire, Stamp};
 use crate::terminal::editor::{self, Editor, Key, Keys};
+use crate::terminal::painter::{self, Painter};
 use crate::terminal::{Act, Chunk, HistoryFile, Interactive, Mail, Size, Whom};
-
-/// A lone ESC is the Escape key if nothing follows for so long.
-const ESCAPE_TIME: Duration = Duration::from_millis(50);
 
 /// For so long after Enter the prompt stays, whoever speaks: what comes as fast as that was pasted, or typed ahead, by
 /// somebody who has not read another one.
 const STAYS: Duration = Duration::from_millis(200);
-
-/// What a terminal holds back until it is whole (synchronized output); where that is not known, it is passed over.
-const BEGIN_FRAME: &str = "\x1b[?2026h";
-const END_FRAME: &str = "\x1b[?2026l";
 
 /// How a terminal desk is set up.
 #[derive(Debug)]
@@ -168,21 +162,37 @@ impl TerminalDesk {
         begun.cloned().unwrap_or_else(|| self.aim.pin(&self.roster))
     }
 
-    /// Appends what waits, row by row. A width that the terminal counts otherwise than we must not add a row, so it
-    /// wraps nothing by itself meanwhile.
+    /// Appends what waits, row by row.
     fn draw_feed(&mut self, out: &mut String) {
         let (lines, skipped) = self.feed.take();
         if lines.is_empty() && skipped == 0 {
             return;
         }
-        out.push_str("\x1b[?7l");
-        if skipped > 0 {
-            let lines = super::words::plural(skipped, "line");
-            let text = format!("* {lines} skipped: the terminal was too slow for them");
-            self.painter.paint(&Line { kind: Kind::Loss, serial: 0, text }, out);
+        let painter = self.painter;
+        painter::rows(out, |out| {
+            if skipped > 0 {
+                let lines = super::words::plural(skipped, "line");
+                let text = format!("* {lines} skipped: the terminal was too slow for them");
+                painter.paint(parts(&Line { kind: Kind::Loss, serial: 0, text }), out);
+            }
+            lines.iter().for_each(|line| painter.paint(parts(line), out));
+        });
+    }
+
+    fn draw(&mut self, edits: bool, out: &mut String) {
+        if std::mem::take(&mut self.clears_screen) {
+            out.push_str("\x1b[H\x1b[2J");
+            self.editor.forget();
         }
-        lines.iter().for_each(|line| self.painter.paint(line, out));
-        out.push_str("\x1b[?7h");
+        self.editor.erase(out);
+        self.draw_feed(out);
+        if edits {
+            self.draw_editor(out);
+        }
+        self.is_drawn = edits;
+        if std::mem::take(&mut self.rings) {
+            out.push('\x07');
+        }
     }
 
     fn draw_editor(&mut self, out: &mut String) {
@@ -221,7 +231,7 @@ impl Interactive for TerminalDesk {
     fn typed(&mut self, bytes: &[u8], now: Instant, acts: &mut Vec<Act<Mail>>) {
         let mut keys = Vec::new();
         self.keys.feed(bytes, &mut keys);
-        self.settles_at = self.keys.is_pending().then(|| now + ESCAPE_TIME);
+        self.settles_at = self.keys.is_pending().then(|| now + Keys::ESCAPE_TIME);
         self.press_all(keys, now, acts);
     }
 
@@ -246,21 +256,7 @@ impl Interactive for TerminalDesk {
         self.tell_floods();
         if self.wants_frame() || edits != self.is_drawn {
             self.is_stale = false;
-            out.push_str(BEGIN_FRAME);
-            if std::mem::take(&mut self.clears_screen) {
-                out.push_str("\x1b[H\x1b[2J");
-                self.editor.forget();
-            }
-            self.editor.erase(out);
-            self.draw_feed(out);
-            if edits {
-                self.draw_editor(out);
-            }
-            self.is_drawn = edits;
-            if std::mem::take(&mut self.rings) {
-                out.push('\x07');
-            }
-            out.push_str(END_FRAME);
+            painter::frame(out, |out| self.draw(edits, out));
         }
         let stays_until = self.stays.as_ref().map(|(_, until)| *until);
         [next, self.settles_at, stays_until].into_iter().flatten().min()

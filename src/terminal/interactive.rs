@@ -132,12 +132,11 @@ impl<D: Interactive> Terminal<D> {
         })
     }
 
-    /// Starts the thread; what it brings is posted by `post`, which says whether there is still somebody who wants it.
-    /// A second call does nothing.
+    /// Starts the thread; what it brings is posted by `post`. A second call does nothing.
     ///
     /// # Errors
     /// When the system gives no descriptor, no handler or no thread.
-    pub fn begin(&self, post: impl Fn(D::Mail) -> bool + Send + 'static) -> io::Result<()> {
+    pub fn begin(&self, post: impl Fn(D::Mail) + Send + 'static) -> io::Result<()> {
         let shared = self.shared.clone();
         let woken = shared.woken.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(woken) = woken else { return Ok(()) };

@@ -9,7 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::getpgrp;
 use rustix::termios::{
-    InputModes, LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr,
+    InputModes, LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetpgrp,
+    tcgetwinsize, tcsetattr,
 };
 
 /// Pasted text comes between marks, so that nothing in it is taken for a key.
@@ -74,14 +75,29 @@ pub fn begin_editing() -> io::Result<()> {
     Ok(())
 }
 
-/// Puts the terminal right again, if it is not. Never waits for it.
+/// Puts the terminal right again, if it is not, and for good: what was typed by now and not read was meant for us, so
+/// whoever has the terminal next, mostly a shell, does not get it. Never waits for the terminal.
 pub fn restore() {
-    let Some(before) = lock().take() else { return };
-    // In the background the terminal is somebody else's, who has set it as it is.
-    if is_in_foreground() {
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
-        write_if_taken(AS_BEFORE);
+    if put_back() {
+        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
     }
+}
+
+/// The same before a stop, and where nothing more is read: what was typed is for whoever reads next.
+pub fn lend() {
+    put_back();
+}
+
+/// Returns whether the terminal was in our hands, and is as it was before.
+fn put_back() -> bool {
+    let Some(before) = lock().take() else { return false };
+    // In the background the terminal is somebody else's, who has set it as it is.
+    if !is_in_foreground() {
+        return false;
+    }
+    let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
+    write_if_taken(AS_BEFORE);
+    true
 }
 
 /// Somebody else has the terminal, and has set it: there is nothing to be put right any more.

@@ -1,11 +1,6 @@
-//! Lines made into rows. What is longer than a row is wrapped by us, with an indent that no first row has, so that
-//! nobody can paint a row that looks like another's.
+//! Which part of a line is painted in which colour.
 
 use super::feed::{Kind, Line};
-use crate::terminal::editor::{Repertoire, is_right_to_left, shown_units};
-
-/// Where a line goes on. No first row begins with a blank.
-const INDENT: &str = "    ";
 
 /// Colours for connections, of the 256: of middling brightness, so that they are read on dark and on light.
 const OF_CONNS: [u8; 12] = [33, 71, 166, 133, 37, 136, 62, 167, 108, 97, 31, 172];
@@ -13,38 +8,14 @@ const OF_CONNS: [u8; 12] = [33, 71, 166, 133, 37, 136, 62, 167, 108, 97, 31, 172
 const DIM: &str = "\x1b[2m";
 const BOLD: &str = "\x1b[1m";
 const RED: &str = "\x1b[31m";
-const PLAIN: &str = "\x1b[0m";
-
-/// How lines are painted.
-#[derive(Clone, Copy, Debug)]
-pub struct Painter {
-    /// Columns of a row.
-    pub columns: usize,
-    /// Whether there are colours.
-    pub is_coloured: bool,
-    /// Which characters are shown as they are.
-    pub repertoire: Repertoire,
-}
 
 /// The colour of a connection: an SGR sequence.
 pub fn colour_of(serial: u64) -> String {
     format!("\x1b[38;5;{}m", OF_CONNS[(serial % OF_CONNS.len() as u64) as usize])
 }
 
-impl Painter {
-    /// Appends the rows of a line, each with its end.
-    pub fn paint(&self, line: &Line, out: &mut String) {
-        let mut row =
-            Row { painter: *self, out, text: String::new(), used: 0, sgr: String::new(), is_first: true };
-        for (sgr, part) in parts(line) {
-            row.push(&sgr, part);
-        }
-        row.end();
-    }
-}
-
-/// What is painted in which colour.
-fn parts(line: &Line) -> Vec<(String, &str)> {
+/// The parts of a line, each with its colour. No line begins with a blank, and rows that go on do.
+pub fn parts(line: &Line) -> Vec<(String, &str)> {
     let text = &*line.text;
     let plain = |sgr: &str| vec![(sgr.to_owned(), text)];
     match line.kind {
@@ -57,74 +28,5 @@ fn parts(line: &Line) -> Vec<(String, &str)> {
         Kind::Note | Kind::Log => plain(DIM),
         Kind::Loss | Kind::Refusal => plain(RED),
         Kind::Reply | Kind::Hex => plain(""),
-    }
-}
-
-/// The row that is being filled.
-struct Row<'a> {
-    painter: Painter,
-    out: &'a mut String,
-    /// What stands in it in the colour of the moment.
-    text: String,
-    used: usize,
-    sgr: String,
-    is_first: bool,
-}
-
-impl Row<'_> {
-    fn push(&mut self, sgr: &str, part: &str) {
-        self.end_colour();
-        sgr.clone_into(&mut self.sgr);
-        // Most of what is said is short.
-        if self.used + part.len() <= self.painter.columns
-            && part.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-        {
-            self.text.push_str(part);
-            self.used += part.len();
-            return;
-        }
-        for unit in shown_units(part, self.painter.repertoire) {
-            if self.used + unit.width > self.painter.columns && self.used > self.indent() {
-                self.begin_next();
-            }
-            self.text.push_str(&unit.shown);
-            self.used += unit.width;
-        }
-    }
-
-    fn indent(&self) -> usize {
-        if self.is_first { 0 } else { INDENT.len().min(self.painter.columns / 4).max(1) }
-    }
-
-    fn begin_next(&mut self) {
-        self.end_colour();
-        self.is_first = false;
-        self.out.push_str("\r\n");
-        self.used = self.indent();
-        self.out.push_str(&INDENT[..self.used.min(INDENT.len())]);
-    }
-
-    /// Right-to-left text stands in isolates, so that in terminals that turn it round, what stands beside it in the
-    /// row stays where it is.
-    fn end_colour(&mut self) {
-        if self.text.is_empty() {
-            return;
-        }
-        let is_coloured = self.painter.is_coloured && !self.sgr.is_empty();
-        let is_turned = self.painter.repertoire == Repertoire::Unicode && is_right_to_left(&self.text);
-        let around = |is_there: bool, mark: &'static str| if is_there { mark } else { "" };
-        if is_coloured {
-            self.out.push_str(&self.sgr);
-        }
-        self.out.push_str(around(is_turned, "\u{2068}"));
-        self.out.push_str(&self.text);
-        self.out.push_str(around(is_turned, "\u{2069}"));
-        self.out.push_str(around(is_coloured, PLAIN));
-        self.text.clear();
-    }
-
-    fn end(&mut self) {
-        self.end_colour();
-        self.out.push_str("\r\n");
     }
 }

@@ -14,6 +14,7 @@
 //!   paste ends nothing: what follows it would be typed, and obeyed.
 
 use std::str;
+use std::time::Duration;
 
 mod paste;
 mod sequence;
@@ -125,6 +126,9 @@ impl Keys {
     /// The longest text that can be pasted at once, in bytes as they come: 1 MiB.
     pub const PASTE_BYTES_MAX: usize = 1 << 20;
 
+    /// If nothing follows for so long, nothing will; see [`Keys::settle`].
+    pub const ESCAPE_TIME: Duration = Duration::from_millis(50);
+
     /// A parser to which nothing has come yet.
     pub fn new() -> Keys {
         Keys {
@@ -161,7 +165,7 @@ impl Keys {
         !self.begun.is_empty() || !matches!(self.state, State::Ground | State::Paste(_))
     }
 
-    /// Nothing has followed for some time (50 ms are usual), so nothing will: a lone `ESC` was the Escape key, and
+    /// Nothing has followed for [`Keys::ESCAPE_TIME`], so nothing will: a lone `ESC` was the Escape key, and
     /// what else was begun is dropped. Whoever never calls this has no Escape key, and else nothing to fear.
     pub fn settle(&mut self, out: &mut Vec<Key>) {
         if self.state == State::Escape {

@@ -56,7 +56,9 @@ struct Ready {
 }
 
 impl<D: Interactive> Thread<D> {
-    pub fn run(mut self, post: impl Fn(D::Mail) -> bool) {
+    /// Goes on until it is told to close, also when nobody wants what is typed any more: there may be something left to
+    /// be seen, and what is typed by then is for nobody else.
+    pub fn run(mut self, post: impl Fn(D::Mail)) {
         loop {
             self.take_terminal();
             let is_last = self.shared.closing.load(Ordering::Acquire);
@@ -66,18 +68,16 @@ impl<D: Interactive> Thread<D> {
                 Ok(again_at) => again_at,
                 Err(error) => {
                     tty::restore();
-                    post(self.shared.lock().failed(error));
-                    return self.finish();
+                    let mail = self.shared.lock().failed(error);
+                    return post(mail);
                 }
             };
             if is_last {
                 let _ = self.erase();
-                return self.finish();
+                return;
             }
             let is_more = !acts.is_empty();
-            if !self.act(acts, &post) {
-                return self.finish();
-            }
+            self.act(acts, &post);
             if is_more {
                 continue;
             }
@@ -85,16 +85,10 @@ impl<D: Interactive> Thread<D> {
             if ready.signals {
                 self.take_signals();
             }
-            if ready.stdin && !self.take_input(&post) {
-                return self.finish();
+            if ready.stdin {
+                self.take_input(&post);
             }
         }
-    }
-
-    fn finish(&self) {
-        tty::restore();
-        *self.shared.is_done.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.shared.done.notify_all();
     }
 
     /// Sets the terminal for editing as soon as it is in our hands.
@@ -105,7 +99,7 @@ impl<D: Interactive> Thread<D> {
         } else if !may_edit && self.edits {
             // Whoever took it has set it as it is.
             self.edits = false;
-            if self.reads { tty::forget() } else { tty::restore() }
+            if self.reads { tty::forget() } else { tty::lend() }
         }
     }
 
@@ -173,20 +167,16 @@ impl<D: Interactive> Thread<D> {
         }
     }
 
-    /// Returns whether there is somebody who wants more.
-    fn take_input(&mut self, post: &impl Fn(D::Mail) -> bool) -> bool {
+    fn take_input(&mut self, post: &impl Fn(D::Mail)) {
         if !self.edits && !tty::is_in_foreground() {
-            thread::park_timeout(BACKGROUND_PAUSE);
-            return true;
+            return thread::park_timeout(BACKGROUND_PAUSE);
         }
         let mut bytes = [0; READ_BYTES];
         let count = match self.stdin.read(&mut bytes) {
             Ok(0) => return self.end_input(None, post),
             Ok(count) => count,
-            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {
-                return true;
-            }
-            Err(_) if !tty::is_in_foreground() && !is_hung_up() => return true,
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => return,
+            Err(_) if !tty::is_in_foreground() && !is_hung_up() => return,
             // A terminal that was hung up says so by an error; there is nobody left to tell.
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
                 return self.end_input(None, post);
@@ -195,18 +185,13 @@ impl<D: Interactive> Thread<D> {
         };
         let mut acts = Vec::new();
         self.shared.lock().typed(&bytes[..count], Instant::now(), &mut acts);
-        self.act(acts, post)
+        self.act(acts, post);
     }
 
-    /// Returns whether there is somebody who wants more.
-    fn act(&mut self, acts: Vec<Act<D::Mail>>, post: &impl Fn(D::Mail) -> bool) -> bool {
+    fn act(&mut self, acts: Vec<Act<D::Mail>>, post: &impl Fn(D::Mail)) {
         for act in acts {
             match act {
-                Act::Post(mail) => {
-                    if !post(mail) {
-                        return false;
-                    }
-                }
+                Act::Post(mail) => post(mail),
                 Act::Run(run) => run(),
                 Act::LookUp(look_up) => {
                     let found = look_up();
@@ -216,13 +201,12 @@ impl<D: Interactive> Thread<D> {
                 Act::EndInput => self.reads = false,
             }
         }
-        true
     }
 
-    fn end_input(&mut self, error: Option<io::Error>, post: &impl Fn(D::Mail) -> bool) -> bool {
+    fn end_input(&mut self, error: Option<io::Error>, post: &impl Fn(D::Mail)) {
         self.reads = false;
         let mail = self.shared.lock().ended(error);
-        post(mail)
+        post(mail);
     }
 
     /// Ctrl-Z: the whole job stops, as it would where the terminal sends the signal. Where nobody could bring it back
@@ -240,10 +224,19 @@ impl<D: Interactive> Thread<D> {
 
     fn suspend(&mut self) {
         let _ = self.erase();
-        tty::restore();
+        tty::lend();
         self.edits = false;
         self.has_erased = true;
         let _ = emulate_default_handler(SIGTSTP);
+    }
+}
+
+impl<D> Drop for Thread<D> {
+    /// Whoever waits for the last of it waits no longer, however it came to its end.
+    fn drop(&mut self) {
+        tty::restore();
+        *self.shared.is_done.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.shared.done.notify_all();
     }
 }
 

@@ -60,7 +60,7 @@ fn text_from_right_to_left_is_isolated_so_that_the_label_stays_where_it_is() {
     let (mut out, rig) = (String::new(), Rig::new(80, 24));
     let line = Line { kind: Kind::Message, serial: 3, text: "12:00:00.000 #3> שלום world".into() };
 
-    rig.desk.painter.paint(&line, &mut out);
+    rig.desk.painter.paint(paint::parts(&line), &mut out);
 
     assert!(out.contains("\u{2068}שלום world\u{2069}"), "{out:?}");
     assert!(out.find("#3> ").unwrap() < out.find('\u{2068}').unwrap(), "{out:?}");
