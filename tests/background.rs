@@ -22,6 +22,8 @@ fn shell() -> Option<Program> {
     let mut command = Command::new("script");
     // What the shell says is told from what is typed, which the terminal shows, too, by quotes in the latter.
     command.args(["-qc", "bash --norc --noprofile -i", "/dev/null"]).env("HISTFILE", "");
+    // A job that edits lines is looked at in tests/terminal.rs.
+    command.env("TERM", "dumb");
     let mut shell = Program::start(command);
     shell.type_line("bind 'set enable-bracketed-paste off'; PS1='rea''dy> '");
     shell.out.line_with("PS1=");

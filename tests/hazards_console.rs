@@ -153,7 +153,8 @@ fn h32_in_a_console_whose_pipe_nobody_reads_nothing_is_lost_and_commands_work() 
     });
 }
 
-/// A server on a terminal, which `script` makes: what the terminal shows comes out of the pipe.
+/// A server on a terminal, which `script` makes: what the terminal shows comes out of the pipe. It edits no line there;
+/// what does is looked at in tests/hazards_terminal.rs.
 struct OnTerminal {
     script: Program,
     screen: Option<PipeReader>,
@@ -171,7 +172,7 @@ impl OnTerminal {
         );
         let (screen, stdout) = io::pipe().unwrap();
         let mut command = Command::new("script");
-        command.args(["-qefc", &format!("exec sh -c '{shell}'"), "/dev/null"]);
+        command.args(["-qefc", &format!("exec sh -c '{shell}'"), "/dev/null"]).env("TERM", "dumb");
         let script = Program::start_onto(command, stdout.into());
         let address = wait_until("the server to listen", || {
             let err = fs::read_to_string(&err_at).ok()?;

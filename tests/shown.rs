@@ -78,7 +78,7 @@ fn shown_on_a_terminal(name: &str, locale: &str, message: &str) -> String {
     let server = env!("CARGO_BIN_EXE_switchboard");
     let shell = format!("unset LC_ALL LC_CTYPE LANG; {locale} exec {server} 0 2>{}", err.display());
     let mut command = Command::new("script");
-    command.args(["-qefc", &shell, "/dev/null"]);
+    command.args(["-qefc", &shell, "/dev/null"]).env("TERM", "dumb");
     let mut terminal = Program::start(command);
     let address = wait_until("the server to listen", || {
         fs::read_to_string(&err).ok()?.strip_suffix('\n')?.rsplit(' ').next()?.parse().ok()

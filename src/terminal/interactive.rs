@@ -146,13 +146,14 @@ impl<D: Interactive> Terminal<D> {
         let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         let (signals, handler) = UnixStream::pair()?;
         signals.set_nonblocking(true)?;
-        pipe::register(SIGWINCH, handler.try_clone()?)?;
-        pipe::register(SIGCONT, handler.try_clone()?)?;
-        pipe::register(SIGTSTP, handler)?;
+        // Each flag before its pipe, since that is their order in the handler: whoever is woken finds the flag raised.
         let stopped = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SIGTSTP, stopped.clone())?;
         let continued = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SIGCONT, continued.clone())?;
+        pipe::register(SIGWINCH, handler.try_clone()?)?;
+        pipe::register(SIGCONT, handler.try_clone()?)?;
+        pipe::register(SIGTSTP, handler)?;
         tty::restore_at_panic();
         *shared.is_done.lock().unwrap_or_else(PoisonError::into_inner) = false;
         let thread = Thread {

@@ -9,7 +9,7 @@ const LINES_A_SECOND: u64 = 200;
 
 /// Of a flood about so many lines a second are shown at most: over some seconds they fit on one screen together with
 /// what the others said.
-const SHOWN_A_SECOND: u64 = 5;
+const SHOWN_A_SECOND: u64 = 3;
 
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -49,6 +49,8 @@ struct Flow {
 
 #[derive(Clone, Copy, Debug)]
 struct Flood {
+    /// Lines that were shown in this window.
+    shown: u64,
     one_in: u64,
     /// Lines until the next that is shown.
     until_shown: u64,
@@ -71,20 +73,26 @@ impl Sampler {
             None => {
                 let rate = flow.rate(now);
                 let one_in = one_in(rate);
-                flow.flood = Some(Flood { one_in, until_shown: one_in, hidden: 1 });
+                flow.flood = Some(Flood { shown: 0, one_in, until_shown: one_in, hidden: 1 });
                 self.floods += 1;
                 self.notices.push((serial, Notice::Flood { rate, one_in }));
                 false
             }
             Some(flood) => {
                 flood.until_shown = flood.until_shown.saturating_sub(1);
-                let is_shown = flood.until_shown == 0;
-                if is_shown {
-                    flood.until_shown = flood.one_in;
-                } else {
+                if flood.until_shown > 0 {
                     flood.hidden += 1;
+                    return false;
                 }
-                is_shown
+                flood.until_shown = flood.one_in;
+                flood.shown += 1;
+                // The rate was estimated over too short a time, or it has grown.
+                if flood.shown > SHOWN_A_SECOND
+                    && let Some(notice) = flow.adjust(now)
+                {
+                    self.notices.push((serial, notice));
+                }
+                true
             }
         }
     }
@@ -133,19 +141,26 @@ impl Flow {
     /// Begins a new window. Returns what has changed with the one that is over.
     fn roll(&mut self, now: Instant) -> Option<Notice> {
         let rate = self.rate(now);
-        (self.since, self.count) = (now, 0);
-        let flood = self.flood.as_mut()?;
-        if rate <= LINES_A_SECOND {
-            let hidden = flood.hidden;
-            self.flood = None;
-            return Some(Notice::Calm(hidden));
+        if rate > LINES_A_SECOND {
+            let notice = self.adjust(now);
+            (self.since, self.count) = (now, 0);
+            return notice;
         }
+        (self.since, self.count) = (now, 0);
+        Some(Notice::Calm(self.flood.take()?.hidden))
+    }
+
+    /// Samples as the rate of this window demands. Returns whether that has changed.
+    fn adjust(&mut self, now: Instant) -> Option<Notice> {
+        let rate = self.rate(now);
+        let flood = self.flood.as_mut()?;
+        flood.shown = 0;
         let one_in = one_in(rate);
-        if one_in == flood.one_in {
+        // A rate that goes up and down about a round number is no news each time.
+        if one_in == flood.one_in || one_in * 10 == flood.one_in {
             return None;
         }
-        flood.one_in = one_in;
-        flood.until_shown = flood.until_shown.min(one_in);
+        (flood.one_in, flood.until_shown) = (one_in, one_in);
         Some(Notice::Flood { rate, one_in })
     }
 }
@@ -197,12 +212,39 @@ mod tests {
         assert!((201..240).contains(&in_flood), "{in_flood} lines on the screen");
         assert!(others, "nobody else is skipped for it");
         let is_right = |(serial, notice): &(u64, Notice)| {
-            *serial == 7 && *notice == Notice::Flood { rate: 100_000, one_in: 100_000 }
+            *serial == 7 && matches!(notice, Notice::Flood { rate: 99_000..101_000, one_in: 100_000 })
         };
         assert!(told.len() <= 2 && told.last().is_some_and(is_right), "{told:?}");
         assert_eq!(end, [(7, Notice::Calm(500_000 - in_flood as u64))]);
         assert_eq!(after, 100);
         assert_eq!(sampler.check(next + Duration::from_secs(9)), None, "and then nothing is waited for");
+    }
+
+    #[test]
+    fn a_flood_that_is_faster_than_it_seemed_at_first_is_not_shown_for_a_whole_window() {
+        let (mut sampler, now) = (Sampler::default(), Instant::now());
+
+        let in_first_second = shown(&mut sampler, now, 1_000_000, Duration::from_secs(1));
+        let in_second = shown(&mut sampler, now + Duration::from_secs(1), 1_000_000, Duration::from_secs(1));
+        let told = sampler.take_notices();
+
+        assert!(in_first_second <= 210, "{in_first_second} lines on the screen");
+        assert!(in_second <= 4, "{in_second} lines on the screen");
+        assert!(told.len() <= 3, "{told:?}");
+    }
+
+    #[test]
+    fn a_rate_that_goes_up_and_down_is_told_once() {
+        let (mut sampler, now) = (Sampler::default(), Instant::now());
+        shown(&mut sampler, now, 100_000, Duration::from_secs(2));
+        sampler.take_notices();
+
+        for second in 2..12 {
+            let count = if second % 2 == 0 { 38_000 } else { 42_000 };
+            shown(&mut sampler, now + Duration::from_secs(second), count, Duration::from_secs(1));
+        }
+
+        assert!(sampler.take_notices().len() <= 1);
     }
 
     #[test]

@@ -161,7 +161,8 @@ impl<D: Interactive> Thread<D> {
         if self.continued.swap(false, Ordering::AcqRel) {
             // Whatever the shell did to the terminal, it is set again.
             self.edits = false;
-            if !std::mem::take(&mut self.has_erased) {
+            // Where there is no shell, nobody has written here meanwhile, and what was drawn is where it was.
+            if !std::mem::take(&mut self.has_erased) && !has_no_shell() {
                 self.shared.lock().forget_drawn();
             }
         }
@@ -212,7 +213,7 @@ impl<D: Interactive> Thread<D> {
     /// Ctrl-Z: the whole job stops, as it would where the terminal sends the signal. Where nobody could bring it back
     /// it goes on: the terminal's own program, in a window that has no shell.
     fn suspend_job(&mut self) {
-        if getsid(None).is_ok_and(|session| session == getpgrp()) {
+        if has_no_shell() {
             return self.shared.lock().cannot_suspend();
         }
         // It reaches this process as well, whose handler only notes it.
@@ -238,6 +239,12 @@ impl<D> Drop for Thread<D> {
         *self.shared.is_done.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.shared.done.notify_all();
     }
+}
+
+/// Whether this is the terminal's own program, or that is a script of which this is a part: nobody takes the terminal
+/// while it is stopped, nor would bring it back.
+fn has_no_shell() -> bool {
+    getsid(None).is_ok_and(|session| session == getpgrp())
 }
 
 /// Whether there is no terminal any more.
