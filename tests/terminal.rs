@@ -281,6 +281,24 @@ fn ctrl_d_asks_once_while_somebody_is_connected() {
 }
 
 #[test]
+fn ctrl_c_clears_the_line_and_on_an_empty_one_says_first_whom_it_drops() {
+    let Some(mut bare) = Bare::serving("", "--no-history") else { return };
+    let mut peer = bare.connect(1);
+    peer.send("hello\n");
+    bare.has("#1> ");
+
+    bare.script.write_stdin(b"nothing of this\x03this\r");
+    assert_eq!(peer.line(), "this");
+    bare.script.write_stdin(b"\x03");
+    bare.has("* Ctrl-C again within two seconds quits and drops 1 connection");
+    bare.script.write_stdin(b"\x03");
+
+    assert_eq!(peer.read_to_end(), b"");
+    drop(peer);
+    assert_eq!(bare.ended().1, 0);
+}
+
+#[test]
 fn a_new_size_leaves_prompt_and_text_whole() {
     let Some((pane, mut peers)) = Pane::with_peers(100, 30, 1) else { return };
     peers[0].send("hello\n");
