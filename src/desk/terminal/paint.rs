@@ -10,6 +10,9 @@ const INDENT: &str = "    ";
 /// Colours for connections, of the 256: of middling brightness, so that they are read on dark and on light.
 const OF_CONNS: [u8; 12] = [33, 71, 166, 133, 37, 136, 62, 167, 108, 97, 31, 172];
 
+/// A word that takes more than this part of a row is cut where the row ends.
+const LONG_WORD_SHARE: usize = 3;
+
 const DIM: &str = "\x1b[2m";
 const BOLD: &str = "\x1b[1m";
 const RED: &str = "\x1b[31m";
@@ -34,8 +37,15 @@ pub fn colour_of(serial: u64) -> String {
 impl Painter {
     /// Appends the rows of a line, each with its end.
     pub fn paint(&self, line: &Line, out: &mut String) {
-        let mut row =
-            Row { painter: *self, out, text: String::new(), used: 0, sgr: String::new(), is_first: true };
+        let mut row = Row {
+            painter: *self,
+            out,
+            text: String::new(),
+            used: 0,
+            break_at: None,
+            sgr: String::new(),
+            is_first: true,
+        };
         for (sgr, part) in parts(line) {
             row.push(&sgr, part);
         }
@@ -67,6 +77,8 @@ struct Row<'a> {
     /// What stands in it in the colour of the moment.
     text: String,
     used: usize,
+    /// Where in `text` a row may end, and how many columns are used up to there.
+    break_at: Option<(usize, usize)>,
     sgr: String,
     is_first: bool,
 }
@@ -84,16 +96,36 @@ impl Row<'_> {
             return;
         }
         for unit in shown_units(part, self.painter.repertoire) {
+            let is_blank = unit.shown == " ";
             if self.used + unit.width > self.painter.columns && self.used > self.indent() {
-                self.begin_next();
+                if is_blank {
+                    // At the end of a row it is not seen, and at the beginning of one it would be in the way.
+                    self.break_at = Some((self.text.len(), self.used));
+                    continue;
+                }
+                self.wrap();
             }
             self.text.push_str(&unit.shown);
             self.used += unit.width;
+            if is_blank || unit.width > 1 {
+                self.break_at = Some((self.text.len(), self.used));
+            }
         }
     }
 
     fn indent(&self) -> usize {
         if self.is_first { 0 } else { INDENT.len().min(self.painter.columns / 4).max(1) }
+    }
+
+    /// Goes on in the next row, with the whole of a word that was begun, unless it is a long one.
+    fn wrap(&mut self) {
+        let (at, used) = self.break_at.unwrap_or((self.text.len(), self.used));
+        let word_columns = self.used - used;
+        let is_long = word_columns > self.painter.columns / LONG_WORD_SHARE;
+        let word = if is_long { String::new() } else { self.text.split_off(at) };
+        self.begin_next();
+        self.used += if is_long { 0 } else { word_columns };
+        self.text = word;
     }
 
     fn begin_next(&mut self) {
@@ -107,6 +139,7 @@ impl Row<'_> {
     /// Right-to-left text stands in isolates, so that in terminals that turn it round, what stands beside it in the
     /// row stays where it is.
     fn end_colour(&mut self) {
+        self.break_at = None;
         if self.text.is_empty() {
             return;
         }
@@ -126,5 +159,35 @@ impl Row<'_> {
     fn end(&mut self) {
         self.end_colour();
         self.out.push_str("\r\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of a message at a width, without colours.
+    fn rows(said: &str, columns: usize) -> Vec<String> {
+        let painter = Painter { columns, is_coloured: false, repertoire: Repertoire::Unicode };
+        let mut out = String::new();
+        let text = format!("12:00:00.000 #3> {said}");
+        painter.paint(&Line { kind: Kind::Message, serial: 3, text }, &mut out);
+        out.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn rows_end_between_words_and_only_a_long_one_is_cut() {
+        for (said, columns, expected) in [
+            ("its state, its temperature", 40, ["12:00:00.000 #3> its state, its ", "    temperature"]),
+            ("its state, its temperature", 41, ["12:00:00.000 #3> its state, its ", "    temperature"]),
+            ("exactly a whole row then more", 36, ["12:00:00.000 #3> exactly a whole row", "    then more"]),
+            ("id 0123456789abcdef01234", 32, ["12:00:00.000 #3> id 0123456789ab", "    cdef01234"]),
+            ("0123456789abcdef", 30, ["12:00:00.000 #3> 0123456789abc", "    def"]),
+            ("读温度 读温度读温度", 32, ["12:00:00.000 #3> 读温度 读温度读", "    温度"]),
+        ] {
+            assert_eq!(rows(said, columns), expected, "{columns} columns");
+        }
+        assert_eq!(rows("a whole row", 28), ["12:00:00.000 #3> a whole row"]);
+        assert_eq!(rows("a whole row ", 28), ["12:00:00.000 #3> a whole row"], "nor a row of a blank alone");
     }
 }
