@@ -7,8 +7,9 @@ use crate::terminal::editor::{Repertoire, is_right_to_left, shown_units};
 /// Where a line goes on. No first row begins with a blank.
 const INDENT: &str = "    ";
 
-/// Colours for connections, of the 256: of middling brightness, so that they are read on dark and on light.
-const OF_CONNS: [u8; 12] = [33, 71, 166, 133, 37, 136, 62, 167, 108, 97, 31, 172];
+/// Colours for connections, of the 256: of middling brightness, so that they are read on dark and on light, and none
+/// that is the red of what was lost.
+const OF_CONNS: [u8; 12] = [33, 28, 166, 133, 30, 136, 62, 168, 65, 131, 31, 130];
 
 /// A word that takes more than this part of a row is cut where the row ends.
 const LONG_WORD_SHARE: usize = 3;
@@ -166,6 +167,16 @@ impl Row<'_> {
 mod tests {
     use super::*;
 
+    /// The relative luminance of a colour of the cube (WCAG 2.2): 0 is black, 1 is white.
+    fn luminance(colour: u8) -> f64 {
+        let level = |part: u8| {
+            let value = f64::from([0u8, 95, 135, 175, 215, 255][usize::from(part % 6)]) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        let cube = colour - 16;
+        0.2126 * level(cube / 36) + 0.7152 * level(cube / 6) + 0.0722 * level(cube)
+    }
+
     /// The rows of a message at a width, without colours.
     fn rows(said: &str, columns: usize) -> Vec<String> {
         let painter = Painter { columns, is_coloured: false, repertoire: Repertoire::Unicode };
@@ -189,5 +200,15 @@ mod tests {
         }
         assert_eq!(rows("a whole row", 28), ["12:00:00.000 #3> a whole row"]);
         assert_eq!(rows("a whole row ", 28), ["12:00:00.000 #3> a whole row"], "nor a row of a blank alone");
+    }
+
+    #[test]
+    fn the_colours_of_connections_are_read_on_white_and_on_a_dark_ground() {
+        for colour in OF_CONNS {
+            let luminance = luminance(colour);
+            // #1e1e1e, which many themes have for black.
+            let (on_white, on_dark) = (1.05 / (luminance + 0.05), (luminance + 0.05) / 0.063);
+            assert!(on_white > 3.0 && on_dark > 3.0, "{colour}: {on_white:.1} and {on_dark:.1} to 1");
+        }
     }
 }
