@@ -54,6 +54,14 @@ pub const HELP: &[Help] = &[
     entry("/quit", "/quit  exit", "send what is queued, close everything, end"),
 ];
 
+/// What the keys do where lines are edited here, for whoever asks what there is to type.
+pub const KEYS: &[Help] = &[
+    entry("Tab", "Tab", "complete a command, a number, a name, a path"),
+    entry("Up", "Up  Down  Ctrl-R", "go through what was typed before; search it"),
+    entry("Ctrl-C", "Ctrl-C", "clear the line; twice on an empty one: quit"),
+    entry("Ctrl-L", "Ctrl-L  Ctrl-Z", "draw anew; suspend"),
+];
+
 /// The help on a command, named with or without its slash.
 pub fn help(name: &str) -> Option<&'static Help> {
     let name = if name == "exit" { "/quit" } else { name };

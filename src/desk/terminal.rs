@@ -225,6 +225,7 @@ impl Interactive for TerminalDesk {
     fn resize(&mut self, size: Size) {
         self.is_stale |= self.painter.columns != size.columns;
         self.painter.columns = size.columns.max(2);
+        self.renderer.set_columns(self.painter.columns);
         self.editor.set_size(size.columns, size.rows);
     }
 

@@ -14,6 +14,9 @@ const AUTOWRAP: &str = "\x1b[?7h";
 /// Where a line goes on.
 const INDENT: &str = "    ";
 
+/// A word that takes more than this part of a row is cut where the row ends.
+const LONG_WORD_SHARE: usize = 3;
+
 /// Ends a colour.
 const PLAIN: &str = "\x1b[0m";
 
@@ -75,6 +78,8 @@ struct Row<'a> {
     /// What stands in it in the colour of the moment.
     text: String,
     used: usize,
+    /// Where in `text` a row may end, and how many columns are used up to there.
+    break_at: Option<(usize, usize)>,
     sgr: String,
     /// How much of it is not ours to fill.
     indent: usize,
@@ -82,7 +87,7 @@ struct Row<'a> {
 
 impl Row<'_> {
     fn first(painter: Painter, out: &mut String) -> Row<'_> {
-        Row { painter, out, text: String::new(), used: 0, sgr: String::new(), indent: 0 }
+        Row { painter, out, text: String::new(), used: 0, break_at: None, sgr: String::new(), indent: 0 }
     }
 
     fn push(&mut self, sgr: &str, part: &str) {
@@ -97,12 +102,32 @@ impl Row<'_> {
             return;
         }
         for unit in shown_units(part, self.painter.repertoire) {
+            let is_blank = unit.shown == " ";
             if self.used + unit.width > self.painter.columns && self.used > self.indent {
-                self.begin_next();
+                if is_blank {
+                    // At the end of a row it is not seen, and at the beginning of one it would be in the way.
+                    self.break_at = Some((self.text.len(), self.used));
+                    continue;
+                }
+                self.wrap();
             }
             self.text.push_str(&unit.shown);
             self.used += unit.width;
+            if is_blank || unit.width > 1 {
+                self.break_at = Some((self.text.len(), self.used));
+            }
         }
+    }
+
+    /// Goes on in the next row, with the whole of a word that was begun, unless it is a long one.
+    fn wrap(&mut self) {
+        let (at, used) = self.break_at.unwrap_or((self.text.len(), self.used));
+        let word_columns = self.used - used;
+        let is_long = word_columns > self.painter.columns / LONG_WORD_SHARE;
+        let word = if is_long { String::new() } else { self.text.split_off(at) };
+        self.begin_next();
+        self.used += if is_long { 0 } else { word_columns };
+        self.text = word;
     }
 
     fn begin_next(&mut self) {
@@ -121,6 +146,7 @@ impl Row<'_> {
     /// Right-to-left text stands in isolates, so that in terminals that turn it round, what stands beside it in the
     /// row stays where it is.
     fn end_colour(&mut self) {
+        self.break_at = None;
         if self.text.is_empty() {
             return;
         }

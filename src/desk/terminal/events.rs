@@ -10,6 +10,7 @@ use super::{TerminalDesk, grouped};
 use crate::buffer::framing::Frame;
 use crate::desk::command::View;
 use crate::desk::event::{Event, Namer, Receivers, Who};
+use crate::desk::help::KEYS;
 use crate::desk::reply::{Outcome, Reply, Target};
 use crate::desk::text::push_who;
 
@@ -105,6 +106,9 @@ impl TerminalDesk {
         }
         let mut lines = Vec::new();
         self.renderer.reply(reply, &mut lines);
+        if matches!(reply, Reply::Help(None)) {
+            KEYS.iter().for_each(|keys| self.renderer.reply(&Reply::Help(Some(keys)), &mut lines));
+        }
         self.push(if is_refused { Kind::Refusal } else { Kind::Reply }, 0, &lines);
     }
 

@@ -52,13 +52,21 @@ impl Repertoire {
     }
 }
 
+/// Who reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// A program: times and sizes are whole numbers.
+    Program,
+    /// Somebody who looks on, at rows of so many columns: times and sizes are in units, and tables are for the eye.
+    Person(usize),
+}
+
 /// Renders events and replies in one format.
 #[derive(Debug)]
 pub struct Renderer {
     format: Format,
     repertoire: Repertoire,
-    /// A person looks on, so times and sizes are in units, and tables are for the eye.
-    for_person: bool,
+    reader: Reader,
     /// What stands in front of the lines of `labelled`: most lines are by whoever said the one before.
     label: Vec<u8>,
     labelled: Option<u64>,
@@ -71,19 +79,25 @@ pub struct Renderer {
 impl Renderer {
     /// A renderer for this format.
     pub fn new(format: Format) -> Renderer {
-        Renderer::of(format, Repertoire::Unicode, false)
+        Renderer::of(format, Repertoire::Unicode, Reader::Program)
     }
 
-    /// A renderer of the human format for a terminal that shows these characters.
+    /// A renderer of the human format for a terminal that shows these characters. Until it is told otherwise, its rows
+    /// are taken for as long as need be.
     pub fn for_terminal(repertoire: Repertoire) -> Renderer {
-        Renderer::of(Format::Human, repertoire, true)
+        Renderer::of(Format::Human, repertoire, Reader::Person(usize::MAX))
     }
 
-    fn of(format: Format, repertoire: Repertoire, for_person: bool) -> Renderer {
+    /// The terminal has so many columns: tables are made to fit.
+    pub fn set_columns(&mut self, columns: usize) {
+        self.reader = Reader::Person(columns);
+    }
+
+    fn of(format: Format, repertoire: Repertoire, reader: Reader) -> Renderer {
         Renderer {
             format,
             repertoire,
-            for_person,
+            reader,
             label: Vec::new(),
             labelled: None,
             reply_label: Vec::new(),
@@ -145,7 +159,7 @@ impl Renderer {
 
     /// Appends a reply, as one line or several.
     pub fn reply(&mut self, reply: &Reply<'_>, out: &mut Vec<u8>) {
-        let _ = push_reply(out, reply, self.repertoire, self.for_person);
+        let _ = push_reply(out, reply, self.repertoire, self.reader);
     }
 
     /// The same with the time in front of each line.

@@ -5,19 +5,19 @@ use std::io::{self, Write};
 use crate::board::stats::Stats;
 use crate::desk::command::{How, View};
 use crate::desk::event::Who;
-use crate::desk::help::{HELP, Help};
+use crate::desk::help::HELP;
 use crate::desk::reply::{Deed, Filtered, Kept, Outcome, Repeated, Reply, Tally, Target, Waiting};
 use crate::desk::words::{brief, duration, limit, plural, size};
 
-use super::render::{Repertoire, push_bytes, push_sent_to, push_serial, push_who};
-use super::table::push_conns;
+use super::render::{Reader, Repertoire, push_bytes, push_sent_to, push_serial, push_who};
+use super::table::{push_conns, push_help};
 
-/// Appends a reply. `for_person`: somebody looks on, so what is long is made for the eye.
+/// Appends a reply.
 pub(super) fn push_reply(
     out: &mut Vec<u8>,
     reply: &Reply<'_>,
     repertoire: Repertoire,
-    for_person: bool,
+    reader: Reader,
 ) -> io::Result<()> {
     match reply {
         Reply::Sent(who, sent) => {
@@ -50,7 +50,7 @@ pub(super) fn push_reply(
         Reply::Several(deed, outcomes, tally) => push_several(out, *deed, outcomes, tally),
         Reply::Targets(_, outcomes, tally) => push_several(out, Deed::Target, outcomes, tally),
         Reply::TargetIs(target) => push_target(out, *target),
-        Reply::Conns(rows) => push_conns(out, rows, for_person),
+        Reply::Conns(rows) => push_conns(out, rows, reader),
         Reply::Pending(waiting) => push_pending(out, waiting, repertoire),
         Reply::Next(waiting) => push_next(out, waiting, repertoire),
         Reply::Done(who) => with_who(out, "-> ", *who, " needs no answer any more"),
@@ -100,8 +100,8 @@ pub(super) fn push_reply(
             writeln!(out)
         }
         Reply::Stats { stats, conns, uptime } => push_stats(out, stats, *conns, &duration(*uptime)),
-        Reply::Help(None) => HELP.iter().try_for_each(|help| push_help(out, help)),
-        Reply::Help(Some(help)) => push_help(out, help),
+        Reply::Help(None) => HELP.iter().try_for_each(|help| push_help(out, help, reader)),
+        Reply::Help(Some(help)) => push_help(out, help, reader),
         Reply::Stopping(waiting) => push_stopping(out, *waiting),
         Reply::Refused(refusal) => {
             repertoire.push(out, refusal.to_string().as_bytes());
@@ -316,10 +316,6 @@ fn push_everies(out: &mut Vec<u8>, repeated: &[Repeated<'_>], repertoire: Repert
         writeln!(out)?;
     }
     Ok(())
-}
-
-fn push_help(out: &mut Vec<u8>, help: &Help) -> io::Result<()> {
-    writeln!(out, "{:<24} {}", help.usage, help.what)
 }
 
 fn push_stats(out: &mut Vec<u8>, stats: &Stats, conns: usize, uptime: &str) -> io::Result<()> {

@@ -1,43 +1,79 @@
-//! `/who`: a table that reads well for five and for five thousand. Each column is as wide as what is in it.
+//! Tables: `/who`, which reads well for five and for five thousand, and `/help`.
 
 use std::io::{self, Write as _};
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::desk::help::Help;
 use crate::desk::reply::{ConnState, Row};
 use crate::desk::words::{brief, size};
 
-use super::render::push_peer;
+use super::render::{Reader, push_peer};
 
 const HEADS: [&str; 9] = ["conn", "name", "peer", "age", "heard", "received", "sent", "queued", "state"];
 /// Of these, numbers stand at the right.
 const FROM_RIGHT: usize = 3;
+/// Which of them a person does without where there is no room, and in which order.
+const SPARED: [usize; 6] = [3, 6, 5, 7, 4, 2];
+/// Of a longer table the heads have been scrolled away, so they stand at its end, too.
+const ROWS_IN_SIGHT: usize = 20;
 
-/// Appends the table. In a pipe it is plain columns: seconds and bytes as whole numbers, no blank within a field, `-`
-/// for what there is none of.
-pub(super) fn push_conns(out: &mut Vec<u8>, rows: &[Row<'_>], for_person: bool) -> io::Result<()> {
+/// Between two columns.
+const GAP: &str = "  ";
+
+/// Where a person reads what a command does.
+const HELP_COLUMN: usize = 26;
+/// With less room than this behind it, it stands in a row of its own.
+const HELP_COLUMNS_MIN: usize = 24;
+
+/// Appends the table, each column as wide as what is in it. In a pipe it is plain columns: seconds and bytes as whole
+/// numbers, no blank within a field, `-` for what there is none of.
+pub(super) fn push_conns(out: &mut Vec<u8>, rows: &[Row<'_>], reader: Reader) -> io::Result<()> {
     if rows.is_empty() {
         return writeln!(out, "nobody is connected");
     }
-    let cells: Vec<[String; 9]> = rows.iter().map(|row| cells(row, for_person)).collect();
+    let cells: Vec<[String; 9]> = rows.iter().map(|row| cells(row, reader)).collect();
     let mut widths = HEADS.map(str::width);
     for row in &cells {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.width());
         }
     }
-    push_row(out, &HEADS, &widths);
-    cells.iter().for_each(|row| push_row(out, &row.each_ref().map(String::as_str), &widths));
-    Ok(())
+    let (shown, spared) = columns_that_fit(&widths, reader);
+    push_row(out, &HEADS, &widths, &shown);
+    cells.iter().for_each(|row| push_row(out, &row.each_ref().map(String::as_str), &widths, &shown));
+    if reader != Reader::Program && rows.len() > ROWS_IN_SIGHT {
+        push_row(out, &HEADS, &widths, &shown);
+    }
+    match &spared[..] {
+        [] => Ok(()),
+        spared => writeln!(out, "no room for: {}", spared.join(", ")),
+    }
 }
 
-fn push_row(out: &mut Vec<u8>, cells: &[&str; 9], widths: &[usize; 9]) {
-    for (at, (cell, width)) in cells.iter().zip(widths).enumerate() {
-        let is_last = at + 1 == cells.len();
-        let blanks = width - cell.width();
+/// Those that are shown, and the heads of those that are not.
+fn columns_that_fit(widths: &[usize; 9], reader: Reader) -> (Vec<usize>, Vec<&'static str>) {
+    let mut shown: Vec<usize> = (0..HEADS.len()).collect();
+    let Reader::Person(columns) = reader else { return (shown, Vec::new()) };
+    let needed = |shown: &[usize]| shown.iter().map(|at| widths[*at] + GAP.len()).sum::<usize>() - GAP.len();
+    for spared in SPARED {
+        if needed(&shown) <= columns {
+            break;
+        }
+        shown.retain(|at| *at != spared);
+    }
+    let spared = (0..HEADS.len()).filter(|at| !shown.contains(at)).map(|at| HEADS[at]).collect();
+    (shown, spared)
+}
+
+fn push_row(out: &mut Vec<u8>, cells: &[&str; 9], widths: &[usize; 9], shown: &[usize]) {
+    for (place, at) in shown.iter().copied().enumerate() {
+        let cell = cells[at];
+        let is_last = place + 1 == shown.len();
+        let blanks = widths[at] - cell.width();
         let goes_right = at >= FROM_RIGHT && !is_last;
-        if at > 0 {
-            out.extend_from_slice(b"  ");
+        if place > 0 {
+            out.extend_from_slice(GAP.as_bytes());
         }
         if goes_right {
             out.resize(out.len() + blanks, b' ');
@@ -50,7 +86,8 @@ fn push_row(out: &mut Vec<u8>, cells: &[&str; 9], widths: &[usize; 9]) {
     out.push(b'\n');
 }
 
-fn cells(row: &Row<'_>, for_person: bool) -> [String; 9] {
+fn cells(row: &Row<'_>, reader: Reader) -> [String; 9] {
+    let for_person = reader != Reader::Program;
     let none = || "-".to_owned();
     let time = |time| if for_person { brief(time) } else { time.as_secs().to_string() };
     let bytes = |bytes: u64| match usize::try_from(bytes) {
@@ -84,4 +121,131 @@ fn cells(row: &Row<'_>, for_person: bool) -> [String; 9] {
 fn write_note(state: &mut String, note: &str, for_person: bool) -> std::fmt::Result {
     use std::fmt::Write as _;
     if for_person { write!(state, ", {}", note.replace('-', " ")) } else { write!(state, ",{note}") }
+}
+
+/// Appends how a command is written and what it does: to a program in one line, to a person in as many as it takes to
+/// keep the columns.
+pub(super) fn push_help(out: &mut Vec<u8>, help: &Help, reader: Reader) -> io::Result<()> {
+    let Reader::Person(columns) = reader else {
+        return writeln!(out, "{:<24} {}", help.usage, help.what);
+    };
+    let is_narrow = columns < HELP_COLUMN + HELP_COLUMNS_MIN;
+    let indent = if is_narrow { 4 } else { HELP_COLUMN };
+    write!(out, "{}", help.usage)?;
+    let mut used = help.usage.width();
+    if used + GAP.len() > indent || is_narrow {
+        write!(out, "\n{:indent$}", "")?;
+    } else {
+        write!(out, "{:1$}", "", indent - used)?;
+    }
+    used = indent;
+    for word in help.what.split(' ') {
+        let blank = usize::from(used > indent);
+        if blank > 0 && used + blank + word.width() > columns {
+            write!(out, "\n{:indent$}", "")?;
+            used = indent;
+        } else if blank > 0 {
+            out.push(b' ');
+            used += blank;
+        }
+        out.extend_from_slice(word.as_bytes());
+        used += word.width();
+    }
+    writeln!(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::conn::Peer;
+    use crate::desk::event::Who;
+    use crate::desk::help::HELP;
+
+    fn who_said_to(reader: Reader, count: u64) -> Vec<String> {
+        let peer = Peer::V4("127.0.0.1:50122".parse().unwrap());
+        let row = |serial| Row {
+            who: Who { serial, name: (serial == 1).then_some("lab-a") },
+            peer: &peer,
+            age: Duration::from_secs(75),
+            heard: Some(Duration::from_secs(8)),
+            received_bytes: 1200,
+            sent_bytes: 17,
+            queued_bytes: 0,
+            state: ConnState::Established,
+            is_slow: false,
+            pending: (serial == 1).then_some(Duration::from_secs(8)),
+        };
+        let rows: Vec<Row<'_>> = (1..=count).map(row).collect();
+        let mut out = Vec::new();
+        push_conns(&mut out, &rows, reader).unwrap();
+        String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    fn help_said_to(reader: Reader) -> Vec<String> {
+        let mut out = Vec::new();
+        HELP.iter().try_for_each(|help| push_help(&mut out, help, reader)).unwrap();
+        String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_person_sees_all_columns_where_there_is_room() {
+        assert_eq!(
+            who_said_to(Reader::Person(84), 2),
+            [
+                "conn  name   peer             age  heard  received  sent  queued  state",
+                "#1    lab-a  127.0.0.1:50122  75s     8s      1200    17       0  ESTABLISHED, waits",
+                "#2    -      127.0.0.1:50122  75s     8s      1200    17       0  ESTABLISHED",
+            ]
+        );
+    }
+
+    #[test]
+    fn on_a_narrow_terminal_a_person_sees_whole_rows_and_what_is_not_in_them() {
+        assert_eq!(
+            who_said_to(Reader::Person(60), 2),
+            [
+                "conn  name   peer             heard  state",
+                "#1    lab-a  127.0.0.1:50122     8s  ESTABLISHED, waits",
+                "#2    -      127.0.0.1:50122     8s  ESTABLISHED",
+                "no room for: age, received, sent, queued",
+            ]
+        );
+        for columns in 31..100 {
+            let rows = who_said_to(Reader::Person(columns), 2);
+            assert!(rows[..3].iter().all(|row| row.width() <= columns), "{columns}: {rows:#?}");
+        }
+    }
+
+    #[test]
+    fn the_heads_of_a_long_table_stand_at_its_end_too() {
+        let rows = who_said_to(Reader::Person(80), 21);
+
+        assert_eq!(rows.len(), 1 + 21 + 1 + 1);
+        assert_eq!(rows[22], rows[0]);
+        assert_eq!(who_said_to(Reader::Program, 21).len(), 1 + 21, "a program needs them once");
+    }
+
+    #[test]
+    fn help_keeps_its_columns_for_a_person_and_its_lines_for_a_program() {
+        for columns in [40, 60, 80, 200] {
+            let rows = help_said_to(Reader::Person(columns));
+            assert!(rows.iter().all(|row| row.width() <= columns), "{columns}: {rows:#?}");
+        }
+        let rows = help_said_to(Reader::Person(80));
+        for wrapped in [
+            &[
+                "text                      send text to the current target: whoever spoke last,",
+                "                          unless one was chosen",
+            ][..],
+            &[
+                "/every 5s LINE  /every  /every off 2|all",
+                "                          repeat LINE, which sends; list; stop",
+            ],
+        ] {
+            assert!(rows.windows(2).any(|rows| rows == wrapped), "{rows:#?}");
+        }
+        assert_eq!(help_said_to(Reader::Program).len(), HELP.len());
+    }
 }
