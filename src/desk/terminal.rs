@@ -130,7 +130,10 @@ impl TerminalDesk {
             rings: false,
             settles_at: None,
         };
-        desk.say(Kind::Note, "* /help explains the commands; Ctrl-D leaves");
+        desk.say(
+            Kind::Note,
+            "* what you type goes to whom the prompt names; /help explains the rest, Ctrl-D leaves",
+        );
         desk
     }
 
@@ -197,13 +200,15 @@ impl TerminalDesk {
 
     fn draw_editor(&mut self, out: &mut String) {
         self.shown = self.prompted();
-        let sgr = match self.shown.whom {
+        // A line that names its own target reaches that.
+        let named = self.addressed().unwrap_or_else(|| self.shown.clone());
+        let sgr = match named.whom {
             _ if !self.painter.is_coloured => String::new(),
-            Whom::One(_) | Whom::Several(_) if self.shown.has_left(&self.roster) => "\x1b[31m".into(),
+            Whom::One(_) | Whom::Several(_) if named.has_left(&self.roster) => "\x1b[31m".into(),
             Whom::One(serial) => colour_of(serial),
             _ => "\x1b[1m".into(),
         };
-        self.editor.set_prompt(&self.shown.prompt(&self.roster), &sgr);
+        self.editor.set_prompt(&named.prompt(&self.roster), &sgr);
         self.editor.set_status(&self.status());
         self.editor.draw(out);
     }

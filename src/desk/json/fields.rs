@@ -282,8 +282,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                         }
                         Err(key) => {
                             map.next_value::<IgnoredAny>()?;
-                            if let Err(wrong) = ignore(key, &mut ignored) {
-                                fields.wrong.get_or_insert(wrong);
+                            // The first thing that is wrong is told, so nothing more is looked for behind it.
+                            if fields.wrong.is_none() {
+                                fields.wrong = ignore(key, &mut ignored).err();
                             }
                         }
                     }

@@ -140,7 +140,8 @@ impl TerminalDesk {
 
     /// Only these are shown from now on, or these are not: what waits of others is dropped.
     pub fn hide(&mut self, is_hidden: impl Fn(u64) -> bool) {
-        self.feed.hide(is_hidden);
+        self.feed.hide(&is_hidden);
+        self.sampler.hide(is_hidden);
     }
 
     /// A connection has another name.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::complete::{self, Choice};
 use super::feed::Kind;
-use super::{Aim, STAYS, TerminalDesk, grouped};
+use super::{Aim, Pin, STAYS, TerminalDesk, grouped};
 use crate::desk::command::{Command, Payload, To};
 use crate::desk::text;
 use crate::desk::words::plural;
@@ -93,7 +93,11 @@ impl TerminalDesk {
         }
         let changes_target = matches!(command, Ok(Command::Target(_) | Command::Next));
         self.remember(&line, acts);
-        let line = self.editor.take();
+        let mut line = self.editor.take();
+        if line.contains('\n') && line.ends_with('\n') {
+            // The last row's own end is put behind it anyway.
+            line.pop();
+        }
         let typed = format!("{} you> {line}", self.stamp.text());
         self.say(Kind::Typed, &typed);
         if self.aim == Aim::Last {
@@ -112,8 +116,24 @@ impl TerminalDesk {
         }
     }
 
+    /// Whom a line reaches that begins with a target, in the prompt's words; nothing, where it has none, or none that is
+    /// known.
+    pub(super) fn addressed(&self) -> Option<Pin> {
+        let line = self.editor.line();
+        let (target, _) = line.strip_prefix('@')?.split_once(' ')?;
+        let pin = match text::parse(line.as_bytes()) {
+            Ok(Command::Send(To::All, _)) => Aim::All.pin(&self.roster),
+            Ok(Command::Send(To::Last, _)) => Aim::Last.pin(&self.roster),
+            Ok(Command::Send(To::One(serial), _)) => Aim::One(serial).pin(&self.roster),
+            Ok(Command::Send(To::Named(name), _)) => Aim::Named(name.to_owned()).pin(&self.roster),
+            Ok(Command::Send(To::Typed(_), _)) => Pin { whom: Whom::All, label: format!("@{target}") },
+            _ => return None,
+        };
+        Some(pin)
+    }
+
     /// Why a line is not sent to the current target; it stays where it is then.
-    fn refusal(&mut self, line: &str, pin: &super::Pin) -> Option<String> {
+    fn refusal(&mut self, line: &str, pin: &Pin) -> Option<String> {
         let label = &pin.label;
         if pin.whom == Whom::Nobody {
             return Some(format!("not sent: {label} is nobody; @3 chooses #3, @all everybody"));

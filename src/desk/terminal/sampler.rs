@@ -124,6 +124,13 @@ impl Sampler {
         std::mem::take(&mut self.notices)
     }
 
+    /// These are hidden by the operator's own choice: nothing more is told of their floods.
+    pub fn hide(&mut self, is_hidden: impl Fn(u64) -> bool) {
+        self.flows.retain(|serial, _| !is_hidden(*serial));
+        self.floods = self.flows.values().filter(|flow| flow.flood.is_some()).count();
+        self.notices.retain(|(serial, _)| !is_hidden(*serial));
+    }
+
     /// A connection has ended. Returns how many of its lines were not shown since that was told last.
     pub fn forget(&mut self, serial: u64) -> u64 {
         let flood = self.flows.remove(&serial).and_then(|flow| flow.flood);
@@ -245,6 +252,17 @@ mod tests {
         }
 
         assert!(sampler.take_notices().len() <= 1);
+    }
+
+    #[test]
+    fn of_whom_the_operator_has_hidden_nothing_is_told() {
+        let (mut sampler, now) = (Sampler::default(), Instant::now());
+        shown(&mut sampler, now, 10_000, Duration::from_secs(1));
+
+        sampler.hide(|serial| serial == 7);
+
+        assert_eq!(sampler.check(now + Duration::from_secs(9)), None);
+        assert_eq!(sampler.take_notices(), []);
     }
 
     #[test]

@@ -135,6 +135,26 @@ fn the_target_is_what_replies_have_said_it_is() {
 }
 
 #[test]
+fn a_line_that_names_its_target_has_the_prompt_name_it() {
+    let mut rig = Rig::new(80, 24);
+    for serial in [2, 5] {
+        rig.opens(serial);
+    }
+    rig.says(2, "hello");
+    rig.draw();
+
+    let mut prompts = Vec::new();
+    for line in ["@5 text", "@all text", "@2,5 text", "@9 text", "@5", "/who", "text"] {
+        rig.types(line);
+        rig.draw();
+        prompts.push(rig.prompt());
+        rig.types("\x15");
+    }
+
+    assert_eq!(prompts, ["#5", "everybody", "@2,5", "#9 has left", "#2", "#2", "#2"]);
+}
+
+#[test]
 fn nobody_is_sent_nothing_and_the_text_stays() {
     let mut rig = Rig::new(80, 24);
     rig.types("hello\r");

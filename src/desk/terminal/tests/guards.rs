@@ -79,10 +79,10 @@ fn ctrl_d_asks_once_while_somebody_is_connected() {
 #[test]
 fn h50_what_is_pasted_in_several_rows_is_one_text_for_one_target_and_nothing_is_sent_before_enter() {
     let mut rig = rig();
-    rig.types("\x1b[200~/kick 3\r/quit\rlast\x1b[201~");
+    rig.types("\x1b[200~/kick 3\r/quit\rlast\r\x1b[201~");
     rig.draw();
     assert_eq!(rig.sent(), [""; 0]);
-    assert!(rig.last_row().starts_with("#3> /kick 3⏎/quit⏎last"), "{:?}", rig.last_row());
+    assert!(rig.last_row().starts_with("#3> /kick 3⏎/quit⏎last⏎"), "{:?}", rig.last_row());
 
     rig.types("\r");
     let entered = rig.entered.pop().expect("it was entered");
