@@ -128,6 +128,10 @@ pub struct ClientArgs {
     #[arg(long)]
     pub exit: bool,
 
+    /// On a terminal: write as it comes, and leave typing to the terminal itself
+    #[arg(long)]
+    pub plain: bool,
+
     /// Taken for older scripts: in a pipe a line that says `exit` is sent like any other anyway
     #[arg(long, hide = true)]
     pub no_exit: bool,
@@ -252,9 +256,14 @@ fn explained<Args: Parser>(error: clap::Error) -> clap::Error {
 
 /// Prints one line on stderr, behind the program's name. A closed stderr is nobody's error.
 pub fn tell<Args: Parser>(what: &str) {
-    let line = format!("{}: {what}\n", Args::command().get_name());
+    let line = told::<Args>(what) + "\n";
     // In one write, so that it is not torn where others write there, too.
     let _ = io::stderr().write_all(line.as_bytes());
+}
+
+/// The line that `tell` prints, for where it is shown in another way.
+pub fn told<Args: Parser>(what: &str) -> String {
+    format!("{}: {what}", Args::command().get_name())
 }
 
 /// The longest duration that any flag takes, a year: added to any moment it stays within what a clock knows.

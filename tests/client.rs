@@ -4,24 +4,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "common/client.rs"]
+mod servers;
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::Command;
 use std::thread;
 
-use common::{DEADLINE, Peer, Program, Random, Server, has_tool, wait_until};
-
-/// Waits until the client connects.
-fn accept(listener: &TcpListener) -> Peer {
-    listener.set_nonblocking(true).unwrap();
-    let (stream, _) = wait_until("the client to connect", || listener.accept().ok());
-    stream.set_nonblocking(false).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream.set_write_timeout(Some(DEADLINE)).unwrap();
-    Peer::over(stream)
-}
+use common::{Peer, Program, Random, Server};
+use servers::{accept, deaf_listener, wait_until_signals_are_watched};
 
 /// A client, and the far end of its connection.
 fn client_and_far_end() -> (Program, Peer, String) {
@@ -39,49 +31,6 @@ fn piped(options: &[&str]) -> (Program, Peer) {
     let client = Program::client(&[options, &[&address]].concat());
     let far_end = accept(&listener);
     (client, far_end)
-}
-
-/// A client on a terminal: what is written to the program's stdin is typed there, and all that it would show, what is
-/// typed included, comes on its stdout; its status is the client's.
-fn on_terminal(address: &str) -> Program {
-    let mut command = Command::new("script");
-    let client = format!("exec {} {address}", env!("CARGO_BIN_EXE_switchboard-client"));
-    command.args(["-q", "-e", "-c", &client, "/dev/null"]);
-    Program::start(command)
-}
-
-/// Waits until the client that runs as this process, or as its child, watches for signals.
-#[track_caller]
-fn wait_until_signals_are_watched(pid: u32) {
-    const SIGINT_BIT: u64 = 1 << 1;
-    let children = format!("/proc/{pid}/task/{pid}/children");
-    let is_watching = |pid: &str| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-        status.contains("Name:\tswitchboard-cli") && caught.is_some_and(|mask| mask & SIGINT_BIT != 0)
-    };
-    wait_until("the client to watch for signals", || {
-        let children = fs::read_to_string(&children).unwrap_or_default();
-        children.split_whitespace().chain([pid.to_string().as_str()]).any(is_watching).then_some(())
-    });
-}
-
-/// A listener that answers nobody: its backlog is full. What fills it is kept.
-fn deaf_listener() -> (socket2::Socket, String, Vec<socket2::Socket>) {
-    let tcp = || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-    let listener = tcp();
-    listener.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
-    listener.listen(0).unwrap();
-    let address = listener.local_addr().unwrap();
-    let fill = || {
-        let socket = tcp();
-        socket.set_nonblocking(true).unwrap();
-        let _ = socket.connect(&address);
-        socket
-    };
-    let waiting = (0..4).map(|_| fill()).collect();
-    (listener, address.as_socket().unwrap().to_string(), waiting)
 }
 
 #[test]
@@ -310,99 +259,6 @@ fn when_whoever_reads_its_stdout_goes_away_it_ends_quietly() {
     let status = client.exit_status();
 
     assert_eq!((status.code(), client.err.to_end()), (Some(0), Vec::new()));
-}
-
-#[test]
-fn a_terminal_gets_no_control_sequence_from_the_far_end() {
-    if !has_tool("script") {
-        return;
-    }
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let program = on_terminal(&listener.local_addr().unwrap().to_string());
-    let mut far_end = accept(&listener);
-
-    far_end.send(b"\x1b]0;evil\x07\x1b[2J\x9b31m\xc2\x9b31m\x08\x7f\xe2\x80\xae over\n");
-    let shown = program.out.line_with("over");
-
-    let shown = shown.trim_end_matches('\r');
-    let odd: Vec<char> =
-        shown.chars().filter(|char| char.is_control() || "\u{202e}\u{fffd}".contains(*char)).collect();
-    assert!(odd.is_empty(), "{odd:?} in {shown:?}");
-    assert!(shown.contains("evil"), "{shown:?}");
-}
-
-#[test]
-fn on_a_terminal_exit_leaves_and_what_was_typed_before_is_sent() {
-    if !has_tool("script") {
-        return;
-    }
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut client = on_terminal(&listener.local_addr().unwrap().to_string());
-    let mut far_end = accept(&listener);
-
-    client.write_stdin(b"hi\nexit now\nexit\nnever sent\n");
-
-    assert_eq!(String::from_utf8_lossy(&far_end.read_to_end()), "hi\nexit now\n");
-    drop(far_end);
-    assert_eq!(client.exit_status().code(), Some(0));
-}
-
-#[test]
-fn on_a_terminal_it_says_when_the_server_has_finished_and_goes_on() {
-    if !has_tool("script") {
-        return;
-    }
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut client = on_terminal(&listener.local_addr().unwrap().to_string());
-    let mut far_end = accept(&listener);
-
-    far_end.send("bye\n");
-    far_end.finish();
-    client.out.line_with("switchboard-client: the server has finished sending; what you type is still sent");
-    client.type_line("late");
-    assert_eq!(far_end.line(), "late");
-    client.write_stdin(b"\x04");
-
-    assert_eq!(far_end.read_to_end(), b"");
-    assert_eq!(client.exit_status().code(), Some(0));
-}
-
-#[test]
-fn on_a_terminal_it_says_when_the_server_has_left() {
-    if !has_tool("script") {
-        return;
-    }
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut client = on_terminal(&listener.local_addr().unwrap().to_string());
-    let far_end = accept(&listener);
-
-    client.out.line_with("connected to");
-    far_end.reset();
-
-    client.out.line_with("lost: reset by the peer");
-    assert_eq!(client.exit_status().code(), Some(1));
-}
-
-#[test]
-fn while_it_dials_exit_and_ctrl_d_and_ctrl_c_leave_with_status_1() {
-    if !has_tool("script") {
-        return;
-    }
-    let (_listener, address, _waiting) = deaf_listener();
-
-    for (typed, lost) in [
-        ("exit\n", ""),
-        ("\x04", ""),
-        ("\x03", ""),
-        ("one\ntwo\nthree\nexit\n", "; 14 bytes could not be sent"),
-        ("one\n\x04", "; 4 bytes could not be sent"),
-    ] {
-        let mut client = on_terminal(&address);
-        wait_until_signals_are_watched(client.pid());
-        client.write_stdin(typed.as_bytes());
-        assert_eq!(client.exit_status().code(), Some(1), "typed: {typed:?}");
-        client.out.line_with(&format!("switchboard-client: gave up connecting to {address}{lost}"));
-    }
 }
 
 #[test]

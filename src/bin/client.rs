@@ -3,6 +3,8 @@
 
 // Beside each other in `src/bin/` they would be programs of their own.
 mod client {
+    pub mod at_terminal;
+    pub mod ends;
     pub mod exit_watch;
     pub mod waiting;
 }
@@ -12,15 +14,16 @@ use std::io::{self, ErrorKind, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use client::at_terminal::AtTerminal;
+use client::ends::Ends;
 use client::exit_watch::{EXIT, ExitWatch, Look, is_exit};
 use client::waiting::Waiting;
 use switchboard::cli::{self, ClientArgs};
-use switchboard::desk::text::{push_human, without_cr};
 use switchboard::internals::{cannot, in_words};
-use switchboard::terminal::{Chunk, Mail, Screen, WhenFull, on_signal, read_in_background};
+use switchboard::terminal::{Chunk, Entered, Mail, on_signal};
 use switchboard::{
-    Address, App, Backpressure, Board, ConnId, End, Endpoint, Frame, Limits, Moment, Outbound, Policy,
-    Reactor, Reason, Role, View,
+    Address, App, Backpressure, Board, ConnId, Endpoint, Frame, Limits, Moment, Outbound, Policy, Reactor,
+    Reason, Role, View,
 };
 
 fn main() -> ExitCode {
@@ -51,15 +54,18 @@ fn limits() -> Limits {
 fn run(args: &ClientArgs) -> Result<(), String> {
     let found = args.address.resolve().map_err(cannot(format!("connect to {}", args.address)))?;
     let (reactor, mailbox) = Reactor::new(limits()).map_err(cannot("start"))?;
-    let screen = Screen::stdout(WhenFull::Wait, mailbox.clone()).map_err(cannot("use stdout"))?;
+    let shows_to_person = io::stdout().is_terminal();
+    let ends = Ends::open(args.plain, shows_to_person, mailbox.clone())?;
     on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
-    let source = read_in_background(mailbox).map_err(cannot("read stdin"))?;
+    let source = ends.begin(mailbox)?;
     let typed_by_person = io::stdin().is_terminal();
+    // Lines that are edited come whole.
+    let has_exit_watch = (typed_by_person || args.exit) && matches!(ends, Ends::Plain { .. });
     let client = Client {
-        screen,
-        shows_to_person: io::stdout().is_terminal(),
+        ends,
+        shows_to_person,
         typed_by_person,
-        exit_watch: (typed_by_person || args.exit).then(ExitWatch::default),
+        exit_watch: has_exit_watch.then(ExitWatch::default),
         to_try: found.into(),
         tried: String::new(),
         server: Server::Dialing,
@@ -74,7 +80,7 @@ fn run(args: &ClientArgs) -> Result<(), String> {
     // Whoever reads our output may take as long as it likes, unless we were told to leave.
     let patience = if client.is_leaving { limits().drain_max } else { Duration::MAX };
     let outcome = client.outcome(&args.address);
-    match client.screen.close(patience) {
+    match client.ends.close(patience) {
         // What was written last failed when the loop had ended.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             outcome.and_then(|()| Err(cannot("write to stdout")(error)))
@@ -85,7 +91,7 @@ fn run(args: &ClientArgs) -> Result<(), String> {
 
 #[derive(Debug)]
 struct Client {
-    screen: Screen,
+    ends: Ends,
     shows_to_person: bool,
     typed_by_person: bool,
     exit_watch: Option<ExitWatch>,
@@ -137,24 +143,14 @@ impl App for Client {
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {
         if let Some(view) = board.view(id).filter(|_| self.typed_by_person) {
-            cli::tell::<ClientArgs>(&format!("connected to {}", view.peer));
+            self.ends.tell(&format!("connected to {}", view.peer));
         }
         self.server = Server::Connected(id);
     }
 
     fn received(&mut self, _id: ConnId, frame: Frame<'_>, board: &mut Board) {
-        let for_person = self.shows_to_person;
-        self.screen.put(|out| {
-            if for_person {
-                push_human(out, without_cr(frame.bytes));
-                if frame.end == End::Newline {
-                    out.push(b'\n');
-                }
-            } else {
-                out.extend_from_slice(frame.bytes);
-            }
-        });
-        if self.screen.is_full() {
+        self.ends.show(&frame);
+        if self.ends.are_full() {
             board.hold_reading(true);
         }
     }
@@ -193,6 +189,8 @@ impl App for Client {
             }
             _ => {}
         }
+        // What comes now is shown as not sent, where it is shown.
+        self.input = Input::Ended;
         board.stop();
     }
 
@@ -217,8 +215,10 @@ impl App for Client {
                 }
                 board.stop();
             }
+            Mail::Entered(_) if self.input == Input::Ended => {}
+            Mail::Entered(entered) => self.entered(entered, board),
             // Nobody here asks for files, names or rereading.
-            Mail::File(..) | Mail::Resolved(..) | Mail::Reread | Mail::Entered(_) => {}
+            Mail::File(..) | Mail::Resolved(..) | Mail::Reread => {}
             Mail::Terminate => {
                 self.is_leaving = true;
                 // What was read by now is still sent; what comes next is nobody's loss.
@@ -237,8 +237,10 @@ impl App for Client {
             Server::Dialing => self.go_on_dialing(board),
             Server::Connected(id) => self.go_on_sending(id, board),
         }
-        self.screen.hand_over();
-        board.hold_reading(self.screen.is_full());
+        let is_behind = self.waiting.bytes() >= TYPED_AHEAD_BYTES_MAX;
+        self.ends.set_waiting_bytes(is_behind.then(|| self.waiting.bytes()));
+        self.ends.hand_over();
+        board.hold_reading(self.ends.are_full());
         self.tell_that_server_has_finished();
     }
 }
@@ -281,6 +283,18 @@ impl Client {
         if look.leaves {
             self.said_exit(board);
         }
+    }
+
+    /// A line was entered where lines are edited. Several, pasted, are sent as they are.
+    fn entered(&mut self, Entered { mut line, is_text, .. }: Entered, board: &mut Board) {
+        self.ends.change(AtTerminal::taken);
+        if !is_text && is_exit(&line) {
+            return self.said_exit(board);
+        }
+        if !line.ends_with(b"\n") {
+            line.push(b'\n');
+        }
+        self.waiting.push(&line);
     }
 
     fn input_ended(&mut self, error: Option<io::Error>, board: &mut Board) {
@@ -371,7 +385,7 @@ impl Client {
         if !std::mem::take(&mut taken.is_news) || !self.typed_by_person || self.is_leaving {
             return;
         }
-        cli::tell::<ClientArgs>(match self.input {
+        self.ends.tell(match self.input {
             Input::Coming => "the server has finished sending; what you type is still sent",
             Input::Ended => "the server has finished",
         });

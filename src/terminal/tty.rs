@@ -19,6 +19,10 @@ const MARKS_PASTES: &str = "\x1b[?2004h";
 /// Takes back whatever we may have switched: marks around pastes, held-back drawing, no autowrap; and ends colours.
 const AS_BEFORE: &str = "\x1b[?2004l\x1b[?2026l\x1b[?7h\x1b[0m";
 
+/// What was typed or pasted before an end comes within this time after what came before it, in so many pieces at most.
+const NEXT_PIECE: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+const PIECES_MAX: usize = 100;
+
 /// The settings to go back to, as long as ours are in force.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
@@ -76,28 +80,34 @@ pub fn begin_editing() -> io::Result<()> {
 }
 
 /// Puts the terminal right again, if it is not, and for good: what was typed by now and not read was meant for us, so
-/// whoever has the terminal next, mostly a shell, does not get it. Never waits for the terminal.
+/// whoever has the terminal next, mostly a shell, does not get it. Never waits for the terminal to take anything.
 pub fn restore() {
-    if put_back() {
-        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+    if lock().is_some() && is_in_foreground() {
+        drop_typed_ahead();
+    }
+    lend();
+}
+
+/// The system holds more than the queue that it can be told to empty: what was pasted comes in pieces.
+fn drop_typed_ahead() {
+    let stdin = io::stdin();
+    for _ in 0..PIECES_MAX {
+        let _ = tcflush(&stdin, QueueSelector::IFlush);
+        let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+        if !poll(&mut fds, Some(&NEXT_PIECE)).is_ok_and(|ready| ready > 0) {
+            return;
+        }
     }
 }
 
 /// The same before a stop, and where nothing more is read: what was typed is for whoever reads next.
 pub fn lend() {
-    put_back();
-}
-
-/// Returns whether the terminal was in our hands, and is as it was before.
-fn put_back() -> bool {
-    let Some(before) = lock().take() else { return false };
+    let Some(before) = lock().take() else { return };
     // In the background the terminal is somebody else's, who has set it as it is.
-    if !is_in_foreground() {
-        return false;
+    if is_in_foreground() {
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
+        write_if_taken(AS_BEFORE);
     }
-    let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
-    write_if_taken(AS_BEFORE);
-    true
 }
 
 /// Somebody else has the terminal, and has set it: there is nothing to be put right any more.

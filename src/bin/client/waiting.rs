@@ -10,7 +10,8 @@ use switchboard::{Board, ConnId, Sent};
 pub struct Waiting {
     pieces: VecDeque<Piece>,
     bytes: usize,
-    source: BufferReturn,
+    /// Whoever reads stdin, where that is read in such buffers.
+    source: Option<BufferReturn>,
 }
 
 #[derive(Debug)]
@@ -22,7 +23,7 @@ struct Piece {
 
 impl Waiting {
     /// Nothing yet; what is borrowed goes back there.
-    pub fn new(source: BufferReturn) -> Waiting {
+    pub fn new(source: Option<BufferReturn>) -> Waiting {
         Waiting { pieces: VecDeque::new(), bytes: 0, source }
     }
 
@@ -42,7 +43,7 @@ impl Waiting {
     /// The same for a buffer that goes back to where it came from when it was sent.
     pub fn borrow(&mut self, bytes: Vec<u8>) {
         if bytes.is_empty() {
-            return self.source.give_back(bytes);
+            return self.give_back(bytes);
         }
         self.bytes += bytes.len();
         self.pieces.push_back(Piece { bytes, is_borrowed: true });
@@ -50,7 +51,9 @@ impl Waiting {
 
     /// A buffer goes back to where it came from.
     pub fn give_back(&self, bytes: Vec<u8>) {
-        self.source.give_back(bytes);
+        if let Some(source) = &self.source {
+            source.give_back(bytes);
+        }
     }
 
     /// Sends a piece. Returns whether there was one and it was taken.
@@ -62,7 +65,7 @@ impl Waiting {
         if let Some(piece) = self.pieces.pop_front() {
             self.bytes -= piece.bytes.len();
             if piece.is_borrowed {
-                self.source.give_back(piece.bytes);
+                self.give_back(piece.bytes);
             }
         }
         true
