@@ -1,7 +1,7 @@
-//! What is to be shown and was not yet written. A terminal that is slower than what happens loses the oldest messages,
-//! which are counted; replies, and who comes and goes, are never skipped for them.
+//! What is to be shown and was not yet written. A terminal that is slower than what happens loses the oldest messages
+//! of those who say most, which are counted; what others say, replies, and who comes and goes are never skipped for them.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 /// So many bytes of messages wait at most.
 const MESSAGES_BYTES_MAX: usize = 1 << 20;
@@ -64,22 +64,39 @@ impl Feed {
         *sum += line.text.len();
         self.lines.push_back(line);
         if self.message_bytes > MESSAGES_BYTES_MAX {
-            self.skip(Kind::is_said, MESSAGES_BYTES_MAX / 2);
+            self.skip_messages(MESSAGES_BYTES_MAX / 2);
         }
         if self.kept_bytes > KEPT_BYTES_MAX {
-            self.skip(|kind| !kind.is_said(), KEPT_BYTES_MAX / 2);
+            self.skip_others(KEPT_BYTES_MAX / 2);
         }
     }
 
-    /// Skips the oldest lines of a kind, until no more than so many bytes are left. Many at a time, so that each costs
-    /// little.
-    fn skip(&mut self, is_such: impl Fn(Kind) -> bool, bytes_left: usize) {
-        let Feed { lines, message_bytes, kept_bytes, skipped } = self;
+    /// Skips messages until no more than so many bytes are left: the oldest of those of whom most waits, so that who
+    /// says little loses nothing to who floods. Many at a time, so that each costs little.
+    fn skip_messages(&mut self, bytes_left: usize) {
+        let Feed { lines, message_bytes, skipped, .. } = self;
+        let mut waiting: HashMap<u64, usize> = HashMap::new();
+        for line in lines.iter().filter(|line| line.kind.is_said()) {
+            *waiting.entry(line.serial).or_default() += line.text.len();
+        }
+        let share = share(waiting.values().copied().collect(), bytes_left);
         lines.retain(|line| {
-            let sum = if line.kind.is_said() { &mut *message_bytes } else { &mut *kept_bytes };
-            let is_kept = !is_such(line.kind) || *sum <= bytes_left;
+            let own = waiting.get_mut(&line.serial).filter(|own| line.kind.is_said() && **own > share);
+            let Some(own) = own else { return true };
+            *own -= line.text.len();
+            *message_bytes -= line.text.len();
+            *skipped += 1;
+            false
+        });
+    }
+
+    /// The same for all else, whosever it is.
+    fn skip_others(&mut self, bytes_left: usize) {
+        let Feed { lines, kept_bytes, skipped, .. } = self;
+        lines.retain(|line| {
+            let is_kept = line.kind.is_said() || *kept_bytes <= bytes_left;
             if !is_kept {
-                *sum -= line.text.len();
+                *kept_bytes -= line.text.len();
                 *skipped += 1;
             }
             is_kept
@@ -103,6 +120,20 @@ impl Feed {
         (self.message_bytes, self.kept_bytes) = (0, 0);
         (std::mem::take(&mut self.lines), std::mem::take(&mut self.skipped))
     }
+}
+
+/// How much each may have, so that all together have no more than `sum_max`: whoever wants less has what it wants.
+fn share(mut wanted: Vec<usize>, sum_max: usize) -> usize {
+    wanted.sort_unstable();
+    let mut left = sum_max;
+    for (at, one) in wanted.iter().enumerate() {
+        let share = left / (wanted.len() - at);
+        if *one > share {
+            return share;
+        }
+        left -= one;
+    }
+    usize::MAX
 }
 
 #[cfg(test)]
@@ -133,6 +164,23 @@ mod tests {
         assert_eq!(messages.last(), Some(&"message 00000000000000099999"), "the newest are kept");
         assert!(messages.is_sorted());
         assert!(feed.is_empty());
+    }
+
+    #[test]
+    fn who_says_little_loses_nothing_to_who_floods() {
+        let mut feed = Feed::default();
+        for number in 0..1000 {
+            feed.push(line(Kind::Message, "z".repeat(60_000)));
+            feed.push(Line { kind: Kind::Message, serial: 4, text: format!("four says {number}") });
+        }
+
+        let (lines, skipped) = feed.take();
+
+        let of_four: Vec<&str> =
+            lines.iter().filter(|line| line.serial == 4).map(|line| &*line.text).collect();
+        assert_eq!(of_four, (0..1000).map(|number| format!("four says {number}")).collect::<Vec<_>>());
+        assert_eq!((lines.len() - 1000) as u64 + skipped, 1000);
+        assert!((lines.len() - 1000) * 60_000 <= MESSAGES_BYTES_MAX);
     }
 
     #[test]
