@@ -254,7 +254,9 @@ fn h51_while_it_is_stopped_the_terminal_is_the_shells() {
         shell.has_row("written");
         shell.enters("clear");
         shell.prompt_is(|prompt| prompt == "ready> ");
-        fs::read_to_string(at).unwrap()
+        let settings = fs::read_to_string(&at).unwrap();
+        fs::remove_file(at).unwrap();
+        settings
     };
     if !has_tool("bash") {
         return;

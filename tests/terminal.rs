@@ -187,7 +187,8 @@ fn a_job_in_the_background_serves_and_after_fg_has_a_prompt() {
     // What is typed is the shell's.
     shell.enters("echo still the sh''ell");
     shell.has_row("still the shell");
-    shell.enters("fg");
+    // The shell takes its time, and gives the terminal away long after the last key.
+    shell.enters("sleep 1; fg");
     shell.shows_line("#1>");
     shell.enters("from the operator");
 

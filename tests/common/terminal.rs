@@ -223,8 +223,17 @@ pub struct Bare {
     unread: Option<PipeReader>,
     pub address: SocketAddr,
     pid_at: PathBuf,
+    err_at: PathBuf,
     before: PathBuf,
     after: PathBuf,
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        for path in [&self.pid_at, &self.err_at, &self.before, &self.after] {
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 impl Bare {
@@ -272,7 +281,7 @@ impl Bare {
             let err = fs::read_to_string(&err).ok()?;
             err.strip_suffix('\n')?.rsplit(' ').next()?.parse().ok()
         });
-        Some(Bare { script, unread, address, pid_at, before: state_before, after: state_after })
+        Some(Bare { script, unread, address, pid_at, err_at: err, before: state_before, after: state_after })
     }
 
     /// The server's process.

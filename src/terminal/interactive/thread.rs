@@ -24,6 +24,10 @@ const FRAME: Duration = Duration::from_millis(10);
 /// which takes them at once.
 const BACKGROUND_PAUSE: Duration = Duration::from_millis(250);
 
+/// In the background it is looked so often whether the terminal is ours again: a shell's `fg` tells a job that was
+/// stopped, but not one that ran on.
+const BACKGROUND_LOOK: Duration = Duration::from_secs(1);
+
 /// What is typed is read in pieces of this size.
 const READ_BYTES: usize = 16 << 10;
 
@@ -130,8 +134,10 @@ impl<D: Interactive> Thread<D> {
         written
     }
 
-    /// Sleeps until something comes, without a limit where nothing is asked for.
+    /// Sleeps until something comes, without a limit where nothing is asked for and the terminal is ours.
     fn wait(&self, until: Option<Instant>) -> Ready {
+        let look_at = (self.reads && !self.edits).then(|| Instant::now() + BACKGROUND_LOOK);
+        let until = [until, look_at].into_iter().flatten().min();
         let timeout = until.map(|until| {
             let left = until.saturating_duration_since(Instant::now());
             Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
