@@ -26,6 +26,8 @@ fn half_a_line_stands_whole_while_a_crowd_talks_and_reaches_whom_its_prompt_name
     pane.shows_line("#100>");
 
     pane.types("half 你好 a lime");
+    // Before the first of them speaks, so that the first key has met this prompt.
+    pane.shows_line("#100> half 你好 a lime");
     for number in 0..LINES {
         for (at, peer) in peers[..SPEAKERS].iter_mut().enumerate() {
             peer.send(format!("line {number:05} of {}\n", at + 1));
