@@ -4,18 +4,21 @@
 mod thread;
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGCONT, SIGTSTP, SIGWINCH};
-use signal_hook::low_level::pipe;
+use signal_hook::consts::{SIGCONT, SIGQUIT, SIGTSTP, SIGWINCH};
+use signal_hook::low_level::{emulate_default_handler, pipe};
 
 use super::tty::{self, Size};
 use thread::Thread;
+
+/// Enough for a thread that makes a few calls.
+const SMALL_STACK_BYTES: usize = 128 << 10;
 
 /// What is to be done for what was typed.
 pub enum Act<M> {
@@ -154,6 +157,7 @@ impl<D: Interactive> Terminal<D> {
         pipe::register(SIGWINCH, handler.try_clone()?)?;
         pipe::register(SIGCONT, handler.try_clone()?)?;
         pipe::register(SIGTSTP, handler)?;
+        restore_at_quit()?;
         tty::restore_at_panic();
         *shared.is_done.lock().unwrap_or_else(PoisonError::into_inner) = false;
         let thread = Thread {
@@ -203,4 +207,19 @@ impl<D> Shared<D> {
     fn lock(&self) -> MutexGuard<'_, D> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// SIGQUIT ends the process at once, but not before the terminal is as it was. The thread does nothing else, so that
+/// nothing keeps it from that.
+fn restore_at_quit() -> io::Result<()> {
+    let (mut arrived, handler) = UnixStream::pair()?;
+    pipe::register(SIGQUIT, handler)?;
+    let quit = move || {
+        if arrived.read(&mut [0; 1]).is_ok() {
+            tty::restore();
+            let _ = emulate_default_handler(SIGQUIT);
+        }
+    };
+    std::thread::Builder::new().name("quit".into()).stack_size(SMALL_STACK_BYTES).spawn(quit)?;
+    Ok(())
 }

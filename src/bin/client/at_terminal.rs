@@ -368,7 +368,7 @@ mod tests {
         seen.person.said(&frame(b"", End::Newline));
         seen.person.said(&frame(b"next", End::Newline));
 
-        let expected = "login:\na\\x1b[2Jb\n    and more of it t\n    han fits\n\nnext\n>";
+        let expected = "login:\na\\x1b[2Jb\n    and more of it\n    than fits\n\nnext\n>";
         assert_eq!(seen.frame(), expected);
     }
 

@@ -18,7 +18,9 @@ impl TerminalDesk {
     /// A peer said something.
     pub fn message(&mut self, who: Who<'_>, frame: &Frame<'_>, view: View, now: Instant) {
         self.is_stale |= self.roster.spoke(who.serial, self.tracks_pending);
-        if !self.sampler.shows(who.serial, now) {
+        // About so many: what is spelt out, or stands in bytes, takes more.
+        let rows = frame.bytes.len().div_ceil(self.painter.columns).max(1) as u64;
+        if !self.sampler.shows(who.serial, rows, now) {
             return;
         }
         let mut line = Vec::new();

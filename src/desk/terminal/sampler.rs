@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// Nobody reads more than this from one; beyond it a connection is sampled.
 const LINES_A_SECOND: u64 = 200;
 
+/// The same where lines are so long that fewer of them bury the others. One that is longer by itself is shown whole.
+const ROWS_A_SECOND: u64 = 1000;
+
 /// Of a flood about so many lines a second are shown at most: over some seconds they fit on one screen together with
 /// what the others said.
 const SHOWN_A_SECOND: u64 = 3;
@@ -43,7 +46,10 @@ pub struct Sampler {
 struct Flow {
     /// When the window began in which is counted.
     since: Instant,
+    /// Messages.
     count: u64,
+    /// The rows that they have, or would have.
+    rows: u64,
     flood: Option<Flood>,
 }
 
@@ -58,20 +64,22 @@ struct Flood {
 }
 
 impl Sampler {
-    /// Counts a message; returns whether it is shown.
-    pub fn shows(&mut self, serial: u64, now: Instant) -> bool {
-        let flow = self.flows.entry(serial).or_insert(Flow { since: now, count: 0, flood: None });
+    /// Counts a message that takes so many rows; returns whether it is shown.
+    pub fn shows(&mut self, serial: u64, rows: u64, now: Instant) -> bool {
+        let flow = self.flows.entry(serial).or_insert(Flow { since: now, count: 0, rows: 0, flood: None });
         if now.saturating_duration_since(flow.since) >= WINDOW
             && let Some(notice) = flow.roll(now)
         {
             self.floods -= usize::from(is_calm(notice));
             self.notices.push((serial, notice));
         }
+        let had_room = flow.count < LINES_A_SECOND && flow.rows < ROWS_A_SECOND;
         flow.count += 1;
+        flow.rows += rows;
         match &mut flow.flood {
-            None if flow.count <= LINES_A_SECOND => true,
+            None if had_room => true,
             None => {
-                let rate = flow.rate(now);
+                let rate = flow.a_second(flow.count, now);
                 let one_in = one_in(rate);
                 flow.flood = Some(Flood { shown: 0, one_in, until_shown: one_in, hidden: 1 });
                 self.floods += 1;
@@ -140,26 +148,27 @@ impl Sampler {
 }
 
 impl Flow {
-    fn rate(&self, now: Instant) -> u64 {
+    /// How many of these a second came in this window.
+    fn a_second(&self, count: u64, now: Instant) -> u64 {
         let millis = now.saturating_duration_since(self.since).max(SHORTEST).as_millis() as u64;
-        self.count * 1000 / millis
+        count * 1000 / millis
     }
 
     /// Begins a new window. Returns what has changed with the one that is over.
     fn roll(&mut self, now: Instant) -> Option<Notice> {
-        let rate = self.rate(now);
-        if rate > LINES_A_SECOND {
-            let notice = self.adjust(now);
-            (self.since, self.count) = (now, 0);
-            return notice;
-        }
-        (self.since, self.count) = (now, 0);
-        Some(Notice::Calm(self.flood.take()?.hidden))
+        let is_flood =
+            self.a_second(self.count, now) > LINES_A_SECOND || self.a_second(self.rows, now) > ROWS_A_SECOND;
+        let notice = match is_flood {
+            true => self.adjust(now),
+            false => self.flood.take().map(|flood| Notice::Calm(flood.hidden)),
+        };
+        (self.since, self.count, self.rows) = (now, 0, 0);
+        notice
     }
 
     /// Samples as the rate of this window demands. Returns whether that has changed.
     fn adjust(&mut self, now: Instant) -> Option<Notice> {
-        let rate = self.rate(now);
+        let rate = self.a_second(self.count, now);
         let flood = self.flood.as_mut()?;
         flood.shown = 0;
         let one_in = one_in(rate);
@@ -191,7 +200,7 @@ mod tests {
 
     /// So many messages of #7, evenly spread over a time from a moment on; how many of them are shown.
     fn shown(sampler: &mut Sampler, from: Instant, count: u32, over: Duration) -> usize {
-        (0..count).filter(|at| sampler.shows(7, from + over * *at / count)).count()
+        (0..count).filter(|at| sampler.shows(7, 1, from + over * *at / count)).count()
     }
 
     #[test]
@@ -209,7 +218,7 @@ mod tests {
         let (mut sampler, now) = (Sampler::default(), Instant::now());
 
         let in_flood = shown(&mut sampler, now, 500_000, Duration::from_secs(5));
-        let others = (0..5).all(|at| sampler.shows(4, now + Duration::from_secs(at)));
+        let others = (0..5).all(|at| sampler.shows(4, 1, now + Duration::from_secs(at)));
         let told = sampler.take_notices();
         let next = sampler.check(now + Duration::from_millis(5100)).expect("its end is waited for");
         sampler.check(next);
@@ -252,6 +261,21 @@ mod tests {
         }
 
         assert!(sampler.take_notices().len() <= 1);
+    }
+
+    /// Fifty lines a second of which each takes 25 rows bury the others as well; a long one by itself does not.
+    #[test]
+    fn a_flood_of_long_lines_is_one_and_a_long_line_is_none() {
+        let (mut sampler, now) = (Sampler::default(), Instant::now());
+        assert!(sampler.shows(4, 2000, now), "it is shown whole");
+
+        let shown =
+            (0..200u32).filter(|at| sampler.shows(7, 25, now + Duration::from_millis(20) * *at)).count();
+
+        assert!((40..60).contains(&shown), "{shown} long lines in four seconds");
+        let told = sampler.take_notices();
+        assert!(matches!(told[..], [(7, Notice::Flood { .. }), ..]), "{told:?}");
+        assert!(sampler.shows(4, 1, now + Duration::from_secs(4)), "it has calmed down");
     }
 
     #[test]
