@@ -41,6 +41,8 @@ pub struct Entered {
     pub is_text: bool,
     /// The current target.
     pub whom: Whom,
+    /// Whom it names itself, where that was known.
+    pub named: Option<Whom>,
     /// Whoever spoke last when it was entered.
     pub last: Option<u64>,
 }

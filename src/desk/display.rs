@@ -42,6 +42,13 @@ impl Display {
         }
     }
 
+    /// A message was not shown here, by the operator's own choice.
+    pub fn hidden(&mut self, who: Who<'_>) {
+        if let Display::Terminal(terminal) = self {
+            terminal.lock().spoke_unseen(who.serial);
+        }
+    }
+
     /// Shows an event where it belongs. `seq`: which one it is of the run.
     pub fn event(&mut self, event: &Event<'_>, seq: u64, view: View) {
         match self {

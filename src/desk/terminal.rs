@@ -30,6 +30,9 @@ use crate::terminal::editor::{self, Editor, Key, Keys};
 use crate::terminal::painter::{self, Painter};
 use crate::terminal::{Act, Chunk, HistoryFile, Interactive, Mail, Size, Whom};
 
+/// So much of what waits comes with one frame: keys are looked at between two, and what is drawn holds up nobody.
+const FRAME_BYTES_MAX: usize = 64 << 10;
+
 /// For so long after Enter the prompt stays, whoever speaks: what comes as fast as that was pasted, or typed ahead, by
 /// somebody who has not read another one.
 const STAYS: Duration = Duration::from_millis(200);
@@ -81,7 +84,13 @@ pub struct TerminalDesk {
     /// Entered lines that are not answered yet.
     unanswered: usize,
     /// Where what is looked up for Tab is to stand.
-    completing: Option<Range<usize>>,
+    completing: Option<(Range<usize>, String)>,
+    /// The line begins with what was pasted.
+    is_pasted: bool,
+    /// Nothing more is typed here: the end was asked for.
+    is_over: bool,
+    /// Whom the prompt of the frame names that is being written.
+    composed: Option<Pin>,
     /// Something has changed that is to be seen.
     is_stale: bool,
     is_drawn: bool,
@@ -124,6 +133,9 @@ impl TerminalDesk {
             answered_behind: None,
             unanswered: 0,
             completing: None,
+            is_pasted: false,
+            is_over: false,
+            composed: None,
             is_stale: true,
             is_drawn: false,
             clears_screen: false,
@@ -151,7 +163,7 @@ impl TerminalDesk {
 
     /// How many bytes wait to be seen.
     pub fn waiting_bytes(&mut self) -> usize {
-        self.feed.take().0.iter().map(|line| line.text.len()).sum()
+        self.feed.take(usize::MAX).0.iter().map(|line| line.text.len()).sum()
     }
 
     /// Has a line shown that is about no connection.
@@ -167,7 +179,7 @@ impl TerminalDesk {
 
     /// Appends what waits, row by row.
     fn draw_feed(&mut self, out: &mut String) {
-        let (lines, skipped) = self.feed.take();
+        let (lines, skipped) = self.feed.take(FRAME_BYTES_MAX);
         if lines.is_empty() && skipped == 0 {
             return;
         }
@@ -199,9 +211,10 @@ impl TerminalDesk {
     }
 
     fn draw_editor(&mut self, out: &mut String) {
-        self.shown = self.prompted();
+        let prompted = self.prompted();
         // A line that names its own target reaches that.
-        let named = self.addressed().unwrap_or_else(|| self.shown.clone());
+        let named = self.addressed().unwrap_or_else(|| prompted.clone());
+        self.composed = Some(prompted);
         let sgr = match named.whom {
             _ if !self.painter.is_coloured => String::new(),
             Whom::One(_) | Whom::Several(_) if named.has_left(&self.roster) => "\x1b[31m".into(),
@@ -265,7 +278,8 @@ impl Interactive for TerminalDesk {
             painter::frame(out, |out| self.draw(edits, out));
         }
         let stays_until = self.stays.as_ref().map(|(_, until)| *until);
-        [next, self.settles_at, stays_until].into_iter().flatten().min()
+        let more_at = (!self.feed.is_empty()).then_some(now);
+        [next, self.settles_at, stays_until, more_at].into_iter().flatten().min()
     }
 
     fn erase(&mut self, out: &mut String) {
@@ -278,8 +292,16 @@ impl Interactive for TerminalDesk {
         self.is_stale = true;
     }
 
+    fn frame_is_written(&mut self) {
+        if let Some(composed) = self.composed.take() {
+            self.shown = composed;
+        }
+    }
+
     fn looked_up(&mut self, found: Vec<String>) {
-        if let Some(range) = self.completing.take() {
+        // What has been typed since is for another place.
+        if let Some((range, line)) = self.completing.take().filter(|(_, line)| *line == self.editor.line()) {
+            debug_assert!(range.end <= line.len());
             self.offer(range, &found);
         }
     }

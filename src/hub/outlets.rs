@@ -53,7 +53,7 @@ impl Outlet {
     pub fn mute(&mut self, serials: &[u64]) -> usize {
         let choice = self.choice.get_or_insert_default();
         choice.muted.extend(serials);
-        self.display.hide(|serial| serials.contains(&serial));
+        self.display.hide(|serial| choice.muted.contains(&serial));
         choice.muted.len()
     }
 
@@ -175,6 +175,8 @@ impl Outlets {
             if let Some(view) = outlet.view_of(who.serial) {
                 outlet.display.message(who, &frame, self.seq, view);
                 is_full |= outlet.display.is_full();
+            } else {
+                outlet.display.hidden(who);
             }
         }
         is_full

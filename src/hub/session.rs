@@ -36,6 +36,8 @@ pub struct Waiting {
 pub struct Pinned {
     /// The current target.
     pub whom: Whom,
+    /// Whom the line names itself.
+    pub named: Option<Whom>,
     /// Whoever spoke last.
     pub last: Option<u64>,
 }

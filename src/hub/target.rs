@@ -7,7 +7,7 @@ use crate::board::Board;
 use crate::desk::{Refusal, To, is_glob};
 use crate::hub::desks::Desks;
 use crate::hub::job::{Several, Source};
-use crate::hub::session::{Aim, Session};
+use crate::hub::session::{Aim, Pinned, Session};
 use crate::terminal;
 
 /// Those who are meant.
@@ -34,6 +34,9 @@ impl Desks {
     ) -> Result<Whom, Refusal> {
         match (&to, &session.pinned) {
             (To::Current, Some(pinned)) => return of_pinned(&pinned.whom, board),
+            (To::Named(_) | To::Last, Some(Pinned { named: Some(named), .. })) => {
+                return of_pinned(named, board);
+            }
             (To::Last, Some(pinned)) => return pinned.last.map(Whom::One).ok_or(Refusal::NoTarget),
             _ => {}
         }

@@ -150,6 +150,11 @@ impl Editor {
         self.line().is_empty()
     }
 
+    /// Whether the history is being searched.
+    pub fn is_searching(&self) -> bool {
+        self.search.is_some()
+    }
+
     /// Gives the line away and begins a new one, with nothing to undo.
     pub fn take(&mut self) -> String {
         self.search = None;
@@ -195,7 +200,10 @@ impl Editor {
         if let Some(from) = self.line.take_changed() {
             self.picture.rows.changed_from(from);
         }
-        let searching = self.search.as_ref().map(Search::prompt);
+        // Whom the line is for stays to be seen.
+        let name = self.prompt.trim_end_matches("> ");
+        let between = if name.is_empty() { "" } else { " " };
+        let searching = self.search.as_ref().map(|search| format!("{name}{between}{}", search.prompt()));
         let (prompt, sgr) = searching.as_deref().map_or((&*self.prompt, &*self.sgr), |prompt| (prompt, ""));
         let (text, cursor) = (self.line.text(), self.line.cursor());
         act(&mut self.picture, View { prompt, sgr, status: &self.status, text, cursor });

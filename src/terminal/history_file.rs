@@ -46,13 +46,14 @@ impl HistoryFile {
         if metadata.permissions().mode() & 0o077 != 0 {
             fs::set_permissions(path, Permissions::from_mode(0o600))?;
         }
-        file.lock()?;
+        // Nobody waits for somebody who has stopped with it in hand: it is read all the same, and cut down another time.
+        let is_ours = file.try_lock().is_ok();
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<String> = text.lines().filter(|line| !line.is_empty()).map(plain).collect();
         let newest = lines[lines.len().saturating_sub(History::ENTRIES_MAX)..].to_vec();
-        if metadata.len() > FILE_BYTES_MAX {
+        if metadata.len() > FILE_BYTES_MAX && is_ours {
             file.set_len(0)?;
             file.rewind()?;
             file.write_all(newest.iter().map(|line| escaped(line) + "\n").collect::<String>().as_bytes())?;
@@ -63,9 +64,13 @@ impl HistoryFile {
 
     /// Adds a line, whole, whoever else adds one. What cannot be written is not kept: nobody waits for a history.
     pub fn add(&mut self, line: &str) {
-        if line.len() <= LINE_BYTES_MAX && self.file.lock().is_ok() {
+        if line.len() <= LINE_BYTES_MAX {
+            // Whoever has the lock cuts the file down; what is added meanwhile, in one write behind its end, is whole.
+            let is_ours = self.file.try_lock().is_ok();
             let _ = self.file.write_all((escaped(line) + "\n").as_bytes());
-            let _ = self.file.unlock();
+            if is_ours {
+                let _ = self.file.unlock();
+            }
         }
     }
 }

@@ -56,6 +56,9 @@ pub trait Interactive: Send + 'static {
         acts: &mut Vec<Act<Self::Mail>>,
     ) -> Option<Instant>;
 
+    /// What `frame` has appended stands on the terminal now; whatever is typed from here on was typed in view of it.
+    fn frame_is_written(&mut self) {}
+
     /// Appends what takes the edited line off the terminal; it may be drawn again later.
     fn erase(&mut self, out: &mut String);
 

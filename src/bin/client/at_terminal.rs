@@ -196,6 +196,7 @@ impl AtTerminal {
             line: line.into_bytes(),
             is_text,
             whom: Whom::Nobody,
+            named: None,
             last: None,
         })));
         if leaves {

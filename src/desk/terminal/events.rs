@@ -39,6 +39,11 @@ impl TerminalDesk {
         }
     }
 
+    /// A peer that is hidden here said something: it is counted among those who wait, and is nobody's target for it.
+    pub fn spoke_unseen(&mut self, serial: u64) {
+        self.is_stale |= self.roster.waits(serial, self.tracks_pending);
+    }
+
     /// Something else has happened.
     pub fn event(&mut self, event: &Event<'_>, view: View, now: Instant) {
         let (kind, serial) = match event {

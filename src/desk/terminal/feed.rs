@@ -115,10 +115,19 @@ impl Feed {
         self.lines.is_empty()
     }
 
-    /// Takes all lines, the oldest first, and how many were skipped before them.
-    pub fn take(&mut self) -> (VecDeque<Line>, u64) {
-        (self.message_bytes, self.kept_bytes) = (0, 0);
-        (std::mem::take(&mut self.lines), std::mem::take(&mut self.skipped))
+    /// Takes lines of about so many bytes, the oldest first, and how many were skipped before them.
+    pub fn take(&mut self, bytes_max: usize) -> (Vec<Line>, u64) {
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while bytes < bytes_max
+            && let Some(line) = self.lines.pop_front()
+        {
+            let sum = if line.kind.is_said() { &mut self.message_bytes } else { &mut self.kept_bytes };
+            *sum -= line.text.len();
+            // Even an empty line takes a row.
+            bytes += line.text.len() + 1;
+            taken.push(line);
+        }
+        (taken, std::mem::take(&mut self.skipped))
     }
 }
 
@@ -154,7 +163,7 @@ mod tests {
             }
         }
 
-        let (lines, skipped) = feed.take();
+        let (lines, skipped) = feed.take(usize::MAX);
 
         let messages: Vec<&str> =
             lines.iter().filter(|line| line.kind == Kind::Message).map(|line| &*line.text).collect();
@@ -174,7 +183,7 @@ mod tests {
             feed.push(Line { kind: Kind::Message, serial: 4, text: format!("four says {number}") });
         }
 
-        let (lines, skipped) = feed.take();
+        let (lines, skipped) = feed.take(usize::MAX);
 
         let of_four: Vec<&str> =
             lines.iter().filter(|line| line.serial == 4).map(|line| &*line.text).collect();
@@ -192,7 +201,7 @@ mod tests {
 
         feed.hide(|serial| serial == 7);
 
-        let (lines, skipped) = feed.take();
+        let (lines, skipped) = feed.take(usize::MAX);
         assert_eq!(lines.iter().map(|line| &*line.text).collect::<Vec<_>>(), ["shown", "* #7 closed"]);
         assert_eq!(skipped, 0);
     }

@@ -35,9 +35,12 @@ impl Guard {
         true
     }
 
-    /// A key was pressed that is neither of these.
-    pub fn other_key(&mut self) {
+    /// A key was pressed that is neither of these; with Enter, what was held back goes out.
+    pub fn other_key(&mut self, is_enter: bool) {
         self.asked_to_end = false;
         self.interrupted_at = None;
+        if !is_enter {
+            self.held_back = None;
+        }
     }
 }

@@ -4,6 +4,9 @@ use std::ops::Range;
 use std::sync::PoisonError;
 use std::time::Instant;
 
+use signal_hook::consts::SIGINT;
+use signal_hook::low_level::raise;
+
 use super::complete::{self, Choice};
 use super::feed::Kind;
 use super::{Aim, Pin, STAYS, TerminalDesk, grouped};
@@ -19,20 +22,39 @@ const FILES_MAX: usize = 10_000;
 /// So many choices are listed at most.
 const LISTED_MAX: usize = 100;
 
+/// So much of an entered line is shown again.
+const SHOWN_BYTES_MAX: usize = 4096;
+
 /// So many keys typed behind a command that is not yet answered are kept.
 const BEHIND_MAX: usize = 100_000;
 
 impl TerminalDesk {
     /// Takes keys. Those behind a command that is to change the target wait for its answer.
     pub(super) fn press_all(&mut self, keys: Vec<Key>, now: Instant, acts: &mut Vec<Act<Mail>>) {
+        self.go_on(now, acts);
         for key in keys {
+            if self.is_over {
+                if key == Key::Interrupt {
+                    acts.push(terminate());
+                }
+                continue;
+            }
             match &mut self.behind {
-                Some(behind) if key != Key::Interrupt => {
+                // As a terminal does, which throws away what it has not given to anybody.
+                Some(behind) if key == Key::Interrupt => behind.clear(),
+                Some(behind) => {
                     if behind.len() < BEHIND_MAX {
                         behind.push(key);
                     }
                 }
-                _ => self.press(key, now, acts),
+                None => {
+                    let suspends = key == Key::Suspend;
+                    self.press(key, now, acts);
+                    if suspends {
+                        // What was typed behind it is for whoever has the terminal then.
+                        return;
+                    }
+                }
             }
         }
     }
@@ -56,7 +78,10 @@ impl TerminalDesk {
             );
         }
         if !matches!(key, Key::Interrupt | Key::DeleteOrEnd) {
-            self.guard.other_key();
+            self.guard.other_key(key == Key::Enter);
+        }
+        if was_empty {
+            self.is_pasted = matches!(key, Key::Paste(_));
         }
         match self.editor.press(key) {
             Action::None => {}
@@ -69,7 +94,7 @@ impl TerminalDesk {
             Action::Complete => self.complete(acts),
             Action::Rejected => self.rings = true,
         }
-        if self.editor.is_empty() {
+        if self.editor.is_empty() && !self.editor.is_searching() {
             self.pin = None;
         } else if self.pin.is_none() {
             // What the prompt shows is what Enter reaches.
@@ -82,34 +107,41 @@ impl TerminalDesk {
         if line.is_empty() {
             return;
         }
+        // The end of the last row is put behind it anyway.
+        let line = line.strip_suffix('\n').map_or(line.clone(), str::to_owned);
         // What was pasted in several rows is a text, however its first row begins.
-        let is_text = line.contains('\n') && line.starts_with('/');
+        let is_text = line.contains('\n') && line.starts_with('/') && !line.starts_with("//");
+        if is_text && !self.is_pasted {
+            return self
+                .say(Kind::Refusal, "not sent: a command has one row; // in front sends it as a text");
+        }
         let command = if is_text { Ok(text_of(&line)) } else { text::parse(line.as_bytes()) };
         let pin = self.pin.clone().unwrap_or_else(|| self.shown.clone());
-        if let Ok(Command::Send(To::Current, _) | Command::File(To::Current, _)) = &command
-            && let Some(why) = self.refusal(&line, &pin)
+        let named = self.addressed();
+        let reached = match &command {
+            Ok(Command::Send(To::Current, _) | Command::File(To::Current, _)) => Some(&pin),
+            Ok(Command::Send(..)) => named.as_ref().filter(|named| named.whom != Whom::Nobody),
+            _ => None,
+        };
+        if let Some(reached) = reached.cloned()
+            && let Some(why) = self.refusal(&line, &reached)
         {
             return self.say(Kind::Refusal, &why);
         }
         let changes_target = matches!(command, Ok(Command::Target(_) | Command::Next));
-        self.remember(&line, acts);
-        let mut line = self.editor.take();
-        if line.contains('\n') && line.ends_with('\n') {
-            // The last row's own end is put behind it anyway.
-            line.pop();
-        }
-        let typed = format!("{} you> {line}", self.stamp.text());
+        self.editor.take();
+        let kept = &line[..line.floor_char_boundary(SHOWN_BYTES_MAX)];
+        let rest = if kept.len() < line.len() { "…" } else { "" };
+        let typed = format!("{} you> {kept}{rest}", self.stamp.text());
         self.say(Kind::Typed, &typed);
         if self.aim == Aim::Last {
             self.stays = Some((pin.clone(), now + STAYS));
         }
         let last = self.roster.last();
-        acts.push(Act::Post(Mail::Entered(Entered {
-            line: line.into_bytes(),
-            is_text,
-            whom: pin.whom,
-            last,
-        })));
+        let named = named.map(|named| named.whom).filter(|whom| *whom != Whom::Nobody);
+        let entered = Entered { line: line.clone().into_bytes(), is_text, whom: pin.whom, named, last };
+        acts.push(Act::Post(Mail::Entered(entered)));
+        self.remember(&line, acts);
         self.unanswered += 1;
         if changes_target {
             self.behind = Some(Vec::new());
@@ -124,9 +156,12 @@ impl TerminalDesk {
         let pin = match text::parse(line.as_bytes()) {
             Ok(Command::Send(To::All, _)) => Aim::All.pin(&self.roster),
             Ok(Command::Send(To::Last, _)) => Aim::Last.pin(&self.roster),
-            Ok(Command::Send(To::One(serial), _)) => Aim::One(serial).pin(&self.roster),
+            Ok(Command::Send(To::One(serial), _)) if self.roster.has_seen(serial) => {
+                Aim::One(serial).pin(&self.roster)
+            }
             Ok(Command::Send(To::Named(name), _)) => Aim::Named(name.to_owned()).pin(&self.roster),
-            Ok(Command::Send(To::Typed(_), _)) => Pin { whom: Whom::All, label: format!("@{target}") },
+            // A list is read where it is carried out.
+            Ok(Command::Send(To::Typed(_), _)) => Pin { whom: Whom::Nobody, label: format!("@{target}") },
             _ => return None,
         };
         Some(pin)
@@ -162,7 +197,8 @@ impl TerminalDesk {
 
     fn interrupt(&mut self, now: Instant, acts: &mut Vec<Act<Mail>>) {
         if self.guard.interrupts(now) {
-            return acts.push(Act::Post(Mail::Terminate));
+            self.is_over = true;
+            return acts.push(terminate());
         }
         let dropped = self.dropped();
         self.say(Kind::Note, &format!("* Ctrl-C again within two seconds quits{dropped}"));
@@ -170,6 +206,7 @@ impl TerminalDesk {
 
     fn end(&mut self, acts: &mut Vec<Act<Mail>>) {
         if self.guard.ends(self.roster.len()) {
+            self.is_over = true;
             acts.push(Act::Post(Mail::Stdin(Chunk::Ended(None))));
             return acts.push(Act::EndInput);
         }
@@ -189,7 +226,7 @@ impl TerminalDesk {
             Choice::Nothing => self.rings = true,
             Choice::Of(range, words) => self.offer(range, &words),
             Choice::File(range, directory, begun) => {
-                self.completing = Some(range);
+                self.completing = Some((range, self.editor.line().to_owned()));
                 // A directory may take its time, for which nobody else is to wait.
                 acts.push(Act::LookUp(Box::new(move || files(&directory, &begun))));
             }
@@ -215,6 +252,13 @@ impl TerminalDesk {
     }
 }
 
+/// As Ctrl-C elsewhere: the second one, half a second after the first, ends at once.
+fn terminate() -> Act<Mail> {
+    Act::Run(Box::new(|| {
+        let _ = raise(SIGINT);
+    }))
+}
+
 fn text_of(line: &str) -> Command<'_> {
     Command::Send(To::Current, Payload::Text(line.as_bytes().into()))
 }
@@ -225,7 +269,7 @@ fn files(directory: &std::path::Path, begun: &str) -> Vec<String> {
     let fitting = entries.take(FILES_MAX).filter_map(Result::ok).filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
         let is_hidden = name.starts_with('.') && !begun.starts_with('.');
-        if !name.starts_with(begun) || is_hidden {
+        if !name.starts_with(begun) || is_hidden || name.contains(char::is_control) {
             return None;
         }
         let is_directory = entry.path().is_dir();

@@ -20,24 +20,32 @@ pub struct Roster {
     by_name: HashMap<String, u64>,
     pending: usize,
     last: Option<u64>,
+    /// The highest number so far.
+    newest: u64,
 }
 
 impl Roster {
     /// Somebody has come.
     pub fn opened(&mut self, serial: u64, name: Option<&str>) {
         self.conns.entry(serial).or_default();
+        self.newest = self.newest.max(serial);
         self.named(serial, name, false);
     }
 
     /// Somebody has said something; `waits`: and waits for an answer from now on. Returns whether that is news.
     pub fn spoke(&mut self, serial: u64, waits: bool) -> bool {
         let is_other = self.last.replace(serial) != Some(serial);
+        self.waits(serial, waits) || is_other
+    }
+
+    /// Somebody waits for an answer from now on. Returns whether that is news.
+    pub fn waits(&mut self, serial: u64, waits: bool) -> bool {
         if waits && let Some(conn) = self.conns.get_mut(&serial).filter(|conn| !conn.waits) {
             conn.waits = true;
             self.pending += 1;
             return true;
         }
-        is_other
+        false
     }
 
     /// Somebody was sent something, or needs no answer any more.
@@ -79,6 +87,11 @@ impl Roster {
     /// Whether it is here.
     pub fn has(&self, serial: u64) -> bool {
         self.conns.contains_key(&serial)
+    }
+
+    /// Whether it is here, or was.
+    pub fn has_seen(&self, serial: u64) -> bool {
+        serial <= self.newest
     }
 
     /// How many are here.

@@ -90,7 +90,8 @@ impl Rig {
         for act in acts {
             match act {
                 Act::Post(Mail::Entered(entered)) => self.entered.push(entered),
-                Act::Post(Mail::Terminate) => self.was_terminated = true,
+                // It raises a signal, which nobody here is to get.
+                Act::Run(_) if self.desk.is_over => self.was_terminated = true,
                 Act::EndInput => self.has_ended = true,
                 _ => {}
             }
@@ -101,6 +102,7 @@ impl Rig {
         let (mut out, mut acts) = (String::new(), Vec::new());
         let next = self.desk.frame(true, self.now, &mut out, &mut acts);
         self.model.feed(&out);
+        self.desk.frame_is_written();
         self.act(acts);
         next
     }

@@ -76,9 +76,16 @@ impl<D: Interactive> Thread<D> {
                     return post(mail);
                 }
             };
-            if is_last {
+            if is_last && again_at.is_none_or(|at| at > Instant::now()) {
                 let _ = self.erase();
                 return;
+            }
+            // What was typed while it was being written was typed in view of the one before it.
+            if self.drawn_at.is_some() {
+                if self.reads && self.wait(Some(Instant::now())).stdin {
+                    self.take_input(&post);
+                }
+                self.shared.lock().frame_is_written();
             }
             let is_more = !acts.is_empty();
             self.act(acts, &post);

@@ -151,7 +151,7 @@ fn a_line_that_names_its_target_has_the_prompt_name_it() {
         rig.types("\x15");
     }
 
-    assert_eq!(prompts, ["#5", "everybody", "@2,5", "#9 has left", "#2", "#2", "#2"]);
+    assert_eq!(prompts, ["#5", "everybody", "@2,5", "#2", "#2", "#2", "#2"]);
 }
 
 #[test]
@@ -250,4 +250,98 @@ fn h41_in_any_order_of_keys_and_messages_a_text_reaches_whom_the_prompt_showed()
         }
         assert!(taken + refused > 0 || begun.is_some() || here.is_empty(), "seed {seed}: nothing was tried");
     }
+}
+
+/// The history hides the prompt's own text, but whom the line is for stays as it was when the search began.
+#[test]
+fn h41_a_line_that_is_searched_for_is_for_whom_the_prompt_named_when_the_search_began() {
+    let mut rig = Rig::new(80, 24);
+    rig.opens(1);
+    rig.opens(2);
+    rig.says(1, "hello");
+    rig.draw();
+    rig.types("hello there\r");
+    rig.replies_sent(1);
+    rig.pass(Duration::from_secs(1));
+    rig.draw();
+    rig.sent();
+
+    rig.types("\x12");
+    rig.says(2, "keepalive");
+    rig.draw();
+    rig.types("hel");
+    rig.draw();
+    assert!(rig.last_row().starts_with("#1 (search \"hel\") hello there"), "{:?}", rig.last_row());
+    rig.types("\r");
+
+    assert_eq!(rig.sent(), ["One(1): hello there"]);
+}
+
+#[test]
+fn keys_that_come_with_the_answer_are_not_overtaken_by_those_after_it() {
+    let mut rig = Rig::new(80, 24);
+    rig.opens(1);
+    rig.opens(2);
+    rig.says(1, "hello");
+    rig.draw();
+
+    rig.types("@2\rhel");
+    rig.target_is(Target::One(Who::nameless(2)));
+    rig.types("lo\r");
+
+    assert_eq!(rig.sent(), ["One(1): @2", "One(2): hello"]);
+}
+
+/// A terminal that takes output slowly shows a frame later than it was made.
+#[test]
+fn h41_until_a_frame_is_written_keys_are_typed_in_view_of_the_one_before_it() {
+    let mut rig = Rig::new(80, 24);
+    rig.opens(1);
+    rig.opens(2);
+    rig.says(1, "password?");
+    rig.draw();
+
+    rig.says(2, "keepalive");
+    let (mut out, mut acts) = (String::new(), Vec::new());
+    rig.desk.frame(true, rig.now, &mut out, &mut acts);
+    rig.types("secret\r");
+    rig.desk.frame_is_written();
+
+    assert_eq!(rig.sent(), ["One(1): secret"]);
+}
+
+#[test]
+fn ctrl_c_drops_what_was_typed_ahead_and_what_is_typed_behind_an_end_or_a_stop_is_for_nobody() {
+    let mut rig = Rig::new(80, 24);
+    rig.opens(1);
+    rig.opens(2);
+    rig.says(1, "hello");
+    rig.draw();
+
+    rig.types("@2\rabc\x03def\r");
+    rig.target_is(Target::One(Who::nameless(2)));
+    rig.draw();
+    assert_eq!(rig.sent(), ["One(1): @2", "One(2): def"]);
+
+    rig.types("\x1als -l\r");
+    assert_eq!(rig.sent(), [""; 0], "it is for the shell");
+    rig.types("\x04\x04ls -l\r");
+    assert!(rig.has_ended);
+    assert_eq!(rig.sent(), [""; 0]);
+}
+
+#[test]
+fn a_line_for_somebody_who_has_left_stays_whoever_names_it() {
+    let mut rig = Rig::new(80, 24);
+    rig.opens(1);
+    rig.opens(2);
+    rig.says(1, "hello");
+    rig.draw();
+    rig.types("@2 a long text");
+    rig.closes(2);
+    rig.types("\r");
+    rig.draw();
+
+    assert_eq!(rig.sent(), [""; 0]);
+    assert!(rig.last_row().starts_with("#2 has left> @2 a long text"), "{:?}", rig.last_row());
 }

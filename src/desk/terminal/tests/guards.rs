@@ -24,7 +24,12 @@ fn words_that_are_commands_elsewhere_are_held_back_once() {
         assert_eq!(rig.sent(), [format!("One(3): {word}")]);
     }
     let mut rig = rig();
-    rig.types("help me\r");
+    rig.types("quit\r\x15/stats\r");
+    rig.desk.reply(&Reply::Stopping(0));
+    rig.sent();
+    rig.types("quit\r");
+    assert_eq!(rig.sent(), [""; 0], "it is another line");
+    rig.types("\x15help me\r");
     assert_eq!(rig.sent(), ["One(3): help me"]);
     rig.types("exit\r/quit\r");
     assert_eq!(rig.sent(), ["One(3): exit", "One(3): /quit"], "these never ask");
@@ -89,4 +94,16 @@ fn h50_what_is_pasted_in_several_rows_is_one_text_for_one_target_and_nothing_is_
     assert_eq!(entered.line, b"/kick 3\n/quit\nlast");
     assert!(entered.is_text, "it is no command");
     assert_eq!(entered.whom, crate::terminal::Whom::One(3));
+}
+
+#[test]
+fn a_command_that_was_typed_and_has_a_second_row_is_neither_carried_out_nor_sent() {
+    let mut rig = rig();
+    rig.types("/send @3 \x1b[200~one\rtwo\x1b[201~\r");
+    rig.draw();
+    assert_eq!(rig.sent(), [""; 0]);
+    assert!(rig.last_row().contains("> /send @3 one⏎two"), "{:?}", rig.last_row());
+
+    rig.types("\x15\x1b[200~/kick 3\r\x1b[201~\r");
+    assert_eq!(rig.sent(), ["One(3): /kick 3"], "the end of the only row is none of it");
 }

@@ -93,7 +93,7 @@ fn a_search_says_what_it_looks_for_in_place_of_the_prompt() {
     editor.set_prompt("#3> ", "");
 
     for (keys, shown) in
-        [("\x12al", "(search \"al\") alpha"), ("x", "(failed search \"alx\") alpha"), ("\x07", "#3> ")]
+        [("\x12al", "#3 (search \"al\") alpha"), ("x", "#3 (failed search \"alx\") alpha"), ("\x07", "#3> ")]
     {
         let _ = press_all(&mut editor, keys);
         let mut out = String::new();

@@ -300,7 +300,11 @@ impl Desk {
 
     /// What stands at the bottom is what should, and the cursor with it.
     fn check(&mut self, context: &str) {
-        let prompt = self.editor.search.as_ref().map_or(self.prompt.to_owned(), Search::prompt);
+        let prompt = match self.editor.search.as_ref().map(Search::prompt) {
+            None => self.prompt.to_owned(),
+            Some(search) if self.prompt.is_empty() => search,
+            Some(search) => self.prompt.replace("> ", " ") + &search,
+        };
         let oracle = Oracle { prompt, status: self.status, columns: self.columns, height: self.height };
         let screen = self.model.screen();
         let cursor = self.model.cursor();
