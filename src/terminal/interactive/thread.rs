@@ -80,14 +80,15 @@ impl<D: Interactive> Thread<D> {
                 let _ = self.erase();
                 return;
             }
+            let mut is_more = !acts.is_empty();
             // What was typed while it was being written was typed in view of the one before it.
             if self.drawn_at.is_some() {
-                if self.reads && self.wait(Some(Instant::now())).stdin {
+                if self.reads && self.has_input() {
                     self.take_input(&post);
+                    is_more = true;
                 }
                 self.shared.lock().frame_is_written();
             }
-            let is_more = !acts.is_empty();
             self.act(acts, &post);
             if is_more {
                 continue;
@@ -139,6 +140,12 @@ impl<D: Interactive> Thread<D> {
         let written = screen::write_whole(&mut self.stdout, self.out.as_bytes());
         self.out.clear();
         written
+    }
+
+    fn has_input(&self) -> bool {
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut fds = [PollFd::new(&self.stdin, PollFlags::IN)];
+        poll(&mut fds, Some(&at_once)).is_ok_and(|ready| ready > 0)
     }
 
     /// Sleeps until something comes, without a limit where nothing is asked for and the terminal is ours.
