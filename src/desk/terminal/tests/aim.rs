@@ -205,7 +205,9 @@ fn what_is_typed_behind_a_target_that_is_refused_goes_to_nobody() {
 /// named when its first key was pressed, or nobody.
 #[test]
 fn h41_in_any_order_of_keys_and_messages_a_text_reaches_whom_the_prompt_showed() {
-    for seed in 0..500 {
+    // `SWITCHBOARD_SCRIPTS=10000 cargo test --lib h41` has ten thousand.
+    let scripts = std::env::var("SWITCHBOARD_SCRIPTS").map_or(500, |count| count.parse().expect("a number"));
+    for seed in 0..scripts {
         let mut dice = Dice::of_seed(seed);
         let mut rig = Rig::new(80, 24);
         let (mut here, mut newest) = (Vec::new(), 0);
