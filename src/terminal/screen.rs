@@ -142,12 +142,12 @@ impl Screen {
     pub fn put(&mut self, render: impl FnOnce(&mut Vec<u8>)) {
         if self.has_no_room() {
             self.hand_over();
+            if self.when_full == WhenFull::Skip && self.has_no_room() {
+                self.skipped += 1;
+                return;
+            }
         }
-        if self.when_full == WhenFull::Skip && self.has_no_room() {
-            self.skipped += 1;
-        } else {
-            render(&mut self.filling);
-        }
+        render(&mut self.filling);
     }
 
     /// Whether whoever puts lines here has to wait; never where lines are skipped instead. Found out by

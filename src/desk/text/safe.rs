@@ -134,6 +134,9 @@ pub(in crate::desk) fn plain_ascii(bytes: &[u8]) -> usize {
         return bytes.len();
     }
     let at = at + plain_blocks::<8>(&bytes[at..]);
+    if bytes.last_chunk::<8>().is_some_and(all_plain) && bytes.len() - at < 8 {
+        return bytes.len();
+    }
     at + bytes[at..].iter().take_while(|byte| odd(**byte) == 0).count()
 }
 
