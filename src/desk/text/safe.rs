@@ -127,17 +127,24 @@ fn begins_like_escape(rest: &[u8], shows: impl Fn(char) -> bool) -> bool {
 
 /// How many bytes at the start are printable ASCII other than the backslash.
 pub(in crate::desk) fn plain_ascii(bytes: &[u8]) -> usize {
-    // Most lines are plain as a whole, which is found out by wide blocks; the last one overlaps the one
+    // Most are short, and plain as a whole.
+    if is_plain_by_ends::<16>(bytes) || is_plain_by_ends::<8>(bytes) {
+        return bytes.len();
+    }
+    // Longer ones, too, which is found out by wide blocks; the last one overlaps the one
     // before it, so that no byte of such a line is looked at alone.
     let at = plain_blocks::<32>(bytes);
     if bytes.last_chunk::<32>().is_some_and(all_plain) && bytes.len() - at < 32 {
         return bytes.len();
     }
     let at = at + plain_blocks::<8>(&bytes[at..]);
-    if bytes.last_chunk::<8>().is_some_and(all_plain) && bytes.len() - at < 8 {
-        return bytes.len();
-    }
     at + bytes[at..].iter().take_while(|byte| odd(**byte) == 0).count()
+}
+
+/// Whether two blocks, one from each end, cover the bytes, and all in them are plain.
+fn is_plain_by_ends<const SIZE: usize>(bytes: &[u8]) -> bool {
+    let (first, last) = (bytes.first_chunk::<SIZE>(), bytes.last_chunk::<SIZE>());
+    bytes.len() <= 2 * SIZE && first.is_some_and(all_plain) && last.is_some_and(all_plain)
 }
 
 /// How many bytes at the start lie in whole blocks of plain ones.
