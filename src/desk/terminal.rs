@@ -89,8 +89,10 @@ pub struct TerminalDesk {
     is_pasted: bool,
     /// Nothing more is typed here: the end was asked for.
     is_over: bool,
-    /// Whom the prompt of the frame names that is being written.
-    composed: Option<Pin>,
+    /// Whom the prompt has shown for a line that names its own target, and how that was written.
+    shown_named: Option<(String, Pin)>,
+    /// Both, of the frame that is being written.
+    composed: Option<(Pin, Option<(String, Pin)>)>,
     /// Something has changed that is to be seen.
     is_stale: bool,
     is_drawn: bool,
@@ -135,6 +137,7 @@ impl TerminalDesk {
             completing: None,
             is_pasted: false,
             is_over: false,
+            shown_named: None,
             composed: None,
             is_stale: true,
             is_drawn: false,
@@ -213,8 +216,10 @@ impl TerminalDesk {
     fn draw_editor(&mut self, out: &mut String) {
         let prompted = self.prompted();
         // A line that names its own target reaches that.
-        let named = self.addressed().unwrap_or_else(|| prompted.clone());
-        self.composed = Some(prompted);
+        let target = self.editor.line().split(' ').next().unwrap_or_default().to_owned();
+        let addressed = self.addressed();
+        let named = addressed.clone().unwrap_or_else(|| prompted.clone());
+        self.composed = Some((prompted, addressed.map(|pin| (target, pin))));
         let sgr = match named.whom {
             _ if !self.painter.is_coloured => String::new(),
             Whom::One(_) | Whom::Several(_) if named.has_left(&self.roster) => "\x1b[31m".into(),
@@ -294,7 +299,7 @@ impl Interactive for TerminalDesk {
 
     fn frame_is_written(&mut self) {
         if let Some(composed) = self.composed.take() {
-            self.shown = composed;
+            (self.shown, self.shown_named) = composed;
         }
     }
 

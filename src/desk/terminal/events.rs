@@ -85,6 +85,10 @@ impl TerminalDesk {
                 self.roster.answered(who.serial);
                 (Kind::Note, who.serial)
             }
+            Event::Stopping(_) => {
+                self.is_over = true;
+                (Kind::Note, 0)
+            }
             Event::Ended(who, _) => (Kind::Note, who.serial),
             Event::Skipped(_) | Event::FileSent { error: Some(_), .. } => (Kind::Loss, 0),
             _ => (Kind::Note, 0),
@@ -130,6 +134,8 @@ impl TerminalDesk {
             Reply::SentToAll(_, odd, _) => self.roster.all_answered(|serial| {
                 odd.iter().any(|(who, outcome)| who.serial == serial && matches!(outcome, Outcome::Full(_)))
             }),
+            // Nothing more is obeyed; Ctrl-C is a signal from now on.
+            Reply::Stopping(_) => self.is_over = true,
             Reply::Named(who) => self.roster.named(who.serial, who.name, false),
             Reply::Next(waiting) => self.aim = Aim::One(waiting.row.who.serial),
             Reply::Targets(serials, ..) => self.aim = Aim::Several(serials.to_vec()),

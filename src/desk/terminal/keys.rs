@@ -103,12 +103,12 @@ impl TerminalDesk {
     }
 
     fn enter(&mut self, now: Instant, acts: &mut Vec<Act<Mail>>) {
-        let line = self.editor.line().to_owned();
+        // The end of the last row is put behind it anyway.
+        let line = self.editor.line();
+        let line = line.strip_suffix('\n').unwrap_or(line).to_owned();
         if line.is_empty() {
             return;
         }
-        // The end of the last row is put behind it anyway.
-        let line = line.strip_suffix('\n').map_or(line.clone(), str::to_owned);
         // What was pasted in several rows is a text, however its first row begins.
         let is_text = line.contains('\n') && line.starts_with('/') && !line.starts_with("//");
         if is_text && !self.is_pasted {
@@ -117,7 +117,7 @@ impl TerminalDesk {
         }
         let command = if is_text { Ok(text_of(&line)) } else { text::parse(line.as_bytes()) };
         let pin = self.pin.clone().unwrap_or_else(|| self.shown.clone());
-        let named = self.addressed();
+        let named = self.addressed_as_shown();
         let reached = match &command {
             Ok(Command::Send(To::Current, _) | Command::File(To::Current, _)) => Some(&pin),
             Ok(Command::Send(..)) => named.as_ref().filter(|named| named.whom != Whom::Nobody),
@@ -145,6 +145,14 @@ impl TerminalDesk {
         self.unanswered += 1;
         if changes_target {
             self.behind = Some(Vec::new());
+        }
+    }
+
+    /// The same as the prompt has shown it, if it has: whoever has spoken since is not meant.
+    fn addressed_as_shown(&self) -> Option<Pin> {
+        match &self.shown_named {
+            Some((target, pin)) if self.editor.line().split(' ').next() == Some(target) => Some(pin.clone()),
+            _ => self.addressed(),
         }
     }
 

@@ -347,3 +347,21 @@ fn a_line_for_somebody_who_has_left_stays_whoever_names_it() {
     assert_eq!(rig.sent(), [""; 0]);
     assert!(rig.last_row().starts_with("#2 has left> @2 a long text"), "{:?}", rig.last_row());
 }
+
+#[test]
+fn h41_last_in_a_line_is_whom_the_prompt_has_shown_for_it() {
+    let mut rig = Rig::new(80, 24);
+    rig.opens(1);
+    rig.opens(2);
+    rig.target_is(Target::One(Who::nameless(2)));
+    rig.says(1, "password?");
+    rig.types("@last secret");
+    rig.draw();
+    assert_eq!(rig.prompt(), "#1");
+
+    rig.says(2, "keepalive");
+    rig.types("\r");
+
+    let entered = rig.entered.pop().expect("it was entered");
+    assert_eq!(entered.named, Some(Whom::One(1)));
+}

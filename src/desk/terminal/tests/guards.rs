@@ -25,7 +25,7 @@ fn words_that_are_commands_elsewhere_are_held_back_once() {
     }
     let mut rig = rig();
     rig.types("quit\r\x15/stats\r");
-    rig.desk.reply(&Reply::Stopping(0));
+    rig.replies_sent(3);
     rig.sent();
     rig.types("quit\r");
     assert_eq!(rig.sent(), [""; 0], "it is another line");
@@ -106,4 +106,17 @@ fn a_command_that_was_typed_and_has_a_second_row_is_neither_carried_out_nor_sent
 
     rig.types("\x15\x1b[200~/kick 3\r\x1b[201~\r");
     assert_eq!(rig.sent(), ["One(3): /kick 3"], "the end of the only row is none of it");
+}
+
+#[test]
+fn while_the_server_stops_nothing_is_taken_and_ctrl_c_is_a_signal() {
+    let mut rig = rig();
+    rig.types("/quit\r");
+    rig.sent();
+    rig.desk.reply(&Reply::Stopping(1));
+
+    rig.types("too late\r");
+    assert_eq!(rig.sent(), [""; 0]);
+    rig.types("\x03");
+    assert!(rig.was_terminated);
 }
