@@ -11,6 +11,7 @@ mod screen;
 mod signals;
 mod stdin;
 mod tty;
+mod visible;
 
 use std::io;
 
@@ -26,6 +27,7 @@ pub use screen::{LogWriter, Screen, WhenFull};
 pub use signals::{block_stopping_signals, on_reread, on_signal};
 pub use stdin::{BufferReturn, Chunk, read_file_in_background, read_in_background};
 pub use tty::{Size, is_interactive, restore as restore_terminal, size as terminal_size};
+pub(crate) use visible::is_visible;
 
 /// A signal that asks for an orderly end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,11 +9,13 @@
 //!   it could be mistaken for the beginning of one of these: there it is doubled.
 //! - `tsv`: `\\`, `\t`, `\n`, `\r`, and `\xNN` for each other byte. It parses back exactly.
 
-use unicode_properties::{GeneralCategory, UnicodeEmoji, UnicodeGeneralCategory};
+use unicode_properties::UnicodeEmoji;
+
+use crate::terminal::is_visible;
 
 /// Appends `bytes` as a person reads them.
 pub fn push_human(out: &mut Vec<u8>, bytes: &[u8]) {
-    walk(out, bytes, is_shown, |out, odd| escape_human(out, odd, is_shown));
+    walk(out, bytes, is_visible, |out, odd| escape_human(out, odd, is_visible));
 }
 
 /// The same for a terminal that knows ASCII alone: every other character is spelt out.
@@ -24,7 +26,7 @@ pub fn push_ascii(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Appends `bytes` as the second field of a `tsv` line.
 pub fn push_tsv(out: &mut Vec<u8>, bytes: &[u8]) {
-    walk(out, bytes, is_shown, escape_tsv);
+    walk(out, bytes, is_visible, escape_tsv);
 }
 
 /// Appends `bytes` in hexadecimal, with blanks between them; for a person with what of them is ASCII behind it.
@@ -204,37 +206,6 @@ fn joins_emoji(all: &[u8], at: usize, char: char, shows: impl Fn(char) -> bool) 
     }
 }
 
-fn is_shown(char: char) -> bool {
-    use GeneralCategory as Category;
-    match char {
-        ' '..='~' => true,
-        // CJK and Hangul, without a look into the table.
-        '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => true,
-        _ if is_blank(char) => false,
-        _ => !matches!(
-            char.general_category(),
-            Category::Control
-                | Category::Format
-                | Category::LineSeparator
-                | Category::ParagraphSeparator
-                | Category::PrivateUse
-                | Category::Surrogate
-                | Category::Unassigned
-        ),
-    }
-}
-
-/// Whether nothing is seen of a character although it is a letter, a mark or a symbol by its category: the
-/// property Default_Ignorable_Code_Point (DerivedCoreProperties.txt), and the Braille pattern without a dot.
-fn is_blank(char: char) -> bool {
-    matches!(char,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
-        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-        | '\u{e0000}'..='\u{e0fff}')
-}
-
 fn push_hex(out: &mut Vec<u8>, byte: u8) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.extend_from_slice(&[b'\\', b'x', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
@@ -318,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_shown_as_it_is() {
+    fn text_is_visible_as_it_is() {
         for text in
             ["hello", "C:\\temp\\new", "你好，世界", "naïve — “quoted” ☕", "e\u{301}", "{\"a\":\"\\u0041\"}"]
         {
@@ -405,7 +376,7 @@ mod tests {
 
     fn is_safe(text: &str) -> bool {
         let joins = |char| matches!(char, '\u{fe0e}' | '\u{fe0f}' | '\u{200d}');
-        text.chars().all(|char| !char.is_control() && (is_shown(char) || joins(char)))
+        text.chars().all(|char| !char.is_control() && (is_visible(char) || joins(char)))
     }
 
     #[test]

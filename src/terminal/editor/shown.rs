@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::terminal::visible::is_visible;
 use unicode_properties::{GeneralCategory, UnicodeEmoji, UnicodeGeneralCategory};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -123,32 +124,6 @@ fn is_mark(char: char) -> bool {
     use GeneralCategory as Category;
     let category = char.general_category();
     matches!(category, Category::NonspacingMark | Category::EnclosingMark | Category::SpacingMark)
-}
-
-fn is_visible(char: char) -> bool {
-    use GeneralCategory as Category;
-    match char {
-        ' '..='~' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => true,
-        _ if is_ignorable(char) => false,
-        _ => !matches!(
-            char.general_category(),
-            Category::Control
-                | Category::Format
-                | Category::LineSeparator
-                | Category::ParagraphSeparator
-                | Category::PrivateUse
-                | Category::Surrogate
-                | Category::Unassigned
-        ),
-    }
-}
-
-/// Whether nothing is seen of a character whose category says otherwise: Default_Ignorable_Code_Point
-/// (DerivedCoreProperties.txt), and the Braille pattern without a dot.
-fn is_ignorable(char: char) -> bool {
-    matches!(char,
-        '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}'
-        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Whether a text has a letter of a script that is written from right to left, by the blocks that are reserved for
