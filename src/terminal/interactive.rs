@@ -175,6 +175,7 @@ impl<D: Interactive> Terminal<D> {
             edits: false,
             reads: true,
             drawn_at: None,
+            typed_unseen: false,
             out: String::new(),
         };
         std::thread::Builder::new().name("terminal".into()).spawn(move || thread.run(post))?;

@@ -28,6 +28,10 @@ const BACKGROUND_PAUSE: Duration = Duration::from_millis(250);
 /// stopped, but not one that ran on.
 const BACKGROUND_LOOK: Duration = Duration::from_secs(1);
 
+/// A frame that is written within this time is seen as soon as it is there, and what is typed from then on was typed in
+/// view of it. Nobody reacts faster; a program at the other end of the terminal may.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
 /// What is typed is read in pieces of this size.
 const READ_BYTES: usize = 16 << 10;
 
@@ -49,6 +53,8 @@ pub(super) struct Thread<D> {
     /// There may be more input.
     pub reads: bool,
     pub drawn_at: Option<Instant>,
+    /// Something waits to be read that was typed before that frame was seen.
+    pub typed_unseen: bool,
     pub out: String,
 }
 
@@ -81,9 +87,8 @@ impl<D: Interactive> Thread<D> {
                 return;
             }
             let mut is_more = !acts.is_empty();
-            // What was typed while it was being written was typed in view of the one before it.
             if self.drawn_at.is_some() {
-                if self.reads && self.has_input() {
+                if std::mem::take(&mut self.typed_unseen) {
                     self.take_input(&post);
                     is_more = true;
                 }
@@ -125,8 +130,14 @@ impl<D: Interactive> Thread<D> {
         drop(desk);
         self.drawn_at = None;
         if !self.out.is_empty() {
+            let typed_before = self.has_input();
+            let begun_at = Instant::now();
             self.write()?;
-            self.drawn_at = Some(Instant::now());
+            let drawn_at = Instant::now();
+            // A terminal that takes its time (Ctrl-S, a slow line) shows the frame before it meanwhile.
+            let took_long = drawn_at.duration_since(begun_at) > AT_ONCE;
+            self.typed_unseen = typed_before || took_long && self.has_input();
+            self.drawn_at = Some(drawn_at);
         }
         Ok(again_at)
     }
@@ -143,6 +154,9 @@ impl<D: Interactive> Thread<D> {
     }
 
     fn has_input(&self) -> bool {
+        if !self.reads {
+            return false;
+        }
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         let mut fds = [PollFd::new(&self.stdin, PollFlags::IN)];
         poll(&mut fds, Some(&at_once)).is_ok_and(|ready| ready > 0)
