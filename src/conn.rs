@@ -2,6 +2,8 @@
 //! of its readiness, and how far each direction has come. It holds no socket and knows none.
 
 mod due;
+mod extras;
+pub mod faults;
 mod id;
 pub(crate) mod policy;
 pub(crate) mod reason;
@@ -24,6 +26,7 @@ use crate::conn::stream::Stream;
 use crate::conn::tail::Tail;
 
 pub(crate) use due::Due;
+pub(crate) use extras::Extras;
 pub(crate) use id::Key;
 pub use id::{ConnId, Peer};
 pub use state::{Inbound, Outbound};
@@ -66,7 +69,7 @@ pub(crate) enum FlushEnd {
 
 /// Whether a connection is read, as far as the App has a say in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flow {
+pub(crate) enum Reading {
     Running,
     /// It is not read, and of what was read before nothing more is handed over.
     Paused,
@@ -110,9 +113,9 @@ pub(crate) struct Conn {
     pub cursor: Cursor,
     pub slow: Option<Box<Slow>>,
     /// Whether the App lets it be read.
-    pub flow: Flow,
-    /// When the App wants to be told, by the clock.
-    pub timer: Option<Moment>,
+    pub reading: Reading,
+    /// What few connections have.
+    pub extras: Option<Box<Extras>>,
     /// When it last said something; at first, when it came.
     pub received_at: Moment,
     /// When it last took something; at first, when it came.
@@ -165,8 +168,8 @@ impl Conn {
             accounted_bytes: 0,
             cursor,
             slow: None,
-            flow: Flow::Running,
-            timer: None,
+            reading: Reading::Running,
+            extras: None,
             received_at: now,
             sent_at: now,
             received_bytes: 0,
@@ -208,7 +211,7 @@ impl Conn {
     /// Whether what it says has to wait until the App resumes it. A connection that is being closed is read in any
     /// case: what it says is thrown away.
     pub fn is_paused(&self) -> bool {
-        self.flow == Flow::Paused && !self.state.is_parting()
+        self.reading == Reading::Paused && !self.state.is_parting()
     }
 
     /// Whether it is sent what is broadcast.

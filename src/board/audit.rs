@@ -4,7 +4,7 @@ use super::Board;
 use crate::board::shared::Shared;
 use crate::buffer::framing::FRAMING_BYTES_MAX;
 use crate::conn::state::{Attempt, Stage};
-use crate::conn::{Conn, Flow};
+use crate::conn::{Conn, Reading};
 
 impl Board {
     /// Checks every sum that is kept against what it is a sum of.
@@ -21,17 +21,17 @@ impl Board {
         let waiting: usize = self.table.iter().map(|conn| conn.tail.bytes().len()).sum();
         let accounted_for = stats.delivered_bytes + stats.discarded_bytes + waiting as u64;
         assert_eq!(stats.received_bytes, accounted_for, "received, against delivered, discarded and begun");
-        assert_eq!(self.shared.timers.len(), count(|conn| conn.timer.is_some()), "the timers");
+        assert_eq!(self.shared.timers.len(), count(|conn| conn.timer().is_some()), "the timers");
         let blocked = self.table.iter().filter(|conn| conn.slow.is_some()).map(|conn| conn.id);
         assert_eq!(self.shared.blocked, blocked.collect(), "those that did not take all");
         for conn in self.table.iter() {
             assert!(self.table.get(conn.id).is_some(), "{}: its place in the table", conn.id);
             // Of one that was paused, what was read then may wait as well, be it for the sweep.
-            let is_cut = conn.flow == Flow::Running && conn.delivers();
+            let is_cut = conn.reading == Reading::Running && conn.delivers();
             let kept_max = if is_cut { 0 } else { limits.read_budget_bytes };
             let is_short = conn.tail.bytes().len() <= limits.line_bytes_max + FRAMING_BYTES_MAX + kept_max;
             assert!(is_short, "{}: its unfinished line", conn.id);
-            let timer = conn.timer.filter(|when| !self.shared.timers.contains(&(*when, conn.id)));
+            let timer = conn.timer().filter(|when| !self.shared.timers.contains(&(*when, conn.id)));
             assert_eq!(timer, None, "{}: its timer", conn.id);
             let is_queued = conn.is_over() == work.over.iter().any(|(key, _)| *key == conn.id.key);
             assert!(is_queued, "{}: on the list of those that ended, or not", conn.id);
@@ -138,7 +138,7 @@ mod tests {
             ("those that did not take all", |board, _| board.shared.blocked.clear()),
             ("#1: its timer", |board, id| {
                 let later = Moment::default() + Duration::from_secs(1);
-                board.table[id.key].timer = Some(later);
+                board.table[id.key].set_timer(Some(later));
             }),
             ("#1: its unfinished line", |board, id| goes_on(board, id, 10_000)),
             ("#1: on the list of those that ended", |board, id| {

@@ -18,7 +18,7 @@ use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::slow_reader::{Slow, Verdict};
 use crate::conn::state::Step;
-use crate::conn::{Conn, ConnId, Flow, Share};
+use crate::conn::{Conn, ConnId, Reading, Share};
 use crate::limits::Limits;
 
 /// Everything on the board but the connections themselves.
@@ -143,11 +143,11 @@ impl Shared {
     pub fn take_role(&mut self, conn: &mut Conn, role: Role) {
         let before = conn.share();
         if self.policy(conn).framing != self.policies[role.number()].framing
-            && conn.flow == Flow::Running
+            && conn.reading == Reading::Running
             && !conn.tail.is_empty()
         {
             // A tail means something to the framing that left it alone, so it is looked at as if it came now.
-            conn.flow = Flow::Resumed;
+            conn.reading = Reading::Resumed;
             self.work.enlist_resumed(conn);
         }
         self.sums.of_role[conn.role.number()] -= 1;
@@ -171,14 +171,14 @@ impl Shared {
 
     /// Reads it no more, and hands over nothing more of it, until it is resumed.
     pub fn pause(&mut self, conn: &mut Conn) {
-        conn.flow = Flow::Paused;
+        conn.reading = Reading::Paused;
         self.steps += 1;
     }
 
     /// Lets it go on.
     pub fn resume(&mut self, conn: &mut Conn) {
-        if conn.flow == Flow::Paused {
-            conn.flow = Flow::Resumed;
+        if conn.reading == Reading::Paused {
+            conn.reading = Reading::Resumed;
             self.steps += 1;
             self.work.enlist_resumed(conn);
         }
@@ -192,7 +192,7 @@ impl Shared {
 
     /// Sets the connection's timer, or takes it back.
     pub fn set_timer(&mut self, conn: &mut Conn, when: Option<Moment>) {
-        if let Some(before) = mem::replace(&mut conn.timer, when) {
+        if let Some(before) = conn.set_timer(when) {
             self.timers.remove(&(before, conn.id));
         }
         if let Some(when) = when {

@@ -85,7 +85,11 @@ impl Stats {
             | Reason::CannotConnect(_)
             | Reason::Kicked(_)
             | Reason::WeReset
-            | Reason::Stopping => {}
+            | Reason::Stopping
+            | Reason::LinkEnded(_)
+            | Reason::LinkReset(_)
+            | Reason::LinkFailed(..)
+            | Reason::Fault(_) => {}
         }
     }
 }

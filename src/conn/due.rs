@@ -4,7 +4,7 @@ use crate::buffer::framing::Framing;
 use crate::clock::Moment;
 use crate::conn::policy::Policy;
 use crate::conn::state::{Attempt, Stage};
-use crate::conn::{Conn, Flow, Inbound, Outbound};
+use crate::conn::{Conn, Inbound, Outbound, Reading};
 use crate::limits::Limits;
 
 /// A message without an ending that goes on and on is shown this many times as long after its first byte as a silence
@@ -79,7 +79,7 @@ impl Conn {
         let since = self.tail.since()?;
         let (framing, tail) = (policy.framing, self.tail.bytes());
         if self.state.inbound() == Inbound::Ended
-            || self.flow != Flow::Running
+            || self.reading != Reading::Running
             || framing.begun(tail).is_empty()
         {
             return None;

@@ -51,6 +51,9 @@ pub struct Policy {
     pub hears_broadcasts: bool,
     /// Whether one that says nothing is closed after `Limits::idle_max`.
     pub has_idle_limit: bool,
+    /// Whether what passes over a link (`Board::link`) is also handed over. Where it is not, and nothing is broken on
+    /// purpose, it need not even pass through the process.
+    pub hears_links: bool,
     /// Most of them at a time; further ones are turned away. `None`: as many as `Limits::conns_max` says.
     pub conns_max: Option<usize>,
 }
@@ -65,6 +68,7 @@ impl Policy {
         notices: Notices::None,
         hears_broadcasts: true,
         has_idle_limit: true,
+        hears_links: true,
         conns_max: None,
     };
 

@@ -33,9 +33,41 @@ pub enum Reason {
     ReadsNothing(Duration),
     /// The server stops.
     Stopping,
+    /// The other side of its link has ended, in order.
+    LinkEnded(u64),
+    /// The other side of its link was reset, or lost.
+    LinkReset(u64),
+    /// It was to be linked to a connection that did not come about; why that was, in words.
+    LinkFailed(u64, String),
+    /// It was broken on purpose.
+    Fault(FaultEnd),
+}
+
+/// Which fault has ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultEnd {
+    /// `limit_data`, with a FIN.
+    LimitData,
+    /// `limit_data`, with a reset.
+    LimitDataReset,
+    /// `reset_peer`.
+    ResetPeer,
+    /// `blackhole`, after its time.
+    Blackhole,
+    /// `down`.
+    Down,
 }
 
 impl Reason {
+    /// Whether its end is a reset.
+    pub fn resets(&self) -> bool {
+        match self {
+            Reason::WeReset | Reason::LinkReset(_) => true,
+            Reason::Fault(fault) => !matches!(fault, FaultEnd::LimitData | FaultEnd::Blackhole),
+            _ => false,
+        }
+    }
+
     /// One word for programs. Words may be added and never change meaning.
     pub fn code(&self) -> &'static str {
         match self {
@@ -55,6 +87,22 @@ impl Reason {
             Reason::ReadsTooSlowly(_) => "reads-too-slowly",
             Reason::ReadsNothing(_) => "reads-nothing",
             Reason::Stopping => "stopping",
+            Reason::LinkEnded(_) => "link-ended",
+            Reason::LinkReset(_) => "link-reset",
+            Reason::LinkFailed(..) => "link-failed",
+            Reason::Fault(_) => "fault",
+        }
+    }
+}
+
+impl FaultEnd {
+    /// The fault, as it is spelt.
+    pub fn word(self) -> &'static str {
+        match self {
+            FaultEnd::LimitData | FaultEnd::LimitDataReset => "limit_data",
+            FaultEnd::ResetPeer => "reset_peer",
+            FaultEnd::Blackhole => "blackhole",
+            FaultEnd::Down => "down",
         }
     }
 }
@@ -81,6 +129,10 @@ impl fmt::Display for Reason {
             Reason::ReadsTooSlowly(limit) => write!(f, "reading too slowly for {limit:?}"),
             Reason::ReadsNothing(limit) => write!(f, "read nothing for {limit:?}"),
             Reason::Stopping => f.write_str("the server stops"),
+            Reason::LinkEnded(mate) => write!(f, "linked to #{mate}, which has ended"),
+            Reason::LinkReset(mate) => write!(f, "linked to #{mate}, which was reset"),
+            Reason::LinkFailed(mate, why) => write!(f, "linked to #{mate}, which did not come about: {why}"),
+            Reason::Fault(fault) => write!(f, "broken on purpose: {}", fault.word()),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::board::{Board, Running};
 use crate::conn::policy::Notices;
 use crate::conn::reason::Reason;
 use crate::conn::state::Step;
-use crate::conn::{Due, Flow, Key};
+use crate::conn::{Due, Key, Reading};
 use crate::engine::accept::Listen;
 
 impl<L: Listen> Engine<L> {
@@ -46,7 +46,7 @@ impl<L: Listen> Engine<L> {
         let id = conn.id;
         // While reading is held, silence proves nothing: what the peer said, and even its FIN, may
         // wait in the kernel, or in what was kept when it was paused.
-        let unread = conn.readable || held || (conn.flow != Flow::Running && !conn.tail.is_empty());
+        let unread = conn.readable || held || (conn.reading != Reading::Running && !conn.tail.is_empty());
         match due {
             Due::ShowPart | Due::IdleOver if unread => {
                 conn.received_at = shared.time.listened();
@@ -80,7 +80,7 @@ impl<L: Listen> Engine<L> {
         for (when, id) in self.board.shared.timers_due(self.board.now()) {
             let Board { table, shared, .. } = &mut self.board;
             // Another's may have taken it back.
-            if let Some(conn) = table.get_mut(id).filter(|conn| conn.timer == Some(when)) {
+            if let Some(conn) = table.get_mut(id).filter(|conn| conn.timer() == Some(when)) {
                 shared.set_timer(conn, None);
                 app.timer(id, &mut self.board);
             }

@@ -14,7 +14,7 @@ use crate::conn::policy::Backpressure;
 use crate::conn::reason::Reason;
 use crate::conn::state::{Stage, Step};
 use crate::conn::stream::{SentBack, Stream, Then};
-use crate::conn::{Conn, FillEnd, Flow, Inbound, Key, Outbound, WriteTurn};
+use crate::conn::{Conn, FillEnd, Inbound, Key, Outbound, Reading, WriteTurn};
 use crate::engine::accept::Listen;
 
 /// Whether a connection may have more to be read.
@@ -92,7 +92,7 @@ impl<L: Listen> Engine<L> {
                 return Next::Wait;
             }
         }
-        if conn.flow == Flow::Resumed {
+        if conn.reading == Reading::Resumed {
             return self.go_on(key, app);
         }
         if let Some(splice) = &mut self.splice
@@ -144,7 +144,7 @@ impl<L: Listen> Engine<L> {
     fn go_on<A: App>(&mut self, key: Key, app: &mut A) -> Next {
         let Board { table, shared, .. } = &mut self.board;
         let conn = &mut table[key];
-        conn.flow = Flow::Running;
+        conn.reading = Reading::Running;
         let (id, framing, now) = (conn.id, shared.policy(conn).framing, shared.time.listened());
         if !conn.delivers() || conn.tail.is_empty() {
             return settle(conn, self.streams[key.place()].as_mut(), shared, Next::Again);
@@ -261,7 +261,7 @@ fn before_reading(conn: &mut Conn, stream: &mut impl Stream, shared: &mut Shared
     if conn.is_paused() && conn.state.inbound() == Inbound::Open {
         return Before::Wait;
     }
-    if conn.flow == Flow::Resumed && conn.state.inbound() == Inbound::Open {
+    if conn.reading == Reading::Resumed && conn.state.inbound() == Inbound::Open {
         return Before::Read;
     }
     if !conn.readable {

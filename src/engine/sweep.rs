@@ -5,7 +5,6 @@ use std::mem;
 use super::Engine;
 use super::hand_over::last_frames;
 use crate::app::App;
-use crate::conn::reason::Reason;
 use crate::conn::stream::Stream;
 use crate::engine::accept::Listen;
 
@@ -27,7 +26,7 @@ impl<L: Listen> Engine<L> {
             self.board.shared.discard(&mut self.board.table[key], left_out);
             app.closed(id, &why, &mut self.board);
             if let Some(mut stream) = self.streams.get_mut(key.place()).and_then(Option::take)
-                && matches!(why, Reason::WeReset)
+                && why.resets()
                 && let Err(error) = stream.abort()
             {
                 log::debug!("cannot make the close of {id} a reset: {error}");

@@ -186,6 +186,7 @@ fn any_policy(dice: &Dice) -> Policy {
         notices: Notices::None,
         hears_broadcasts: dice.below(3) > 0,
         has_idle_limit: dice.below(3) > 0,
+        hears_links: true,
         conns_max: dice.one_in(4).then_some(3),
     }
 }
