@@ -9,8 +9,10 @@ mod broadcast;
 mod budget;
 mod deadlines;
 mod dials;
+mod faults;
 mod in_place;
 mod lifecycle;
+mod links;
 mod roster;
 mod shared;
 pub(crate) mod stats;
@@ -22,7 +24,6 @@ mod work;
 use crate::board::stats::Stats;
 use crate::board::table::Table;
 use crate::clock::Moment;
-use crate::conn::faults::Faults;
 use crate::conn::policy::{Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::state::{State, Step};
@@ -99,6 +100,9 @@ impl Board {
         for part in parts {
             conn.outbox.push(part);
         }
+        if conn.extras.is_some() {
+            shared.note_queued(conn);
+        }
         shared.work.enlist_to_write(conn);
         shared.account(conn);
         if !conn.writable {
@@ -134,43 +138,6 @@ impl Board {
         if let Some(conn) = self.table.get_mut(id).filter(|conn| !conn.is_over()) {
             self.shared.take_role(conn, role);
         }
-    }
-
-    /// Passes on what each of two connections says to the other from now on, unchanged, as soon as it is read; and the
-    /// end: a FIN behind what is queued, a reset as one. While one has much queued, the other is not read. The App is
-    /// told what they say as ever (`Policy::hears_links`). One of the two may still be being dialled: the other is not
-    /// read before that is through. What an App sends to one of them is for that one alone. Where one of the two has
-    /// ended, is linked already, or both are the same, nothing is done.
-    pub fn link(&mut self, one: ConnId, other: ConnId) {
-        let _ = (one, other);
-    }
-
-    /// Ends that. What was passed on before is still sent.
-    pub fn unlink(&mut self, id: ConnId) {
-        let _ = id;
-    }
-
-    /// Whom a connection is linked to.
-    pub fn mate(&self, id: ConnId) -> Option<ConnId> {
-        let _ = id;
-        None
-    }
-
-    /// Breaks a connection on purpose: adds faults to those that hold; the same word is replaced, and begins anew.
-    /// `seed` decides what is left to chance. While a fault holds, the limits on silence and on slow readers do not.
-    pub fn add_faults(&mut self, id: ConnId, faults: &Faults, seed: u64) {
-        let _ = (id, faults, seed);
-    }
-
-    /// Ends all faults of a connection. What they have kept goes out, or is handed over, now.
-    pub fn clear_faults(&mut self, id: ConnId) {
-        let _ = id;
-    }
-
-    /// What is broken about a connection, if anything is.
-    pub fn faults(&self, id: ConnId) -> Option<&Faults> {
-        let _ = id;
-        None
     }
 
     /// Stops reading a connection; nothing more that it says is handed over until `resume`, not even the next line of
@@ -249,6 +216,8 @@ impl Board {
         }
         self.running = Running::Stopping(self.shared.time.listened() + self.limits().drain_max);
         for at in 0..self.table.ids().len() {
+            // Nobody waits for what was only to be tried out.
+            self.clear_faults(self.table.ids()[at]);
             self.close(self.table.ids()[at], Reason::Stopping);
         }
     }

@@ -4,6 +4,7 @@
 mod due;
 mod extras;
 pub mod faults;
+pub(crate) mod flow;
 mod id;
 pub(crate) mod policy;
 pub(crate) mod reason;
@@ -26,7 +27,7 @@ use crate::conn::stream::Stream;
 use crate::conn::tail::Tail;
 
 pub(crate) use due::Due;
-pub(crate) use extras::Extras;
+pub(crate) use extras::{Extras, Link};
 pub(crate) use id::Key;
 pub use id::{ConnId, Peer};
 pub use state::{Inbound, Outbound};
@@ -221,7 +222,7 @@ impl Conn {
 
     /// Whether a flush now would write whatever it is sent next, with nothing queued before it.
     pub fn takes_at_once(&self) -> bool {
-        self.writable && self.write_turn != WriteTurn::Spent && self.outbox.is_empty()
+        self.writable && self.write_turn != WriteTurn::Spent && self.outbox.is_empty() && !self.has_flow()
     }
 
     /// Whether it is a slow reader that has not caught up.
@@ -250,7 +251,11 @@ impl Conn {
 
     /// What it has in memory of its own, spare room included. Once it is over, the rest goes with the sweep.
     pub fn own_bytes(&self) -> usize {
-        if self.is_over() { 0 } else { self.tail.held_bytes() + self.outbox.held_bytes() }
+        if self.is_over() {
+            return 0;
+        }
+        let broken = self.flow().map_or(0, |flow| flow.held_bytes());
+        self.tail.held_bytes() + self.outbox.held_bytes() + broken
     }
 
     /// Whether it has something broadcast still to hear.

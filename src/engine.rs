@@ -2,10 +2,12 @@
 //! sockets and over what lies outside, so that the simulator drives the same code as the reactor, in the same order.
 
 pub(crate) mod accept;
+mod broken;
 mod deliver;
 mod due;
 mod flush;
 mod hand_over;
+mod link;
 mod mail;
 pub(crate) mod note;
 mod read;
@@ -92,7 +94,7 @@ impl<L: Listen> Engine<L> {
         splice: impl FnOnce() -> SpliceOf<L>,
     ) -> Engine<L> {
         let policies = Role::all().map(|role| app.policy(role));
-        let echoes = policies.iter().any(|policy| policy.framing == Framing::Echo);
+        let splices = policies.iter().any(|policy| policy.framing == Framing::Echo || !policy.hears_links);
         board.set_policies(policies);
         board.call_again();
         Engine {
@@ -101,7 +103,7 @@ impl<L: Listen> Engine<L> {
             streams: Vec::new(),
             scratch: vec![0; board.limits().read_budget_bytes].into_boxed_slice(),
             walk: Walk::Resting,
-            splice: echoes.then(splice),
+            splice: splices.then(splice),
             board,
         }
     }
@@ -117,7 +119,8 @@ impl<L: Listen> Engine<L> {
             return Sleep::None;
         }
         let timer = self.board.shared.timers.first().map(|(when, _)| *when);
-        let wake = [self.board.wake, timer].into_iter().flatten().min();
+        let flow = self.board.shared.flows.first().map(|(when, _)| *when);
+        let wake = [self.board.wake, timer, flow].into_iter().flatten().min();
         Sleep::Until { deadline: self.next_deadline(), wake }
     }
 
@@ -131,6 +134,7 @@ impl<L: Listen> Engine<L> {
             && work.over.is_empty()
             && work.dials.is_empty()
             && work.drained.is_empty()
+            && work.linked.is_empty()
             && !work.wants_turn
     }
 
@@ -185,10 +189,13 @@ impl<L: Listen> Engine<L> {
         self.board.shared.stats.turns += 1;
         self.board.shared.work.wants_turn = false;
         self.tell_drained(app);
+        self.tend_links();
         self.read(app);
         self.keep_deadlines(app);
+        self.keep_flows(app);
         self.ring_timers(app);
         app.turn_ended(&mut self.board);
+        self.tend_links();
         self.flush_dirty();
         self.deliver_broadcasts();
         self.board.keep_budget();

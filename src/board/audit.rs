@@ -18,7 +18,8 @@ impl Board {
         let own_bytes: usize = self.table.iter().map(Conn::own_bytes).sum();
         assert_eq!(sums.own_bytes, own_bytes, "what the connections have in memory");
         assert!(self.buffered_bytes() <= limits.buffers_bytes_max, "the budget of all buffers");
-        let waiting: usize = self.table.iter().map(|conn| conn.tail.bytes().len()).sum();
+        let kept = |conn: &Conn| conn.flow().map_or(0, |flow| flow.kept_bytes());
+        let waiting: usize = self.table.iter().map(|conn| conn.tail.bytes().len() + kept(conn)).sum();
         let accounted_for = stats.delivered_bytes + stats.discarded_bytes + waiting as u64;
         assert_eq!(stats.received_bytes, accounted_for, "received, against delivered, discarded and begun");
         assert_eq!(self.shared.timers.len(), count(|conn| conn.timer().is_some()), "the timers");

@@ -2,9 +2,9 @@
 
 use crate::board::shared::Shared;
 use crate::buffer::outbox::Outbox;
-use crate::conn::Conn;
 use crate::conn::reason::Reason;
 use crate::conn::state::{Became, Step};
+use crate::conn::{Conn, Outbound};
 
 impl Shared {
     /// Moves a connection on in its life, and does all that follows from it: queues, lists, sums and deadlines. The
@@ -14,6 +14,9 @@ impl Shared {
         let unsent_bytes = conn.queued_bytes(&self.log) + self.in_place_bytes(conn.id);
         let became = conn.state.take(step, self.time.listened(), unsent_bytes);
         self.steps += 1;
+        if conn.extras.is_some() && !matches!(became, Became::Same) {
+            self.note_step(conn);
+        }
         if before.hears && !conn.hears() && !conn.is_over() {
             // What it was not sent yet of the log is its own from now on: it follows the log no more.
             self.catch_up(conn);
@@ -64,10 +67,30 @@ impl Shared {
         self.arm(conn);
     }
 
+    /// A step that its link or its faults may have something to do with.
+    #[cold]
+    fn note_step(&mut self, conn: &mut Conn) {
+        if let Some(link) = conn.link() {
+            self.work.linked.extend([conn.id, link.mate]);
+        }
+        let now = self.time.now();
+        if conn.state.outbound() == Outbound::Finishing
+            && let Some(flow) = conn.flow_mut()
+        {
+            flow.fin_is_asked_for(now);
+        }
+    }
+
     /// A connection is over: it waits to be swept, and keeps nothing until then.
     fn lay_out(&mut self, conn: &mut Conn, why: Reason, unsent_bytes: usize) {
         self.forget_slow(conn);
         self.set_timer(conn, None);
+        if let Some(flow) = conn.flow() {
+            // What it said and nobody was told yet.
+            let kept = flow.kept_bytes();
+            self.mend(conn);
+            self.discard(conn, kept);
+        }
         conn.outbox = Outbox::default();
         self.sums.lagging -= usize::from(std::mem::take(&mut conn.lagging));
         self.stats.count_limit(&why);

@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub limits: Limits,
     /// The Apps' timers, by the clock; a connection has one at most.
     pub timers: BTreeSet<(Moment, ConnId)>,
+    /// When the engine has to look at broken connections, by the clock; each stands here once at most.
+    pub flows: BTreeSet<(Moment, ConnId)>,
     /// Those whose last flush has left something in their queue, or would have. Whoever is over a limit is one of them.
     pub blocked: BTreeSet<ConnId>,
     /// By role.
@@ -90,6 +92,7 @@ impl Shared {
             stats: Stats::default(),
             limits,
             timers: BTreeSet::new(),
+            flows: BTreeSet::new(),
             blocked: BTreeSet::new(),
             policies: [Policy::LINES; Role::COUNT],
             steps: 0,
@@ -181,6 +184,8 @@ impl Shared {
             conn.reading = Reading::Resumed;
             self.steps += 1;
             self.work.enlist_resumed(conn);
+            // What has come due meanwhile.
+            self.come_back(conn, Some(self.time.now()));
         }
     }
 
@@ -236,6 +241,9 @@ impl Shared {
     /// that, and the log can be trimmed.
     pub fn catch_up(&mut self, conn: &mut Conn) {
         conn.catch_up(&self.log);
+        if conn.extras.is_some() {
+            self.note_queued(conn);
+        }
         self.sums.lagging -= usize::from(mem::take(&mut conn.lagging));
     }
 
@@ -270,7 +278,7 @@ impl Shared {
             }
         }
         if conn.slow.is_some() || blocked {
-            self.note_slow(conn, taken_bytes);
+            if conn.has_detour() { self.note_hard_limit(conn) } else { self.note_slow(conn, taken_bytes) }
         }
     }
 
@@ -292,6 +300,14 @@ impl Shared {
         self.work.wants_turn |= was_high && !slow.is_over_high();
         self.count(before, conn);
         if queued_bytes > self.limits.outbox_bytes_max {
+            self.step(conn, Step::HangUp(Reason::QueueFull));
+        }
+    }
+
+    /// The only limit that holds for those that are broken on purpose, or linked.
+    #[cold]
+    fn note_hard_limit(&mut self, conn: &mut Conn) {
+        if conn.queued_bytes(&self.log) > self.limits.outbox_bytes_max {
             self.step(conn, Step::HangUp(Reason::QueueFull));
         }
     }

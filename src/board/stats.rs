@@ -24,6 +24,8 @@ pub struct Stats {
     pub delivered_bytes: u64,
     /// Bytes read from connections that were already being closed, and thrown away.
     pub discarded_bytes: u64,
+    /// Bytes queued for connections that a fault has made vanish.
+    pub vanished_bytes: u64,
     /// Bytes that were queued for a connection when it ended.
     pub unsent_bytes: u64,
     /// Frames handed to the App.
@@ -44,7 +46,7 @@ pub struct Stats {
 
 impl Stats {
     /// All of them by name.
-    pub fn counters(&self) -> [(&'static str, u64); 17] {
+    pub fn counters(&self) -> [(&'static str, u64); 18] {
         [
             ("opened", self.opened),
             ("closed", self.closed),
@@ -55,6 +57,7 @@ impl Stats {
             ("sent_bytes", self.sent_bytes),
             ("delivered_bytes", self.delivered_bytes),
             ("discarded_bytes", self.discarded_bytes),
+            ("vanished_bytes", self.vanished_bytes),
             ("unsent_bytes", self.unsent_bytes),
             ("messages", self.frames),
             ("dropped_slow", self.dropped_slow),

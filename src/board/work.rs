@@ -18,6 +18,8 @@ pub(crate) struct Work {
     pub over: Vec<(Key, Reason)>,
     /// Those that have taken what was queued, and whose App wants to know.
     pub drained: Vec<ConnId>,
+    /// Those of whose link something may have changed.
+    pub linked: Vec<ConnId>,
     /// Connections to be begun.
     pub dials: Vec<Dial>,
     /// Something is to be done that is on no list.

@@ -63,6 +63,20 @@ impl Outbox {
         self.bytes.as_ref().map_or((&[], &[]), |bytes| bytes.as_slices())
     }
 
+    /// Drops what stands behind so many bytes.
+    pub fn truncate(&mut self, len: usize) {
+        if len == 0 {
+            self.bytes = None;
+        } else if let Some(bytes) = &mut self.bytes {
+            bytes.truncate(len);
+        }
+    }
+
+    /// The byte at this place.
+    pub fn byte_mut(&mut self, at: usize) -> Option<&mut u8> {
+        self.bytes.as_mut()?.get_mut(at)
+    }
+
     /// Takes up to `count` sent bytes off the front; returns how many there were.
     pub fn sent(&mut self, count: usize) -> usize {
         let Some(bytes) = &mut self.bytes else { return 0 };

@@ -60,10 +60,12 @@ impl Conn {
                     Outbound::Finishing => self.outbox.is_empty(),
                     Outbound::Closed => false,
                 };
-                if self.state.inbound() == Inbound::Ended && has_nothing_to_send {
+                let is_suspended = self.has_detour();
+                if self.state.inbound() == Inbound::Ended && has_nothing_to_send && !is_suspended {
                     at(active_at + limits.half_open_max, Due::HalfOpenOver);
                 }
-                if let Some(idle_max) = limits.idle_max.filter(|_| policy.has_idle_limit) {
+                if let Some(idle_max) = limits.idle_max.filter(|_| policy.has_idle_limit && !self.has_flow())
+                {
                     at(active_at + idle_max, Due::IdleOver);
                 }
             }

@@ -1,13 +1,29 @@
 //! What few connections have, so that the others do not get larger for it.
 
 use crate::clock::Moment;
-use crate::conn::Conn;
+use crate::conn::flow::Flow;
+use crate::conn::{Conn, ConnId};
 
 /// What few connections have. Once there, it stays until the connection goes.
 #[derive(Debug, Default)]
 pub(crate) struct Extras {
     /// When the App wants to be told, by the clock.
-    pub timer: Option<Moment>,
+    timer: Option<Moment>,
+    /// Whom what it says is passed on to.
+    pub link: Option<Link>,
+    /// What is broken about it.
+    pub flow: Option<Box<Flow>>,
+}
+
+/// One side of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// The other side.
+    pub mate: ConnId,
+    /// It is not read, since the other side is not connected yet, or has much queued.
+    pub is_held: bool,
+    /// It has much queued, so the other side is not read.
+    pub holds_mate: bool,
 }
 
 impl Conn {
@@ -26,5 +42,43 @@ impl Conn {
             }
             (None, None) => None,
         }
+    }
+
+    /// Its side of a link.
+    pub fn link(&self) -> Option<Link> {
+        self.extras.as_ref()?.link
+    }
+
+    /// The same, to be changed.
+    pub fn link_mut(&mut self) -> Option<&mut Link> {
+        self.extras.as_mut()?.link.as_mut()
+    }
+
+    /// Links it, or does so no more.
+    pub fn set_link(&mut self, link: Option<Link>) {
+        if link.is_some() || self.extras.is_some() {
+            self.extras.get_or_insert_default().link = link;
+        }
+    }
+
+    /// What is broken about it.
+    pub fn flow(&self) -> Option<&Flow> {
+        self.extras.as_ref()?.flow.as_deref()
+    }
+
+    /// The same, to be changed.
+    pub fn flow_mut(&mut self) -> Option<&mut Flow> {
+        self.extras.as_mut()?.flow.as_deref_mut()
+    }
+
+    /// Whether it is broken on purpose, or something is left of that.
+    pub fn has_flow(&self) -> bool {
+        self.flow().is_some()
+    }
+
+    /// Whether it is broken on purpose, or linked: what it says takes a way of its own. The limits on silence and
+    /// slowness are not for these: they are slow by somebody's wish, or for want of what comes from elsewhere.
+    pub fn has_detour(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| extras.flow.is_some() || extras.link.is_some())
     }
 }

@@ -55,6 +55,17 @@ pub trait Stream {
     /// Writes once from several slices.
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Writes once, as a segment of its own: what is written next is not put together with it. True of TCP alone; where
+    /// there are no segments, it is a write like any other.
+    fn write_piece(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write(bytes)
+    }
+
+    /// Whether the system has sent all that was written. Where it cannot tell, it has.
+    fn is_drained(&mut self) -> bool {
+        true
+    }
+
     /// Sends our FIN: nothing is written after this. `WouldBlock` says: not now, and it is called again when there is
     /// room to write, as where an end is a record of its own (TLS).
     fn finish(&mut self) -> io::Result<()>;
@@ -81,6 +92,20 @@ pub trait Stream {
     /// taken and could not be sent is put into `rest`. Where an urgent byte was announced, that nothing is left is
     /// for a read to say.
     fn send_back(&mut self, _splice: &mut Self::Splice, _bytes_max: usize, _rest: &mut [u8]) -> SentBack {
+        SentBack::Nothing
+    }
+
+    /// The same to another stream.
+    fn send_on(
+        &mut self,
+        _to: &mut Self,
+        _splice: &mut Self::Splice,
+        _bytes_max: usize,
+        _rest: &mut [u8],
+    ) -> SentBack
+    where
+        Self: Sized,
+    {
         SentBack::Nothing
     }
 

@@ -64,7 +64,7 @@ impl<L: Listen> Engine<L> {
         let mut bytes = 0;
         if conn.write_turn == WriteTurn::Spent {
             // It goes on with the next turn.
-        } else if conn.writable {
+        } else if conn.writable || conn.has_flow() {
             bytes = flush(conn, self.streams[place].as_mut(), &[], shared);
         } else {
             shared.note_flush(conn, 0, true);

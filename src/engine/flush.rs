@@ -4,9 +4,11 @@ use std::io::{self, ErrorKind};
 use std::mem;
 
 use super::Engine;
+use super::broken::flush_broken;
+use super::link::note_queue;
 use crate::app::App;
 use crate::board::Shared;
-use crate::conn::state::Step;
+use crate::conn::state::{Stage, Step};
 use crate::conn::stream::Stream;
 use crate::conn::{Conn, FlushEnd, Inbound, Outbound, WriteTurn};
 use crate::engine::accept::Listen;
@@ -58,6 +60,9 @@ pub(super) fn flush<S: Stream>(
     shared: &mut Shared,
 ) -> usize {
     conn.write_turn = WriteTurn::Off;
+    if conn.has_flow() {
+        return flush_broken(conn, stream, shared);
+    }
     let Some(stream) = stream.filter(|_| conn.state.writes()) else { return 0 };
     let was_over_high = conn.is_over_high();
     let flush = conn.flush(stream, in_place, &shared.log, shared.limits.write_budget_bytes);
@@ -66,23 +71,16 @@ pub(super) fn flush<S: Stream>(
     // blocked.
     let blocked = matches!(flush.then, FlushEnd::Blocked | FlushEnd::More);
     match flush.then {
-        FlushEnd::Done if conn.state.outbound() == Outbound::Finishing => match finish(conn, stream) {
-            Ok(()) => shared.step(conn, Step::FinSent),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                conn.writable = false;
-                shared.step(conn, Step::FinBlocked);
-            }
-            Err(error) => shared.step(conn, Step::WriteFailed(error)),
-        },
+        FlushEnd::Done if conn.state.outbound() == Outbound::Finishing => finish(conn, stream, shared),
         FlushEnd::Done | FlushEnd::Blocked => {}
         FlushEnd::More => shared.work.enlist_for_next_turn(conn),
         FlushEnd::Failed(error) => shared.step(conn, Step::WriteFailed(error)),
     }
     shared.note_flush(conn, flush.bytes, blocked);
-    if conn.tells_drained && conn.queued_bytes(&shared.log) <= shared.limits.outbox_low_bytes {
-        conn.tells_drained = false;
-        shared.work.drained.push(conn.id);
+    if conn.extras.is_some() {
+        note_queue(conn, shared);
     }
+    tell_if_drained(conn, shared);
     shared.arm(conn);
     if conn.state.is_broken() || (was_over_high && !conn.is_over_high()) {
         shared.work.enlist_to_read(conn);
@@ -90,7 +88,35 @@ pub(super) fn flush<S: Stream>(
     flush.bytes
 }
 
+/// Has the App told that little is left, where it wants to know.
+pub(super) fn tell_if_drained(conn: &mut Conn, shared: &mut Shared) {
+    if conn.tells_drained && conn.queued_bytes(&shared.log) <= shared.limits.outbox_low_bytes {
+        conn.tells_drained = false;
+        shared.work.drained.push(conn.id);
+    }
+}
+
+/// Ends our direction: by our FIN, or by a reset where that is how a polite close is to end.
+pub(super) fn finish(conn: &mut Conn, stream: &mut impl Stream, shared: &mut Shared) {
+    let resets = matches!(conn.state.stage(), Stage::Parting(parting) if parting.why.resets());
+    let finished = if resets { drained(stream) } else { send_fin(conn, stream) };
+    match finished {
+        Ok(()) if resets => shared.step(conn, Step::Drained),
+        Ok(()) => shared.step(conn, Step::FinSent),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            conn.writable = false;
+            shared.step(conn, Step::FinBlocked);
+        }
+        Err(error) => shared.step(conn, Step::WriteFailed(error)),
+    }
+}
+
 /// Sends our FIN, unless dropping the stream, which comes next where both sides have finished, does it.
-fn finish(conn: &Conn, stream: &mut impl Stream) -> io::Result<()> {
+fn send_fin(conn: &Conn, stream: &mut impl Stream) -> io::Result<()> {
     if conn.state.inbound() == Inbound::Ended && stream.drop_finishes() { Ok(()) } else { stream.finish() }
+}
+
+/// A reset throws away what the system has not sent yet; where that is something, it has to wait.
+fn drained(stream: &mut impl Stream) -> io::Result<()> {
+    if stream.is_drained() { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
 }

@@ -14,7 +14,7 @@ use crate::conn::policy::Backpressure;
 use crate::conn::reason::Reason;
 use crate::conn::state::{Stage, Step};
 use crate::conn::stream::{SentBack, Stream, Then};
-use crate::conn::{Conn, FillEnd, Inbound, Key, Outbound, Reading, WriteTurn};
+use crate::conn::{Conn, ConnId, FillEnd, Inbound, Key, Outbound, Reading, WriteTurn};
 use crate::engine::accept::Listen;
 
 /// Whether a connection may have more to be read.
@@ -95,6 +95,9 @@ impl<L: Listen> Engine<L> {
         if conn.reading == Reading::Resumed {
             return self.go_on(key, app);
         }
+        if conn.has_detour() {
+            return self.read_by_detour(key, app);
+        }
         if let Some(splice) = &mut self.splice
             && shared.policy(conn).framing == Framing::Echo
             && let Some(next) = send_back(conn, stream, splice, &mut self.scratch, shared)
@@ -109,11 +112,7 @@ impl<L: Listen> Engine<L> {
             conn.received_at = shared.time.listened();
             shared.stats.received_bytes += fill.bytes as u64;
             if conn.delivers() {
-                let (id, framing) = (conn.id, shared.policy(conn).framing);
-                // What frames a message that goes on behind a part has been there for as long as you like.
-                let since = conn.tail.since().filter(|_| !framing.begun(conn.tail.bytes()).is_empty());
-                let (since, tail) = (since.unwrap_or(conn.received_at), conn.tail.take());
-                let before = Rest { tail, since, in_place: 0..0 };
+                let (id, framing, before) = begin(conn, shared);
                 rest = Some(self.hand_over(id, framing, before, &scratch[..fill.bytes], app));
             } else {
                 // What it had begun to say before it was closed is handed over by the sweep.
@@ -124,6 +123,58 @@ impl<L: Listen> Engine<L> {
         self.scratch = scratch;
         self.board.keep_budget();
         next
+    }
+
+    /// Reads one that is broken on purpose, or linked.
+    #[cold]
+    fn read_by_detour<A: App>(&mut self, key: Key, app: &mut A) -> Next {
+        if self.board.table[key].has_flow() {
+            self.read_broken(key, app);
+        } else if let Some(more) = self.splice_on(key) {
+            self.board.table[key].readable = more;
+        } else {
+            let Board { table, shared, .. } = &mut self.board;
+            let conn = &mut table[key];
+            let Some(stream) = self.streams[key.place()].as_mut() else { return Next::Wait };
+            let fill = conn.fill(stream, &mut self.scratch);
+            conn.is_bulk = fill.bytes >= shared.limits.splice_bytes_min;
+            shared.stats.received_bytes += fill.bytes as u64;
+            let scratch = mem::take(&mut self.scratch);
+            if fill.bytes > 0 {
+                conn.received_at = shared.time.listened();
+                self.deliver(key, &scratch[..fill.bytes], app);
+            }
+            let next = self.after_fill(key, None, &[], fill.then, app);
+            self.scratch = scratch;
+            self.board.keep_budget();
+            return next;
+        }
+        let Board { table, shared, .. } = &mut self.board;
+        let conn = &mut table[key];
+        let has_room = conn.state.is_parting() || conn.flow().is_none_or(|flow| flow.room() > 0);
+        let next = if conn.readable && has_room && !conn.is_over() { Next::Again } else { Next::Wait };
+        settle(conn, self.streams[key.place()].as_mut(), shared, next)
+    }
+
+    /// Passes on and hands over bytes that a connection has said; what is thrown away of one that is being closed is
+    /// counted.
+    pub(super) fn deliver<A: App>(&mut self, key: Key, fresh: &[u8], app: &mut A) {
+        if !self.board.table[key].delivers() {
+            return self.board.shared.discard(&mut self.board.table[key], fresh.len());
+        }
+        self.pass_on(key, fresh);
+        let Board { table, shared, .. } = &mut self.board;
+        let conn = &mut table[key];
+        if conn.link().is_some() && !shared.policy(conn).hears_links {
+            shared.stats.frames += 1;
+            shared.stats.delivered_bytes += fresh.len() as u64;
+            return;
+        }
+        conn.received_at = shared.time.listened();
+        let (id, framing, before) = begin(conn, shared);
+        let rest = self.hand_over(id, framing, before, fresh, app);
+        let Engine { board: Board { table, shared, .. }, streams, .. } = self;
+        put_back(&mut table[key], streams[key.place()].as_mut(), rest, fresh, shared);
     }
 
     /// Tells the App that a connection came about, and reads it.
@@ -172,16 +223,8 @@ impl<L: Listen> Engine<L> {
         // Nothing frees a key within the turn, so it is still the same connection.
         let conn = &mut table[key];
         let mut stream = streams[key.place()].as_mut();
-        if let Some(Rest { tail, since, in_place }) = rest {
-            if conn.delivers() {
-                conn.tail.put(tail, since);
-            } else {
-                shared.discard(conn, tail.len());
-            }
-            if conn.write_turn == WriteTurn::Dirty {
-                flush(conn, stream.as_deref_mut(), &fresh[in_place], shared);
-            }
-            shared.account(conn);
+        if let Some(rest) = rest {
+            put_back(conn, stream.as_deref_mut(), rest, fresh, shared);
         }
         match then {
             FillEnd::More => return settle(conn, stream, shared, Next::Again),
@@ -202,7 +245,7 @@ impl<L: Listen> Engine<L> {
     }
 
     /// The peer's FIN was read, and perhaps the connection was lost right behind it.
-    fn inbound_ended<A: App>(&mut self, key: Key, app: &mut A) {
+    pub(super) fn inbound_ended<A: App>(&mut self, key: Key, app: &mut A) {
         let lost = self.error_behind_fin(key);
         self.hand_over_all(key, app);
         let conn = &self.board.table[key];
@@ -218,13 +261,13 @@ impl<L: Listen> Engine<L> {
     }
 
     /// All that could be read was, and then the connection was lost.
-    fn inbound_failed<A: App>(&mut self, key: Key, why: Reason, app: &mut A) {
+    pub(super) fn inbound_failed<A: App>(&mut self, key: Key, why: Reason, app: &mut A) {
         self.hand_over_all(key, app);
         self.board.hang_up(self.board.table[key].id, why);
     }
 
     /// All that came before the break has been read: now it is over.
-    fn end_broken<A: App>(&mut self, key: Key, app: &mut A) {
+    pub(super) fn end_broken<A: App>(&mut self, key: Key, app: &mut A) {
         self.hand_over_all(key, app);
         self.board.step(self.board.table[key].id, Step::Drained);
     }
@@ -239,6 +282,35 @@ impl<L: Listen> Engine<L> {
         }
         self.streams[key.place()].as_mut()?.take_error().ok()?
     }
+}
+
+/// Takes the tail that fresh bytes are to be cut behind.
+fn begin(conn: &mut Conn, shared: &Shared) -> (ConnId, Framing, Rest) {
+    let framing = shared.policy(conn).framing;
+    // What frames a message that goes on behind a part has been there for as long as you like.
+    let since = conn.tail.since().filter(|_| !framing.begun(conn.tail.bytes()).is_empty());
+    let (since, tail) = (since.unwrap_or(conn.received_at), conn.tail.take());
+    (conn.id, framing, Rest { tail, since, in_place: 0..0 })
+}
+
+/// Puts back what is left of a read, and flushes the answers.
+fn put_back<S: Stream>(
+    conn: &mut Conn,
+    stream: Option<&mut S>,
+    rest: Rest,
+    fresh: &[u8],
+    shared: &mut Shared,
+) {
+    let Rest { tail, since, in_place } = rest;
+    if conn.delivers() {
+        conn.tail.put(tail, since);
+    } else {
+        shared.discard(conn, tail.len());
+    }
+    if conn.write_turn == WriteTurn::Dirty {
+        flush(conn, stream, &fresh[in_place], shared);
+    }
+    shared.account(conn);
 }
 
 /// What there is to do before a connection can be read, and whether it can.
@@ -276,6 +348,10 @@ fn before_reading(conn: &mut Conn, stream: &mut impl Stream, shared: &mut Shared
         return Before::Wait;
     }
     let waits_for_itself = shared.policy(conn).backpressure == Backpressure::Sender;
+    if !conn.state.is_parting() && conn.link().is_some_and(|link| link.is_held) {
+        // `tend_links` puts it back when the other side has room.
+        return Before::Wait;
+    }
     if waits_for_itself && conn.is_over_high() && !conn.state.is_parting() {
         // `flush` puts it back on the list when it has caught up.
         return Before::Wait;

@@ -25,6 +25,9 @@ impl<L: Listen> Engine<L> {
             });
             self.board.shared.discard(&mut self.board.table[key], left_out);
             app.closed(id, &why, &mut self.board);
+            if self.board.table[key].link().is_some() {
+                self.pass_end_on(key, &why);
+            }
             if let Some(mut stream) = self.streams.get_mut(key.place()).and_then(Option::take)
                 && why.resets()
                 && let Err(error) = stream.abort()

@@ -23,6 +23,7 @@ use crate::limits::Limits;
 mod accepting;
 mod asking;
 mod broadcast;
+mod broken;
 mod budget;
 mod closing;
 mod connecting;
@@ -31,6 +32,7 @@ mod half_close;
 mod hearing;
 mod ids;
 mod lapses;
+mod links;
 mod pausing;
 mod reactions;
 
@@ -277,7 +279,8 @@ impl Rig {
         for _ in 0..1000 {
             self.turn();
             let shared = &self.engine.board.shared;
-            let is_due = shared.deadlines.next().is_some_and(|when| when <= shared.time.noted_until());
+            let is_due = shared.deadlines.next().is_some_and(|when| when <= shared.time.noted_until())
+                || shared.flows.first().is_some_and(|(when, _)| *when <= shared.time.now());
             if self.engine.is_idle() && !is_due {
                 return;
             }

@@ -13,8 +13,10 @@ use mio::event::Source;
 use mio::net::{TcpListener, UnixListener, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use rustix::net::SendFlags;
 use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, TcpKeepalive, Type};
 
 use crate::address::Address;
@@ -167,6 +169,24 @@ impl Stream for Socket {
         self.0.write_vectored(slices)
     }
 
+    fn write_piece(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // The end of a record: the system joins nothing to it, be it in its queue or on its way to the card
+        // (`tcp_skb_can_collapse_to` in Linux's net/tcp.h).
+        Ok(rustix::net::send(&self.0, bytes, SendFlags::EOR | SendFlags::NOSIGNAL)?)
+    }
+
+    fn is_drained(&mut self) -> bool {
+        // A socket that takes nothing while anything is unsent says so, and is announced when it has sent all.
+        #[cfg(target_os = "linux")]
+        if self.0.set_tcp_notsent_lowat(1).is_err() {
+            // A Unix socket has no queue but the peer's.
+            return true;
+        }
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut fds = [PollFd::new(&self.0, PollFlags::OUT)];
+        poll(&mut fds, Some(&at_once)).is_ok_and(|ready| ready > 0)
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         // After a reset it says "not connected"; why that is, only the reset itself tells.
         self.0.shutdown(Shutdown::Write).or_else(|error| Err(self.take_error()?.unwrap_or(error)))
@@ -193,7 +213,17 @@ impl Stream for Socket {
     }
 
     fn send_back(&mut self, splice: &mut Splice, bytes_max: usize, rest: &mut [u8]) -> SentBack {
-        splice.send_back(&self.0, bytes_max, rest)
+        splice.send_on(&self.0, &self.0, bytes_max, rest)
+    }
+
+    fn send_on(
+        &mut self,
+        to: &mut Socket,
+        splice: &mut Splice,
+        bytes_max: usize,
+        rest: &mut [u8],
+    ) -> SentBack {
+        splice.send_on(&self.0, &to.0, bytes_max, rest)
     }
 
     fn short_read_drains(&self) -> bool {

@@ -13,8 +13,14 @@ impl Splice {
         Splice
     }
 
-    /// See `Stream::send_back`.
-    pub fn send_back(&mut self, _socket: impl AsFd, _bytes_max: usize, _rest: &mut [u8]) -> SentBack {
+    /// See `Stream::send_back` and `Stream::send_on`.
+    pub fn send_on(
+        &mut self,
+        _from: impl AsFd,
+        _to: impl AsFd,
+        _bytes_max: usize,
+        _rest: &mut [u8],
+    ) -> SentBack {
         SentBack::Nothing
     }
 }

@@ -1,5 +1,5 @@
-//! Bytes that go back to who sent them without being copied into this process and out of it again: they are moved
-//! from the socket into a pipe and from there into the socket, as references to the system's own memory
+//! Bytes that go back to who sent them, or on to who is linked to them, without being copied into this process and out
+//! of it again: they are moved from a socket into a pipe and from there into a socket, as references to the system's own memory
 //! (splice(2), Linux). For much at a time it costs three quarters of reading and writing (BENCHMARKS.md); for
 //! little it costs more.
 
@@ -43,13 +43,13 @@ impl Splice {
         }
     }
 
-    /// See `Stream::send_back`.
-    pub fn send_back(&mut self, socket: impl AsFd, bytes_max: usize, rest: &mut [u8]) -> SentBack {
+    /// See `Stream::send_back` and `Stream::send_on`.
+    pub fn send_on(&mut self, from: impl AsFd, to: impl AsFd, bytes_max: usize, rest: &mut [u8]) -> SentBack {
         let Some(pipe) = &self.pipe else { return SentBack::Nothing };
         let (mut read, mut written) = (0, 0);
         while read < bytes_max {
             // What is not taken by the socket has to have room in `rest`.
-            let taken = match pipe.fill(&socket, rest.len().min(bytes_max - read)) {
+            let taken = match pipe.fill(&from, rest.len().min(bytes_max - read)) {
                 Ok(count) if count > 0 => count,
                 Err(Errno::AGAIN) => return SentBack::Some { read, written, kept: 0, then: Then::Drained },
                 // What else there is will be told to whoever reads, or to the next call.
@@ -63,7 +63,7 @@ impl Splice {
                 Err(error) => return SentBack::Failed(error.into()),
             };
             read += taken;
-            let (sent, then) = pipe.empty(&socket, taken);
+            let (sent, then) = pipe.empty(&to, taken);
             written += sent;
             if let Some(then) = then {
                 return match pipe.take(&mut rest[..taken - sent]) {

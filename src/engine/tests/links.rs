@@ -1,0 +1,171 @@
+//! Links: what one says is what the other gets, in whichever order things happen.
+
+use super::*;
+
+/// Two that are linked.
+fn linked(rig: &mut Rig) -> (Far, Far) {
+    let (one, other) = (rig.connect(), rig.connect());
+    rig.board().link(one.id, other.id);
+    rig.settle();
+    (one, other)
+}
+
+#[test]
+fn what_one_says_the_other_gets_and_the_app_is_told() {
+    let mut rig = Rig::new();
+    let (one, other) = linked(&mut rig);
+    rig.says(&one, "hello\nhal");
+    rig.settle();
+    rig.says(&other, "hi\n");
+    rig.settle();
+
+    assert_eq!(other.wire.written(), b"hello\nhal");
+    assert_eq!(one.wire.written(), b"hi\n");
+    assert_eq!(rig.told(), ["#1 line hello", "#2 line hi"]);
+}
+
+#[test]
+fn what_the_app_sends_to_one_is_for_that_one_alone() {
+    let mut rig = Rig::new();
+    let (one, other) = linked(&mut rig);
+
+    rig.board().send(one.id, b"between\n");
+    rig.settle();
+
+    assert_eq!(one.wire.written(), b"between\n");
+    assert_eq!(other.wire.written(), b"");
+}
+
+#[test]
+fn who_does_not_read_keeps_the_other_from_being_read() {
+    let mut rig = Rig::with(small(), Framing::Raw, Backpressure::None);
+    let (one, other) = linked(&mut rig);
+    other.wire.stalls();
+    for _ in 0..100 {
+        rig.says(&one, "0123456789");
+        rig.settle();
+    }
+    let queued = rig.queued(&other);
+    assert!(queued <= small().outbox_high_bytes + small().read_budget_bytes, "{queued} bytes are queued");
+
+    rig.has_room_again(&other);
+    rig.settle();
+
+    assert_eq!(other.wire.written(), "0123456789".repeat(100).as_bytes());
+}
+
+#[test]
+fn a_fin_comes_behind_what_was_said_and_the_other_direction_goes_on() {
+    let mut rig = Rig::new();
+    rig.on_ended(|_, _| {});
+    let (one, other) = linked(&mut rig);
+    other.wire.stalls();
+    rig.says(&one, "the last\n");
+    rig.finishes(&one);
+    rig.settle();
+    assert!(!other.wire.is_finished());
+
+    rig.has_room_again(&other);
+    rig.settle();
+    assert_eq!(other.wire.written(), b"the last\n");
+    assert!(other.wire.is_finished());
+    rig.says(&other, "an answer\n");
+    rig.finishes(&other);
+    rig.settle();
+
+    assert_eq!(one.wire.written(), b"an answer\n");
+    assert!(rig.board().is_empty());
+}
+
+#[test]
+fn a_reset_comes_as_one_behind_what_was_said() {
+    let mut rig = Rig::new();
+    let (one, other) = linked(&mut rig);
+    other.wire.stalls();
+    rig.says(&one, "the last\n");
+    rig.settle();
+    rig.resets(&one);
+    rig.settle();
+    assert!(!other.wire.is_aborted());
+
+    rig.has_room_again(&other);
+    rig.settle();
+
+    assert_eq!(other.wire.written(), b"the last\n");
+    assert!(other.wire.is_aborted());
+    assert!(rig.told().contains(&"#2 closed link-reset".to_owned()));
+}
+
+#[test]
+fn who_is_closed_here_is_closed_on_the_other_side_as_well() {
+    let mut rig = Rig::new();
+    let (one, other) = linked(&mut rig);
+
+    rig.board().close(one.id, kicked());
+    rig.settle();
+
+    assert!(other.wire.is_finished() && !other.wire.is_aborted());
+}
+
+#[test]
+fn nothing_is_read_of_one_whose_other_side_is_yet_to_come_about() {
+    let mut rig = Rig::new();
+    let one = rig.connect();
+    let dialled = rig.dial();
+    rig.board().link(one.id, dialled);
+    rig.says(&one, "early\n");
+    rig.turn();
+    assert_eq!(rig.told(), Vec::<String>::new());
+    let other = rig.attach_dialed();
+
+    other.wire.dial_is(Outcome::Connected);
+    rig.note(&other, WRITABLE);
+    rig.settle();
+
+    assert_eq!(other.wire.written(), b"early\n");
+}
+
+#[test]
+fn whose_other_side_never_comes_about_is_closed_and_why_is_told() {
+    let mut rig = Rig::new();
+    let one = rig.connect();
+    let dialled = rig.dial();
+    rig.board().link(one.id, dialled);
+    rig.says(&one, "early\n");
+    let other = rig.attach_dialed();
+    other.wire.dial_is(Outcome::Refused(ErrorKind::ConnectionRefused));
+    rig.note(&other, EVERYTHING);
+    rig.settle();
+
+    assert!(one.wire.is_finished());
+    rig.finishes(&one);
+    rig.settle();
+    let told = rig.told();
+    assert_eq!(told.last().unwrap(), "#1 closed link-failed", "{told:?}");
+}
+
+#[test]
+fn what_was_linked_goes_on_by_itself_when_it_is_linked_no_more() {
+    let mut rig = Rig::new();
+    let (one, other) = linked(&mut rig);
+    rig.board().unlink(other.id);
+
+    rig.says(&one, "alone\n");
+    rig.settle();
+
+    assert_eq!(other.wire.written(), b"");
+    assert_eq!(rig.told(), ["#1 line alone"]);
+    assert_eq!(rig.board().mate(one.id), None);
+}
+
+#[test]
+fn nobody_is_linked_to_itself_or_twice() {
+    let mut rig = Rig::new();
+    let (one, other) = linked(&mut rig);
+    let third = rig.connect();
+    rig.board().link(third.id, third.id);
+    rig.board().link(third.id, one.id);
+
+    assert_eq!(rig.board().mate(third.id), None);
+    assert_eq!(rig.board().mate(one.id), Some(other.id));
+}
