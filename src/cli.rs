@@ -15,6 +15,7 @@ use ipnet::IpNet;
 use crate::address::{Endpoint, joined, parse_net};
 use crate::buffer::framing::Framing;
 use crate::clock::typed_duration;
+use crate::limits::{typed_number, typed_size};
 use crate::terminal::{block_stopping_signals, restore_terminal};
 
 pub use limits::LimitArgs;
@@ -273,28 +274,14 @@ const LONGEST: &str = "8760h";
 /// few of them overflows.
 const LARGEST: &str = "1024G";
 
-/// `64K`: a number of bytes, with K, M or G for powers of 1024.
+/// `64K`.
 fn size(text: &str) -> Result<u64, String> {
-    let (number, shift) = match text.char_indices().last() {
-        Some((at, 'K' | 'k')) => (&text[..at], 10),
-        Some((at, 'M' | 'm')) => (&text[..at], 20),
-        Some((at, 'G' | 'g')) => (&text[..at], 30),
-        _ => (text, 0),
-    };
-    // What is too long for the type is too large for any range.
-    let number = digits(number).ok_or("not a size such as 512, 64K, 8M, 1G")?;
-    Ok(number.saturating_mul(1 << shift))
+    typed_size(text).ok_or_else(|| "not a size such as 512, 64K, 8M, 1G".into())
 }
 
 /// `200ms`, `10s`, `5m`, `1h`.
 fn time(text: &str) -> Result<Duration, String> {
     typed_duration(text).ok_or_else(|| "not a duration such as 200ms, 10s, 5m, 1h".into())
-}
-
-/// A number in digits alone; one that the type has no room for is the largest there is.
-fn digits(text: &str) -> Option<u64> {
-    let all_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    all_digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 /// Reads a value that has to be within a range, which is written as a user would write it.
@@ -340,7 +327,7 @@ fn counts(
     most: &'static str,
 ) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync {
     move |text| {
-        let read = |text: &str| digits(text).ok_or_else(|| "not a number".to_owned());
+        let read = |text: &str| typed_number(text).ok_or_else(|| "not a number".to_owned());
         let count = within(text, read, least, most)?;
         u32::try_from(count).map_err(|_| format!("has to be from {least} to {most}"))
     }
