@@ -15,6 +15,7 @@ use ipnet::IpNet;
 use crate::address::{Endpoint, joined, parse_net};
 use crate::buffer::framing::Framing;
 use crate::clock::typed_duration;
+use crate::desk::{BadFault, FaultSpec};
 use crate::limits::{typed_number, typed_size};
 use crate::terminal::{block_stopping_signals, restore_terminal};
 
@@ -95,6 +96,11 @@ pub struct ServerArgs {
     #[arg(long, value_name = "ADDRESS", value_parser = Endpoint::parse)]
     pub dial: Vec<Endpoint>,
 
+    /// Break newcomers on purpose, from the start: words as `/help /fault` has them, such as 'latency=200ms in:stall';
+    /// repeatable
+    #[arg(long, value_name = "SPEC", value_parser = FaultSpec::parse)]
+    pub fault: Vec<FaultSpec>,
+
     /// What the end of stdin means [default: quit on a terminal, else keep]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub on_stdin_eof: Option<StdinEofArg>,
@@ -110,6 +116,28 @@ pub struct ServerArgs {
     /// See `LimitArgs`.
     #[command(flatten)]
     pub limits: LimitArgs,
+}
+
+impl ServerArgs {
+    /// Whether what was given goes together.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn check(&self) -> Result<(), String> {
+        self.limits.check()?;
+        match self.faults() {
+            Some(spec) if spec.breaks_nothing() => Err(format!("--fault: {}", BadFault::BreaksNothing)),
+            _ => Ok(()),
+        }
+    }
+
+    /// All that was given with `--fault`, one behind the other.
+    pub fn faults(&self) -> Option<FaultSpec> {
+        let (first, rest) = self.fault.split_first()?;
+        let mut spec = first.clone();
+        rest.iter().for_each(|more| spec.add(more));
+        Some(spec)
+    }
 }
 
 /// A client for switchboard, and for any line-based TCP server.
@@ -420,6 +448,21 @@ mod tests {
         let args = ServerArgs::try_parse_from(["switchboard"]).unwrap();
         assert_eq!(format!("{:?}", args.limits.limits()), format!("{:?}", Limits::default()));
         assert_eq!(args.limits.check(), Ok(()));
+    }
+
+    #[test]
+    fn faults_of_several_flags_are_one_and_have_to_break_something() {
+        let parsed = |arguments: &[&str]| ServerArgs::try_parse_from([&["switchboard"], arguments].concat());
+
+        let args = parsed(&["--fault", "latency=1s seed=7", "--fault", "latency=2s in:stall"]).unwrap();
+        assert_eq!(args.faults().unwrap().to_string(), "out:latency=2s in:stall seed=7");
+        assert_eq!(args.check(), Ok(()));
+
+        let idle = parsed(&["--fault", "toxicity=0.1", "--fault=for=5s"]).unwrap().check().unwrap_err();
+        assert!(idle.starts_with("--fault: this breaks nothing"), "{idle}");
+        let wrong = parsed(&["--fault", "latncy=1s"]).unwrap_err().to_string();
+        assert!(wrong.contains("unknown fault \"latncy\": is it latency?"), "{wrong}");
+        assert!(parsed(&["--fault", ""]).is_err() && parsed(&["--fault", "off"]).is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod terminal;
 pub mod text;
 mod words;
 
-pub use command::{Command, Every, Filter, How, Member, Payload, Request, To, View, serial_of};
+pub use command::{Command, Every, Fault, Filter, How, Member, Payload, Request, To, View, Whose, serial_of};
 pub use display::Display;
 pub use event::{Author, DeskId, Event, Namer, Receivers, Who};
 pub use fault::{BadFault, FaultSpec};

@@ -49,7 +49,7 @@ fn the_schema_has_the_codes_and_the_reasons_of_the_source() {
     assert_eq!(strings(&schema["$defs"]["code"]["enum"]), quoted(refusals, "pub const CODES", "];"));
     assert_eq!(
         strings(&schema["$defs"]["reason"]["enum"]),
-        quoted(reasons, "pub fn code(&self)", "impl fmt::Display for Reason")
+        quoted(reasons, "pub fn code(&self)", "impl FaultEnd")
     );
 }
 
@@ -265,7 +265,14 @@ fn wrong_lines() -> Vec<(&'static str, &'static str, &'static str)> {
         (r#"{"cmd":"quit","to":1,"ref":1}"#, "bad-request", "\"to\""),
         (r#"{"cmd":"link","ids":[1,2],"ref":1}"#, "not-yet", "link"),
         (r#"{"cmd":"unlink","id":1,"ref":1}"#, "not-yet", "unlink"),
-        (r#"{"cmd":"fault","to":1,"spec":"out:stall","ref":1}"#, "not-yet", "fault"),
+        (r#"{"cmd":"fault","ref":1}"#, "bad-request", "\"to\" is missing"),
+        (r#"{"cmd":"fault","to":1,"spec":7,"ref":1}"#, "bad-request", "\"spec\""),
+        (r#"{"cmd":"fault","to":1,"spec":"out:stal","ref":1}"#, "bad-fault", "is it stall?"),
+        (r#"{"cmd":"fault","to":1,"spec":"","ref":1}"#, "bad-fault", "no fault is named"),
+        (r#"{"cmd":"fault","to":1,"spec":"down","ref":1}"#, "bad-fault", "newcomers only"),
+        (r#"{"cmd":"fault","to":"new","spec":"toxicity=0.1","ref":1}"#, "bad-fault", "breaks nothing"),
+        (r#"{"cmd":"fault","to":["new",1],"spec":"stall","ref":1}"#, "no-such-conn", "new"),
+        (r#"{"cmd":"fault","to":"last","spec":"stall","ref":1}"#, "last-is-a-race", "race"),
         (r#"{"cmd":"learn","ref":1}"#, "not-yet", "learn"),
     ]
 }
@@ -360,6 +367,8 @@ fn every_code_that_a_program_can_be_told_is_told() {
         (json!({"cmd": "dial", "addr": "nowhere"}), "bad-address"),
         (json!({"cmd": "dial", "addr": "127.0.0.1:7", "name": "lab-a"}), "name-taken"),
         (json!({"cmd": "learn"}), "not-yet"),
+        (json!({"cmd": "fault", "to": 1, "spec": "loss=1"}), "bad-fault"),
+        (json!({"cmd": "fault", "to": 4, "spec": "stall"}), "gone"),
         (send(json!("last")), "last-is-a-race"),
         (json!({"cmd": "nothing"}), "unknown-command"),
         (json!({"cmd": "who", "how": "rst"}), "bad-request"),
@@ -718,6 +727,7 @@ fn any_command(random: &mut Random, conns: usize) -> Value {
         12 => json!({"cmd": "every", "off": "all"}),
         13 => json!({"cmd": "every", "every": "24h", "to": to, "text": "x"}),
         14 => json!({"cmd": "pending"}),
+        15 if random.below(2) == 0 => json!({"cmd": "fault", "to": to}),
         15 => json!({"cmd": "close", "to": to, "how": "no"}),
         16 if random.below(400) == 0 => json!({"cmd": "close", "to": id, "how": "rst"}),
         16 => json!({"cmd": "link", "ids": [id, id]}),

@@ -66,6 +66,8 @@ fn distance(one: &str, other: &str) -> usize {
     row[other.len()]
 }
 
+impl std::error::Error for BadFault {}
+
 impl fmt::Display for BadFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -89,7 +91,7 @@ impl fmt::Display for BadFault {
             BadFault::SlowAndNoClose => f.write_str("slow_close and no_close exclude each other"),
             BadFault::OffAlone => f.write_str("off stands alone: it ends all that is broken"),
             BadFault::NewcomersOnly(word) => {
-                write!(f, "{word} is for newcomers only: /fault new {word}…, not for who is here")
+                write!(f, "{word} is for newcomers only: it stands behind /fault new")
             }
             BadFault::BreaksNothing => f.write_str(
                 "this breaks nothing: for, toxicity and seed say when and whom, beside a word that breaks something",

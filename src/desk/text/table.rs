@@ -27,7 +27,8 @@ const HELP_COLUMN: usize = 26;
 const HELP_COLUMNS_MIN: usize = 24;
 
 /// Appends the table, each column as wide as what is in it. In a pipe it is plain columns: seconds and bytes as whole
-/// numbers, no blank within a field, `-` for what there is none of.
+/// numbers, no blank within a field, `-` for what there is none of. What is broken on purpose is told to a person in a
+/// row of its own, to a program at the end of the state: `,limits-off,broken:out:stall+no_close`.
 pub(super) fn push_conns(out: &mut Vec<u8>, rows: &[Row<'_>], reader: Reader) -> io::Result<()> {
     if rows.is_empty() {
         return writeln!(out, "nobody is connected");
@@ -41,7 +42,12 @@ pub(super) fn push_conns(out: &mut Vec<u8>, rows: &[Row<'_>], reader: Reader) ->
     }
     let (shown, spared) = columns_that_fit(&widths, reader);
     push_row(out, &HEADS, &widths, &shown);
-    cells.iter().for_each(|row| push_row(out, &row.each_ref().map(String::as_str), &widths, &shown));
+    for (row, cells) in rows.iter().zip(&cells) {
+        push_row(out, &cells.each_ref().map(String::as_str), &widths, &shown);
+        if let Some(fault) = row.fault.as_ref().filter(|_| reader != Reader::Program) {
+            writeln!(out, "      broken on purpose, limits off: {fault}")?;
+        }
+    }
     if reader != Reader::Program && rows.len() > ROWS_IN_SIGHT {
         push_row(out, &HEADS, &widths, &shown);
     }
@@ -98,12 +104,18 @@ fn cells(row: &Row<'_>, reader: Reader) -> [String; 9] {
     // Writing to a Vec cannot fail.
     let _ = push_peer(&mut peer, row.peer);
     let mut state = row.state.in_tcp_words().to_owned();
-    for (holds, note) in
-        [(row.is_slow, "not-reading"), (row.pending.is_some() && row.state != ConnState::Closing, "waits")]
-    {
+    for (holds, note) in [
+        (row.is_slow, "not-reading"),
+        (row.pending.is_some() && row.state != ConnState::Closing, "waits"),
+        (row.fault.is_some() && for_person, "broken"),
+    ] {
         if holds {
             let _ = write_note(&mut state, note, for_person);
         }
+    }
+    if let Some(fault) = row.fault.as_ref().filter(|_| !for_person) {
+        // It may have commas in it, so it stands last.
+        state += &format!(",limits-off,broken:{}", fault.to_string().replace(' ', "+"));
     }
     [
         format!("#{}", row.who.serial),
@@ -176,6 +188,7 @@ mod tests {
             state: ConnState::Established,
             is_slow: false,
             pending: (serial == 1).then_some(Duration::from_secs(8)),
+            fault: None,
         };
         let rows: Vec<Row<'_>> = (1..=count).map(row).collect();
         let mut out = Vec::new();
