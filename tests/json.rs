@@ -618,6 +618,27 @@ fn what_is_said_to_all_is_refused_for_who_has_too_much_queued_and_the_reply_says
 }
 
 #[test]
+fn a_program_sees_what_newcomers_are_given_and_ends_it() {
+    let mut desk = Desk::start(&["--fault", "down", "--fault", "toxicity=1 seed=7"]);
+    let _ = std::net::TcpStream::connect(desk.server.address);
+    desk.about("open", 1);
+    let close = desk.about("close", 1);
+
+    let shown = desk.ask(json!({"cmd": "fault", "to": "new"}));
+    let ended = desk.ask(json!({"cmd": "fault", "to": "new", "spec": "off"}));
+    let told = desk.event("fault");
+    let mut up = desk.connect(2);
+    up.send("hello\n");
+
+    assert_eq!((&close["reason"], &close["msg"]), (&json!("fault"), &json!("broken on purpose: down")));
+    assert_eq!(shown["spec"], "down toxicity=1 seed=7");
+    assert_eq!(ended["spec"], "off");
+    assert_eq!((&told["spec"], &told["by"], told.get("id")), (&json!("off"), &json!(1), None));
+    assert_eq!(desk.about("msg", 2)["text"], "hello");
+    desk.quit();
+}
+
+#[test]
 fn newcomers_who_are_turned_away_are_counted() {
     let (mut desk, _peers) = Desk::with_peers(&["--max-conns", "1"], 1);
 

@@ -173,9 +173,15 @@ mod tests {
     use super::*;
     use crate::conn::Peer;
     use crate::desk::event::Who;
+    use crate::desk::fault::FaultSpec;
     use crate::desk::help::HELP;
 
     fn who_said_to(reader: Reader, count: u64) -> Vec<String> {
+        who_with_faults_said_to(reader, count, None)
+    }
+
+    /// The first of them is broken so.
+    fn who_with_faults_said_to(reader: Reader, count: u64, faults: Option<&str>) -> Vec<String> {
         let peer = Peer::V4("127.0.0.1:50122".parse().unwrap());
         let row = |serial| Row {
             who: Who { serial, name: (serial == 1).then_some("lab-a") },
@@ -188,7 +194,9 @@ mod tests {
             state: ConnState::Established,
             is_slow: false,
             pending: (serial == 1).then_some(Duration::from_secs(8)),
-            fault: None,
+            fault: faults
+                .filter(|_| serial == 1)
+                .map(|spec| Box::new(FaultSpec::parse(spec).expect("it is one"))),
         };
         let rows: Vec<Row<'_>> = (1..=count).map(row).collect();
         let mut out = Vec::new();
@@ -212,6 +220,21 @@ mod tests {
                 "#2    -      127.0.0.1:50122  75s     8s      1200    17       0  ESTABLISHED",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_broken_has_a_row_of_its_own_for_a_person_and_no_blank_for_a_program() {
+        let faults = Some("latency=1s,5ms in:stall for=9s");
+
+        let rows = who_with_faults_said_to(Reader::Person(100), 2, faults);
+        assert!(rows[1].ends_with("  ESTABLISHED, waits, broken"), "{rows:#?}");
+        assert_eq!(rows[2], "      broken on purpose, limits off: out:latency=1s,5ms in:stall for=9s");
+        assert!(rows[3].starts_with("#2 ") && rows[3].ends_with("  ESTABLISHED"), "{rows:#?}");
+
+        let rows = who_with_faults_said_to(Reader::Program, 2, faults);
+        let state = rows[1].split_whitespace().last();
+        assert_eq!(state, Some("ESTABLISHED,waits,limits-off,broken:out:latency=1s,5ms+in:stall+for=9s"));
+        assert_eq!(rows.len(), 3);
     }
 
     #[test]
