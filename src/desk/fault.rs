@@ -132,9 +132,16 @@ impl FaultSpec {
     }
 }
 
-/// All words, for whoever completes them.
-pub(super) fn words() -> impl Iterator<Item = &'static str> {
+fn words() -> impl Iterator<Item = &'static str> {
     WORDS.iter().map(|entry| entry.name)
+}
+
+/// All words, for whoever completes them: `latency=`, since it needs a value, but `stall`.
+pub(super) fn spellings() -> impl Iterator<Item = String> {
+    WORDS.iter().map(|entry| {
+        let needs_value = entry.how.as_bytes().get(entry.name.len()) == Some(&b'=');
+        format!("{}{}", entry.name, if needs_value { "=" } else { "" })
+    })
 }
 
 impl Word {

@@ -54,8 +54,9 @@ pub enum Reply<'a> {
     EveryOff(usize),
     /// What is broken about a connection (`None`: about newcomers), if anything is.
     Faults(Option<Who<'a>>, Option<&'a FaultSpec>),
-    /// The same of several; where they are many, of those alone about whom something is.
-    FaultsOf(&'a [(Who<'a>, Option<Box<FaultSpec>>)]),
+    /// The same of several, where they are many, of those alone about whom something is; and which of them are gone, or,
+    /// where they are many, how many.
+    FaultsOf(&'a [(Who<'a>, Option<Box<FaultSpec>>)], &'a [(Who<'a>, Outcome)], &'a Tally),
     /// A file is on its way: how many bytes it has.
     FileBegun(Option<Who<'a>>, &'a str, u64),
     /// The counters.

@@ -278,21 +278,20 @@ impl Desks {
     }
 
     /// Replies with what is broken about several.
-    pub(super) fn show_faults_of(
-        &mut self,
-        whom: &Several,
-        session: &Session,
-        reference: Option<&str>,
-        board: &Board,
-    ) {
+    pub(super) fn show_faults_of(&mut self, job: &Job, whom: &Several, session: &Session, board: &Board) {
         let (names, faults) = (&self.names, &self.faults);
-        let all = whom.serials().iter().filter_map(|serial| {
+        let shown = whom.serials().iter().filter_map(|serial| {
             let spec = faults.of(board.find(*serial)?, board).map(Box::new);
             Some((names.who(*serial), spec))
         });
-        let told: Vec<(Who<'_>, Option<Box<FaultSpec>>)> =
-            all.filter(|(_, spec)| spec.is_some() || !whom.is_many()).collect();
-        self.out.reply(session.id, reference, &Reply::FaultsOf(&told));
+        let shown: Vec<(Who<'_>, Option<Box<FaultSpec>>)> =
+            shown.filter(|(_, spec)| spec.is_some() || !whom.is_many()).collect();
+        let names_gone = !whom.is_many() || session.is_json;
+        let gone = job.outcomes.iter().filter(|(_, outcome)| names_gone && *outcome == Outcome::Gone);
+        let gone: Vec<(Who<'_>, Outcome)> =
+            gone.map(|(serial, outcome)| (names.who(*serial), *outcome)).collect();
+        let reply = Reply::FaultsOf(&shown, &gone, &job.tally);
+        self.out.reply(session.id, job.reference.as_deref(), &reply);
     }
 
     /// Breaks a connection. Returns all that holds of it now.

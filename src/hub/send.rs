@@ -232,7 +232,7 @@ impl Desks {
             Act::Done => Deed::Done,
             Act::Break => Deed::Break(&spec),
             Act::Mend => Deed::Mend,
-            Act::ShowFaults => return self.show_faults_of(&whom, session, reference, board),
+            Act::ShowFaults => return self.show_faults_of(job, &whom, session, board),
             Act::Mute | Act::Focus => {
                 let gone = |serial: &u64| job.outcomes.contains(&(*serial, Outcome::Gone));
                 let here: Vec<u64> = whom.serials().iter().copied().filter(|serial| !gone(serial)).collect();

@@ -154,11 +154,14 @@ fn push_rest(out: &mut Vec<u8>, reply: &Reply<'_>) {
             }
             text(out, "spec", &spelt_faults(*spec));
         }
-        Reply::FaultsOf(all) => list(out, "faults", *all, |out, (who, spec)| {
-            begin_who(out, *who);
-            text(out, "spec", &spelt_faults(spec.as_deref()));
-            out.push(b'}');
-        }),
+        Reply::FaultsOf(all, outcomes, tally) => {
+            list(out, "faults", *all, |out, (who, spec)| {
+                begin_who(out, *who);
+                text(out, "spec", &spelt_faults(spec.as_deref()));
+                out.push(b'}');
+            });
+            odd_ones(out, outcomes, tally);
+        }
         Reply::FileBegun(_, path, bytes) => {
             text(out, "path", path);
             number(out, "bytes", *bytes);
@@ -207,6 +210,11 @@ fn several(
             text(out, "spec", "off");
         }
     }
+    odd_ones(out, outcomes, tally);
+}
+
+/// To whom it was not done, and why.
+fn odd_ones(out: &mut Vec<u8>, outcomes: &[(Who<'_>, Outcome)], tally: &Tally) {
     for (key, count, is) in [
         ("gone", tally.gone, is_gone as fn(&Outcome) -> bool),
         ("full", tally.full, |outcome| matches!(outcome, Outcome::Full(_) | Outcome::BehindFile)),

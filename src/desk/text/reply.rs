@@ -92,9 +92,9 @@ pub(super) fn push_reply(
         Reply::Everies(repeated) => push_everies(out, repeated, repertoire),
         Reply::EveryOff(count) => writeln!(out, "-> {} stopped", plural(*count as u64, "repetition")),
         Reply::Faults(who, spec) => push_faults(out, *who, *spec),
-        Reply::FaultsOf([]) => writeln!(out, "none of them is broken on purpose"),
-        Reply::FaultsOf(all) => {
-            all.iter().try_for_each(|(who, spec)| push_faults(out, Some(*who), spec.as_deref()))
+        Reply::FaultsOf(all, outcomes, tally) => {
+            all.iter().try_for_each(|(who, spec)| push_faults(out, Some(*who), spec.as_deref()))?;
+            push_not_shown(out, all.is_empty(), outcomes, tally)
         }
         Reply::FileBegun(who, path, bytes) => {
             match who {
@@ -339,6 +339,30 @@ fn push_faults(out: &mut Vec<u8>, who: Option<Who<'_>>, spec: Option<&FaultSpec>
         Some(spec) => writeln!(out, ": {spec}"),
         None => writeln!(out, ": no faults"),
     }
+}
+
+/// What stands below what is broken about several.
+fn push_not_shown(
+    out: &mut Vec<u8>,
+    is_none: bool,
+    outcomes: &[(Who<'_>, Outcome)],
+    tally: &Tally,
+) -> io::Result<()> {
+    if is_none && tally.done > 0 {
+        write!(out, "none of {} is broken on purpose", plural(tally.done as u64, "connection"))?;
+        push_odd_counts(out, tally)?;
+        return writeln!(out);
+    }
+    if tally.gone == 0 {
+        return Ok(());
+    }
+    if outcomes.is_empty() {
+        write!(out, "the others: no faults")?;
+        push_odd_counts(out, tally)?;
+    } else {
+        push_odd_ones(out, outcomes, false)?;
+    }
+    writeln!(out)
 }
 
 fn push_stats(out: &mut Vec<u8>, stats: &Stats, conns: usize, uptime: &str) -> io::Result<()> {
