@@ -197,9 +197,9 @@ impl Desks {
         board: &mut Board,
     ) -> Result<Executed, Refusal> {
         let (act, spec) = match &fault {
-            Fault::Add(spec) => (Act::Break, Rc::clone(spec)),
-            Fault::Off => (Act::Mend, Rc::default()),
-            Fault::Show => (Act::ShowFaults, Rc::default()),
+            Fault::Add(spec) => (Act::Fault, Some(Rc::clone(spec))),
+            Fault::Off => (Act::Fault, None),
+            Fault::Show => (Act::ShowFaults, None),
         };
         let mut begun = match self.resolve(to, asked.line, session, board)? {
             Whom::One(serial) => {
@@ -207,8 +207,8 @@ impl Desks {
                 self.fault_one(session.id, id, fault, asked.reference, board)?;
                 return Ok(Executed::Done);
             }
-            // When the others are broken it would say nothing of those who are not.
-            _ if act == Act::Break && spec.breaks_nothing() => {
+            // Of several who are not all broken, one reply could not say for whom it counts.
+            _ if spec.as_ref().is_some_and(|spec| spec.breaks_nothing()) => {
                 return Err(Refusal::BadFault(BadFault::BreaksNothing));
             }
             Whom::All => {
@@ -264,9 +264,9 @@ impl Desks {
         board: &mut Board,
     ) -> Outcome {
         let Some(id) = board.find(serial) else { return Outcome::Gone };
-        let spec = if job.act == Act::Break {
-            let (ends, seed) = (job.spec.lasts.map(|lasts| board.now() + lasts), self.faults.chance.u64(..));
-            Some(self.break_one(id, &job.spec, ends, seed, board))
+        let spec = if let Some(spec) = &job.spec {
+            let (ends, seed) = (spec.lasts.map(|lasts| board.now() + lasts), self.faults.chance.u64(..));
+            Some(self.break_one(id, spec, ends, seed, board))
         } else if self.mend_one(id, board) {
             None
         } else {

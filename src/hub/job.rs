@@ -39,10 +39,8 @@ pub enum Act {
     Mute,
     /// Only what they say is shown.
     Focus,
-    /// They are broken on purpose.
-    Break,
-    /// They are broken no more.
-    Mend,
+    /// They are broken on purpose, or no more, as the job says.
+    Fault,
     /// What is broken about them is shown.
     ShowFaults,
 }
@@ -87,7 +85,7 @@ pub struct Job {
     line: Vec<u8>,
     bytes: Bytes,
     /// How they are broken, where that is what is done to them.
-    pub spec: Rc<FaultSpec>,
+    pub spec: Option<Rc<FaultSpec>>,
     phase: Phase,
     /// What became of each; where they are many, of those alone to whom it was not done.
     pub outcomes: Vec<(u64, Outcome)>,
@@ -181,7 +179,7 @@ impl Job {
             None => Bytes::Apart(bytes.to_vec()),
         };
         let (outcomes, tally, reference) = (Vec::new(), Tally::default(), reference.map(str::to_owned));
-        Job { act, line: Vec::new(), bytes, spec: Rc::default(), phase, outcomes, tally, reference }
+        Job { act, line: Vec::new(), bytes, spec: None, phase, outcomes, tally, reference }
     }
 
     /// Gives it the line to keep. Nothing can be done before.

@@ -230,8 +230,7 @@ impl Desks {
             }
             Act::Close(how) => Deed::Close(how),
             Act::Done => Deed::Done,
-            Act::Break => Deed::Break(&spec),
-            Act::Mend => Deed::Mend,
+            Act::Fault => spec.as_deref().map_or(Deed::Mend, Deed::Break),
             Act::ShowFaults => return self.show_faults_of(job, &whom, session, board),
             Act::Mute | Act::Focus => {
                 let gone = |serial: &u64| job.outcomes.contains(&(*serial, Outcome::Gone));

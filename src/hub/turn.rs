@@ -255,7 +255,7 @@ impl Desks {
             turn.lines += 1;
             turn.bytes += job.bytes().len();
             let outcome = match job.act {
-                Act::Break | Act::Mend => self.fault_one_of_several(job, serial, session.id, board),
+                Act::Fault => self.fault_one_of_several(job, serial, session.id, board),
                 act => self.act(act, serial, job.bytes(), board),
             };
             job.note(serial, outcome);
