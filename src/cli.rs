@@ -15,6 +15,8 @@ use ipnet::IpNet;
 use crate::address::{Endpoint, joined, parse_net};
 use crate::buffer::framing::Framing;
 use crate::clock::typed_duration;
+use crate::desk::{BadFault, FaultSpec};
+use crate::limits::{typed_number, typed_size};
 use crate::terminal::{block_stopping_signals, restore_terminal};
 
 pub use limits::LimitArgs;
@@ -94,6 +96,11 @@ pub struct ServerArgs {
     #[arg(long, value_name = "ADDRESS", value_parser = Endpoint::parse)]
     pub dial: Vec<Endpoint>,
 
+    /// Break newcomers on purpose, from the start: words as `/help /fault` has them, such as 'latency=200ms in:stall';
+    /// repeatable
+    #[arg(long, value_name = "SPEC", value_parser = FaultSpec::parse)]
+    pub fault: Vec<FaultSpec>,
+
     /// What the end of stdin means [default: quit on a terminal, else keep]
     #[arg(long, value_enum, value_name = "WHAT")]
     pub on_stdin_eof: Option<StdinEofArg>,
@@ -109,6 +116,28 @@ pub struct ServerArgs {
     /// See `LimitArgs`.
     #[command(flatten)]
     pub limits: LimitArgs,
+}
+
+impl ServerArgs {
+    /// Whether what was given goes together.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn check(&self) -> Result<(), String> {
+        self.limits.check()?;
+        match self.faults() {
+            Some(spec) if spec.breaks_nothing() => Err(format!("--fault: {}", BadFault::BreaksNothing)),
+            _ => Ok(()),
+        }
+    }
+
+    /// All that was given with `--fault`, one behind the other.
+    pub fn faults(&self) -> Option<FaultSpec> {
+        let (first, rest) = self.fault.split_first()?;
+        let mut spec = first.clone();
+        rest.iter().for_each(|more| spec.add(more));
+        Some(spec)
+    }
 }
 
 /// A client for switchboard, and for any line-based TCP server.
@@ -273,28 +302,14 @@ const LONGEST: &str = "8760h";
 /// few of them overflows.
 const LARGEST: &str = "1024G";
 
-/// `64K`: a number of bytes, with K, M or G for powers of 1024.
+/// `64K`.
 fn size(text: &str) -> Result<u64, String> {
-    let (number, shift) = match text.char_indices().last() {
-        Some((at, 'K' | 'k')) => (&text[..at], 10),
-        Some((at, 'M' | 'm')) => (&text[..at], 20),
-        Some((at, 'G' | 'g')) => (&text[..at], 30),
-        _ => (text, 0),
-    };
-    // What is too long for the type is too large for any range.
-    let number = digits(number).ok_or("not a size such as 512, 64K, 8M, 1G")?;
-    Ok(number.saturating_mul(1 << shift))
+    typed_size(text).ok_or_else(|| "not a size such as 512, 64K, 8M, 1G".into())
 }
 
 /// `200ms`, `10s`, `5m`, `1h`.
 fn time(text: &str) -> Result<Duration, String> {
     typed_duration(text).ok_or_else(|| "not a duration such as 200ms, 10s, 5m, 1h".into())
-}
-
-/// A number in digits alone; one that the type has no room for is the largest there is.
-fn digits(text: &str) -> Option<u64> {
-    let all_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    all_digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 /// Reads a value that has to be within a range, which is written as a user would write it.
@@ -340,7 +355,7 @@ fn counts(
     most: &'static str,
 ) -> impl Fn(&str) -> Result<u32, String> + Clone + Send + Sync {
     move |text| {
-        let read = |text: &str| digits(text).ok_or_else(|| "not a number".to_owned());
+        let read = |text: &str| typed_number(text).ok_or_else(|| "not a number".to_owned());
         let count = within(text, read, least, most)?;
         u32::try_from(count).map_err(|_| format!("has to be from {least} to {most}"))
     }
@@ -433,6 +448,21 @@ mod tests {
         let args = ServerArgs::try_parse_from(["switchboard"]).unwrap();
         assert_eq!(format!("{:?}", args.limits.limits()), format!("{:?}", Limits::default()));
         assert_eq!(args.limits.check(), Ok(()));
+    }
+
+    #[test]
+    fn faults_of_several_flags_are_one_and_have_to_break_something() {
+        let parsed = |arguments: &[&str]| ServerArgs::try_parse_from([&["switchboard"], arguments].concat());
+
+        let args = parsed(&["--fault", "latency=1s seed=7", "--fault", "latency=2s in:stall"]).unwrap();
+        assert_eq!(args.faults().unwrap().to_string(), "out:latency=2s in:stall seed=7");
+        assert_eq!(args.check(), Ok(()));
+
+        let idle = parsed(&["--fault", "toxicity=0.1", "--fault=for=5s"]).unwrap().check().unwrap_err();
+        assert!(idle.starts_with("--fault: this breaks nothing"), "{idle}");
+        let wrong = parsed(&["--fault", "latncy=1s"]).unwrap_err().to_string();
+        assert!(wrong.contains("unknown fault \"latncy\": is it latency?"), "{wrong}");
+        assert!(parsed(&["--fault", ""]).is_err() && parsed(&["--fault", "off"]).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod command;
 mod display;
 mod event;
+mod fault;
 mod help;
 pub mod json;
 mod name;
@@ -14,9 +15,10 @@ mod terminal;
 pub mod text;
 mod words;
 
-pub use command::{Command, Every, Filter, How, Member, Payload, Request, To, View, serial_of};
+pub use command::{Command, Every, Fault, Filter, How, Member, Payload, Request, To, View, Whose, serial_of};
 pub use display::Display;
 pub use event::{Author, DeskId, Event, Namer, Receivers, Who};
+pub use fault::{BadFault, FaultSpec};
 pub use help::{HELP, Help, help};
 pub use name::{BadName, NAME_CHARS_MAX, check_name, folded, is_glob, matcher, may_be_target};
 pub use refusal::{CODES, Refusal};

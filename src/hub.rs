@@ -8,6 +8,7 @@ mod desks;
 mod dials;
 mod every;
 mod execute;
+mod faults;
 mod files;
 mod history;
 mod job;
@@ -139,11 +140,12 @@ impl<M: Mode> App for Hub<M> {
     /// Obeys what was typed, and hands what was shown to the screens.
     fn turn_ended(&mut self, board: &mut Board) {
         self.desks.tick(board);
+        self.desks.end_faults(board);
         self.desks.redial(board);
         for session in &mut self.sessions {
             self.desks.take_lines(session, board);
             if self.desks.is_stopping() {
-                self.desks.cut_short(session);
+                self.desks.cut_short(session, board);
             }
         }
         let waits = |desks: &Desks, session: &Session| session.is_json && desks.out.has_no_room(session.id);

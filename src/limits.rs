@@ -1,4 +1,5 @@
-//! Every limit of the server in one place. A size has its unit in its name; a time is a `Duration`.
+//! Every limit of the server in one place. A size has its unit in its name; a time is a `Duration`. And sizes as they
+//! are typed.
 
 use std::time::Duration;
 
@@ -6,6 +7,24 @@ use crate::process::{descriptors, memory};
 
 /// How long a line may be before it is cut, 64 KiB.
 pub const LINE_BYTES_MAX: usize = 64 << 10;
+
+/// A size as it is typed: a number of bytes, with K, M or G for powers of 1024, such as `64K`. One that is too large to
+/// be counted is the largest there is.
+pub(crate) fn typed_size(text: &str) -> Option<u64> {
+    let (number, shift) = match text.char_indices().last() {
+        Some((at, 'K' | 'k')) => (&text[..at], 10),
+        Some((at, 'M' | 'm')) => (&text[..at], 20),
+        Some((at, 'G' | 'g')) => (&text[..at], 30),
+        _ => (text, 0),
+    };
+    Some(typed_number(number)?.saturating_mul(1 << shift))
+}
+
+/// A number in digits alone; one that the type has no room for is the largest there is.
+pub(crate) fn typed_number(text: &str) -> Option<u64> {
+    let all_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    all_digits.then(|| text.parse().unwrap_or(u64::MAX))
+}
 
 /// The bounds within which the server works. `Limits::of_this_process()` is where to start: the
 /// defaults below, as far as the machine allows.

@@ -1,5 +1,6 @@
 //! The server: parses, builds, runs, and turns what went wrong into one line and an exit status.
 
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
@@ -22,7 +23,7 @@ use switchboard::{Endpoint, Envelope, Framing, Limits, Mailbox, Reactor, Role};
 const DEFAULT_LOG: &str = "warn";
 
 fn main() -> ExitCode {
-    cli::main_checked(|args: &ServerArgs| args.limits.check(), run)
+    cli::main_checked(ServerArgs::check, run)
 }
 
 fn run(args: &ServerArgs) -> Result<(), String> {
@@ -105,6 +106,7 @@ impl Floor<'_> {
         desks.replay = (args.replay_last > 0).then(History::default);
         bound.iter().for_each(|address| desks.out.tell(&Event::Listening(address)));
         args.dial.iter().for_each(|endpoint| desks.hold(endpoint.clone()));
+        args.faults().iter().for_each(|spec| desks.break_newcomers(spec));
         if let Some(names) = names {
             desks.use_names(names);
         }
@@ -212,6 +214,8 @@ fn desk_options(args: &ServerArgs) -> DeskOptions {
         tracks_pending: !args.chat && !args.echo,
         envelope: envelope(args),
         view: if args.view == ViewArg::Hex { View::Hex } else { View::Text },
+        // Its keys differ from run to run.
+        chance: RandomState::new().hash_one(()),
         ..DeskOptions::PIPE
     }
 }

@@ -89,6 +89,10 @@ fn wrong_usage_is_status_2() {
         &["--allow", "everybody"],
         &["--on-stdin-eof", "maybe"],
         &["unix:"],
+        &["--fault", "latncy=5s"],
+        &["--fault", "off"],
+        &["--fault", "latency=5s", "--fault", ""],
+        &["--fault", "toxicity=0.1 seed=7"],
     ] {
         let (code, out, err) = outcome(Program::start(switchboard(arguments)));
 
@@ -114,6 +118,7 @@ fn a_number_out_of_its_range_is_wrong_usage_and_nothing_listens_with_it() {
         ("--idle", "0s", "has to be from 1ms to 8760h"),
         ("--keepalive", "10h", "has to be from 3s to 9h"),
         ("--half-open", "60", "not a duration such as 200ms, 10s, 5m, 1h; it has to be from 0s to 8760h"),
+        ("--fault", "in:latency=25h", "cannot read \"in:latency=25h\": it is written latency=200ms, or"),
         ("--write-budget", "many", "not a size such as 512, 64K, 8M, 1G; it has to be from 512 to 1G"),
     ] {
         let (code, out, err) = outcome(Program::start(switchboard(&[flag, value, "0"])));

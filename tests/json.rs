@@ -49,7 +49,7 @@ fn the_schema_has_the_codes_and_the_reasons_of_the_source() {
     assert_eq!(strings(&schema["$defs"]["code"]["enum"]), quoted(refusals, "pub const CODES", "];"));
     assert_eq!(
         strings(&schema["$defs"]["reason"]["enum"]),
-        quoted(reasons, "pub fn code(&self)", "impl fmt::Display for Reason")
+        quoted(reasons, "pub fn code(&self)", "impl FaultEnd")
     );
 }
 
@@ -265,7 +265,14 @@ fn wrong_lines() -> Vec<(&'static str, &'static str, &'static str)> {
         (r#"{"cmd":"quit","to":1,"ref":1}"#, "bad-request", "\"to\""),
         (r#"{"cmd":"link","ids":[1,2],"ref":1}"#, "not-yet", "link"),
         (r#"{"cmd":"unlink","id":1,"ref":1}"#, "not-yet", "unlink"),
-        (r#"{"cmd":"fault","to":1,"spec":"out:stall","ref":1}"#, "not-yet", "fault"),
+        (r#"{"cmd":"fault","ref":1}"#, "bad-request", "\"to\" is missing"),
+        (r#"{"cmd":"fault","to":1,"spec":7,"ref":1}"#, "bad-request", "\"spec\""),
+        (r#"{"cmd":"fault","to":1,"spec":"out:stal","ref":1}"#, "bad-fault", "is it stall?"),
+        (r#"{"cmd":"fault","to":1,"spec":"","ref":1}"#, "bad-fault", "no fault is named"),
+        (r#"{"cmd":"fault","to":1,"spec":"down","ref":1}"#, "bad-fault", "newcomers only"),
+        (r#"{"cmd":"fault","to":"new","spec":"toxicity=0.1","ref":1}"#, "bad-fault", "breaks nothing"),
+        (r#"{"cmd":"fault","to":["new",1],"spec":"stall","ref":1}"#, "no-such-conn", "new"),
+        (r#"{"cmd":"fault","to":"last","spec":"stall","ref":1}"#, "last-is-a-race", "race"),
         (r#"{"cmd":"learn","ref":1}"#, "not-yet", "learn"),
     ]
 }
@@ -360,6 +367,8 @@ fn every_code_that_a_program_can_be_told_is_told() {
         (json!({"cmd": "dial", "addr": "nowhere"}), "bad-address"),
         (json!({"cmd": "dial", "addr": "127.0.0.1:7", "name": "lab-a"}), "name-taken"),
         (json!({"cmd": "learn"}), "not-yet"),
+        (json!({"cmd": "fault", "to": 1, "spec": "loss=1"}), "bad-fault"),
+        (json!({"cmd": "fault", "to": 4, "spec": "stall"}), "gone"),
         (send(json!("last")), "last-is-a-race"),
         (json!({"cmd": "nothing"}), "unknown-command"),
         (json!({"cmd": "who", "how": "rst"}), "bad-request"),
@@ -609,6 +618,27 @@ fn what_is_said_to_all_is_refused_for_who_has_too_much_queued_and_the_reply_says
 }
 
 #[test]
+fn a_program_sees_what_newcomers_are_given_and_ends_it() {
+    let mut desk = Desk::start(&["--fault", "down", "--fault", "toxicity=1 seed=7"]);
+    let _ = std::net::TcpStream::connect(desk.server.address);
+    desk.about("open", 1);
+    let close = desk.about("close", 1);
+
+    let shown = desk.ask(json!({"cmd": "fault", "to": "new"}));
+    let ended = desk.ask(json!({"cmd": "fault", "to": "new", "spec": "off"}));
+    let told = desk.event("fault");
+    let mut up = desk.connect(2);
+    up.send("hello\n");
+
+    assert_eq!((&close["reason"], &close["msg"]), (&json!("fault"), &json!("broken on purpose: down")));
+    assert_eq!(shown["spec"], "down toxicity=1 seed=7");
+    assert_eq!(ended["spec"], "off");
+    assert_eq!((&told["spec"], &told["by"], told.get("id")), (&json!("off"), &json!(1), None));
+    assert_eq!(desk.about("msg", 2)["text"], "hello");
+    desk.quit();
+}
+
+#[test]
 fn newcomers_who_are_turned_away_are_counted() {
     let (mut desk, _peers) = Desk::with_peers(&["--max-conns", "1"], 1);
 
@@ -718,6 +748,7 @@ fn any_command(random: &mut Random, conns: usize) -> Value {
         12 => json!({"cmd": "every", "off": "all"}),
         13 => json!({"cmd": "every", "every": "24h", "to": to, "text": "x"}),
         14 => json!({"cmd": "pending"}),
+        15 if random.below(2) == 0 => json!({"cmd": "fault", "to": to}),
         15 => json!({"cmd": "close", "to": to, "how": "no"}),
         16 if random.below(400) == 0 => json!({"cmd": "close", "to": id, "how": "rst"}),
         16 => json!({"cmd": "link", "ids": [id, id]}),

@@ -2,12 +2,14 @@
 //! is text but what is to be sent, and nothing knows the connections.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::time::Duration;
 
+use super::fault::{BadFault, FaultSpec};
 use super::help::Help;
 
 /// One command, and the reference that its reply will carry.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub struct Request<'a> {
     /// As the program spelt it: a JSON string or integer.
     pub reference: Option<&'a str>,
@@ -16,7 +18,7 @@ pub struct Request<'a> {
 }
 
 /// Something an operator wants. What can be is borrowed from the line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Command<'a> {
     /// Send something.
     Send(To<'a>, Payload<'a>),
@@ -46,6 +48,8 @@ pub enum Command<'a> {
     View(Option<To<'a>>, View),
     /// Repeat something that sends.
     Every(Every<'a>),
+    /// Break something on purpose, end that, or show it.
+    Fault(Whose<'a>, Fault),
     /// Show the counters.
     Stats,
     /// Explain the commands, or one of them.
@@ -129,7 +133,7 @@ pub enum View {
 }
 
 /// What is to be repeated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Every<'a> {
     /// This, so often.
     Begin(Duration, Box<Command<'a>>),
@@ -137,6 +141,40 @@ pub enum Every<'a> {
     List,
     /// Stop this one; all, where there is no number.
     Off(Option<u64>),
+}
+
+/// Whose faults a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// Those of newcomers, from now on.
+    Newcomers,
+    /// Those of these.
+    These(To<'a>),
+}
+
+/// What is to become of faults.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// These are added.
+    Add(Rc<FaultSpec>),
+    /// They end.
+    Off,
+    /// They are shown.
+    Show,
+}
+
+impl Fault {
+    /// What is meant by words behind the command, `off`, or nothing.
+    ///
+    /// # Errors
+    /// What is wrong with the words.
+    pub fn of(spec: Option<&str>) -> Result<Fault, BadFault> {
+        match spec.map(str::trim_ascii) {
+            None => Ok(Fault::Show),
+            Some("off") => Ok(Fault::Off),
+            Some(spec) => FaultSpec::parse(spec).map(|spec| Fault::Add(Rc::new(spec))),
+        }
+    }
 }
 
 impl Payload<'_> {

@@ -6,6 +6,8 @@ use crate::buffer::framing::Frame;
 use crate::conn::Peer;
 use crate::conn::reason::Reason;
 
+use super::fault::FaultSpec;
+
 /// A connection, as it is shown: never by its name alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Who<'a> {
@@ -124,6 +126,15 @@ pub enum Event<'a> {
         period: Option<Duration>,
         /// Why it ended by itself.
         why: Option<&'a str>,
+    },
+    /// A connection is broken on purpose from now on, or no more.
+    Fault {
+        /// Which; newcomers, where it is none.
+        who: Option<Who<'a>>,
+        /// All that holds now.
+        spec: Option<&'a FaultSpec>,
+        /// By whose command; of itself, where it was none.
+        by: Option<DeskId>,
     },
     /// The server ends as soon as what is queued for so many connections was sent.
     Stopping(usize),

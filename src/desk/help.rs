@@ -47,7 +47,13 @@ pub const HELP: &[Help] = &[
     entry("/focus", "/focus 3,7", "show only what #3 and #7 say; /show all undoes it"),
     entry("/view", "/view [3] text|hex", "show messages as text, or as bytes"),
     entry("/every", "/every 5s LINE  /every  /every off 2|all", "repeat LINE, which sends; list; stop"),
-    entry("/fault", "/fault 3 SPEC", "break it on purpose (not built yet)"),
+    entry(
+        "/fault",
+        "/fault 3|new [SPEC|off]",
+        "break #3, or newcomers, on purpose; end that; show it. SPEC: in: (what it sends) or out: in front of \
+         latency=200ms,50ms bandwidth=10K slicer=1,5ms limit_data=1000,rst blackhole=5s stall corrupt=0.001; \
+         reset_peer=5s slow_close=2s no_close for=30s; new: down toxicity=0.1 seed=7",
+    ),
     entry("/learn", "/learn", "answer from now on as I just did (not built yet)"),
     entry("/stats", "/stats", "show the counters"),
     entry("/help", "/help [command]", "explain the commands, or one"),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::fault::BadFault;
 use super::name::BadName;
 use super::reply::Tally;
 use super::text::Mistake;
@@ -62,6 +63,8 @@ pub enum Refusal {
     TooManyEveries(usize),
     /// An address is none.
     BadAddress(String, String),
+    /// What is to be broken is spelt wrong, or cannot be.
+    BadFault(BadFault),
     /// A file cannot be sent.
     File(String, String),
     /// A file is on its way to this connection.
@@ -73,7 +76,7 @@ pub enum Refusal {
 }
 
 /// All codes there are, for the schema and the documentation.
-pub const CODES: [&str; 21] = [
+pub const CODES: [&str; 22] = [
     "bad-json",
     "bad-request",
     "unknown-command",
@@ -93,6 +96,7 @@ pub const CODES: [&str; 21] = [
     "no-such-every",
     "too-many",
     "bad-address",
+    "bad-fault",
     "file",
     "stopping",
 ];
@@ -121,6 +125,7 @@ impl Refusal {
             Refusal::NoEvery(_) => "no-such-every",
             Refusal::TooManyEveries(_) | Refusal::TooManyMembers(_) => "too-many",
             Refusal::BadAddress(..) => "bad-address",
+            Refusal::BadFault(_) => "bad-fault",
             Refusal::File(..) | Refusal::FileUnderWay(_) | Refusal::FilesUnderWay => "file",
             Refusal::Stopping => "stopping",
         }
@@ -177,6 +182,7 @@ impl fmt::Display for Refusal {
             Refusal::TooManyMembers(max) => write!(f, "cannot repeat for a list of more than {max}"),
             Refusal::TooManyEveries(max) => write!(f, "cannot repeat more than {max} at a time"),
             Refusal::BadAddress(address, why) => write!(f, "cannot dial {address}: {why}"),
+            Refusal::BadFault(why) => why.fmt(f),
             Refusal::File(path, why) => write!(f, "cannot send {path}: {why}"),
             Refusal::FileUnderWay(serial) => {
                 write!(f, "cannot send to #{serial}: a file is on its way to it")

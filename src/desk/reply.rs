@@ -7,6 +7,7 @@ use crate::conn::state::{Inbound, Outbound};
 
 use super::command::{How, View};
 use super::event::Who;
+use super::fault::FaultSpec;
 use super::help::Help;
 use super::refusal::Refusal;
 
@@ -21,7 +22,7 @@ pub enum Reply<'a> {
     /// A connection will be finished, closed or reset. A reason that it was to be told may not have got through.
     Closing(Who<'a>, How, Option<Outcome>),
     /// What became of a command about several.
-    Several(Deed, &'a [(Who<'a>, Outcome)], &'a Tally),
+    Several(Deed<'a>, &'a [(Who<'a>, Outcome)], &'a Tally),
     /// The current target.
     TargetIs(Target<'a>),
     /// These are the current target, and what became of each that was named; where they are many, of those alone who
@@ -51,6 +52,11 @@ pub enum Reply<'a> {
     Everies(&'a [Repeated<'a>]),
     /// So many are repeated no more.
     EveryOff(usize),
+    /// What is broken about a connection (`None`: about newcomers), if anything is.
+    Faults(Option<Who<'a>>, Option<&'a FaultSpec>),
+    /// The same of several, where they are many, of those alone about whom something is; and which of them are gone, or,
+    /// where they are many, how many.
+    FaultsOf(&'a [(Who<'a>, Option<Box<FaultSpec>>)], &'a [(Who<'a>, Outcome)], &'a Tally),
     /// A file is on its way: how many bytes it has.
     FileBegun(Option<Who<'a>>, &'a str, u64),
     /// The counters.
@@ -71,8 +77,8 @@ pub enum Reply<'a> {
 }
 
 /// What is done to each of several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Deed<'a> {
     /// They are sent so many bytes.
     Send(usize),
     /// They are the current target.
@@ -81,6 +87,10 @@ pub enum Deed {
     Close(How),
     /// They are struck off the list of those who wait.
     Done,
+    /// They are broken in this way, too.
+    Break(&'a FaultSpec),
+    /// They are broken no more.
+    Mend,
 }
 
 /// What was queued for one connection.
@@ -171,6 +181,9 @@ pub struct Row<'a> {
     pub is_slow: bool,
     /// For how long it waits for an answer.
     pub pending: Option<Duration>,
+    /// What is broken about it on purpose, if anything is. As long as that is so, it is not closed for its silence, nor
+    /// for reading slowly.
+    pub fault: Option<Box<FaultSpec>>,
 }
 
 /// How far a connection is, in TCP's words, and whether it is being closed.

@@ -15,6 +15,7 @@ use crate::desk::text::without_cr;
 use crate::desk::{Display, Event, Namer};
 use crate::hub::dials::Held;
 use crate::hub::every::Everies;
+use crate::hub::faults::Faults;
 use crate::hub::files::Files;
 use crate::hub::history::History;
 use crate::hub::names::Names;
@@ -74,6 +75,8 @@ pub struct Desks {
     pub mailbox: Option<Mailbox<Mail>>,
     /// What is repeated.
     pub everies: Everies,
+    /// What is broken on purpose.
+    pub faults: Faults,
     /// Files under way.
     pub files: Files,
     /// What their surroundings are.
@@ -109,6 +112,7 @@ impl Desks {
             held: Vec::new(),
             mailbox: None,
             everies: Everies::default(),
+            faults: Faults::new(options.chance),
             files: Files::default(),
             options,
             dialled: HashSet::new(),
@@ -122,12 +126,13 @@ impl Desks {
         }
     }
 
-    /// Shows that somebody connected, and gives it the name that a list has for it.
-    pub fn opened(&mut self, id: ConnId, board: &Board) {
+    /// Shows that somebody connected, and gives it the name that a list has for it, and the faults of newcomers.
+    pub fn opened(&mut self, id: ConnId, board: &mut Board) {
         let Some(view) = board.view(id) else { return };
         self.name_newcomer(id, view.peer);
         let (who, dialled) = (self.names.who(id.serial()), self.dialled.contains(&id.serial()));
         self.out.tell(&Event::Opened { who, peer: view.peer, dialled });
+        self.break_newcomer(id, board);
     }
 
     /// Shows what a peer said.
@@ -192,6 +197,7 @@ impl Desks {
         self.lost(id.serial(), board);
         self.forget_name(id.serial());
         self.dialled.remove(&id.serial());
+        self.faults.forget(id.serial());
         self.out.forget(id.serial());
     }
 

@@ -58,6 +58,7 @@ impl Desks {
             Command::Dial(address, name) => self.dial(desk, &address, name, reference, board)?,
             Command::View(whom, view) => self.set_view(session, whom, view, reference, board)?,
             Command::Every(every) => self.repeat(session, every, asked, board)?,
+            Command::Fault(whose, fault) => return self.fault(session, whose, fault, asked, board),
             Command::Stats => {
                 let uptime = board.now().since(self.since);
                 let conns = board.count(Role::PEER);
@@ -138,11 +139,11 @@ impl Desks {
     }
 
     fn list_pending(&mut self, desk: DeskId, reference: Option<&str>, board: &Board) {
-        let (names, pending) = (&self.names, &self.pending);
+        let (names, pending, faults) = (&self.names, &self.pending, &self.faults);
         let waiting = pending.all().into_iter().filter_map(|(serial, entry)| {
             let text = beginning(&entry.text);
             let is_cut = entry.is_cut || text.len() < entry.text.len();
-            Some(Waiting { row: row_of(serial, names, pending, board)?, text, is_cut })
+            Some(Waiting { row: row_of(serial, names, pending, faults, board)?, text, is_cut })
         });
         let waiting: Vec<Waiting<'_>> = waiting.collect();
         self.out.reply(desk, reference, &Reply::Pending(&waiting));
@@ -158,7 +159,8 @@ impl Desks {
         };
         let is_cut = entry.is_cut && whole.is_none();
         let text = whole.as_deref().unwrap_or(&entry.text);
-        let row = row_of(serial, &self.names, &self.pending, board).ok_or(Refusal::NobodyWaits)?;
+        let row =
+            row_of(serial, &self.names, &self.pending, &self.faults, board).ok_or(Refusal::NobodyWaits)?;
         session.aim = Aim::One(serial);
         let waiting = Waiting { row, text, is_cut };
         self.out.reply(session.id, reference, &Reply::Next(&waiting));
@@ -306,7 +308,7 @@ impl Desks {
         let rows: Vec<_> = board
             .peers()
             .filter(|view| meant.as_ref().is_none_or(|meant| meant.binary_search(&view.id.serial()).is_ok()))
-            .map(|view| row(&view, &self.names, &self.pending, board.now()))
+            .map(|view| row(&view, &self.names, &self.pending, &self.faults, board))
             .collect();
         self.out.reply(desk, reference, &Reply::Conns(&rows));
     }

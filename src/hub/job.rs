@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use crate::board::{Board, View};
 use crate::desk::text::first_member;
-use crate::desk::{How, Member, Mistake, Outcome, Refusal, Tally, To};
+use crate::desk::{FaultSpec, How, Member, Mistake, Outcome, Refusal, Tally, To};
 use crate::hub::names::Names;
 
 /// More than so many are answered for by their count, not by their numbers; and of those of a typed list that are
@@ -39,6 +39,10 @@ pub enum Act {
     Mute,
     /// Only what they say is shown.
     Focus,
+    /// They are broken on purpose, or no more, as the job says.
+    Fault,
+    /// What is broken about them is shown.
+    ShowFaults,
 }
 
 impl Act {
@@ -80,6 +84,8 @@ pub struct Job {
     /// The line as it was typed.
     line: Vec<u8>,
     bytes: Bytes,
+    /// How they are broken, where that is what is done to them.
+    pub spec: Option<Rc<FaultSpec>>,
     phase: Phase,
     /// What became of each; where they are many, of those alone to whom it was not done.
     pub outcomes: Vec<(u64, Outcome)>,
@@ -172,8 +178,8 @@ impl Job {
             Some(range) => Bytes::InLine(range),
             None => Bytes::Apart(bytes.to_vec()),
         };
-        let (outcomes, tally) = (Vec::new(), Tally::default());
-        Job { act, line: Vec::new(), bytes, phase, outcomes, tally, reference: reference.map(str::to_owned) }
+        let (outcomes, tally, reference) = (Vec::new(), Tally::default(), reference.map(str::to_owned));
+        Job { act, line: Vec::new(), bytes, spec: None, phase, outcomes, tally, reference }
     }
 
     /// Gives it the line to keep. Nothing can be done before.

@@ -45,6 +45,8 @@ pub struct DeskOptions {
     pub envelope: Envelope,
     /// What is queued for a peer beyond this is told to programs.
     pub low_water_bytes: usize,
+    /// What nobody has given a seed for follows from this.
+    pub chance: u64,
 }
 
 impl DeskOptions {
@@ -58,5 +60,6 @@ impl DeskOptions {
         view: View::Text,
         envelope: Envelope::Lf,
         low_water_bytes: 16 << 10,
+        chance: 0,
     };
 }

@@ -162,7 +162,8 @@ impl Desks {
                 self.pending.remove(id);
                 Outcome::Done(0)
             }
-            Act::Target | Act::Mute | Act::Focus => Outcome::Done(0),
+            // The others are done elsewhere.
+            _ => Outcome::Done(0),
         }
     }
 
@@ -204,7 +205,7 @@ impl Desks {
     }
 
     /// Replies to a command about several, when all was done.
-    pub(super) fn conclude(&mut self, job: &mut Job, session: &mut Session) {
+    pub(super) fn conclude(&mut self, job: &mut Job, session: &mut Session, board: &Board) {
         job.sum_up();
         let Some(whom) = job.whom().cloned() else { return };
         let reference = job.reference.as_deref();
@@ -215,6 +216,7 @@ impl Desks {
         if job.tally.done == 0 && session.is_json {
             return self.out.refuse(session.id, reference, Refusal::NoneOf(job.tally));
         }
+        let spec = job.spec.clone();
         let deed = match job.act {
             Act::SendText | Act::SendExactly => {
                 let around = self.around(job.act, job.bytes()).unwrap_or_default();
@@ -228,6 +230,8 @@ impl Desks {
             }
             Act::Close(how) => Deed::Close(how),
             Act::Done => Deed::Done,
+            Act::Fault => spec.as_deref().map_or(Deed::Mend, Deed::Break),
+            Act::ShowFaults => return self.show_faults_of(job, &whom, session, board),
             Act::Mute | Act::Focus => {
                 let gone = |serial: &u64| job.outcomes.contains(&(*serial, Outcome::Gone));
                 let here: Vec<u64> = whom.serials().iter().copied().filter(|serial| !gone(serial)).collect();

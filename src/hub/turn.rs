@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::mem;
 
 use crate::board::Board;
-use crate::desk::{Command, Filter, HELP, Mistake, Payload, Refusal, Request, To, json, text};
+use crate::desk::{Command, Filter, HELP, Mistake, Payload, Refusal, Request, To, Whose, json, text};
 use crate::hub::desks::Desks;
 use crate::hub::history::MESSAGES_MAX;
-use crate::hub::job::{Checked, Job, PATTERN_COST};
+use crate::hub::job::{Act, Checked, Job, PATTERN_COST};
 use crate::hub::session::{Aim, Pinned, Session, Waiting};
 use crate::limits::Limits;
 use crate::terminal::{Entered, Typed};
@@ -66,11 +66,13 @@ impl Turn {
             Command::Help(_) => self.lines += HELP.len(),
             Command::Close(To::All, ..)
             | Command::File(To::All, _)
+            | Command::Fault(Whose::These(To::All), _)
             | Command::Filter(Filter::Mute(To::All) | Filter::Focus(To::All)) => self.numbers += board.len(),
             Command::Send(to, _)
             | Command::Close(to, ..)
             | Command::File(to, _)
             | Command::Target(to)
+            | Command::Fault(Whose::These(to), _)
             | Command::Done(to)
                 if is_named(to) =>
             {
@@ -216,7 +218,7 @@ impl Desks {
     fn go_on(&mut self, session: &mut Session, turn: &mut Turn, board: &mut Board) -> Progress {
         let Some(mut job) = session.job.take() else { return Progress::Done };
         match self.carry_out(&mut job, session, turn, board) {
-            Ok(Progress::Done) => self.conclude(&mut job, session),
+            Ok(Progress::Done) => self.conclude(&mut job, session, board),
             Ok(progress) => {
                 session.job = Some(job);
                 return progress;
@@ -252,17 +254,20 @@ impl Desks {
             }
             turn.lines += 1;
             turn.bytes += job.bytes().len();
-            let outcome = self.act(job.act, serial, job.bytes(), board);
+            let outcome = match job.act {
+                Act::Fault => self.fault_one_of_several(job, serial, session.id, board),
+                act => self.act(act, serial, job.bytes(), board),
+            };
             job.note(serial, outcome);
         }
         Ok(Progress::Done)
     }
 
     /// Gives up what a session had begun when the end comes: each command has its reply.
-    pub fn cut_short(&mut self, session: &mut Session) {
+    pub fn cut_short(&mut self, session: &mut Session, board: &Board) {
         if let Some(mut job) = session.job.take() {
             if job.whom().is_some() {
-                self.conclude(&mut job, session);
+                self.conclude(&mut job, session, board);
             } else {
                 self.out.refuse(session.id, job.reference.as_deref(), Refusal::Stopping);
             }

@@ -1,14 +1,20 @@
 //! What is told of a connection in a list.
 
 use crate::board::{Board, View};
-use crate::clock::Moment;
 use crate::desk::{ConnState, Row};
+use crate::hub::faults::Faults;
 use crate::hub::names::Names;
 use crate::hub::pending::Pending;
 
 /// One connection, as `/who` shows it.
-pub fn row<'a>(view: &View<'a>, names: &'a Names, pending: &Pending, now: Moment) -> Row<'a> {
-    let serial = view.id.serial();
+pub fn row<'a>(
+    view: &View<'a>,
+    names: &'a Names,
+    pending: &Pending,
+    faults: &Faults,
+    board: &Board,
+) -> Row<'a> {
+    let (serial, now) = (view.id.serial(), board.now());
     Row {
         who: names.who(serial),
         peer: view.peer,
@@ -20,11 +26,18 @@ pub fn row<'a>(view: &View<'a>, names: &'a Names, pending: &Pending, now: Moment
         state: ConnState::of(view.is_connecting, view.is_open, view.inbound, view.outbound),
         is_slow: view.is_slow,
         pending: pending.get(serial).map(|entry| now.since(entry.since)),
+        fault: faults.of(view.id, board).map(Box::new),
     }
 }
 
 /// The same of the one with this number, if it is here.
-pub fn row_of<'a>(serial: u64, names: &'a Names, pending: &Pending, board: &'a Board) -> Option<Row<'a>> {
+pub fn row_of<'a>(
+    serial: u64,
+    names: &'a Names,
+    pending: &Pending,
+    faults: &Faults,
+    board: &'a Board,
+) -> Option<Row<'a>> {
     let view = board.view(board.find(serial)?)?;
-    Some(row(&view, names, pending, board.now()))
+    Some(row(&view, names, pending, faults, board))
 }

@@ -205,7 +205,9 @@ impl Requests {
             21 => self
                 .pick(&[
                     r#""cmd":"link","ids":[3,4]"#,
-                    r#""cmd":"fault","to":3,"spec":"stall""#,
+                    r#""cmd":"fault","to":3,"spec":"loss""#,
+                    r#""cmd":"fault","to":"all""#,
+                    r#""cmd":"fault","to":"new","spec":"off""#,
                     r#""cmd":"learn""#,
                 ])
                 .to_owned(),

@@ -1,6 +1,7 @@
 //! Events as lines of JSON.
 
 use super::VERSION;
+use super::replies::spelt_faults;
 use super::write::{Writer, flag, list, number, payload, text};
 use crate::buffer::framing::{End, Frame};
 use crate::conn::Peer;
@@ -101,6 +102,16 @@ impl Writer {
                 }
                 if let Some(why) = why {
                     text(out, "msg", why);
+                }
+            }
+            Event::Fault { who, spec, by } => {
+                self.begin(out, "fault", seq);
+                if let Some(who) = who {
+                    number(out, "id", who.serial);
+                }
+                text(out, "spec", &spelt_faults(*spec));
+                if let Some(desk) = by {
+                    number(out, "by", u64::from(desk.0));
                 }
             }
             Event::Stopping(waiting) => {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::fields::{Fields, members, number, string, wrong_type};
-use crate::desk::command::{Command, Every, How, Member, Payload, Request, To};
+use crate::desk::command::{Command, Every, Fault, How, Member, Payload, Request, To, Whose};
 use crate::desk::name::may_be_target;
 use crate::desk::refusal::Refusal;
 use crate::desk::text::period_of;
@@ -83,7 +83,10 @@ fn command<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
         "quit" => only(&[]).map(|()| Command::Quit),
         "link" => only(&["ids"]).map(|()| Command::NotYet("link")),
         "unlink" => only(&["id"]).map(|()| Command::NotYet("unlink")),
-        "fault" => only(&["to", "spec"]).map(|()| Command::NotYet("fault")),
+        "fault" => {
+            only(&["to", "spec"])?;
+            fault(fields)
+        }
         "learn" => only(&[]).map(|()| Command::NotYet("learn")),
         name => Err(Refusal::UnknownCommand(name.chars().take(40).collect())),
     }
@@ -183,6 +186,14 @@ fn every<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
             Ok(Command::Every(Every::Begin(period, Box::new(send(fields)?))))
         }
     }
+}
+
+fn fault<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
+    let raw = fields.raw("to").filter(|raw| raw.starts_with('"'));
+    let is_new = raw.map(|raw| string("to", raw)).transpose()?.is_some_and(|name| name == "new");
+    let whose = if is_new { Whose::Newcomers } else { Whose::These(to(fields)?) };
+    let spec = fields.text("spec")?;
+    Ok(Command::Fault(whose, Fault::of(spec.as_deref()).map_err(Refusal::BadFault)?))
 }
 
 /// A number is an id; a string is `all`, a name or a glob; a list holds those.

@@ -4,6 +4,7 @@ use super::events::spelt;
 use super::write::{Writer, flag, list, number, payload, text};
 use crate::desk::command::How;
 use crate::desk::event::Who;
+use crate::desk::fault::FaultSpec;
 use crate::desk::help::HELP;
 use crate::desk::reply::{Deed, Filtered, Outcome, Reply, Row, Tally, Target, Waiting};
 use crate::desk::text::push_number;
@@ -77,6 +78,9 @@ impl Writer {
         number(out, "tx", row.sent_bytes);
         number(out, "queued", row.queued_bytes as u64);
         text(out, "state", row.state.code());
+        if let Some(fault) = &row.fault {
+            text(out, "fault", &fault.to_string());
+        }
         if row.is_slow {
             flag(out, "slow");
         }
@@ -144,6 +148,20 @@ fn push_rest(out: &mut Vec<u8>, reply: &Reply<'_>) {
             out.push(b'}');
         }),
         Reply::EveryOff(count) => number(out, "off", *count as u64),
+        Reply::Faults(who, spec) => {
+            if let Some(who) = who {
+                number(out, "id", who.serial);
+            }
+            text(out, "spec", &spelt_faults(*spec));
+        }
+        Reply::FaultsOf(all, outcomes, tally) => {
+            list(out, "faults", *all, |out, (who, spec)| {
+                begin_who(out, *who);
+                text(out, "spec", &spelt_faults(spec.as_deref()));
+                out.push(b'}');
+            });
+            odd_ones(out, outcomes, tally);
+        }
         Reply::FileBegun(_, path, bytes) => {
             text(out, "path", path);
             number(out, "bytes", *bytes);
@@ -165,7 +183,13 @@ fn push_rest(out: &mut Vec<u8>, reply: &Reply<'_>) {
     }
 }
 
-fn several(out: &mut Vec<u8>, deed: Deed, outcomes: &[(Who<'_>, Outcome)], tally: &Tally, frame: Frame<'_>) {
+fn several(
+    out: &mut Vec<u8>,
+    deed: Deed<'_>,
+    outcomes: &[(Who<'_>, Outcome)],
+    tally: &Tally,
+    frame: Frame<'_>,
+) {
     match deed {
         Deed::Send(bytes) => {
             number(out, "queued", tally.done as u64);
@@ -177,7 +201,20 @@ fn several(out: &mut Vec<u8>, deed: Deed, outcomes: &[(Who<'_>, Outcome)], tally
             number(out, "closed", tally.done as u64);
         }
         Deed::Target | Deed::Done => number(out, "done", tally.done as u64),
+        Deed::Break(spec) => {
+            number(out, "done", tally.done as u64);
+            text(out, "spec", &spec.to_string());
+        }
+        Deed::Mend => {
+            number(out, "done", tally.done as u64);
+            text(out, "spec", "off");
+        }
     }
+    odd_ones(out, outcomes, tally);
+}
+
+/// To whom it was not done, and why.
+fn odd_ones(out: &mut Vec<u8>, outcomes: &[(Who<'_>, Outcome)], tally: &Tally) {
     for (key, count, is) in [
         ("gone", tally.gone, is_gone as fn(&Outcome) -> bool),
         ("full", tally.full, |outcome| matches!(outcome, Outcome::Full(_) | Outcome::BehindFile)),
@@ -209,6 +246,11 @@ fn spelt_how(how: How) -> &'static str {
         How::Kick => "kick",
         How::Reset => "rst",
     }
+}
+
+/// What is broken, or that nothing is.
+pub(super) fn spelt_faults(spec: Option<&FaultSpec>) -> String {
+    spec.map_or_else(|| "off".to_owned(), FaultSpec::to_string)
 }
 
 fn begin_who(out: &mut Vec<u8>, who: Who<'_>) {

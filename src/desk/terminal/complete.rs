@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::roster::Roster;
+use crate::desk::fault;
 use crate::desk::help::HELP;
 
 /// What may stand where the cursor is.
@@ -29,6 +30,9 @@ pub fn choice(line: &str, cursor: usize, roster: &Roster) -> Choice {
     let from = before.rfind([' ', '\n']).map_or(0, |at| at + 1);
     let word = &before[from..];
     let first = before.split(' ').next().unwrap_or_default();
+    if first == "/fault" && from > 0 && !word.starts_with('@') {
+        return faults(before, from, cursor, roster);
+    }
     if word.starts_with('@') || (from > 0 && ABOUT_SOMEBODY.contains(&first)) {
         return somebody(word, from, cursor, roster);
     }
@@ -53,6 +57,19 @@ fn somebody(word: &str, from: usize, cursor: usize, roster: &Roster) -> Choice {
     let member = word.rfind(['@', ',', '#']).map_or(0, |at| at + 1);
     let words = ["all", "last"].into_iter().map(str::to_owned).filter(|_| word.starts_with('@'));
     of(from + member..cursor, &word[member..], roster.spellings().chain(words))
+}
+
+/// Whose they are, and then what they are.
+fn faults(before: &str, from: usize, cursor: usize, roster: &Roster) -> Choice {
+    let word = &before[from..];
+    if before[..from].split_whitespace().nth(1).is_some() {
+        let behind = word.find(':').map_or(0, |at| at + 1);
+        let off = (behind == 0).then(|| "off".to_owned());
+        return of(from + behind..cursor, &word[behind..], fault::spellings().chain(off));
+    }
+    let new = if "new".starts_with(word) { Some("new".to_owned()) } else { None };
+    let member = word.rfind([',', '#']).map_or(0, |at| at + 1);
+    of(from + member..cursor, &word[member..], roster.spellings().chain(new))
 }
 
 fn commands() -> impl Iterator<Item = String> {
@@ -91,6 +108,12 @@ mod tests {
             ("/kick LAB-A", of(6..11, &["lab-a"])),
             ("/hex @3", of(6..7, &["3", "31"])),
             ("/kick n", Choice::Nothing),
+            ("/fault n", of(7..8, &["new"])),
+            ("/fault 3,31", of(9..11, &["31"])),
+            ("/fault @la", of(8..10, &["lab-a", "lab-b", "last"])),
+            ("/fault 3 in:la", of(12..14, &["latency="])),
+            ("/fault 3 stall s", of(15..16, &["slicer=", "stall", "slow_close=", "seed="])),
+            ("/fault 3 o", of(9..10, &["off"])),
             ("hello la", Choice::Nothing),
             ("/file @3 /etc/ho", Choice::File(14..16, "/etc".into(), "ho".into())),
             ("/file no", Choice::File(6..8, ".".into(), "no".into())),

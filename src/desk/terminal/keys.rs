@@ -243,9 +243,9 @@ impl TerminalDesk {
 
     pub(super) fn offer(&mut self, range: Range<usize>, words: &[String]) {
         self.is_stale = true;
-        // A directory goes on, and so does a list of targets.
+        // A directory goes on, and so do a list of targets and a fault that needs a value.
         let with_blank =
-            !matches!(words, [only] if only.ends_with('/')) && !self.editor.line().starts_with('@');
+            !matches!(words, [only] if only.ends_with(['/', '='])) && !self.editor.line().starts_with('@');
         match self.editor.offer(range, words, with_blank) {
             Offer::Nothing | Offer::Ambiguous => self.rings = true,
             Offer::Completed | Offer::Extended => {}

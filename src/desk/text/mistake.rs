@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::desk::fault::BadFault;
 use crate::desk::help::Help;
 
 /// What is wrong with a line.
@@ -23,6 +24,8 @@ pub enum Mistake {
     NoPeriod(String),
     /// What is to be repeated sends nothing.
     DoesNotSend(String),
+    /// What is to be broken is spelt wrong.
+    BadFault(BadFault),
 }
 
 impl Mistake {
@@ -36,6 +39,7 @@ impl Mistake {
         match self {
             Mistake::UnknownCommand(_) => "unknown-command",
             Mistake::UnknownTarget(_) => "no-such-conn",
+            Mistake::BadFault(_) => "bad-fault",
             _ => "bad-request",
         }
     }
@@ -73,6 +77,7 @@ impl fmt::Display for Mistake {
             Mistake::DoesNotSend(what) => {
                 write!(f, "/every repeats what sends something, and {what:?} does not")
             }
+            Mistake::BadFault(why) => why.fmt(f),
         }
     }
 }

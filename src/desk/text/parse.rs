@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::bytes;
 use super::mistake::{Mistake, lossy};
 use crate::clock::typed_duration;
-use crate::desk::command::{Command, Every, Filter, How, Payload, To, View, serial_of};
+use crate::desk::command::{Command, Every, Fault, Filter, How, Payload, To, View, Whose, serial_of};
 use crate::desk::help::{HELP, Help};
 use crate::desk::name::may_be_target;
 
@@ -109,6 +109,7 @@ fn parse_command(line: &[u8]) -> Result<Command<'_>, Mistake> {
         "/focus" => rest.whom().and_then(|whom| rest.alone(Command::Filter(Filter::Focus(whom)))),
         "/view" => view(rest),
         "/every" => every(rest),
+        "/fault" => fault(rest),
         "/stats" => rest.alone(Command::Stats),
         "/help" => explain(rest),
         "/quit" => rest.alone(Command::Quit),
@@ -212,6 +213,18 @@ fn every(mut rest: Rest<'_>) -> Result<Command<'_>, Mistake> {
             }
         }
     }
+}
+
+fn fault(mut rest: Rest<'_>) -> Result<Command<'_>, Mistake> {
+    let (first, behind) = first_word(rest.text);
+    let whose = if first == b"new" {
+        rest.text = behind;
+        Whose::Newcomers
+    } else {
+        Whose::These(rest.whom()?)
+    };
+    let spec = (!rest.text.is_empty()).then(|| String::from_utf8_lossy(rest.text));
+    Ok(Command::Fault(whose, Fault::of(spec.as_deref()).map_err(Mistake::BadFault)?))
 }
 
 /// `5s`, from 10 ms to a day: oftener would keep the loop from its work, and a day is what a person plans for.

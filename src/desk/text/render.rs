@@ -171,12 +171,12 @@ impl Renderer {
             out.extend_from_slice(self.reply_label(*who, stamp));
             return push_bytes(out, sent.bytes);
         }
-        stamped(stamp, out, |out| self.reply(reply, out));
+        stamp.push_lines(out, |out| self.reply(reply, out));
     }
 
     /// Appends an event with the time in front.
     pub fn stamped_event(&mut self, event: &Event<'_>, stamp: &mut Stamp, out: &mut Vec<u8>) {
-        stamped(stamp, out, |out| self.event(event, out));
+        stamp.push_lines(out, |out| self.event(event, out));
     }
 
     /// Forgets how a connection is labelled: it has another name now.
@@ -212,23 +212,6 @@ impl Renderer {
             }
         }
         &self.label
-    }
-}
-
-/// Puts the time in front of each line that `push` appends.
-fn stamped(stamp: &mut Stamp, out: &mut Vec<u8>, push: impl FnOnce(&mut Vec<u8>)) {
-    stamp.push(out);
-    let mut from = out.len();
-    push(out);
-    // Mostly it is one line, which ends with the last byte.
-    while let Some(newline) = memchr::memchr(b'\n', &out[from..])
-        && from + newline + 1 < out.len()
-    {
-        from += newline + 1;
-        let rest = out.split_off(from);
-        stamp.push(out);
-        from = out.len();
-        out.extend_from_slice(&rest);
     }
 }
 
@@ -338,6 +321,17 @@ fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> s
                 write!(out, ": {why}")?;
             }
             writeln!(out)
+        }
+        Event::Fault { who, spec, .. } => {
+            match who {
+                Some(who) => push_event_of(out, *who),
+                None => out.extend_from_slice(b"* newcomers"),
+            }
+            let are = if who.is_some() { "is" } else { "are" };
+            match spec {
+                Some(spec) => writeln!(out, " {are} broken on purpose: {spec}"),
+                None => writeln!(out, " {are} broken no more"),
+            }
         }
         Event::Stopping(waiting) => push_stopping(out, *waiting),
         Event::Note(what) => writeln!(out, "* {what}"),

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::board::stats::Stats;
 use crate::desk::command::{How, View};
 use crate::desk::event::Who;
+use crate::desk::fault::FaultSpec;
 use crate::desk::help::HELP;
 use crate::desk::reply::{Deed, Filtered, Kept, Outcome, Repeated, Reply, Tally, Target, Waiting};
 use crate::desk::words::{brief, duration, limit, plural, size};
@@ -90,6 +91,11 @@ pub(super) fn push_reply(
         }
         Reply::Everies(repeated) => push_everies(out, repeated, repertoire),
         Reply::EveryOff(count) => writeln!(out, "-> {} stopped", plural(*count as u64, "repetition")),
+        Reply::Faults(who, spec) => push_faults(out, *who, *spec),
+        Reply::FaultsOf(all, outcomes, tally) => {
+            all.iter().try_for_each(|(who, spec)| push_faults(out, Some(*who), spec.as_deref()))?;
+            push_not_shown(out, all.is_empty(), outcomes, tally)
+        }
         Reply::FileBegun(who, path, bytes) => {
             match who {
                 Some(who) => push_sent_to(out, *who),
@@ -145,7 +151,7 @@ fn of_many(how: How) -> &'static str {
 #[inline(never)]
 fn push_several(
     out: &mut Vec<u8>,
-    deed: Deed,
+    deed: Deed<'_>,
     outcomes: &[(Who<'_>, Outcome)],
     tally: &Tally,
 ) -> io::Result<()> {
@@ -172,6 +178,8 @@ fn push_several(
             Deed::Close(how) => write!(out, " {}", of_many(how))?,
             Deed::Done if tally.done == 1 => write!(out, " needs no answer any more")?,
             Deed::Done => write!(out, " need no answer any more")?,
+            Deed::Break(spec) => write!(out, " {} broken: {spec}", is_or_are(tally.done))?,
+            Deed::Mend => write!(out, " {} broken no more", is_or_are(tally.done))?,
         }
     }
     if names_all {
@@ -183,6 +191,10 @@ fn push_several(
         write!(out, "; the end came first: {} not reached", plural(tally.not_reached as u64, "connection"))?;
     }
     writeln!(out)
+}
+
+fn is_or_are(count: usize) -> &'static str {
+    if count == 1 { "is" } else { "are" }
 }
 
 #[inline(never)]
@@ -316,6 +328,41 @@ fn push_everies(out: &mut Vec<u8>, repeated: &[Repeated<'_>], repertoire: Repert
         writeln!(out)?;
     }
     Ok(())
+}
+
+fn push_faults(out: &mut Vec<u8>, who: Option<Who<'_>>, spec: Option<&FaultSpec>) -> io::Result<()> {
+    match who {
+        Some(who) => push_who(out, who),
+        None => out.extend_from_slice(b"newcomers"),
+    }
+    match spec {
+        Some(spec) => writeln!(out, ": {spec}"),
+        None => writeln!(out, ": no faults"),
+    }
+}
+
+/// What stands below what is broken about several.
+fn push_not_shown(
+    out: &mut Vec<u8>,
+    is_none: bool,
+    outcomes: &[(Who<'_>, Outcome)],
+    tally: &Tally,
+) -> io::Result<()> {
+    if is_none && tally.done > 0 {
+        write!(out, "none of {} is broken on purpose", plural(tally.done as u64, "connection"))?;
+        push_odd_counts(out, tally)?;
+        return writeln!(out);
+    }
+    if tally.gone == 0 {
+        return Ok(());
+    }
+    if outcomes.is_empty() {
+        write!(out, "the others: no faults")?;
+        push_odd_counts(out, tally)?;
+    } else {
+        push_odd_ones(out, outcomes, false)?;
+    }
+    writeln!(out)
 }
 
 fn push_stats(out: &mut Vec<u8>, stats: &Stats, conns: usize, uptime: &str) -> io::Result<()> {

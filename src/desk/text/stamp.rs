@@ -54,4 +54,21 @@ impl Stamp {
             None => out.extend_from_slice(self.text.as_bytes()),
         }
     }
+
+    /// Puts the time in front of each line that `push` appends.
+    pub fn push_lines(&mut self, out: &mut Vec<u8>, push: impl FnOnce(&mut Vec<u8>)) {
+        self.push(out);
+        let mut from = out.len();
+        push(out);
+        // Mostly it is one line, which ends with the last byte.
+        while let Some(newline) = memchr::memchr(b'\n', &out[from..])
+            && from + newline + 1 < out.len()
+        {
+            from += newline + 1;
+            let rest = out.split_off(from);
+            self.push(out);
+            from = out.len();
+            out.extend_from_slice(&rest);
+        }
+    }
 }

@@ -27,7 +27,8 @@ const HELP_COLUMN: usize = 26;
 const HELP_COLUMNS_MIN: usize = 24;
 
 /// Appends the table, each column as wide as what is in it. In a pipe it is plain columns: seconds and bytes as whole
-/// numbers, no blank within a field, `-` for what there is none of.
+/// numbers, no blank within a field, `-` for what there is none of. What is broken on purpose is told to a person in a
+/// row of its own, to a program at the end of the state: `,limits-off,broken:out:stall+no_close`.
 pub(super) fn push_conns(out: &mut Vec<u8>, rows: &[Row<'_>], reader: Reader) -> io::Result<()> {
     if rows.is_empty() {
         return writeln!(out, "nobody is connected");
@@ -41,7 +42,12 @@ pub(super) fn push_conns(out: &mut Vec<u8>, rows: &[Row<'_>], reader: Reader) ->
     }
     let (shown, spared) = columns_that_fit(&widths, reader);
     push_row(out, &HEADS, &widths, &shown);
-    cells.iter().for_each(|row| push_row(out, &row.each_ref().map(String::as_str), &widths, &shown));
+    for (row, cells) in rows.iter().zip(&cells) {
+        push_row(out, &cells.each_ref().map(String::as_str), &widths, &shown);
+        if let Some(fault) = row.fault.as_ref().filter(|_| reader != Reader::Program) {
+            writeln!(out, "      broken on purpose, limits off: {fault}")?;
+        }
+    }
     if reader != Reader::Program && rows.len() > ROWS_IN_SIGHT {
         push_row(out, &HEADS, &widths, &shown);
     }
@@ -98,12 +104,18 @@ fn cells(row: &Row<'_>, reader: Reader) -> [String; 9] {
     // Writing to a Vec cannot fail.
     let _ = push_peer(&mut peer, row.peer);
     let mut state = row.state.in_tcp_words().to_owned();
-    for (holds, note) in
-        [(row.is_slow, "not-reading"), (row.pending.is_some() && row.state != ConnState::Closing, "waits")]
-    {
+    for (holds, note) in [
+        (row.is_slow, "not-reading"),
+        (row.pending.is_some() && row.state != ConnState::Closing, "waits"),
+        (row.fault.is_some() && for_person, "broken"),
+    ] {
         if holds {
             let _ = write_note(&mut state, note, for_person);
         }
+    }
+    if let Some(fault) = row.fault.as_ref().filter(|_| !for_person) {
+        // It may have commas in it, so it stands last.
+        state += &format!(",limits-off,broken:{}", fault.to_string().replace(' ', "+"));
     }
     [
         format!("#{}", row.who.serial),
@@ -161,9 +173,15 @@ mod tests {
     use super::*;
     use crate::conn::Peer;
     use crate::desk::event::Who;
+    use crate::desk::fault::FaultSpec;
     use crate::desk::help::HELP;
 
     fn who_said_to(reader: Reader, count: u64) -> Vec<String> {
+        who_with_faults_said_to(reader, count, None)
+    }
+
+    /// The first of them is broken so.
+    fn who_with_faults_said_to(reader: Reader, count: u64, faults: Option<&str>) -> Vec<String> {
         let peer = Peer::V4("127.0.0.1:50122".parse().unwrap());
         let row = |serial| Row {
             who: Who { serial, name: (serial == 1).then_some("lab-a") },
@@ -176,6 +194,9 @@ mod tests {
             state: ConnState::Established,
             is_slow: false,
             pending: (serial == 1).then_some(Duration::from_secs(8)),
+            fault: faults
+                .filter(|_| serial == 1)
+                .map(|spec| Box::new(FaultSpec::parse(spec).expect("it is one"))),
         };
         let rows: Vec<Row<'_>> = (1..=count).map(row).collect();
         let mut out = Vec::new();
@@ -199,6 +220,21 @@ mod tests {
                 "#2    -      127.0.0.1:50122  75s     8s      1200    17       0  ESTABLISHED",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_broken_has_a_row_of_its_own_for_a_person_and_no_blank_for_a_program() {
+        let faults = Some("latency=1s,5ms in:stall for=9s");
+
+        let rows = who_with_faults_said_to(Reader::Person(100), 2, faults);
+        assert!(rows[1].ends_with("  ESTABLISHED, waits, broken"), "{rows:#?}");
+        assert_eq!(rows[2], "      broken on purpose, limits off: out:latency=1s,5ms in:stall for=9s");
+        assert!(rows[3].starts_with("#2 ") && rows[3].ends_with("  ESTABLISHED"), "{rows:#?}");
+
+        let rows = who_with_faults_said_to(Reader::Program, 2, faults);
+        let state = rows[1].split_whitespace().last();
+        assert_eq!(state, Some("ESTABLISHED,waits,limits-off,broken:out:latency=1s,5ms+in:stall+for=9s"));
+        assert_eq!(rows.len(), 3);
     }
 
     #[test]

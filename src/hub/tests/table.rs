@@ -70,7 +70,7 @@ fn whatever_is_typed_has_the_reply_the_events_and_the_bytes_that_the_table_says(
 
 #[test]
 fn a_command_has_one_reply_and_that_has_one_line_unless_it_is_a_table() {
-    let tables = ["/who", "/pending", "/show", "/every", "/stats", "/help"];
+    let tables = ["/who", "/pending", "/show", "/every", "/fault", "/stats", "/help"];
     for row in shared::rows().iter().filter(|row| !row.takes_more_than_a_pipe()) {
         for (step, (replies, _)) in row.steps.iter().zip(drive(row).steps) {
             let Action::Typed(line) = &step.action else { continue };

@@ -60,6 +60,17 @@ fn commands_are_read_and_carry_their_reference_as_it_was_spelt() {
         (r#"{"cmd":"name","id":3}"#, None, Command::Name(To::One(3), None)),
         (r#"{"cmd":"show","id":3,"count":2}"#, None, Command::Show(To::One(3), Some(2))),
         (r#"{"cmd":"every","off":"all"}"#, None, Command::Every(Every::Off(None))),
+        (
+            r#"{"cmd":"fault","to":"n\u0065w","spec":"out:stall"}"#,
+            None,
+            Command::Fault(Whose::Newcomers, Fault::of(Some("out:stall")).unwrap()),
+        ),
+        (
+            r#"{"cmd":"fault","to":3,"spec":" off "}"#,
+            None,
+            Command::Fault(Whose::These(To::One(3)), Fault::Off),
+        ),
+        (r#"{"cmd":"fault","to":"all"}"#, None, Command::Fault(Whose::These(To::All), Fault::Show)),
         (r#"{"cmd":"link","ids":[3,4]}"#, None, Command::NotYet("link")),
     ] {
         assert_eq!(parse(line.as_bytes()), Ok(Request { reference, command }), "{line}");
@@ -94,6 +105,9 @@ fn an_error_names_the_key_and_keeps_the_reference() {
         (r#"{"ref":1,"cmd":"send","to":3,"text":"x","how":"rst"}"#, "bad-request", "takes no key \"how\""),
         (r#"{"ref":1,"cmd":"close","to":3,"how":"no"}"#, "bad-request", "\"how\""),
         (r#"{"ref":1,"cmd":"every","every":"5","to":3,"text":"x"}"#, "bad-request", "\"every\" has to be"),
+        (r#"{"ref":1,"cmd":"fault","to":3,"spec":"latncy=5s"}"#, "bad-fault", "is it latency?"),
+        (r#"{"ref":1,"cmd":"fault","spec":"stall"}"#, "bad-request", "\"to\" is missing"),
+        (r#"{"ref":1,"cmd":"fault","to":3,"id":3}"#, "bad-request", "takes no key \"id\""),
         (r#"{"cmd":"who","ref":1,"x":[[[[{"deep":1}]]]],"x":1}"#, "bad-request", "\"x\" is there twice"),
     ] {
         let (reference, is, words) = told(line);

@@ -1,6 +1,7 @@
 //! Lines and what they mean, mistyped ones among them.
 
 use super::*;
+use crate::desk::FaultSpec;
 use proptest::prelude::*;
 
 fn close(whom: To<'_>, how: How) -> Command<'_> {
@@ -9,6 +10,10 @@ fn close(whom: To<'_>, how: How) -> Command<'_> {
 
 fn exactly<'a>(to: To<'a>, bytes: &'a [u8]) -> Command<'a> {
     Command::Send(to, Payload::Exact(Cow::Borrowed(bytes)))
+}
+
+fn broken(spec: &str) -> Fault {
+    Fault::Add(FaultSpec::parse(spec).unwrap().into())
 }
 
 #[test]
@@ -80,6 +85,9 @@ fn commands() {
             Command::Every(Every::Begin(Duration::from_secs(5), Box::new(say(To::One(3), b"hi")))),
         ),
         ("/quit", Command::Quit),
+        ("/fault 3", Command::Fault(Whose::These(To::One(3)), Fault::Show)),
+        ("/fault @lab-* off\r", Command::Fault(Whose::These(To::Named("lab-*")), Fault::Off)),
+        ("/fault new  in:stall  for=5s ", Command::Fault(Whose::Newcomers, broken("in:stall for=5s"))),
         ("/link 3 4", Command::NotYet("/link")),
         ("/learn", Command::NotYet("/learn")),
     ] {
@@ -146,6 +154,12 @@ fn what_is_mistyped_is_an_error() {
         "/every off x",
         "/every 1ms hi",
         "/every 5s /every 5s hi",
+        "/fault",
+        "/fault latency=5s",
+        "/fault 3 latency",
+        "/fault 3 off stall",
+        "/fault new on",
+        "/every 5s /fault 3 stall",
         "/ who",
     ] {
         assert!(parse(line.as_bytes()).is_err(), "{line:?} is no mistake: {:?}", parse(line.as_bytes()));

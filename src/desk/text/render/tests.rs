@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::board::stats::Stats;
 use crate::desk::words::size;
-use crate::desk::{Deed, Delivered, Outcome, Refusal, Tally};
+use crate::desk::{Deed, Delivered, FaultSpec, Outcome, Refusal, Tally};
 
 fn rendered(format: Format, event: &Event<'_>) -> String {
     let (mut out, mut renderer) = (Vec::new(), Renderer::new(format));
@@ -74,6 +74,7 @@ fn a_name_stands_beside_the_number_and_a_new_one_is_shown_at_once() {
 
 #[test]
 fn events_read_as_documented() {
+    let spec = FaultSpec::parse("in:stall latency=200ms").unwrap();
     let peer = Peer::from("127.0.0.1:50122".parse::<std::net::SocketAddr>().unwrap());
     for (event, text) in [
         (
@@ -88,6 +89,16 @@ fn events_read_as_documented() {
             Event::Ended(who(), Some(Duration::from_secs(60))),
             "* #1 has finished sending (it may have left); kept 60 s for your answer\n",
         ),
+        (
+            Event::Fault { who: Some(named()), spec: Some(&spec), by: None },
+            "* #1 lab-a is broken on purpose: out:latency=200ms in:stall\n",
+        ),
+        (Event::Fault { who: Some(who()), spec: None, by: None }, "* #1 is broken no more\n"),
+        (
+            Event::Fault { who: None, spec: Some(&spec), by: None },
+            "* newcomers are broken on purpose: out:latency=200ms in:stall\n",
+        ),
+        (Event::Fault { who: None, spec: None, by: None }, "* newcomers are broken no more\n"),
         (Event::Named(named(), Namer::List), "* #1 is now lab-a\n"),
         (Event::Named(who(), Namer::List), "* #1 has no name any more\n"),
     ] {
