@@ -6,6 +6,7 @@ mod display;
 mod event;
 mod help;
 pub mod json;
+mod link;
 mod name;
 mod refusal;
 mod reply;
@@ -18,6 +19,7 @@ pub use command::{Command, Every, Filter, How, Member, Payload, Request, To, Vie
 pub use display::Display;
 pub use event::{Author, DeskId, Event, Namer, Receivers, Who};
 pub use help::{HELP, Help, help};
+pub use link::NoLink;
 pub use name::{BadName, NAME_CHARS_MAX, check_name, folded, is_glob, matcher, may_be_target};
 pub use refusal::{CODES, Refusal};
 pub use reply::{

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::link::NoLink;
 use super::name::BadName;
 use super::reply::Tally;
 use super::text::Mistake;
@@ -68,12 +69,14 @@ pub enum Refusal {
     FileUnderWay(u64),
     /// A file is on its way to somebody, and all are meant.
     FilesUnderWay,
+    /// Two cannot be linked, or one is not.
+    Link(NoLink),
     /// The server is stopping.
     Stopping,
 }
 
 /// All codes there are, for the schema and the documentation.
-pub const CODES: [&str; 21] = [
+pub const CODES: [&str; 24] = [
     "bad-json",
     "bad-request",
     "unknown-command",
@@ -94,6 +97,9 @@ pub const CODES: [&str; 21] = [
     "too-many",
     "bad-address",
     "file",
+    "linked",
+    "not-linked",
+    "loop",
     "stopping",
 ];
 
@@ -122,6 +128,7 @@ impl Refusal {
             Refusal::TooManyEveries(_) | Refusal::TooManyMembers(_) => "too-many",
             Refusal::BadAddress(..) => "bad-address",
             Refusal::File(..) | Refusal::FileUnderWay(_) | Refusal::FilesUnderWay => "file",
+            Refusal::Link(why) => why.code(),
             Refusal::Stopping => "stopping",
         }
     }
@@ -182,6 +189,7 @@ impl fmt::Display for Refusal {
                 write!(f, "cannot send to #{serial}: a file is on its way to it")
             }
             Refusal::FilesUnderWay => f.write_str("cannot send to all: a file is on its way to somebody"),
+            Refusal::Link(why) => why.fmt(f),
             Refusal::Stopping => f.write_str("the server is stopping: this was not done"),
         }
     }

@@ -41,6 +41,10 @@ pub enum Reply<'a> {
     Named(Who<'a>),
     /// A connection is being begun.
     Dialling(Who<'a>, &'a str),
+    /// Bytes pass between these two from now on.
+    Linked(Who<'a>, Who<'a>),
+    /// They do no more.
+    Unlinked(Who<'a>, Who<'a>),
     /// So many are hidden, or are shown alone; all are shown.
     Filtered(Filtered),
     /// How messages are shown now, of one or of all.
@@ -171,6 +175,8 @@ pub struct Row<'a> {
     pub is_slow: bool,
     /// For how long it waits for an answer.
     pub pending: Option<Duration>,
+    /// Whom it is linked to.
+    pub linked: Option<u64>,
 }
 
 /// How far a connection is, in TCP's words, and whether it is being closed.

@@ -56,6 +56,8 @@ impl Desks {
             }
             Command::Name(whom, name) => self.give_name(session, whom, name, reference, board)?,
             Command::Dial(address, name) => self.dial(desk, &address, name, reference, board)?,
+            Command::Link(one, other) => self.link(session, [one, other], reference, board)?,
+            Command::Unlink(whom) => self.unlink(session, whom, reference, board)?,
             Command::View(whom, view) => self.set_view(session, whom, view, reference, board)?,
             Command::Every(every) => self.repeat(session, every, asked, board)?,
             Command::Stats => {
@@ -138,11 +140,11 @@ impl Desks {
     }
 
     fn list_pending(&mut self, desk: DeskId, reference: Option<&str>, board: &Board) {
-        let (names, pending) = (&self.names, &self.pending);
+        let (names, pending, links) = (&self.names, &self.pending, &self.links);
         let waiting = pending.all().into_iter().filter_map(|(serial, entry)| {
             let text = beginning(&entry.text);
             let is_cut = entry.is_cut || text.len() < entry.text.len();
-            Some(Waiting { row: row_of(serial, names, pending, board)?, text, is_cut })
+            Some(Waiting { row: row_of(serial, names, pending, links, board)?, text, is_cut })
         });
         let waiting: Vec<Waiting<'_>> = waiting.collect();
         self.out.reply(desk, reference, &Reply::Pending(&waiting));
@@ -158,7 +160,8 @@ impl Desks {
         };
         let is_cut = entry.is_cut && whole.is_none();
         let text = whole.as_deref().unwrap_or(&entry.text);
-        let row = row_of(serial, &self.names, &self.pending, board).ok_or(Refusal::NobodyWaits)?;
+        let row = row_of(serial, &self.names, &self.pending, &self.links, board);
+        let row = row.ok_or(Refusal::NobodyWaits)?;
         session.aim = Aim::One(serial);
         let waiting = Waiting { row, text, is_cut };
         self.out.reply(session.id, reference, &Reply::Next(&waiting));
@@ -306,7 +309,7 @@ impl Desks {
         let rows: Vec<_> = board
             .peers()
             .filter(|view| meant.as_ref().is_none_or(|meant| meant.binary_search(&view.id.serial()).is_ok()))
-            .map(|view| row(&view, &self.names, &self.pending, board.now()))
+            .map(|view| row(&view, &self.names, &self.pending, &self.links, board.now()))
             .collect();
         self.out.reply(desk, reference, &Reply::Conns(&rows));
     }

@@ -58,7 +58,8 @@ impl Rig {
     }
 
     fn opens(&mut self, serial: u64) {
-        let opened = Event::Opened { who: Who::nameless(serial), peer: &Peer::Unix, dialled: false };
+        let opened =
+            Event::Opened { who: Who::nameless(serial), peer: &Peer::Unix, dialled: false, client: None };
         self.desk.event(&opened, View::Text, self.now);
     }
 

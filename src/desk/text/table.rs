@@ -105,6 +105,9 @@ fn cells(row: &Row<'_>, reader: Reader) -> [String; 9] {
             let _ = write_note(&mut state, note, for_person);
         }
     }
+    if let Some(mate) = row.linked {
+        state += &if for_person { format!(", linked to #{mate}") } else { format!(",linked:#{mate}") };
+    }
     [
         format!("#{}", row.who.serial),
         row.who.name.map_or_else(none, str::to_owned),
@@ -176,6 +179,7 @@ mod tests {
             state: ConnState::Established,
             is_slow: false,
             pending: (serial == 1).then_some(Duration::from_secs(8)),
+            linked: None,
         };
         let rows: Vec<Row<'_>> = (1..=count).map(row).collect();
         let mut out = Vec::new();

@@ -80,7 +80,9 @@ fn commands() {
             Command::Every(Every::Begin(Duration::from_secs(5), Box::new(say(To::One(3), b"hi")))),
         ),
         ("/quit", Command::Quit),
-        ("/link 3 4", Command::NotYet("/link")),
+        ("/link 3 4", Command::Link(To::One(3), To::One(4))),
+        ("/link @lab-a #4", Command::Link(To::Named("lab-a"), To::One(4))),
+        ("/unlink @3", Command::Unlink(To::One(3))),
         ("/learn", Command::NotYet("/learn")),
     ] {
         assert_eq!(parse(line.as_bytes()), Ok(command), "{line:?}");
