@@ -263,8 +263,14 @@ fn wrong_lines() -> Vec<(&'static str, &'static str, &'static str)> {
         (r#"{"cmd":"every","to":1,"ref":1}"#, "bad-request", "\"to\""),
         (r#"{"cmd":"fault","id":1,"ref":1}"#, "bad-request", "\"id\""),
         (r#"{"cmd":"quit","to":1,"ref":1}"#, "bad-request", "\"to\""),
-        (r#"{"cmd":"link","ids":[1,2],"ref":1}"#, "not-yet", "link"),
-        (r#"{"cmd":"unlink","id":1,"ref":1}"#, "not-yet", "unlink"),
+        (r#"{"cmd":"link","ref":1}"#, "bad-request", "\"ids\" is missing"),
+        (r#"{"cmd":"link","ids":3,"ref":1}"#, "bad-request", "\"ids\""),
+        (r#"{"cmd":"link","ids":[1],"ref":1}"#, "bad-request", "\"ids\" has to be a list of two numbers"),
+        (r#"{"cmd":"link","ids":[1,2,3],"ref":1}"#, "bad-request", "\"ids\""),
+        (r#"{"cmd":"link","ids":[1,"all"],"ref":1}"#, "bad-request", "\"ids\""),
+        (r#"{"cmd":"link","ids":[1,1],"ref":1}"#, "loop", "cannot link #1 to itself"),
+        (r#"{"cmd":"unlink","ref":1}"#, "bad-request", "\"id\" is missing"),
+        (r#"{"cmd":"unlink","id":1,"ref":1}"#, "not-linked", "#1 is not linked"),
         (r#"{"cmd":"fault","to":1,"spec":"out:stall","ref":1}"#, "not-yet", "fault"),
         (r#"{"cmd":"learn","ref":1}"#, "not-yet", "learn"),
     ]
@@ -360,6 +366,12 @@ fn every_code_that_a_program_can_be_told_is_told() {
         (json!({"cmd": "dial", "addr": "nowhere"}), "bad-address"),
         (json!({"cmd": "dial", "addr": "127.0.0.1:7", "name": "lab-a"}), "name-taken"),
         (json!({"cmd": "learn"}), "not-yet"),
+        (json!({"cmd": "link", "ids": [1, 3]}), "finished"),
+        (json!({"cmd": "link", "ids": [1, 4]}), "gone"),
+        (json!({"cmd": "link", "ids": [1, 99]}), "no-such-conn"),
+        (json!({"cmd": "link", "ids": [2, 2]}), "loop"),
+        (json!({"cmd": "unlink", "id": 4}), "gone"),
+        (json!({"cmd": "unlink", "id": 2}), "not-linked"),
         (send(json!("last")), "last-is-a-race"),
         (json!({"cmd": "nothing"}), "unknown-command"),
         (json!({"cmd": "who", "how": "rst"}), "bad-request"),
@@ -370,6 +382,9 @@ fn every_code_that_a_program_can_be_told_is_told() {
         desk.ask(json!({"cmd": "every", "every": "24h", "to": 1, "text": "x"}));
     }
     assert_eq!(desk.refused(json!({"cmd": "every", "every": "24h", "to": 1, "text": "x"})), "too-many");
+    assert_eq!(desk.ask(json!({"cmd": "link", "ids": [1, 2]}))["ids"], json!([1, 2]));
+    assert_eq!(desk.refused(json!({"cmd": "link", "ids": [2, 1]})), "linked");
+    desk.ask(json!({"cmd": "unlink", "id": 2}));
     let full = fill(&mut desk, 2);
     assert_eq!(full["code"], "full");
     desk.ask_line("no JSON", true);
