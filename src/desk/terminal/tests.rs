@@ -5,6 +5,7 @@ mod aim;
 mod flood;
 mod forged;
 mod guards;
+mod linked;
 mod scripts;
 
 use std::time::{Duration, Instant};

@@ -179,7 +179,7 @@ mod tests {
             state: ConnState::Established,
             is_slow: false,
             pending: (serial == 1).then_some(Duration::from_secs(8)),
-            linked: None,
+            linked: (serial == 3).then_some(7),
         };
         let rows: Vec<Row<'_>> = (1..=count).map(row).collect();
         let mut out = Vec::new();
@@ -203,6 +203,14 @@ mod tests {
                 "#2    -      127.0.0.1:50122  75s     8s      1200    17       0  ESTABLISHED",
             ]
         );
+    }
+
+    #[test]
+    fn with_whom_one_is_linked_stands_behind_its_state_and_in_one_word_for_a_program() {
+        let last = |reader| who_said_to(reader, 3).pop().unwrap();
+
+        assert!(last(Reader::Person(100)).ends_with("  ESTABLISHED, linked to #7"));
+        assert!(last(Reader::Program).ends_with("  ESTABLISHED,linked:#7"));
     }
 
     #[test]
