@@ -404,6 +404,47 @@ fn every_code_that_a_program_can_be_told_is_told() {
     assert_eq!(told, all);
 }
 
+#[test]
+fn who_is_linked_is_told_and_what_is_passed_on_with_its_ending() {
+    let (mut desk, mut peers) = Desk::with_peers(&[], 2);
+    assert_eq!(desk.ask(json!({"cmd": "link", "ids": [2, 1]}))["ids"], json!([2, 1]));
+    let linked = desk.event("link");
+    assert_eq!((&linked["ids"], &linked["by"]), (&json!([2, 1]), &json!(1)));
+
+    for (said, passed_on) in
+        [(&b"hello\r\n"[..], &b"hello\r\n"[..]), (b"\xff\n", b"\xff\n"), (b"pass", b"pass")]
+    {
+        peers[0].send(said);
+        let (msg, sent) = (desk.about("msg", 1), desk.event("sent"));
+        assert_eq!((&sent["ids"], &sent["by"]), (&json!([2]), &json!("link")));
+        assert_eq!(payload(&sent), passed_on);
+        assert_eq!(sent["seq"].as_u64().unwrap(), msg["seq"].as_u64().unwrap() + 1);
+    }
+    let rows = desk.ask(json!({"cmd": "who"}));
+    assert_eq!((&rows["conns"][0]["link"], &rows["conns"][1]["link"]), (&json!(2), &json!(1)));
+    assert_eq!(desk.ask(json!({"cmd": "pending"}))["conns"], json!([]), "neither waits");
+    assert_eq!(desk.ask(json!({"cmd": "unlink", "id": 1}))["ids"], json!([1, 2]));
+    assert_eq!(desk.event("unlink")["ids"], json!([1, 2]));
+    assert_eq!(desk.ask(json!({"cmd": "who"}))["conns"][0].get("link"), None);
+    desk.ask(json!({"cmd": "close", "to": "all", "how": "rst"}));
+    desk.quit();
+}
+
+#[test]
+fn a_taps_target_side_is_told_with_whom_it_is_for() {
+    let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = target.local_addr().unwrap().to_string();
+    let (mut desk, _clients) = Desk::with_peers(&["--tap", &address], 1);
+
+    let opened = desk.about("open", 2);
+
+    assert_eq!((&opened["for"], &opened["dialed"]), (&json!(1), &json!(true)));
+    assert_eq!(opened["peer"], address);
+    assert_eq!(desk.refused(json!({"cmd": "link", "ids": [1, 2]})), "linked");
+    desk.ask(json!({"cmd": "close", "to": "all", "how": "rst"}));
+    desk.quit();
+}
+
 /// Sends to a peer that does not read until that is refused; returns the error.
 #[track_caller]
 fn fill(desk: &mut Desk, id: u64) -> Value {
