@@ -51,6 +51,10 @@ pub struct ServerArgs {
     #[arg(long)]
     pub echo: bool,
 
+    /// Stand between clients and this server: each newcomer is linked to a connection of its own to it; both are shown
+    #[arg(long, value_name = "TARGET", value_parser = Endpoint::parse, conflicts_with_all = ["chat", "echo"])]
+    pub tap: Option<Endpoint>,
+
     /// How messages look on stdout
     #[arg(long, value_enum, default_value = "auto", value_name = "FORMAT")]
     pub format: FormatArg,
@@ -68,7 +72,7 @@ pub struct ServerArgs {
     #[arg(long, value_enum, default_value = "text", value_name = "VIEW")]
     pub view: ViewArg,
 
-    /// Leave out the lines that say that something was sent
+    /// Leave out the lines that say that something was sent; with --tap, also what both sides say
     #[arg(long)]
     pub quiet: bool,
 

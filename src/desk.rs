@@ -7,6 +7,7 @@ mod event;
 mod fault;
 mod help;
 pub mod json;
+mod link;
 mod name;
 mod refusal;
 mod reply;
@@ -20,6 +21,7 @@ pub use display::Display;
 pub use event::{Author, DeskId, Event, Namer, Receivers, Who};
 pub use fault::{BadFault, FaultSpec};
 pub use help::{HELP, Help, help};
+pub use link::NoLink;
 pub use name::{BadName, NAME_CHARS_MAX, check_name, folded, is_glob, matcher, may_be_target};
 pub use refusal::{CODES, Refusal};
 pub use reply::{

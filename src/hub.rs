@@ -12,11 +12,13 @@ mod faults;
 mod files;
 mod history;
 mod job;
+mod links;
 mod mode;
 mod names;
 mod names_file;
 mod options;
 mod outlets;
+mod own;
 mod pending;
 mod send;
 mod send_all;
@@ -41,6 +43,7 @@ pub use history::History;
 pub use mode::Mode;
 pub use names_file::NamesFile;
 pub use options::{DeskOptions, OnStdinEof, Voice};
+pub use own::{ITSELF, Own};
 
 /// The desk of this process's stdin and stdout.
 const FIRST_DESK: DeskId = DeskId(1);
@@ -60,7 +63,9 @@ impl<M: Mode> Hub<M> {
         let is_json = display.is_json();
         let waits = options.waits_for_slow && !is_json;
         let session = Session::new(FIRST_DESK, source, aim, is_json, waits);
-        Hub { mode, desks: Desks::new(display, options), sessions: vec![session] }
+        let mut desks = Desks::new(display, options);
+        desks.links.envelope = mode.policy(Role::PEER).framing.envelope();
+        Hub { mode, desks, sessions: vec![session] }
     }
 
     /// Lets other threads be started that post what they find.
@@ -181,8 +186,10 @@ impl Desks {
             .filter(|view| is_waiting(view.inbound, view.outbound))
             .map(|view| view.id)
             .collect();
-        // A file that is on its way is what they wait for; they are finished behind it.
-        let waiting = waiting.into_iter().filter(|id| !self.files.go_to(id.serial()));
+        // A file that is on its way is what they wait for; they are finished behind it. Whoever is linked is answered
+        // by another.
+        let is_alone = |id: &ConnId| !self.files.go_to(id.serial()) && self.links.mate(id.serial()).is_none();
+        let waiting = waiting.into_iter().filter(is_alone);
         waiting.for_each(|id| board.finish(id));
     }
 

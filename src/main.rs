@@ -9,9 +9,11 @@ use switchboard::desk::text::{Format, Stamp, plural};
 use switchboard::desk::{
     Display, Event, Screens, Spelling, TerminalDesk, TerminalOptions, View, terminal_repertoire,
 };
-use switchboard::hub::{DeskOptions, Desks, History, Hub, Mode, NamesFile, OnStdinEof, StopReport, Voice};
+use switchboard::hub::{
+    DeskOptions, Desks, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Own, StopReport, Voice,
+};
 use switchboard::internals::cannot;
-use switchboard::modes::{Chat, Console, Echo};
+use switchboard::modes::{Chat, Console, Echo, Tap};
 use switchboard::process::{descriptors, memory};
 use switchboard::terminal::{
     BufferReturn, HistoryFile, Mail, Terminal, history_path, is_interactive, on_reread, on_signal,
@@ -36,11 +38,10 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     reactor.admit(Role::PEER, args.allow.clone(), args.deny.clone());
     let names = args.names.as_deref().map(NamesFile::read).transpose()?;
     let spelling = spelling(args.format);
-    let lossless = !args.chat && !args.echo;
     let display = if edits_on_terminal(args, spelling) {
         Display::Terminal(terminal(args).map_err(cannot("use the terminal"))?)
     } else {
-        let screens = Screens::open(spelling, lossless, args.quiet, mailbox.clone());
+        let screens = Screens::open(spelling, is_console(args), args.quiet, mailbox.clone());
         Display::Screens(Box::new(screens.map_err(cannot("use stdout"))?))
     };
     start_log(&display);
@@ -49,6 +50,8 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     for place in &args.addresses {
         found.push((place, place.resolve().map_err(cannot_listen(place))?));
     }
+    // If it is not found now, it may be when somebody comes.
+    let tapped = args.tap.as_ref().and_then(|target| target.resolve().ok()).unwrap_or_default();
     // Before there is a socket's file that a signal could leave behind; after the names were looked up, which
     // may take long and is ended by any signal.
     on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
@@ -57,13 +60,16 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     for (place, found) in found {
         bound.push(reactor.listen(&found[0]).map_err(cannot_listen(place))?);
     }
+    let own = Own::of(bound);
+    if let Some(target) = args.tap.as_ref().filter(|_| tapped.iter().any(|address| own.has(address))) {
+        return Err(format!("cannot tap {target}: {ITSELF}"));
+    }
     let source = match &display {
         Display::Terminal(_) => None,
         Display::Screens(_) => Some(read_in_background(mailbox.clone()).map_err(cannot("read stdin"))?),
     };
     // Last, since whoever waits for this line may count on everything from now on.
-    let bound: Vec<String> = bound.iter().map(ToString::to_string).collect();
-    for address in &bound {
+    for address in own.bound() {
         cli::tell::<ServerArgs>(&format!("listening on {address}"));
     }
     if let Display::Terminal(terminal) = &display {
@@ -74,14 +80,8 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         };
         terminal.begin(post).map_err(cannot("use the terminal"))?;
     }
-    let floor = Floor { args, reactor, mailbox, display, source, names, bound };
-    let desks = if args.echo {
-        floor.serve(Echo)?
-    } else if args.chat {
-        floor.serve(Chat::new(args.chat_raw, args.replay_last as usize))?
-    } else {
-        floor.serve(Console::new(framing(args, spelling)))?
-    };
+    let floor = Floor { args, reactor, mailbox, display, source, names, own };
+    let desks = floor.serve_as_asked(framing(args, spelling))?;
     report(desks, &limits)
 }
 
@@ -93,18 +93,30 @@ struct Floor<'a> {
     display: Display,
     source: Option<BufferReturn>,
     names: Option<NamesFile>,
-    bound: Vec<String>,
+    own: Own,
 }
 
 impl Floor<'_> {
+    /// Serves in the mode that was asked for.
+    fn serve_as_asked(self, framing: Framing) -> Result<Desks, String> {
+        let args = self.args;
+        match &args.tap {
+            _ if args.echo => self.serve(Echo),
+            _ if args.chat => self.serve(Chat::new(args.chat_raw, args.replay_last as usize)),
+            Some(target) => self.serve(Tap::new(target.clone(), framing, args.quiet)),
+            None => self.serve(Console::new(framing)),
+        }
+    }
+
     /// Serves to the end.
     fn serve<M: Mode>(self, mode: M) -> Result<Desks, String> {
-        let Floor { args, reactor, mailbox, display, source, names, bound } = self;
+        let Floor { args, reactor, mailbox, display, source, names, own } = self;
         let options = desk_options(args);
         let mut hub = Hub::new(mode, display, source, options).with_mailbox(mailbox);
         let desks = hub.desks();
         desks.replay = (args.replay_last > 0).then(History::default);
-        bound.iter().for_each(|address| desks.out.tell(&Event::Listening(address)));
+        own.bound().iter().for_each(|address| desks.out.tell(&Event::Listening(&address.to_string())));
+        desks.own = own;
         args.dial.iter().for_each(|endpoint| desks.hold(endpoint.clone()));
         args.faults().iter().for_each(|spec| desks.break_newcomers(spec));
         if let Some(names) = names {
@@ -158,7 +170,7 @@ fn terminal(args: &ServerArgs) -> io::Result<Terminal<TerminalDesk>> {
         repertoire: terminal_repertoire(),
         is_coloured,
         is_quiet: args.quiet,
-        tracks_pending: !args.chat && !args.echo,
+        tracks_pending: is_console(args),
         speaks_to_all: args.chat,
         history,
     });
@@ -179,6 +191,11 @@ fn spelling(asked: FormatArg) -> Spelling {
 /// How peers' bytes become messages. What is shown raw needs no frames.
 fn framing(args: &ServerArgs, spelling: Spelling) -> Framing {
     if spelling == Spelling::Text(Format::Raw) { Framing::Raw } else { args.frame.unwrap_or(Framing::Lines) }
+}
+
+/// Whether whoever speaks waits for the operator's answer, who is to miss nothing.
+fn is_console(args: &ServerArgs) -> bool {
+    !args.chat && !args.echo && args.tap.is_none()
 }
 
 /// What is put around what the operator types.
@@ -211,7 +228,7 @@ fn desk_options(args: &ServerArgs) -> DeskOptions {
         on_stdin_eof,
         waits_for_slow: !on_terminal,
         keeps_history: on_terminal,
-        tracks_pending: !args.chat && !args.echo,
+        tracks_pending: is_console(args),
         envelope: envelope(args),
         view: if args.view == ViewArg::Hex { View::Hex } else { View::Text },
         // Its keys differ from run to run.

@@ -4,7 +4,9 @@ mod chat;
 mod chat_commands;
 mod console;
 mod echo;
+mod tap;
 
 pub use chat::Chat;
 pub use console::Console;
 pub use echo::Echo;
+pub use tap::Tap;

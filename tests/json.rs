@@ -263,8 +263,6 @@ fn wrong_lines() -> Vec<(&'static str, &'static str, &'static str)> {
         (r#"{"cmd":"every","to":1,"ref":1}"#, "bad-request", "\"to\""),
         (r#"{"cmd":"fault","id":1,"ref":1}"#, "bad-request", "\"id\""),
         (r#"{"cmd":"quit","to":1,"ref":1}"#, "bad-request", "\"to\""),
-        (r#"{"cmd":"link","ids":[1,2],"ref":1}"#, "not-yet", "link"),
-        (r#"{"cmd":"unlink","id":1,"ref":1}"#, "not-yet", "unlink"),
         (r#"{"cmd":"fault","ref":1}"#, "bad-request", "\"to\" is missing"),
         (r#"{"cmd":"fault","to":1,"spec":7,"ref":1}"#, "bad-request", "\"spec\""),
         (r#"{"cmd":"fault","to":1,"spec":"out:stal","ref":1}"#, "bad-fault", "is it stall?"),
@@ -273,6 +271,14 @@ fn wrong_lines() -> Vec<(&'static str, &'static str, &'static str)> {
         (r#"{"cmd":"fault","to":"new","spec":"toxicity=0.1","ref":1}"#, "bad-fault", "breaks nothing"),
         (r#"{"cmd":"fault","to":["new",1],"spec":"stall","ref":1}"#, "no-such-conn", "new"),
         (r#"{"cmd":"fault","to":"last","spec":"stall","ref":1}"#, "last-is-a-race", "race"),
+        (r#"{"cmd":"link","ref":1}"#, "bad-request", "\"ids\" is missing"),
+        (r#"{"cmd":"link","ids":3,"ref":1}"#, "bad-request", "\"ids\""),
+        (r#"{"cmd":"link","ids":[1],"ref":1}"#, "bad-request", "\"ids\" has to be a list of two numbers"),
+        (r#"{"cmd":"link","ids":[1,2,3],"ref":1}"#, "bad-request", "\"ids\""),
+        (r#"{"cmd":"link","ids":[1,"all"],"ref":1}"#, "bad-request", "\"ids\""),
+        (r#"{"cmd":"link","ids":[1,1],"ref":1}"#, "loop", "cannot link #1 to itself"),
+        (r#"{"cmd":"unlink","ref":1}"#, "bad-request", "\"id\" is missing"),
+        (r#"{"cmd":"unlink","id":1,"ref":1}"#, "not-linked", "#1 is not linked"),
         (r#"{"cmd":"learn","ref":1}"#, "not-yet", "learn"),
     ]
 }
@@ -369,6 +375,12 @@ fn every_code_that_a_program_can_be_told_is_told() {
         (json!({"cmd": "learn"}), "not-yet"),
         (json!({"cmd": "fault", "to": 1, "spec": "loss=1"}), "bad-fault"),
         (json!({"cmd": "fault", "to": 4, "spec": "stall"}), "gone"),
+        (json!({"cmd": "link", "ids": [1, 3]}), "finished"),
+        (json!({"cmd": "link", "ids": [1, 4]}), "gone"),
+        (json!({"cmd": "link", "ids": [1, 99]}), "no-such-conn"),
+        (json!({"cmd": "link", "ids": [2, 2]}), "loop"),
+        (json!({"cmd": "unlink", "id": 4}), "gone"),
+        (json!({"cmd": "unlink", "id": 2}), "not-linked"),
         (send(json!("last")), "last-is-a-race"),
         (json!({"cmd": "nothing"}), "unknown-command"),
         (json!({"cmd": "who", "how": "rst"}), "bad-request"),
@@ -379,6 +391,9 @@ fn every_code_that_a_program_can_be_told_is_told() {
         desk.ask(json!({"cmd": "every", "every": "24h", "to": 1, "text": "x"}));
     }
     assert_eq!(desk.refused(json!({"cmd": "every", "every": "24h", "to": 1, "text": "x"})), "too-many");
+    assert_eq!(desk.ask(json!({"cmd": "link", "ids": [1, 2]}))["ids"], json!([1, 2]));
+    assert_eq!(desk.refused(json!({"cmd": "link", "ids": [2, 1]})), "linked");
+    desk.ask(json!({"cmd": "unlink", "id": 2}));
     let full = fill(&mut desk, 2);
     assert_eq!(full["code"], "full");
     desk.ask_line("no JSON", true);
@@ -396,6 +411,47 @@ fn every_code_that_a_program_can_be_told_is_told() {
         assert!(all.remove(of_typed_commands));
     }
     assert_eq!(told, all);
+}
+
+#[test]
+fn who_is_linked_is_told_and_what_is_passed_on_with_its_ending() {
+    let (mut desk, mut peers) = Desk::with_peers(&[], 2);
+    assert_eq!(desk.ask(json!({"cmd": "link", "ids": [2, 1]}))["ids"], json!([2, 1]));
+    let linked = desk.event("link");
+    assert_eq!((&linked["ids"], &linked["by"]), (&json!([2, 1]), &json!(1)));
+
+    for (said, passed_on) in
+        [(&b"hello\r\n"[..], &b"hello\r\n"[..]), (b"\xff\n", b"\xff\n"), (b"pass", b"pass")]
+    {
+        peers[0].send(said);
+        let (msg, sent) = (desk.about("msg", 1), desk.event("sent"));
+        assert_eq!((&sent["ids"], &sent["by"]), (&json!([2]), &json!("link")));
+        assert_eq!(payload(&sent), passed_on);
+        assert_eq!(sent["seq"].as_u64().unwrap(), msg["seq"].as_u64().unwrap() + 1);
+    }
+    let rows = desk.ask(json!({"cmd": "who"}));
+    assert_eq!((&rows["conns"][0]["link"], &rows["conns"][1]["link"]), (&json!(2), &json!(1)));
+    assert_eq!(desk.ask(json!({"cmd": "pending"}))["conns"], json!([]), "neither waits");
+    assert_eq!(desk.ask(json!({"cmd": "unlink", "id": 1}))["ids"], json!([1, 2]));
+    assert_eq!(desk.event("unlink")["ids"], json!([1, 2]));
+    assert_eq!(desk.ask(json!({"cmd": "who"}))["conns"][0].get("link"), None);
+    desk.ask(json!({"cmd": "close", "to": "all", "how": "rst"}));
+    desk.quit();
+}
+
+#[test]
+fn a_taps_target_side_is_told_with_whom_it_is_for() {
+    let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = target.local_addr().unwrap().to_string();
+    let (mut desk, _clients) = Desk::with_peers(&["--tap", &address], 1);
+
+    let opened = desk.about("open", 2);
+
+    assert_eq!((&opened["for"], &opened["dialed"]), (&json!(1), &json!(true)));
+    assert_eq!(opened["peer"], address);
+    assert_eq!(desk.refused(json!({"cmd": "link", "ids": [1, 2]})), "linked");
+    desk.ask(json!({"cmd": "close", "to": "all", "how": "rst"}));
+    desk.quit();
 }
 
 /// Sends to a peer that does not read until that is refused; returns the error.

@@ -198,7 +198,12 @@ impl BroadcastLog {
     }
 
     /// Moves a cursor on by `sent` bytes that `gather` gave, and over own pieces that follow.
-    pub fn advance(&self, cursor: &mut Cursor, mut sent: u64) {
+    pub fn advance(&self, cursor: &mut Cursor, sent: u64) {
+        self.advance_over(cursor, sent);
+    }
+
+    /// The same; returns whether more own pieces may follow than were looked at.
+    fn advance_over(&self, cursor: &mut Cursor, mut sent: u64) -> bool {
         let own = self.own_pieces(cursor);
         for &(from, to) in &own.ranges[..own.count] {
             let before_own = from.saturating_sub(cursor.sent_to);
@@ -210,11 +215,16 @@ impl BroadcastLog {
         }
         cursor.sent_to += sent;
         debug_assert!(cursor.sent_to <= self.end(), "a cursor never passes the end");
+        !own.all
     }
 
     /// Moves a cursor over own pieces that come next.
     pub fn skip_own(&self, cursor: &mut Cursor) {
-        self.advance(cursor, 0);
+        let mut before = cursor.sent_to;
+        // One look takes in so many pieces only, and there may be more: a write of nothing would be taken for a failure.
+        while self.advance_over(cursor, 0) && cursor.sent_to > before {
+            before = cursor.sent_to;
+        }
     }
 
     /// Hands over all that is unread, as slices, and moves the cursor to the end.

@@ -42,6 +42,10 @@ pub enum Command<'a> {
     Name(To<'a>, Option<Cow<'a, str>>),
     /// Connect out.
     Dial(Cow<'a, str>, Option<Cow<'a, str>>),
+    /// Pass on what each of two says to the other.
+    Link(To<'a>, To<'a>),
+    /// Pass nothing on any more between this one and whom it is linked to.
+    Unlink(To<'a>),
     /// Whose messages are shown at this desk.
     Filter(Filter<'a>),
     /// How the messages of one, or of all, are shown at this desk.

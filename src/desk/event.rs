@@ -28,6 +28,8 @@ pub enum Author {
     Desk(DeskId),
     /// An `/every`.
     Every,
+    /// Whom it is linked to: what that one has said is passed on.
+    Link,
 }
 
 /// Who has given a connection its name.
@@ -72,6 +74,8 @@ pub enum Event<'a> {
         peer: &'a Peer,
         /// It was us who connected.
         dialled: bool,
+        /// Whose target's side it is, where it was dialled for a newcomer.
+        client: Option<u64>,
     },
     /// A peer said something.
     Message(Who<'a>, Frame<'a>),
@@ -103,6 +107,10 @@ pub enum Event<'a> {
     },
     /// A connection has another name, or none any more.
     Named(Who<'a>, Namer),
+    /// Bytes pass between these two from now on, as somebody at this desk has asked.
+    Linked(Who<'a>, Who<'a>, DeskId),
+    /// They do no more.
+    Unlinked(Who<'a>, Who<'a>, DeskId),
     /// A connection was struck off the list of those who wait.
     Done(Who<'a>, DeskId),
     /// Much was queued for a connection; it has taken nearly all of it.

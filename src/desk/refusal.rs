@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::fault::BadFault;
+use super::link::NoLink;
 use super::name::BadName;
 use super::reply::Tally;
 use super::text::Mistake;
@@ -71,12 +72,14 @@ pub enum Refusal {
     FileUnderWay(u64),
     /// A file is on its way to somebody, and all are meant.
     FilesUnderWay,
+    /// Two cannot be linked, or one is not.
+    Link(NoLink),
     /// The server is stopping.
     Stopping,
 }
 
 /// All codes there are, for the schema and the documentation.
-pub const CODES: [&str; 22] = [
+pub const CODES: [&str; 25] = [
     "bad-json",
     "bad-request",
     "unknown-command",
@@ -98,6 +101,9 @@ pub const CODES: [&str; 22] = [
     "bad-address",
     "bad-fault",
     "file",
+    "linked",
+    "not-linked",
+    "loop",
     "stopping",
 ];
 
@@ -127,6 +133,7 @@ impl Refusal {
             Refusal::BadAddress(..) => "bad-address",
             Refusal::BadFault(_) => "bad-fault",
             Refusal::File(..) | Refusal::FileUnderWay(_) | Refusal::FilesUnderWay => "file",
+            Refusal::Link(why) => why.code(),
             Refusal::Stopping => "stopping",
         }
     }
@@ -188,6 +195,7 @@ impl fmt::Display for Refusal {
                 write!(f, "cannot send to #{serial}: a file is on its way to it")
             }
             Refusal::FilesUnderWay => f.write_str("cannot send to all: a file is on its way to somebody"),
+            Refusal::Link(why) => why.fmt(f),
             Refusal::Stopping => f.write_str("the server is stopping: this was not done"),
         }
     }

@@ -42,6 +42,10 @@ pub enum Reply<'a> {
     Named(Who<'a>),
     /// A connection is being begun.
     Dialling(Who<'a>, &'a str),
+    /// Bytes pass between these two from now on.
+    Linked(Who<'a>, Who<'a>),
+    /// They do no more.
+    Unlinked(Who<'a>, Who<'a>),
     /// So many are hidden, or are shown alone; all are shown.
     Filtered(Filtered),
     /// How messages are shown now, of one or of all.
@@ -184,6 +188,8 @@ pub struct Row<'a> {
     /// What is broken about it on purpose, if anything is. As long as that is so, it is not closed for its silence, nor
     /// for reading slowly.
     pub fault: Option<Box<FaultSpec>>,
+    /// Whom it is linked to.
+    pub linked: Option<u64>,
 }
 
 /// How far a connection is, in TCP's words, and whether it is being closed.

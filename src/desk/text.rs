@@ -2,6 +2,7 @@
 //! say made safe to show.
 
 mod bytes;
+mod comings;
 mod mistake;
 mod parse;
 mod render;

@@ -18,10 +18,12 @@ use crate::hub::every::Everies;
 use crate::hub::faults::Faults;
 use crate::hub::files::Files;
 use crate::hub::history::History;
+use crate::hub::links::Links;
 use crate::hub::names::Names;
 use crate::hub::names_file::NamesFile;
 use crate::hub::options::{DeskOptions, OnStdinEof, Voice};
 use crate::hub::outlets::Outlets;
+use crate::hub::own::Own;
 use crate::hub::pending::Pending;
 use crate::limits::Limits;
 use crate::reactor::mailbox::Mailbox;
@@ -79,6 +81,10 @@ pub struct Desks {
     pub faults: Faults,
     /// Files under way.
     pub files: Files,
+    /// Who is linked to whom.
+    pub links: Links,
+    /// Where we listen ourselves.
+    pub own: Own,
     /// What their surroundings are.
     pub options: DeskOptions,
     /// Those that we have connected to.
@@ -114,6 +120,8 @@ impl Desks {
             everies: Everies::default(),
             faults: Faults::new(options.chance),
             files: Files::default(),
+            links: Links::default(),
+            own: Own::default(),
             options,
             dialled: HashSet::new(),
             spoke_last: None,
@@ -131,7 +139,9 @@ impl Desks {
         let Some(view) = board.view(id) else { return };
         self.name_newcomer(id, view.peer);
         let (who, dialled) = (self.names.who(id.serial()), self.dialled.contains(&id.serial()));
-        self.out.tell(&Event::Opened { who, peer: view.peer, dialled });
+        self.own.opened(id, view.peer);
+        let client = self.links.client_of(id.serial());
+        self.out.tell(&Event::Opened { who, peer: view.peer, dialled, client });
         self.break_newcomer(id, board);
     }
 
@@ -139,7 +149,8 @@ impl Desks {
     #[inline]
     pub fn heard(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
         self.spoke_last = Some(id);
-        if self.options.tracks_pending {
+        let mate = self.links.mate(id.serial());
+        if self.options.tracks_pending && mate.is_none() {
             self.pending.note(id, frame.bytes, board.now());
         }
         if let Some(history) = &mut self.history {
@@ -150,15 +161,20 @@ impl Desks {
         if self.out.message(self.names.who(id.serial()), frame) {
             board.hold_reading(true);
         }
+        if let Some(mate) = mate {
+            self.passed_on(mate, frame, board);
+        }
     }
 
     /// Shows that a peer has finished sending. Our side stays open for the operator's answer.
     pub fn ended(&mut self, id: ConnId, board: &mut Board) {
-        let stays_open =
-            board.view(id).is_some_and(|view| view.outbound == Outbound::Open) && self.stdin_is_open;
+        // Its end is passed on to whom it is linked to, and answered from there.
+        let is_linked = self.links.mate(id.serial()).is_some();
+        let is_open = board.view(id).is_some_and(|view| view.outbound == Outbound::Open);
+        let stays_open = is_open && self.stdin_is_open && !is_linked;
         let kept = Some(board.limits().half_open_max).filter(|limit| stays_open && !limit.is_zero());
         self.out.tell(&Event::Ended(self.names.who(id.serial()), kept));
-        if !self.stdin_is_open && !self.files.go_to(id.serial()) {
+        if !self.stdin_is_open && !is_linked && !self.files.go_to(id.serial()) {
             board.finish(id);
         }
     }
@@ -198,6 +214,8 @@ impl Desks {
         self.forget_name(id.serial());
         self.dialled.remove(&id.serial());
         self.faults.forget(id.serial());
+        self.links.forget(id.serial());
+        self.own.forget(id.serial());
         self.out.forget(id.serial());
     }
 

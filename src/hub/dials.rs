@@ -8,11 +8,12 @@ use crate::address::{Address, Endpoint};
 use crate::board::Board;
 use crate::clock::Moment;
 use crate::conn::policy::Role;
-use crate::conn::reason::Reason;
+use crate::conn::reason::{Reason, in_words};
 use crate::conn::{ConnId, Peer};
 use crate::desk::{DeskId, Refusal, Reply, check_name};
 use crate::hub::desks::Desks;
 use crate::hub::names::Source;
+use crate::hub::own;
 use crate::reactor::resolver::resolve_in_background;
 use crate::terminal::Mail;
 
@@ -54,8 +55,7 @@ impl Desks {
                 return Err(Refusal::NameTaken(name.to_string(), Some(holder)));
             }
         }
-        let id =
-            self.begin_dial(&endpoint, board).map_err(|error| bad(crate::conn::reason::in_words(&error)))?;
+        let id = self.begin_dial(&endpoint, None, board).map_err(|error| bad(in_words(&error)))?;
         if let Some(name) = name {
             self.rename(id.serial(), &name);
         }
@@ -71,28 +71,58 @@ impl Desks {
         }
     }
 
-    fn begin_dial(&mut self, endpoint: &Endpoint, board: &mut Board) -> io::Result<ConnId> {
-        let id = match (endpoint.literal(), &self.mailbox) {
-            (Some(address), _) => board.dial(address),
+    /// Dials the target for a newcomer, and links the two: while it is being dialled, the newcomer is not read. If it
+    /// does not come about, the newcomer is closed for that.
+    pub fn tap(&mut self, client: ConnId, target: &Endpoint, board: &mut Board) {
+        if let Err(error) = self.begin_dial(target, Some(client), board) {
+            board.close(client, Reason::Kicked(format!("cannot tap {target}: {}", in_words(&error))));
+        }
+    }
+
+    /// `client`: the newcomer to which it is linked from the start.
+    fn begin_dial(
+        &mut self,
+        endpoint: &Endpoint,
+        client: Option<ConnId>,
+        board: &mut Board,
+    ) -> io::Result<ConnId> {
+        match (endpoint.literal(), self.mailbox.clone()) {
+            (Some(address), _) => {
+                let id = board.dial(address.clone());
+                self.dial_has_begun(id, client, board);
+                if self.own.note(id, &[address]) && client.is_some() {
+                    own::refuse(id, board);
+                }
+                Ok(id)
+            }
             (None, Some(mailbox)) => {
                 let id = board.dial_later(Role::PEER, Peer::from(endpoint.clone()));
-                let found = resolve_in_background(endpoint.clone(), mailbox.clone(), move |found| {
-                    Mail::Resolved(id, found)
-                });
+                self.dial_has_begun(id, client, board);
+                let found =
+                    resolve_in_background(endpoint.clone(), mailbox, move |found| Mail::Resolved(id, found));
                 if let Err(error) = found {
                     board.hang_up(id, Reason::CannotConnect(error));
                 }
-                id
+                Ok(id)
             }
-            (None, None) => return Err(io::ErrorKind::Unsupported.into()),
-        };
+            (None, None) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    fn dial_has_begun(&mut self, id: ConnId, client: Option<ConnId>, board: &mut Board) {
         self.dialled.insert(id.serial());
-        Ok(id)
+        if let Some(client) = client {
+            self.links.join_target(client, id);
+            board.link(client, id);
+        }
     }
 
     /// The addresses of a name that was to be dialled.
     pub(super) fn resolved(&mut self, id: ConnId, found: io::Result<Vec<Address>>, board: &mut Board) {
         match found {
+            Ok(addresses) if self.own.note(id, &addresses) && self.links.mate(id.serial()).is_some() => {
+                own::refuse(id, board);
+            }
             Ok(addresses) => board.dial_to(id, addresses),
             Err(error) => board.hang_up(id, Reason::CannotConnect(error)),
         }
@@ -124,7 +154,7 @@ impl Desks {
                     board.wake_at(next);
                     continue;
                 }
-                match self.begin_dial(&one.endpoint, board) {
+                match self.begin_dial(&one.endpoint, None, board) {
                     Ok(id) => {
                         one.serial = Some(id.serial());
                         one.next = None;

@@ -19,7 +19,7 @@ use crate::hub::send::{Asked, of_known, of_list};
 use crate::hub::session::{Aim, Session};
 use crate::hub::target::Whom;
 use crate::hub::turn::{Executed, Turn};
-use crate::hub::who::{row, row_of};
+use crate::hub::who::Known;
 
 /// How many messages `/show` shows where nothing is said.
 const SHOWN: usize = 10;
@@ -56,6 +56,8 @@ impl Desks {
             }
             Command::Name(whom, name) => self.give_name(session, whom, name, reference, board)?,
             Command::Dial(address, name) => self.dial(desk, &address, name, reference, board)?,
+            Command::Link(one, other) => self.link(session, [one, other], reference, board)?,
+            Command::Unlink(whom) => self.unlink(session, whom, reference, board)?,
             Command::View(whom, view) => self.set_view(session, whom, view, reference, board)?,
             Command::Every(every) => self.repeat(session, every, asked, board)?,
             Command::Fault(whose, fault) => return self.fault(session, whose, fault, asked, board),
@@ -139,11 +141,17 @@ impl Desks {
     }
 
     fn list_pending(&mut self, desk: DeskId, reference: Option<&str>, board: &Board) {
-        let (names, pending, faults) = (&self.names, &self.pending, &self.faults);
-        let waiting = pending.all().into_iter().filter_map(|(serial, entry)| {
+        let known = Known {
+            names: &self.names,
+            pending: &self.pending,
+            faults: &self.faults,
+            links: &self.links,
+            board,
+        };
+        let waiting = self.pending.all().into_iter().filter_map(|(serial, entry)| {
             let text = beginning(&entry.text);
             let is_cut = entry.is_cut || text.len() < entry.text.len();
-            Some(Waiting { row: row_of(serial, names, pending, faults, board)?, text, is_cut })
+            Some(Waiting { row: known.row_of(serial)?, text, is_cut })
         });
         let waiting: Vec<Waiting<'_>> = waiting.collect();
         self.out.reply(desk, reference, &Reply::Pending(&waiting));
@@ -159,8 +167,14 @@ impl Desks {
         };
         let is_cut = entry.is_cut && whole.is_none();
         let text = whole.as_deref().unwrap_or(&entry.text);
-        let row =
-            row_of(serial, &self.names, &self.pending, &self.faults, board).ok_or(Refusal::NobodyWaits)?;
+        let known = Known {
+            names: &self.names,
+            pending: &self.pending,
+            faults: &self.faults,
+            links: &self.links,
+            board,
+        };
+        let row = known.row_of(serial).ok_or(Refusal::NobodyWaits)?;
         session.aim = Aim::One(serial);
         let waiting = Waiting { row, text, is_cut };
         self.out.reply(session.id, reference, &Reply::Next(&waiting));
@@ -305,10 +319,17 @@ impl Desks {
             true => self.names.called(glob),
             false => self.names.holder(glob).into_iter().collect(),
         });
+        let known = Known {
+            names: &self.names,
+            pending: &self.pending,
+            faults: &self.faults,
+            links: &self.links,
+            board,
+        };
         let rows: Vec<_> = board
             .peers()
             .filter(|view| meant.as_ref().is_none_or(|meant| meant.binary_search(&view.id.serial()).is_ok()))
-            .map(|view| row(&view, &self.names, &self.pending, &self.faults, board))
+            .map(|view| known.row(&view))
             .collect();
         self.out.reply(desk, reference, &Reply::Conns(&rows));
     }

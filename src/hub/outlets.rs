@@ -132,6 +132,19 @@ impl Outlets {
         }
     }
 
+    /// Whether a program reads at one of the desks.
+    pub fn has_programs(&self) -> bool {
+        self.outlets.iter().any(|outlet| outlet.display.is_json())
+    }
+
+    /// Tells the programs alone of an event.
+    pub fn tell_programs(&mut self, event: &Event<'_>) {
+        self.seq += u64::from(event.is_counted());
+        for outlet in self.outlets.iter_mut().filter(|outlet| outlet.display.is_json()) {
+            outlet.display.event(event, self.seq, View::Text);
+        }
+    }
+
     /// Counts something that was sent, and tells the other desks of it. Returns its number.
     #[inline]
     pub fn count_sent(&mut self, by: Option<DeskId>, event: &Event<'_>) -> u64 {

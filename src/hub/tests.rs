@@ -5,6 +5,7 @@
 mod aim;
 mod faults;
 mod files;
+mod links;
 mod lists;
 mod names;
 mod repeating;
@@ -138,7 +139,9 @@ impl<M: Mode> Rig<M> {
         self.knocking.borrow_mut().push_back((stream, peer));
         self.engine.note_pending(0);
         self.turn();
-        let serial = self.engine.board.views().last().expect("it was accepted").id.serial();
+        // A tap has begun to dial for it.
+        let accepted = self.engine.board.views().filter(|view| !view.is_connecting);
+        let serial = accepted.last().expect("it was accepted").id.serial();
         self.wires.insert(serial, wire);
         serial
     }

@@ -24,7 +24,10 @@ impl Mode for Echo {
     }
 
     /// Ours is finished as well, once everything that is queued has gone out.
-    fn ended(&mut self, id: ConnId, _desks: &mut Desks, board: &mut Board) {
-        board.finish(id);
+    fn ended(&mut self, id: ConnId, desks: &mut Desks, board: &mut Board) {
+        // Whom an operator has linked is answered by another.
+        if desks.links.mate(id.serial()).is_none() {
+            board.finish(id);
+        }
     }
 }

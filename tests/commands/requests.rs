@@ -177,6 +177,7 @@ impl Requests {
 
     fn right(&mut self, last: u64, reference: &str) -> String {
         let (to, id, text) = (self.target(last), self.serial(last), self.pick(&TEXTS));
+        let other = if self.one_in(8) { id } else { self.serial(last) };
         let what = match self.below(40) {
             // Who is closed is no longer there for all that comes behind.
             0 if self.one_in(4) => format!(r#""cmd":"close","to":{id}"#),
@@ -204,13 +205,14 @@ impl Requests {
             20 if self.one_in(4) => r#""cmd":"dial","addr":"127.0.0.1:1","name":"lab-a""#.to_owned(),
             21 => self
                 .pick(&[
-                    r#""cmd":"link","ids":[3,4]"#,
                     r#""cmd":"fault","to":3,"spec":"loss""#,
                     r#""cmd":"fault","to":"all""#,
                     r#""cmd":"fault","to":"new","spec":"off""#,
                     r#""cmd":"learn""#,
                 ])
                 .to_owned(),
+            30 => format!(r#""cmd":"link","ids":[{id},{other}]"#),
+            31 => format!(r#""cmd":"unlink","id":{id}"#),
             22 if self.one_in(10) => r#""cmd":"help""#.to_owned(),
             27..=29 => format!(r#""cmd":"send","to":{to},"text":"{}""#, "0123456789".repeat(30)),
             23 | 24 => format!(r#""cmd":"send","to":{to},"b64":"AP8K""#),

@@ -5,7 +5,7 @@ use super::replies::spelt_faults;
 use super::write::{Writer, flag, list, number, payload, text};
 use crate::buffer::framing::{End, Frame};
 use crate::conn::Peer;
-use crate::desk::event::{Author, Event, Receivers, Who};
+use crate::desk::event::{Author, DeskId, Event, Receivers, Who};
 use crate::desk::text::{push_number, push_peer};
 
 impl Writer {
@@ -23,7 +23,7 @@ impl Writer {
                 out.extend_from_slice(b"{\"ev\":\"skipped\",\"count\":");
                 push_number(out, *count);
             }
-            Event::Opened { who, peer, dialled } => {
+            Event::Opened { who, peer, dialled, client } => {
                 self.begin_about(out, "open", seq, *who);
                 text(out, "peer", &spelt(peer));
                 if let Some(name) = who.name {
@@ -31,6 +31,9 @@ impl Writer {
                 }
                 if *dialled {
                     flag(out, "dialed");
+                }
+                if let Some(client) = client {
+                    number(out, "for", *client);
                 }
             }
             Event::Ended(who, _) => self.begin_about(out, "eof", seq, *who),
@@ -66,6 +69,7 @@ impl Writer {
                 match by {
                     Author::Desk(desk) => number(out, "by", u64::from(desk.0)),
                     Author::Every => text(out, "by", "every"),
+                    Author::Link => text(out, "by", "link"),
                 }
             }
             Event::Named(who, by) => {
@@ -81,6 +85,8 @@ impl Writer {
                 self.begin_about(out, "done", seq, *who);
                 number(out, "by", u64::from(by.0));
             }
+            Event::Linked(one, other, by) => self.link(out, "link", seq, [*one, *other], *by),
+            Event::Unlinked(one, other, by) => self.link(out, "unlink", seq, [*one, *other], *by),
             Event::Drained(who) => self.begin_about(out, "drained", seq, *who),
             Event::FileSent { whom, path, bytes, error } => {
                 self.begin(out, "file", seq);
@@ -163,6 +169,12 @@ impl Writer {
         number(&mut head, "id", who.serial);
         self.head = head;
         self.headed = Some(who.serial);
+    }
+
+    fn link(&mut self, out: &mut Vec<u8>, kind: &str, seq: u64, both: [Who<'_>; 2], by: DeskId) {
+        self.begin(out, kind, seq);
+        list(out, "ids", both.map(|who| who.serial), push_number);
+        number(out, "by", u64::from(by.0));
     }
 
     fn begin_about(&mut self, out: &mut Vec<u8>, kind: &str, seq: u64, who: Who<'_>) {

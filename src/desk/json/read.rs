@@ -81,8 +81,14 @@ fn command<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
         "stats" => only(&[]).map(|()| Command::Stats),
         "help" => only(&[]).map(|()| Command::Help(None)),
         "quit" => only(&[]).map(|()| Command::Quit),
-        "link" => only(&["ids"]).map(|()| Command::NotYet("link")),
-        "unlink" => only(&["id"]).map(|()| Command::NotYet("unlink")),
+        "link" => {
+            only(&["ids"])?;
+            link(fields)
+        }
+        "unlink" => {
+            only(&["id"])?;
+            Ok(Command::Unlink(one(fields)?))
+        }
         "fault" => {
             only(&["to", "spec"])?;
             fault(fields)
@@ -113,6 +119,15 @@ fn short<'a>(
 fn one<'a>(fields: &Fields<'a>) -> Result<To<'a>, Refusal> {
     let serial = fields.number("id")?;
     required(serial, "id").map(To::One)
+}
+
+/// Two by their numbers.
+fn link<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
+    let raw = required(fields.raw("ids"), "ids")?;
+    match members("ids", raw)?[..] {
+        [Member::One(one), Member::One(other)] => Ok(Command::Link(To::One(one), To::One(other))),
+        _ => Err(wrong_type("ids", "a list of two numbers", raw)),
+    }
 }
 
 fn send<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {

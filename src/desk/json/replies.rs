@@ -87,6 +87,9 @@ impl Writer {
         if let Some(pending) = row.pending {
             text(out, "pending", &self.ago(pending));
         }
+        if let Some(mate) = row.linked {
+            number(out, "link", mate);
+        }
     }
 
     fn waiting(&mut self, out: &mut Vec<u8>, one: &Waiting<'_>) {
@@ -120,6 +123,9 @@ fn push_rest(out: &mut Vec<u8>, reply: &Reply<'_>) {
         Reply::Dialling(who, address) => {
             number(out, "id", who.serial);
             text(out, "addr", address);
+        }
+        Reply::Linked(one, other) | Reply::Unlinked(one, other) => {
+            list(out, "ids", [one.serial, other.serial], push_number);
         }
         Reply::TargetIs(target) => match target {
             Target::One(who) | Target::Named(_, who) => number(out, "to", who.serial),

@@ -85,6 +85,10 @@ impl TerminalDesk {
                 self.roster.answered(who.serial);
                 (Kind::Note, who.serial)
             }
+            Event::Linked(one, other, _) | Event::Unlinked(one, other, _) => {
+                self.roster.linked([one.serial, other.serial], matches!(event, Event::Linked(..)));
+                (Kind::Note, 0)
+            }
             Event::Stopping(_) => {
                 self.is_over = true;
                 (Kind::Note, 0)
@@ -136,6 +140,8 @@ impl TerminalDesk {
             }),
             // Nothing more is obeyed; Ctrl-C is a signal from now on.
             Reply::Stopping(_) => self.is_over = true,
+            Reply::Linked(one, other) => self.roster.linked([one.serial, other.serial], true),
+            Reply::Unlinked(one, other) => self.roster.linked([one.serial, other.serial], false),
             Reply::Named(who) => self.roster.named(who.serial, who.name, false),
             Reply::Next(waiting) => self.aim = Aim::One(waiting.row.who.serial),
             Reply::Targets(serials, ..) => self.aim = Aim::Several(serials.to_vec()),

@@ -1,6 +1,6 @@
 //! Who is here, as far as events and replies have told: what the prompt, the counts and completion go by.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::desk::name::{folded, matcher};
 
@@ -19,6 +19,8 @@ pub struct Roster {
     conns: BTreeMap<u64, Conn>,
     by_name: HashMap<String, u64>,
     pending: usize,
+    /// What these say goes on to others, so they wait for nobody here.
+    linked: HashSet<u64>,
     last: Option<u64>,
     /// The highest number so far.
     newest: u64,
@@ -40,7 +42,10 @@ impl Roster {
 
     /// Somebody waits for an answer from now on. Returns whether that is news.
     pub fn waits(&mut self, serial: u64, waits: bool) -> bool {
-        if waits && let Some(conn) = self.conns.get_mut(&serial).filter(|conn| !conn.waits) {
+        if waits
+            && let Some(conn) = self.conns.get_mut(&serial).filter(|conn| !conn.waits)
+            && !self.linked.contains(&serial)
+        {
             conn.waits = true;
             self.pending += 1;
             return true;
@@ -64,6 +69,18 @@ impl Roster {
         }
     }
 
+    /// What these say goes on to each other from now on, or no more.
+    pub fn linked(&mut self, serials: [u64; 2], are_linked: bool) {
+        for serial in serials {
+            self.answered(serial);
+            if are_linked {
+                self.linked.insert(serial);
+            } else {
+                self.linked.remove(&serial);
+            }
+        }
+    }
+
     /// Somebody has another name, or none.
     pub fn named(&mut self, serial: u64, name: Option<&str>, is_nick: bool) {
         let Some(conn) = self.conns.get_mut(&serial) else { return };
@@ -82,6 +99,7 @@ impl Roster {
         self.answered(serial);
         self.named(serial, None, false);
         self.conns.remove(&serial);
+        self.linked.remove(&serial);
     }
 
     /// Whether it is here.

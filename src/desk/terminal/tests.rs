@@ -5,6 +5,7 @@ mod aim;
 mod flood;
 mod forged;
 mod guards;
+mod linked;
 mod scripts;
 
 use std::time::{Duration, Instant};
@@ -58,7 +59,8 @@ impl Rig {
     }
 
     fn opens(&mut self, serial: u64) {
-        let opened = Event::Opened { who: Who::nameless(serial), peer: &Peer::Unix, dialled: false };
+        let opened =
+            Event::Opened { who: Who::nameless(serial), peer: &Peer::Unix, dialled: false, client: None };
         self.desk.event(&opened, View::Text, self.now);
     }
 

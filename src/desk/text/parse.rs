@@ -105,6 +105,8 @@ fn parse_command(line: &[u8]) -> Result<Command<'_>, Mistake> {
         "/hex" | "/send" => send_exactly(rest),
         "/file" => file(rest),
         "/dial" => dial(rest),
+        "/link" => link(rest),
+        "/unlink" => rest.whom().and_then(|whom| rest.alone(Command::Unlink(whom))),
         "/mute" => rest.whom().and_then(|whom| rest.alone(Command::Filter(Filter::Mute(whom)))),
         "/focus" => rest.whom().and_then(|whom| rest.alone(Command::Filter(Filter::Focus(whom)))),
         "/view" => view(rest),
@@ -176,6 +178,15 @@ fn dial(mut rest: Rest<'_>) -> Result<Command<'_>, Mistake> {
     }
     let name = if name.is_empty() { None } else { Some(String::from_utf8_lossy(name)) };
     rest.alone(Command::Dial(String::from_utf8_lossy(address), name))
+}
+
+fn link(mut rest: Rest<'_>) -> Result<Command<'_>, Mistake> {
+    let one = rest.whom()?;
+    if rest.text.is_empty() {
+        return Err(rest.missing());
+    }
+    let other = rest.whom()?;
+    rest.alone(Command::Link(one, other))
 }
 
 fn view(mut rest: Rest<'_>) -> Result<Command<'_>, Mistake> {

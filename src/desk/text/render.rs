@@ -10,6 +10,7 @@ use crate::desk::event::{Event, Who};
 use crate::desk::reply::Reply;
 use crate::desk::words::{limit, plural};
 
+use super::comings::{push_closed, push_linked, push_opened};
 use super::reply::{push_reply, push_stopping};
 use super::safe::{push_ascii, push_dump, push_human, push_tsv};
 use super::stamp::Stamp;
@@ -268,12 +269,7 @@ pub(super) fn push_bytes(out: &mut Vec<u8>, bytes: usize) {
 fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> std::io::Result<()> {
     match event {
         Event::Message(..) | Event::Sent { .. } | Event::Listening(_) | Event::Bye => Ok(()),
-        Event::Opened { who, peer, dialled } => {
-            push_event_of(out, *who);
-            out.extend_from_slice(if *dialled { b" connected to " } else { b" connected from " });
-            push_peer(out, peer)?;
-            writeln!(out)
-        }
+        Event::Opened { .. } => push_opened(out, event),
         // Whether it only shut down its side or has left altogether cannot be told from its end.
         Event::Ended(who, kept) => {
             push_event_of(out, *who);
@@ -291,6 +287,8 @@ fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> s
                 None => writeln!(out, " has no name any more"),
             }
         }
+        Event::Linked(one, other, _) => push_linked(out, "* ", [*one, *other], "are linked"),
+        Event::Unlinked(one, other, _) => push_linked(out, "* ", [*one, *other], "are linked no more"),
         Event::Done(who, _) => {
             push_event_of(out, *who);
             writeln!(out, " needs no answer any more")
@@ -341,30 +339,7 @@ fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> s
     }
 }
 
-fn push_closed(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> std::io::Result<()> {
-    let Event::Closed { who, why, received_bytes, sent_bytes, unsent_bytes, discarded_bytes } = event else {
-        return Ok(());
-    };
-    push_event_of(out, *who);
-    out.extend_from_slice(b" closed: ");
-    repertoire.push(out, why.to_string().as_bytes());
-    out.extend_from_slice(b" (received ");
-    push_number(out, *received_bytes);
-    out.extend_from_slice(b", sent ");
-    push_number(out, *sent_bytes);
-    if *unsent_bytes > 0 {
-        write!(out, ", {} could not be sent", plural(*unsent_bytes as u64, "byte"))?;
-    }
-    if *discarded_bytes > 0 {
-        let were = if *discarded_bytes == 1 { "was" } else { "were" };
-        let bytes = plural(*discarded_bytes as u64, "byte");
-        write!(out, ", {bytes} came too late and {were} thrown away")?;
-    }
-    out.extend_from_slice(b")\n");
-    Ok(())
-}
-
-fn push_event_of(out: &mut Vec<u8>, who: Who<'_>) {
+pub(super) fn push_event_of(out: &mut Vec<u8>, who: Who<'_>) {
     out.extend_from_slice(b"* ");
     push_who(out, who);
 }

@@ -10,6 +10,7 @@ use crate::desk::help::HELP;
 use crate::desk::reply::{Deed, Filtered, Kept, Outcome, Repeated, Reply, Tally, Target, Waiting};
 use crate::desk::words::{brief, duration, limit, plural, size};
 
+use super::comings::push_linked;
 use super::render::{Reader, Repertoire, push_bytes, push_sent_to, push_serial, push_who};
 use super::table::{push_conns, push_help};
 
@@ -70,6 +71,8 @@ pub(super) fn push_reply(
             repertoire.push(out, address.as_bytes());
             writeln!(out)
         }
+        Reply::Linked(one, other) => push_linked(out, "-> ", [*one, *other], "are linked"),
+        Reply::Unlinked(one, other) => push_linked(out, "-> ", [*one, *other], "are linked no more"),
         Reply::Filtered(Filtered::All) => writeln!(out, "-> everything is shown"),
         Reply::Filtered(Filtered::Muted(count)) => {
             let count = plural(*count as u64, "connection");

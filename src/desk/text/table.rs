@@ -113,6 +113,9 @@ fn cells(row: &Row<'_>, reader: Reader) -> [String; 9] {
             let _ = write_note(&mut state, note, for_person);
         }
     }
+    if let Some(mate) = row.linked {
+        state += &if for_person { format!(", linked to #{mate}") } else { format!(",linked:#{mate}") };
+    }
     if let Some(fault) = row.fault.as_ref().filter(|_| !for_person) {
         // It may have commas in it, so it stands last.
         state += &format!(",limits-off,broken:{}", fault.to_string().replace(' ', "+"));
@@ -197,6 +200,7 @@ mod tests {
             fault: faults
                 .filter(|_| serial == 1)
                 .map(|spec| Box::new(FaultSpec::parse(spec).expect("it is one"))),
+            linked: (serial == 3).then_some(7),
         };
         let rows: Vec<Row<'_>> = (1..=count).map(row).collect();
         let mut out = Vec::new();
@@ -235,6 +239,14 @@ mod tests {
         let state = rows[1].split_whitespace().last();
         assert_eq!(state, Some("ESTABLISHED,waits,limits-off,broken:out:latency=1s,5ms+in:stall+for=9s"));
         assert_eq!(rows.len(), 3);
+    }
+
+    #[test]
+    fn with_whom_one_is_linked_stands_behind_its_state_and_in_one_word_for_a_program() {
+        let last = |reader| who_said_to(reader, 3).pop().unwrap();
+
+        assert!(last(Reader::Person(100)).ends_with("  ESTABLISHED, linked to #7"));
+        assert!(last(Reader::Program).ends_with("  ESTABLISHED,linked:#7"));
     }
 
     #[test]

@@ -154,7 +154,6 @@ mod of_the_board {
     use super::*;
 
     #[test]
-    #[ignore = "the board keeps no faults yet"]
     fn what_is_added_goes_to_what_holds_and_what_is_shown_is_all_of_it() {
         let mut rig = typed();
         rig.connect();
@@ -177,7 +176,6 @@ mod of_the_board {
     }
 
     #[test]
-    #[ignore = "the board keeps no faults yet"]
     fn who_shows_what_is_broken_to_a_person_and_to_a_program() {
         let mut rig = console(Spelling::Text(Format::Tsv), 0);
         rig.connect();
@@ -197,7 +195,6 @@ mod of_the_board {
     }
 
     #[test]
-    #[ignore = "the board keeps no faults yet"]
     fn what_is_broken_for_a_time_is_mended_at_its_end_and_all_desks_are_told() {
         let mut rig = console(Spelling::Json, 0);
         rig.connect();
@@ -228,7 +225,6 @@ mod of_the_board {
     }
 
     #[test]
-    #[ignore = "the board keeps no faults yet"]
     fn a_newcomer_is_told_to_be_broken_and_is_mended_with_the_rule_that_has_broken_it() {
         let mut rig = typed();
         rig.reply_to("/fault new in:latency=5ms for=3s");
@@ -248,7 +244,6 @@ mod of_the_board {
     }
 
     #[test]
-    #[ignore = "the board keeps no faults yet"]
     fn nothing_is_mended_of_who_has_left() {
         let mut rig = typed();
         rig.reply_to("/fault new corrupt=0.5 for=1h");

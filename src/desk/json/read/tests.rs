@@ -60,6 +60,7 @@ fn commands_are_read_and_carry_their_reference_as_it_was_spelt() {
         (r#"{"cmd":"name","id":3}"#, None, Command::Name(To::One(3), None)),
         (r#"{"cmd":"show","id":3,"count":2}"#, None, Command::Show(To::One(3), Some(2))),
         (r#"{"cmd":"every","off":"all"}"#, None, Command::Every(Every::Off(None))),
+        (r#"{"cmd":"link","ids":[3,4]}"#, None, Command::Link(To::One(3), To::One(4))),
         (
             r#"{"cmd":"fault","to":"n\u0065w","spec":"out:stall"}"#,
             None,
@@ -71,7 +72,6 @@ fn commands_are_read_and_carry_their_reference_as_it_was_spelt() {
             Command::Fault(Whose::These(To::One(3)), Fault::Off),
         ),
         (r#"{"cmd":"fault","to":"all"}"#, None, Command::Fault(Whose::These(To::All), Fault::Show)),
-        (r#"{"cmd":"link","ids":[3,4]}"#, None, Command::NotYet("link")),
     ] {
         assert_eq!(parse(line.as_bytes()), Ok(Request { reference, command }), "{line}");
     }

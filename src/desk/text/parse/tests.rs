@@ -85,10 +85,12 @@ fn commands() {
             Command::Every(Every::Begin(Duration::from_secs(5), Box::new(say(To::One(3), b"hi")))),
         ),
         ("/quit", Command::Quit),
+        ("/link 3 4", Command::Link(To::One(3), To::One(4))),
+        ("/link @lab-a #4", Command::Link(To::Named("lab-a"), To::One(4))),
+        ("/unlink @3", Command::Unlink(To::One(3))),
         ("/fault 3", Command::Fault(Whose::These(To::One(3)), Fault::Show)),
         ("/fault @lab-* off\r", Command::Fault(Whose::These(To::Named("lab-*")), Fault::Off)),
         ("/fault new  in:stall  for=5s ", Command::Fault(Whose::Newcomers, broken("in:stall for=5s"))),
-        ("/link 3 4", Command::NotYet("/link")),
         ("/learn", Command::NotYet("/learn")),
     ] {
         assert_eq!(parse(line.as_bytes()), Ok(command), "{line:?}");

@@ -1,7 +1,7 @@
 //! Each kind of line, as it is documented.
 
 use super::*;
-use crate::desk::Namer;
+use crate::desk::{DeskId, Namer};
 use std::time::Duration;
 
 use crate::board::stats::Stats;
@@ -78,10 +78,19 @@ fn events_read_as_documented() {
     let peer = Peer::from("127.0.0.1:50122".parse::<std::net::SocketAddr>().unwrap());
     for (event, text) in [
         (
-            Event::Opened { who: named(), peer: &peer, dialled: false },
+            Event::Opened { who: named(), peer: &peer, dialled: false, client: None },
             "* #1 lab-a connected from 127.0.0.1:50122\n",
         ),
-        (Event::Opened { who: who(), peer: &peer, dialled: true }, "* #1 connected to 127.0.0.1:50122\n"),
+        (
+            Event::Opened { who: who(), peer: &peer, dialled: true, client: None },
+            "* #1 connected to 127.0.0.1:50122\n",
+        ),
+        (
+            Event::Opened { who: named(), peer: &peer, dialled: true, client: Some(7) },
+            "* #1 lab-a connected to 127.0.0.1:50122 for #7\n",
+        ),
+        (Event::Linked(named(), Who::nameless(7), DeskId(2)), "* #1 lab-a and #7 are linked\n"),
+        (Event::Unlinked(Who::nameless(7), named(), DeskId(2)), "* #7 and #1 lab-a are linked no more\n"),
         (Event::Skipped(1), "* 1 line skipped: nobody was reading it\n"),
         (Event::TurnedAway(312, "full"), "* 312 turned away in the last second: full\n"),
         (Event::Ended(who(), None), "* #1 has finished sending (it may have left)\n"),

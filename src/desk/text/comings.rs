@@ -1,0 +1,53 @@
+//! Who comes, who goes, and who is linked to whom: the lines that say so.
+
+use std::io::{self, Write};
+
+use super::render::{Repertoire, push_event_of, push_number, push_peer, push_serial, push_who};
+use crate::desk::event::{Event, Who};
+use crate::desk::words::plural;
+
+/// That somebody has connected, or was connected to.
+pub(super) fn push_opened(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()> {
+    let Event::Opened { who, peer, dialled, client } = event else { return Ok(()) };
+    push_event_of(out, *who);
+    out.extend_from_slice(if *dialled { b" connected to " } else { b" connected from " });
+    push_peer(out, peer)?;
+    if let Some(client) = client {
+        out.extend_from_slice(b" for ");
+        push_serial(out, *client);
+    }
+    writeln!(out)
+}
+
+/// `#3 and #4 are linked`.
+pub(super) fn push_linked(out: &mut Vec<u8>, before: &str, both: [Who<'_>; 2], are: &str) -> io::Result<()> {
+    out.extend_from_slice(before.as_bytes());
+    push_who(out, both[0]);
+    out.extend_from_slice(b" and ");
+    push_who(out, both[1]);
+    writeln!(out, " {are}")
+}
+
+/// That a connection has ended.
+pub(super) fn push_closed(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> io::Result<()> {
+    let Event::Closed { who, why, received_bytes, sent_bytes, unsent_bytes, discarded_bytes } = event else {
+        return Ok(());
+    };
+    push_event_of(out, *who);
+    out.extend_from_slice(b" closed: ");
+    repertoire.push(out, why.to_string().as_bytes());
+    out.extend_from_slice(b" (received ");
+    push_number(out, *received_bytes);
+    out.extend_from_slice(b", sent ");
+    push_number(out, *sent_bytes);
+    if *unsent_bytes > 0 {
+        write!(out, ", {} could not be sent", plural(*unsent_bytes as u64, "byte"))?;
+    }
+    if *discarded_bytes > 0 {
+        let were = if *discarded_bytes == 1 { "was" } else { "were" };
+        let bytes = plural(*discarded_bytes as u64, "byte");
+        write!(out, ", {bytes} came too late and {were} thrown away")?;
+    }
+    out.extend_from_slice(b")\n");
+    Ok(())
+}
