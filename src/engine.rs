@@ -4,6 +4,7 @@
 pub(crate) mod accept;
 mod broken;
 mod deliver;
+mod detour;
 mod due;
 mod flush;
 mod hand_over;

@@ -19,7 +19,7 @@ use crate::engine::accept::Listen;
 
 /// Whether a connection may have more to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+pub(super) enum Next {
     /// Not before the poller says so.
     Wait,
     /// In the next turn.
@@ -125,58 +125,6 @@ impl<L: Listen> Engine<L> {
         next
     }
 
-    /// Reads one that is broken on purpose, or linked.
-    #[cold]
-    fn read_by_detour<A: App>(&mut self, key: Key, app: &mut A) -> Next {
-        if self.board.table[key].has_flow() {
-            self.read_broken(key, app);
-        } else if let Some(more) = self.splice_on(key) {
-            self.board.table[key].readable = more;
-        } else {
-            let Board { table, shared, .. } = &mut self.board;
-            let conn = &mut table[key];
-            let Some(stream) = self.streams[key.place()].as_mut() else { return Next::Wait };
-            let fill = conn.fill(stream, &mut self.scratch);
-            conn.is_bulk = fill.bytes >= shared.limits.splice_bytes_min;
-            shared.stats.received_bytes += fill.bytes as u64;
-            let scratch = mem::take(&mut self.scratch);
-            if fill.bytes > 0 {
-                conn.received_at = shared.time.listened();
-                self.deliver(key, &scratch[..fill.bytes], app);
-            }
-            let next = self.after_fill(key, None, &[], fill.then, app);
-            self.scratch = scratch;
-            self.board.keep_budget();
-            return next;
-        }
-        let Board { table, shared, .. } = &mut self.board;
-        let conn = &mut table[key];
-        let has_room = conn.state.is_parting() || conn.flow().is_none_or(|flow| flow.room() > 0);
-        let next = if conn.readable && has_room && !conn.is_over() { Next::Again } else { Next::Wait };
-        settle(conn, self.streams[key.place()].as_mut(), shared, next)
-    }
-
-    /// Passes on and hands over bytes that a connection has said; what is thrown away of one that is being closed is
-    /// counted.
-    pub(super) fn deliver<A: App>(&mut self, key: Key, fresh: &[u8], app: &mut A) {
-        if !self.board.table[key].delivers() {
-            return self.board.shared.discard(&mut self.board.table[key], fresh.len());
-        }
-        self.pass_on(key, fresh);
-        let Board { table, shared, .. } = &mut self.board;
-        let conn = &mut table[key];
-        if conn.link().is_some() && !shared.policy(conn).hears_links {
-            shared.stats.frames += 1;
-            shared.stats.delivered_bytes += fresh.len() as u64;
-            return;
-        }
-        conn.received_at = shared.time.listened();
-        let (id, framing, before) = begin(conn, shared);
-        let rest = self.hand_over(id, framing, before, fresh, app);
-        let Engine { board: Board { table, shared, .. }, streams, .. } = self;
-        put_back(&mut table[key], streams[key.place()].as_mut(), rest, fresh, shared);
-    }
-
     /// Tells the App that a connection came about, and reads it.
     fn established<A: App>(&mut self, key: Key, app: &mut A) -> Next {
         app.opened(self.board.table[key].id, &mut self.board);
@@ -211,7 +159,7 @@ impl<L: Listen> Engine<L> {
     /// Puts back what is left of a read, flushes the answers, and does what its end asks for. Had all the answers of a
     /// turn to wait for its end, many large buffers would live at the same time, which costs bulk traffic more than
     /// half its speed.
-    fn after_fill<A: App>(
+    pub(super) fn after_fill<A: App>(
         &mut self,
         key: Key,
         rest: Option<Rest>,
@@ -285,7 +233,7 @@ impl<L: Listen> Engine<L> {
 }
 
 /// Takes the tail that fresh bytes are to be cut behind.
-fn begin(conn: &mut Conn, shared: &Shared) -> (ConnId, Framing, Rest) {
+pub(super) fn begin(conn: &mut Conn, shared: &Shared) -> (ConnId, Framing, Rest) {
     let framing = shared.policy(conn).framing;
     // What frames a message that goes on behind a part has been there for as long as you like.
     let since = conn.tail.since().filter(|_| !framing.begun(conn.tail.bytes()).is_empty());
@@ -294,7 +242,7 @@ fn begin(conn: &mut Conn, shared: &Shared) -> (ConnId, Framing, Rest) {
 }
 
 /// Puts back what is left of a read, and flushes the answers.
-fn put_back<S: Stream>(
+pub(super) fn put_back<S: Stream>(
     conn: &mut Conn,
     stream: Option<&mut S>,
     rest: Rest,
@@ -405,7 +353,12 @@ fn send_back<S: Stream>(
 }
 
 /// Ends a connection's turn to be read. Flushes what came of the end of what it said: an answer, or our FIN.
-fn settle<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, shared: &mut Shared, next: Next) -> Next {
+pub(super) fn settle<S: Stream>(
+    conn: &mut Conn,
+    stream: Option<&mut S>,
+    shared: &mut Shared,
+    next: Next,
+) -> Next {
     if conn.write_turn == WriteTurn::Dirty {
         flush(conn, stream, &[], shared);
     }

@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use crate::board::stats::Stats;
 use crate::desk::command::{How, View};
 use crate::desk::event::Who;
-use crate::desk::fault::FaultSpec;
 use crate::desk::help::HELP;
 use crate::desk::reply::{Deed, Filtered, Kept, Outcome, Repeated, Reply, Tally, Target, Waiting};
 use crate::desk::words::{brief, duration, limit, plural, size};
 
+use super::broken::{push_faults, push_not_shown};
 use super::comings::push_linked;
 use super::render::{Reader, Repertoire, push_bytes, push_sent_to, push_serial, push_who};
 use super::table::{push_conns, push_help};
@@ -221,7 +221,11 @@ fn push_list<'a>(out: &mut Vec<u8>, all: impl Iterator<Item = Who<'a>>) {
     }
 }
 
-fn push_odd_ones(out: &mut Vec<u8>, outcomes: &[(Who<'_>, Outcome)], mut begun: bool) -> io::Result<()> {
+pub(super) fn push_odd_ones(
+    out: &mut Vec<u8>,
+    outcomes: &[(Who<'_>, Outcome)],
+    mut begun: bool,
+) -> io::Result<()> {
     for (who, outcome) in outcomes {
         if matches!(outcome, Outcome::Done(_)) {
             continue;
@@ -247,7 +251,7 @@ fn push_odd_ones(out: &mut Vec<u8>, outcomes: &[(Who<'_>, Outcome)], mut begun: 
     Ok(())
 }
 
-fn push_odd_counts(out: &mut Vec<u8>, tally: &Tally) -> io::Result<()> {
+pub(super) fn push_odd_counts(out: &mut Vec<u8>, tally: &Tally) -> io::Result<()> {
     let Tally { slow, full, finished, gone, more_gone, .. } = *tally;
     if gone > 0 {
         write!(out, "; {}{gone} gone", if more_gone { "more than " } else { "" })?;
@@ -331,41 +335,6 @@ fn push_everies(out: &mut Vec<u8>, repeated: &[Repeated<'_>], repertoire: Repert
         writeln!(out)?;
     }
     Ok(())
-}
-
-fn push_faults(out: &mut Vec<u8>, who: Option<Who<'_>>, spec: Option<&FaultSpec>) -> io::Result<()> {
-    match who {
-        Some(who) => push_who(out, who),
-        None => out.extend_from_slice(b"newcomers"),
-    }
-    match spec {
-        Some(spec) => writeln!(out, ": {spec}"),
-        None => writeln!(out, ": no faults"),
-    }
-}
-
-/// What stands below what is broken about several.
-fn push_not_shown(
-    out: &mut Vec<u8>,
-    is_none: bool,
-    outcomes: &[(Who<'_>, Outcome)],
-    tally: &Tally,
-) -> io::Result<()> {
-    if is_none && tally.done > 0 {
-        write!(out, "none of {} is broken on purpose", plural(tally.done as u64, "connection"))?;
-        push_odd_counts(out, tally)?;
-        return writeln!(out);
-    }
-    if tally.gone == 0 {
-        return Ok(());
-    }
-    if outcomes.is_empty() {
-        write!(out, "the others: no faults")?;
-        push_odd_counts(out, tally)?;
-    } else {
-        push_odd_ones(out, outcomes, false)?;
-    }
-    writeln!(out)
 }
 
 fn push_stats(out: &mut Vec<u8>, stats: &Stats, conns: usize, uptime: &str) -> io::Result<()> {
