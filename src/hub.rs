@@ -94,7 +94,10 @@ impl<M: Mode> App for Hub<M> {
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {
         self.desks.opened(id, board);
-        self.mode.opened(id, &mut self.desks, board);
+        // A fault for newcomers may have ended it.
+        if board.view(id).is_some_and(|view| view.is_open) {
+            self.mode.opened(id, &mut self.desks, board);
+        }
     }
 
     fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
