@@ -68,11 +68,14 @@ pub(super) fn push_odd(out: &mut Vec<u8>, all: &[u8], from: usize) {
         out.resize(begin + CELL * (end - at + CHAR_BYTES_MAX), 0);
         let mut room = Room { bytes: &mut out[begin..], used: 0 };
         while at < end {
-            if all[at] < 0x80 {
+            // Of what is no text, few bytes might begin a longer character; whatever cannot is looked up alike, ASCII or
+            // not, so that there is nothing to guess wrong.
+            let may_begin = matches!(all[at], 0xc2..=0xf4);
+            if may_begin && matches!(all.get(at + 1), Some(0x80..=0xbf)) {
+                at += push_long(&mut room, all, at);
+            } else {
                 room.spell(all[at]);
                 at += 1;
-            } else {
-                at += push_long(&mut room, all, at);
             }
         }
         let used = room.used;
