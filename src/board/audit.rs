@@ -37,7 +37,23 @@ impl Board {
             let is_queued = conn.is_over() == work.over.iter().any(|(key, _)| *key == conn.id.key);
             assert!(is_queued, "{}: on the list of those that ended, or not", conn.id);
         }
+        self.check_detours();
         self.check_dials();
+    }
+
+    /// Whoever is broken stands on the list of those to be looked at as often as it says, and links go both ways.
+    fn check_detours(&self) {
+        let flows = &self.shared.flows;
+        let due_at = |conn: &Conn| conn.flow().and_then(|flow| flow.due_at);
+        let with_time = self.table.iter().filter(|conn| due_at(conn).is_some()).count();
+        assert_eq!(flows.len(), with_time, "the broken ones to be looked at");
+        for conn in self.table.iter() {
+            let is_listed = due_at(conn).is_none_or(|when| flows.contains(&(when, conn.id)));
+            assert!(is_listed, "{}: when it is to be looked at", conn.id);
+            let Some(link) = conn.link() else { continue };
+            let back = self.table.get(link.mate).and_then(Conn::link).map(|link| link.mate);
+            assert_eq!(back, Some(conn.id), "{}: whom it is linked to is linked to it", conn.id);
+        }
     }
 
     /// Only who is being dialled is to be begun, and once; and where more addresses are left, its state says so.
@@ -72,10 +88,11 @@ mod tests {
     use crate::address::Address;
     use crate::board::Dial;
     use crate::clock::Moment;
+    use crate::conn::faults::Faults;
     use crate::conn::policy::Role;
     use crate::conn::reason::Reason;
     use crate::conn::state::State;
-    use crate::conn::{ConnId, Peer};
+    use crate::conn::{ConnId, Link, Peer};
     use crate::limits::Limits;
 
     fn somewhere() -> Address {
@@ -127,7 +144,7 @@ mod tests {
     #[test]
     fn a_wrong_sum_is_found() {
         type Sabotage = fn(&mut Board, ConnId);
-        let cases: [(&str, Sabotage); 12] = [
+        let cases: [(&str, Sabotage); 15] = [
             ("the audience", |board, _| board.shared.sums.audience += 1),
             ("those that lag behind", |board, _| board.shared.sums.lagging += 1),
             ("those that hold others back", |board, _| board.shared.sums.holding_back += 1),
@@ -137,6 +154,18 @@ mod tests {
             ("received, against delivered", |board, _| board.shared.stats.received_bytes += 1),
             ("the timers", |board, _| board.shared.timers.clear()),
             ("those that did not take all", |board, _| board.shared.blocked.clear()),
+            ("the broken ones to be looked at", |board, id| {
+                board.shared.flows.insert((Moment::default(), id));
+            }),
+            ("#1: when it is to be looked at", |board, id| {
+                board.add_faults(id, &Faults { reset_peer: Some(Duration::ZERO), ..Faults::default() }, 1);
+                let other = board.dial(somewhere());
+                board.shared.flows = [(Moment::default(), other)].into();
+            }),
+            ("#1: whom it is linked to is linked to it", |board, id| {
+                let mate = board.dial(somewhere());
+                board.table[id.key].set_link(Some(Link { mate, is_held: false, holds_mate: false }));
+            }),
             ("#1: its timer", |board, id| {
                 let later = Moment::default() + Duration::from_secs(1);
                 board.table[id.key].set_timer(Some(later));

@@ -23,6 +23,7 @@ impl Board {
         // What was queued before passes as it was to, and is no chunk of these faults'.
         flow.take_outbound(&mut conn.outbox, now);
         flow.add(faults, now);
+        shared.account(conn);
         shared.lift_limits(conn);
         shared.come_back(conn, Some(now));
     }
@@ -34,6 +35,7 @@ impl Board {
         let now = shared.time.now();
         if let Some(flow) = conn.flow_mut() {
             flow.clear();
+            shared.account(conn);
             shared.come_back(conn, Some(now));
         }
     }

@@ -52,6 +52,7 @@ impl Shared {
         conn.set_link(None);
         self.work.enlist_to_read(conn);
         self.work.wants_turn = true;
+        self.come_back(conn, Some(self.time.now()));
         self.arm(conn);
     }
 

@@ -2,7 +2,7 @@
 
 use crate::clock::Moment;
 use crate::conn::flow::Flow;
-use crate::conn::{Conn, ConnId};
+use crate::conn::{Conn, ConnId, Reading};
 
 /// What few connections have. Once there, it stays until the connection goes.
 #[derive(Debug, Default)]
@@ -69,6 +69,14 @@ impl Conn {
     /// The same, to be changed.
     pub fn flow_mut(&mut self) -> Option<&mut Flow> {
         self.extras.as_mut()?.flow.as_deref_mut()
+    }
+
+    /// The same, if what it says is handed over now: not while it is paused, nor before what was kept then is, and not
+    /// while the other side of its link has much queued.
+    pub fn flow_mut_if_it_goes_on(&mut self) -> Option<&mut Flow> {
+        let is_held = self.link().is_some_and(|link| link.is_held);
+        let goes_on = (self.reading == Reading::Running && !is_held) || self.state.is_parting();
+        self.flow_mut().filter(|_| goes_on)
     }
 
     /// Whether it is broken on purpose, or something is left of that.

@@ -170,10 +170,16 @@ impl Flow {
         }
     }
 
-    /// How much may be read now.
-    pub fn room(&self) -> usize {
+    /// How much may be read now; of one that `parts`, all that comes before its end, to be thrown away.
+    pub fn room(&self, parts: bool) -> usize {
         let way = &self.faults.inbound;
-        if way.stall || self.inbound_end.is_some() {
+        if self.inbound_end.is_some() {
+            return 0;
+        }
+        if parts {
+            return usize::MAX;
+        }
+        if way.stall {
             return 0;
         }
         let most = if way.latency.is_some() { KEPT_BYTES_MAX } else { KEPT_BYTES_PACED };
@@ -194,12 +200,7 @@ impl Flow {
 
     /// Whether something of what was read may be handed over now.
     pub fn inbound_gate(&mut self, now: Moment) -> Gate {
-        match self.inbound.gate(now) {
-            Gate::Shut(None) if self.inbound_end.is_some() && self.kept.is_empty() => {
-                Gate::Shut(Some(self.inbound_ends_at).filter(|when| *when > now))
-            }
-            gate => gate,
-        }
+        self.inbound.gate(now)
     }
 
     /// Whether what is handed over is to be apart from what comes next.
@@ -248,7 +249,14 @@ impl Flow {
         let mut next = ends.filter(|when| *when > now).min();
         let mut gates = [Gate::Shut(None); 2];
         if may_hand_over {
-            gates[0] = self.inbound_gate(now);
+            let is_end_alone = self.inbound_end.is_some() && self.kept.is_empty();
+            gates[0] = match self.inbound.gate(now) {
+                // One whose time has come is told when it is looked at, and has to be looked at for that.
+                _ if is_end_alone && !self.faults.inbound.stall => {
+                    Gate::Shut(Some(self.inbound_ends_at.max(now)))
+                }
+                gate => gate,
+            };
         }
         if may_write {
             gates[1] = if fin_is_due { self.fin_gate(now) } else { self.outbound.gate(now) };

@@ -320,8 +320,8 @@ impl State {
             (Stage::Broken(_), Step::WriteFailed(_)) => return Became::Same,
             (Stage::Open, Step::HangUp(why)) => why,
 
-            // What brought a polite close about is the reason, however the closing went.
-            (Stage::Parting(_), Step::HangUp(Reason::WeReset)) => Reason::WeReset,
+            // What brought a polite close about is the reason, however the closing went; but for a reset of ours.
+            (Stage::Parting(_), Step::HangUp(why @ (Reason::WeReset | Reason::Fault(_)))) => why,
             (Stage::Parting(_), Step::WriteFailed(_) | Step::Drained | Step::HangUp(_)) => {
                 return self.end(unsent_bytes);
             }

@@ -12,7 +12,7 @@ use crate::conn::flow::{Gate, InboundEnd};
 use crate::conn::reason::{FaultEnd, Reason};
 use crate::conn::state::Step;
 use crate::conn::stream::Stream;
-use crate::conn::{Conn, FillEnd, Key, Outbound};
+use crate::conn::{Conn, FillEnd, Key, Outbound, WriteTurn};
 use crate::engine::accept::Listen;
 
 /// So many of them are looked at in a turn; those whose time came first come first. A thousand of them do not make a
@@ -34,17 +34,18 @@ impl<L: Listen> Engine<L> {
     #[cold]
     fn keep_some<A: App>(&mut self, app: &mut A) {
         let now = self.board.now();
-        for _ in 0..FLOWS_A_TURN {
+        // What is due again at once waits for the next turn, behind those whose time came before.
+        let due = self.board.shared.flows.iter().take_while(|(when, _)| *when <= now);
+        let due: Vec<_> = due.take(FLOWS_A_TURN).copied().collect();
+        for (_, id) in due {
             let Board { table, shared, .. } = &mut self.board;
-            let Some((when, id)) = shared.flows.first().copied().filter(|(when, _)| *when <= now) else {
-                return;
-            };
-            shared.flows.remove(&(when, id));
             let Some(conn) = table.get_mut(id) else { continue };
-            let Some(flow) = conn.flow_mut() else { continue };
-            flow.due_at = None;
+            shared.come_back(conn, None);
+            if !conn.has_flow() {
+                continue;
+            }
             end_if_due(conn, shared);
-            if conn.writable {
+            if conn.writable && conn.write_turn != WriteTurn::Spent {
                 let stream = self.streams.get_mut(id.key.place()).and_then(Option::as_mut);
                 flush_broken(conn, stream, shared);
             }
@@ -59,7 +60,7 @@ impl<L: Listen> Engine<L> {
         let conn = &mut table[key];
         let Some(stream) = self.streams.get_mut(key.place()).and_then(Option::as_mut) else { return };
         let parts = conn.state.is_parting();
-        let room = if parts { usize::MAX } else { conn.flow().map_or(0, |flow| flow.room()) };
+        let room = conn.flow().map_or(0, |flow| flow.room(parts));
         if room == 0 {
             return;
         }
@@ -92,14 +93,16 @@ impl<L: Listen> Engine<L> {
     /// Hands over what was read and whose time has come, and sees when the next has.
     fn release<A: App>(&mut self, key: Key, app: &mut A) {
         let now = self.board.now();
+        let budget_bytes = self.board.limits().read_budget_bytes;
         let mut bytes = Vec::new();
         loop {
             let conn = &mut self.board.table[key];
             // What a parting one had said before is thrown away, like what it says now.
             let delivers = conn.delivers();
-            let is_paused = conn.is_paused();
-            let Some(flow) = conn.flow_mut().filter(|_| !is_paused) else { break };
+            let Some(flow) = conn.flow_mut_if_it_goes_on() else { break };
             let Gate::Open(count) = flow.inbound_gate(now) else { break };
+            // Where the App pauses it in the middle, what is left lies where an unfinished line does.
+            let count = count.min(budget_bytes);
             bytes.clear();
             flow.release(count, now, &mut bytes);
             let is_apart = flow.slices_inbound();
@@ -125,10 +128,10 @@ impl<L: Listen> Engine<L> {
         let Board { table, shared, .. } = &mut self.board;
         let conn = &mut table[key];
         let now = shared.time.now();
-        if conn.is_over() || conn.is_paused() {
+        if conn.is_over() {
             return;
         }
-        match conn.flow_mut().and_then(|flow| flow.release_end(now)) {
+        match conn.flow_mut_if_it_goes_on().and_then(|flow| flow.release_end(now)) {
             None => {}
             Some(InboundEnd::Finished) => self.inbound_ended(key, app),
             Some(InboundEnd::Failed(error)) => self.inbound_failed(key, Reason::Lost(error), app),
@@ -139,7 +142,10 @@ impl<L: Listen> Engine<L> {
 
 /// Writes of one that is broken what may be written now, and our FIN if it may. Returns how many bytes it took.
 pub(super) fn flush_broken<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, shared: &mut Shared) -> usize {
-    shared.catch_up(conn);
+    // Who hears nothing more was given all that it is to hear when that began, and the log may have gone on since.
+    if conn.hears() {
+        shared.catch_up(conn);
+    }
     let now = shared.time.now();
     let Some(stream) = stream.filter(|_| conn.state.writes()) else { return 0 };
     shared.note_queued(conn);
@@ -152,7 +158,12 @@ pub(super) fn flush_broken<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, s
         };
         let Gate::Open(count) = flow.outbound_gate(now) else { break };
         let front = outbox.slices().0;
-        let piece = &front[..front.len().min(count).min(shared.limits.write_budget_bytes)];
+        let left = shared.limits.write_budget_bytes - bytes;
+        let piece = &front[..front.len().min(count).min(left)];
+        if piece.is_empty() {
+            shared.work.enlist_for_next_turn(conn);
+            break;
+        }
         let written = if flow.slices_outbound() { stream.write_piece(piece) } else { stream.write(piece) };
         match written {
             Ok(count) if count > 0 => {
@@ -227,15 +238,16 @@ fn see_again(conn: &mut Conn, shared: &mut Shared) {
     if conn.is_over() {
         return;
     }
+    shared.account(conn);
     let fin_is_due = conn.state.outbound() == Outbound::Finishing && conn.outbox.is_empty();
     let may_write = conn.writable && conn.state.writes() && conn.state.outbound() != Outbound::Closed;
-    let (is_paused, is_parting) = (conn.is_paused(), conn.state.is_parting());
+    let (goes_on, is_parting) = (conn.flow_mut_if_it_goes_on().is_some(), conn.state.is_parting());
     let Some(flow) = conn.flow_mut() else { return };
     if flow.is_over() {
         return shared.mend(conn);
     }
-    let has_room = is_parting || flow.room() > 0;
-    let next = flow.next_due(now, fin_is_due, may_write, !is_paused);
+    let has_room = flow.room(is_parting) > 0;
+    let next = flow.next_due(now, fin_is_due, may_write, goes_on);
     shared.come_back(conn, next);
     if has_room {
         shared.work.enlist_to_read(conn);

@@ -36,7 +36,7 @@ impl<L: Listen> Engine<L> {
         }
         let Board { table, shared, .. } = &mut self.board;
         let conn = &mut table[key];
-        let has_room = conn.state.is_parting() || conn.flow().is_none_or(|flow| flow.room() > 0);
+        let has_room = conn.flow().is_none_or(|flow| flow.room(conn.state.is_parting()) > 0);
         let next = if conn.readable && has_room && !conn.is_over() { Next::Again } else { Next::Wait };
         settle(conn, self.streams[key.place()].as_mut(), shared, next)
     }

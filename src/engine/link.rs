@@ -64,6 +64,7 @@ impl<L: Listen> Engine<L> {
         }
         if !is_held {
             shared.work.enlist_to_read(conn);
+            shared.come_back(conn, Some(shared.time.now()));
         }
         let why = match conn.state.stage() {
             Stage::Parting(parting) if parting.why.resets() => Some(Reason::LinkReset(id.serial())),

@@ -144,6 +144,8 @@ impl<L: Listen> Engine<L> {
         let Board { table, shared, .. } = &mut self.board;
         let conn = &mut table[key];
         conn.reading = Reading::Running;
+        // What was broken on purpose and came due meanwhile is next.
+        shared.come_back(conn, Some(shared.time.now()));
         let (id, framing, now) = (conn.id, shared.policy(conn).framing, shared.time.listened());
         if !conn.delivers() || conn.tail.is_empty() {
             return settle(conn, self.streams[key.place()].as_mut(), shared, Next::Again);

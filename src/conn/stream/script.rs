@@ -295,32 +295,42 @@ impl State {
     }
 }
 
+/// Moves what has come in on one stream to the same or another.
+fn splice(from: &RefCell<State>, to: &RefCell<State>, bytes_max: usize, rest: &mut [u8]) -> SentBack {
+    if !from.borrow().splices {
+        return SentBack::Nothing;
+    }
+    let bytes_max = bytes_max.min(rest.len());
+    let got = from.borrow_mut().get(&mut rest[..bytes_max]);
+    let read = match got {
+        Ok(0) => return SentBack::Nothing,
+        Ok(count) => count,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            return SentBack::Some { read: 0, written: 0, kept: 0, then: Then::Drained };
+        }
+        Err(error) => return SentBack::Failed(error),
+    };
+    from.borrow_mut().spliced_bytes += read;
+    let put = to.borrow_mut().put(&[IoSlice::new(&rest[..read])]);
+    let (written, then) = match put {
+        Ok(count) if count == read => (count, Then::More),
+        Ok(count) => (count, Then::Blocked),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => (0, Then::Blocked),
+        Err(error) => (0, Then::Broken(error)),
+    };
+    rest.copy_within(written..read, 0);
+    SentBack::Some { read, written, kept: read - written, then }
+}
+
 impl Stream for Scripted {
     type Splice = ();
 
     fn send_back(&mut self, _splice: &mut (), bytes_max: usize, rest: &mut [u8]) -> SentBack {
-        let mut state = self.0.borrow_mut();
-        if !state.splices {
-            return SentBack::Nothing;
-        }
-        let bytes_max = bytes_max.min(rest.len());
-        let read = match state.get(&mut rest[..bytes_max]) {
-            Ok(0) => return SentBack::Nothing,
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                return SentBack::Some { read: 0, written: 0, kept: 0, then: Then::Drained };
-            }
-            Err(error) => return SentBack::Failed(error),
-        };
-        state.spliced_bytes += read;
-        let (written, then) = match state.put(&[IoSlice::new(&rest[..read])]) {
-            Ok(count) if count == read => (count, Then::More),
-            Ok(count) => (count, Then::Blocked),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => (0, Then::Blocked),
-            Err(error) => (0, Then::Broken(error)),
-        };
-        rest.copy_within(written..read, 0);
-        SentBack::Some { read, written, kept: read - written, then }
+        splice(&self.0, &self.0, bytes_max, rest)
+    }
+
+    fn send_on(&mut self, to: &mut Scripted, _: &mut (), bytes_max: usize, rest: &mut [u8]) -> SentBack {
+        splice(&self.0, &to.0, bytes_max, rest)
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -3,6 +3,7 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 
 use super::*;
+use crate::clock::Moment;
 use crate::conn::faults::{Blackhole, CloseFault, Faults, Latency, LimitData, Slicer, Way};
 
 const RATE: u64 = 1000;
@@ -288,4 +289,103 @@ fn a_paused_connection_keeps_what_comes_due_meanwhile() {
     rig.settle();
 
     assert_eq!(rig.told(), ["#1 line hello"]);
+}
+
+#[test]
+fn who_has_finished_is_sent_nothing_that_is_broadcast_later() {
+    let mut rig = Rig::new();
+    let far = broken(&mut rig, &outbound(latency(200)));
+    rig.board().broadcast(None, &[b"before\n"]);
+    rig.board().finish(far.id);
+    rig.board().broadcast(None, &[b"after\n"]);
+    rig.settle();
+    let other = rig.connect();
+    rig.board().broadcast(None, &[b"later\n"]);
+
+    rig.pass(400);
+
+    assert_eq!((far.wire.text(), other.wire.text()), ("before\n".into(), "later\n".into()));
+    assert!(far.wire.is_finished());
+}
+
+#[test]
+fn an_end_that_was_kept_is_told_though_something_is_sent_when_the_faults_end() {
+    let mut rig = Rig::new();
+    let far = broken(&mut rig, &inbound(latency(200)));
+    rig.finishes(&far);
+    rig.settle();
+    // Behind the step that looks at the broken ones, and before that which sends.
+    rig.app.on_timer = Box::new(|id, board| {
+        board.clear_faults(id);
+        board.send(id, b"hello\n");
+    });
+    rig.board().set_timer(far.id, Moment::default());
+    rig.settle();
+
+    assert_eq!(rig.told(), ["#1 timer", "#1 ended", "#1 closed finished"]);
+}
+
+#[test]
+fn who_is_paused_in_the_middle_of_what_was_kept_is_heard_in_order_afterwards() {
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
+    rig.on_received(|id, _, board| board.pause(id));
+    let far = broken(&mut rig, &inbound(latency(200)));
+    let lines: Vec<String> = (0..100).map(|line| line.to_string()).collect();
+    for line in &lines {
+        rig.says(&far, &format!("{line}\n"));
+    }
+    rig.settle();
+    // What is left of what was kept lies where the sums allow one read budget.
+    rig.pass(200);
+
+    for _ in &lines {
+        rig.board().resume(far.id);
+        rig.settle();
+    }
+
+    let expected: Vec<String> = lines.iter().map(|line| format!("#1 line {line}")).collect();
+    assert_eq!(rig.told(), expected);
+}
+
+#[test]
+fn who_is_being_closed_is_reset_when_that_was_asked_for() {
+    let mut rig = Rig::new();
+    let faults = Faults { reset_peer: Some(ms(500)), ..Faults::default() };
+    let far = broken(&mut rig, &faults);
+    rig.board().close(far.id, kicked());
+    rig.settle();
+
+    rig.pass(500);
+
+    assert!(far.wire.is_aborted());
+    assert_eq!(rig.told(), ["#1 closed fault"]);
+}
+
+#[test]
+fn each_piece_of_what_is_said_has_a_turn_of_its_own() {
+    let mut rig = Rig::with(Limits::default(), Framing::Raw, Backpressure::None);
+    let slicer = Slicer { bytes: NonZeroUsize::new(2).unwrap(), pause: ms(0) };
+    let far = broken(&mut rig, &inbound(Way { slicer: Some(slicer), ..Way::default() }));
+    rig.says(&far, "hello!");
+    rig.turn();
+    let first = rig.told().len();
+    rig.turn();
+
+    assert!(first <= 2, "read, and looked at once: {first}");
+    assert_eq!(rig.told().len(), 3 - first);
+}
+
+#[test]
+fn what_comes_due_at_once_is_written_within_the_budget_of_a_turn() {
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
+    let far = broken(&mut rig, &outbound(latency(200)));
+    rig.board().send(far.id, &[b'x'; 500]);
+    rig.settle();
+    rig.board().shared.time.pass(ms(200));
+    rig.turn();
+
+    let written = far.wire.written().len();
+    assert!(written <= 2 * small().write_budget_bytes, "{written} bytes in one turn");
+    rig.settle();
+    assert_eq!(far.wire.written().len(), 500);
 }

@@ -1,6 +1,7 @@
 //! Links: what one says is what the other gets, in whichever order things happen.
 
 use super::*;
+use crate::conn::faults::{Faults, Latency, Way};
 
 /// Two that are linked.
 fn linked(rig: &mut Rig) -> (Far, Far) {
@@ -168,4 +169,97 @@ fn nobody_is_linked_to_itself_or_twice() {
 
     assert_eq!(rig.board().mate(third.id), None);
     assert_eq!(rig.board().mate(one.id), Some(other.id));
+}
+
+#[test]
+fn what_was_kept_by_a_fault_waits_as_well_while_the_other_side_takes_nothing() {
+    let limits = Limits { outbox_bytes_max: 2000, ..small() };
+    let mut rig = Rig::with(limits, Framing::Raw, Backpressure::None);
+    let (one, other) = linked(&mut rig);
+    let delay = Latency { delay: Duration::from_millis(100), jitter: Duration::ZERO };
+    let late = Way { latency: Some(delay), ..Way::default() };
+    rig.board().add_faults(one.id, &Faults { inbound: late, ..Faults::default() }, 1);
+    other.wire.stalls();
+    rig.says(&one, &"0123456789".repeat(100));
+    rig.settle();
+    rig.pass(100);
+    let queued = rig.queued(&other);
+    assert!(queued <= small().outbox_high_bytes + small().read_budget_bytes, "{queued} bytes are queued");
+
+    rig.has_room_again(&other);
+    rig.settle();
+
+    assert_eq!(other.wire.written(), "0123456789".repeat(100).as_bytes());
+}
+
+/// Two that are linked, of whom the App is told nothing, over streams that can move bytes by themselves.
+fn spliced() -> (Rig, Far, Far) {
+    let limits = Limits { read_budget_bytes: 100, splice_bytes_min: 50, ..Limits::default() };
+    let mut rig = Rig::with(limits.clone(), Framing::Lines, Backpressure::None);
+    for policy in &mut rig.app.policies {
+        policy.hears_links = false;
+    }
+    let mut rig = Rig::of(limits, rig.app);
+    let (one, other) = linked(&mut rig);
+    one.wire.splices();
+    other.wire.splices();
+    (rig, one, other)
+}
+
+/// So many different bytes.
+fn bulk(bytes: usize) -> String {
+    (0..bytes).map(|at| char::from(b'a' + (at % 23) as u8)).collect()
+}
+
+#[test]
+fn where_nobody_is_told_much_moves_on_without_being_read() {
+    let (mut rig, one, other) = spliced();
+
+    rig.says(&one, &bulk(350));
+    rig.settle();
+
+    assert_eq!(other.wire.text(), bulk(350));
+    assert_eq!(
+        (one.wire.spliced_bytes(), rig.told().len()),
+        (250, 0),
+        "the first read tells that it is much"
+    );
+    let stats = rig.board().stats();
+    assert_eq!((stats.received_bytes, stats.sent_bytes, stats.frames), (350, 350, 4));
+}
+
+#[test]
+fn what_the_other_side_does_not_take_is_kept_and_comes_before_what_follows_and_before_the_end() {
+    let (mut rig, one, other) = spliced();
+    rig.on_ended(|_, _| {});
+    rig.says(&one, &bulk(100));
+    rig.settle();
+    other.wire.stalls();
+    other.wire.puts([Put::Accept(30)]);
+
+    rig.says(&one, &bulk(300));
+    rig.finishes(&one);
+    rig.settle();
+    assert!(rig.queued(&other) >= 70 && !other.wire.is_finished());
+    rig.has_room_again(&other);
+    rig.settle();
+
+    assert_eq!(other.wire.text(), bulk(100) + &bulk(300));
+    assert!(other.wire.is_finished());
+}
+
+#[test]
+fn where_moving_on_fails_the_side_that_broke_is_lost_and_the_other_is_reset() {
+    let (mut rig, one, other) = spliced();
+    rig.says(&one, &bulk(100));
+    rig.settle();
+    other.wire.breaks(ErrorKind::BrokenPipe);
+    other.wire.gets([Get::Fail(ErrorKind::ConnectionReset)]);
+
+    rig.says(&one, &bulk(120));
+    rig.settle();
+
+    let told = rig.told();
+    assert_eq!(told, ["#2 closed reset", "#1 closed link-reset"]);
+    assert!(one.wire.is_aborted());
 }
