@@ -12,7 +12,8 @@
 //! 5. In the end everybody reads and finishes, everything has to come to its end, and what was promised has to
 //!    have arrived.
 //!
-//! *Chaos* is an App that does anything; *modes* are the real ones, with an operator at the keyboard. A seed that
+//! *Chaos* is an App that does anything; *links* is one that links those who come to those whom it dials; *modes* are
+//! the real ones, with an operator at the keyboard. A seed that
 //! fails is printed: `SWITCHBOARD_SIM_SEED=7 cargo test --lib simulator` runs it again.
 //! `SWITCHBOARD_SIM_SECONDS=600` goes on for longer than the ten seconds of `cargo test`, with other seeds.
 
@@ -23,6 +24,7 @@ mod crowd;
 mod dice;
 mod far;
 mod heard;
+mod links;
 mod modes;
 mod net;
 mod world;
@@ -35,10 +37,10 @@ use net::Sabotage;
 /// Runs the schedule that a fuzzer's bytes stand for; panics where something does not hold.
 pub fn schedule(bytes: &[u8]) {
     let dice = Dice::of_bytes(bytes);
-    if dice.one_in(3) {
-        modes::run(&dice, &mut 0);
-    } else {
-        chaos::run(&dice, Sabotage::None, &mut 0);
+    match dice.below(6) {
+        0 | 3 => modes::run(&dice, &mut 0),
+        1 => links::run(&dice, Sabotage::None, &mut 0),
+        _ => chaos::run(&dice, Sabotage::None, &mut 0),
     }
 }
 
@@ -54,10 +56,10 @@ fn run_sabotaged(seed: u64, sabotage: Sabotage) -> Result<usize, String> {
     let mut steps = 0;
     let run = AssertUnwindSafe(|| {
         let dice = Dice::of_seed(seed);
-        if sabotage == Sabotage::None && seed.is_multiple_of(2) {
-            modes::run(&dice, &mut steps);
-        } else {
-            chaos::run(&dice, sabotage, &mut steps);
+        match (sabotage, seed % 4) {
+            (Sabotage::None, 0 | 2) => modes::run(&dice, &mut steps),
+            (Sabotage::None, 3) | (Sabotage::LosesSpliced, _) => links::run(&dice, sabotage, &mut steps),
+            _ => chaos::run(&dice, sabotage, &mut steps),
         }
     });
     match catch_unwind(run) {

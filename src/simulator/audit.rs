@@ -3,10 +3,11 @@
 
 use super::net::{Awake, Kernel, Net, SimListener};
 use crate::clock::Moment;
+use crate::conn::faults::CloseFault;
 use crate::conn::policy::Backpressure;
 use crate::conn::reason::Reason;
 use crate::conn::state::Stage;
-use crate::conn::{ConnId, Inbound};
+use crate::conn::{Conn, ConnId, Inbound, Outbound};
 use crate::engine::Engine;
 use crate::limits::Limits;
 
@@ -51,8 +52,14 @@ pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: 
         if sock.is_dialing() {
             continue;
         }
+        check_link_at_rest(conn, engine);
+        let waits_for_mate = !is_parting && conn.link().is_some_and(|link| link.is_held);
+        let has_no_room = conn.flow().is_some_and(|flow| flow.room(is_parting) == 0);
         let has_a_reason = conn.state.inbound() == Inbound::Ended
             || is_held
+            || waits_for_mate
+            || has_no_room
+            || conn.flow().and_then(|flow| flow.due_at).is_some_and(|when| when <= kernel.awake().at)
             || conn.is_paused()
             || (!is_parting && waits_for_itself && conn.is_over_high());
         assert!(
@@ -61,12 +68,61 @@ pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: 
         );
         let is_broken_behind_its_fin = conn.state.inbound() == Inbound::Ended && sock.has_error();
         assert!(!is_broken_behind_its_fin || is_held, "{id} has gone, and nobody looks: {conn:?} {sock:?}");
-        let wants_to_write = !conn.state.is_broken() && conn.has_something_to_flush(&board.shared.log);
+        // A reset of ours waits until all has arrived.
+        let resets = matches!(conn.state.stage(), Stage::Parting(parting) if parting.why.resets());
+        let waits_for_far = resets && conn.outbox.is_empty() && !sock.all_has_arrived();
+        let takes_output = sock.takes_output(buffer_bytes) && !waits_for_far;
+        check_flow_at_rest(conn, is_held, takes_output);
+        let wants_to_write =
+            !conn.has_flow() && !conn.state.is_broken() && conn.has_something_to_flush(&board.shared.log);
         assert!(
-            !(wants_to_write && sock.takes_output(buffer_bytes)),
+            !(wants_to_write && takes_output),
             "{id} is to be sent something, and is not: {conn:?} {sock:?}"
         );
     }
+}
+
+/// What a broken connection keeps or has to send has its time, or is held up by what never ends by itself.
+fn check_flow_at_rest(conn: &Conn, is_held: bool, takes_output: bool) {
+    let Some(flow) = conn.flow() else { return };
+    let (id, faults) = (conn.id, flow.faults());
+    // Whatever its time, the engine comes back, and looks at both directions.
+    if flow.due_at.is_some() {
+        return;
+    }
+    let waits_for_mate = conn.link().is_some_and(|link| link.is_held);
+    let waits = conn.is_paused() || is_held || faults.inbound.stall || waits_for_mate;
+    assert!(
+        flow.kept_bytes() == 0 || waits,
+        "{id} has said something that is kept, and nobody will look: {conn:?}"
+    );
+    let may_end = conn.state.inbound() == Inbound::Open && !conn.state.is_parting();
+    let ends = flow.room(true) == 0 && flow.kept_bytes() == 0 && may_end;
+    assert!(!ends || waits, "{id} has finished, which is kept, and nobody will look: {conn:?}");
+    let is_fin_alone = conn.outbox.is_empty() && conn.state.outbound() == Outbound::Finishing;
+    let is_due = !conn.outbox.is_empty() || (is_fin_alone && faults.close != Some(CloseFault::Never));
+    let is_shut = faults.outbound.stall || !takes_output || !conn.state.writes();
+    assert!(!is_due || is_shut, "{id} is to be sent something in its time, and nobody will look: {conn:?}");
+    assert!(!faults.is_none() || waits, "{id} is broken no more, and not like the others: {conn:?}");
+}
+
+/// Of a link one side waits only for the other, and what has ended on one side is ending on the other.
+fn check_link_at_rest(conn: &Conn, engine: &Engine<SimListener>) {
+    let Some(link) = conn.link() else { return };
+    let (id, limits) = (conn.id, engine.board.limits());
+    let mate = engine.board.table.get(link.mate);
+    let mate = mate.unwrap_or_else(|| panic!("{id} is linked to {}, which has gone", link.mate));
+    let holds = mate.state.is_connecting() || mate.link().is_some_and(|link| link.holds_mate);
+    assert_eq!(link.is_held, holds, "{id} waits for {}", link.mate);
+    let has_little = conn.outbox.len() <= limits.outbox_low_bytes;
+    assert!(!(link.holds_mate && has_little), "{id} has little queued, and {} waits for it", link.mate);
+    let has_finished = conn.state.is_open() && conn.state.inbound() == Inbound::Ended;
+    assert!(!(has_finished && mate.may_be_sent()), "{id} has finished, and {} is not told", link.mate);
+    assert!(
+        !(conn.state.is_parting() && mate.state.is_open()),
+        "{id} is being closed, and {} is not",
+        link.mate
+    );
 }
 
 /// Whatever will be due for a connection wakes the engine in time.
@@ -93,10 +149,18 @@ pub(super) fn check_stall(id: ConnId, why: &Reason, kernel: &Kernel, number: usi
     }
 }
 
+/// The numbers of those that are broken on purpose.
+fn broken(engine: &Engine<SimListener>, kernel: &Kernel) -> Vec<usize> {
+    let conns = engine.streams().map(|key| &engine.board.table[key]).filter(|conn| conn.has_flow());
+    conns.map(|conn| kernel.number_of(conn.id.key)).collect()
+}
+
 /// How far each connection had come before a turn.
 pub(super) struct Reach {
     read_and_written: Vec<(u64, u64)>,
     accepted: u64,
+    /// Those that are broken on purpose, by number.
+    broken: Vec<usize>,
     /// Those that were not being closed, and when something was last read or written.
     open: Vec<(ConnId, Awake)>,
 }
@@ -109,7 +173,8 @@ impl Reach {
         let open = engine.streams().map(|key| &engine.board.table[key]);
         let open = open.filter(|conn| conn.state.is_open());
         let open = open.map(|conn| (conn.id, sockets[kernel.number_of(conn.id.key)].moved_at)).collect();
-        Reach { read_and_written, accepted: kernel.accepted, open }
+        let broken = broken(engine, &kernel);
+        Reach { read_and_written, accepted: kernel.accepted, broken, open }
     }
 
     /// Nobody is closed for a silence that nobody listened to: it was long enough without the time in which the
@@ -132,9 +197,11 @@ impl Reach {
     }
 
     /// A turn does so much and no more: for each connection one read budget, and one write budget for each of
-    /// the three places where it is written to.
+    /// the three places where it is written to; what is broken on purpose is also written to when its time has come, and
+    /// when what it said and was kept until then is answered.
     pub fn check_budgets(&self, engine: &Engine<SimListener>, net: &Net) {
         let limits = engine.board.limits();
+        let broken_now = broken(engine, &net.look());
         for (number, sock) in net.look().sockets.iter().enumerate() {
             if !sock.was_watched() {
                 continue;
@@ -142,7 +209,10 @@ impl Reach {
             let (read, written) = self.read_and_written.get(number).copied().unwrap_or_default();
             let (read, written) = (sock.read_bytes - read, sock.written_bytes - written);
             assert!(read <= limits.read_budget_bytes as u64, "{read} bytes read in one turn");
-            assert!(written <= 3 * limits.write_budget_bytes as u64, "{written} bytes written in one turn");
+            let is_broken = self.broken.contains(&number) || broken_now.contains(&number);
+            let places = if is_broken { 5 } else { 3 };
+            let most = places * limits.write_budget_bytes;
+            assert!(written <= most as u64, "{written} bytes written in one turn");
         }
         let accepted = net.look().accepted - self.accepted;
         assert!(accepted <= limits.accept_budget as u64, "{accepted} newcomers in one turn");

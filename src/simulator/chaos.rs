@@ -1,6 +1,7 @@
 //! An App that does anything at any time, and keeps account of everything: the engine's contract, checked from
 //! the side of whoever writes an App.
 
+pub(super) mod breaking;
 mod dialing;
 
 use std::collections::{HashMap, HashSet};
@@ -19,8 +20,10 @@ use crate::buffer::framing::{Delimiter, End, Frame, Framing, LengthBytes};
 use crate::clock::Moment;
 use crate::conn::policy::{Backpressure, Notices, Policy, Role};
 use crate::conn::reason::Reason;
-use crate::conn::{ConnId, Outbound};
+use crate::conn::{Conn, ConnId, Outbound};
+use crate::engine::Engine;
 use crate::limits::Limits;
+use breaking::Breaking;
 use dialing::Dialed;
 
 /// Connections at a time, mostly.
@@ -37,11 +40,19 @@ struct Account {
     owed: Vec<u8>,
     ended: usize,
     /// Why it was closed, and what was queued for it then.
-    closed: Option<(&'static str, usize)>,
+    closed: Option<Closed>,
     received_bytes: u64,
     /// Since when more was queued for it than the soft limit, after each turn.
     over_soft_since: Option<Awake>,
     timer: Option<Moment>,
+}
+
+/// How a connection was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Closed {
+    why: &'static str,
+    resets: bool,
+    queued: usize,
 }
 
 struct Chaos {
@@ -52,6 +63,7 @@ struct Chaos {
     accounts: HashMap<u64, Account>,
     opened: Vec<ConnId>,
     dialed: Dialed,
+    breaking: Breaking,
     paused: HashSet<ConnId>,
     is_held: bool,
     /// From now on it only listens, so that all comes to an end.
@@ -106,7 +118,7 @@ impl Chaos {
 
     /// Does something to somebody.
     fn act(&mut self, id: ConnId, board: &mut Board) {
-        match self.dice.below(31) {
+        match self.dice.below(36) {
             0 => board.close(id, Reason::Kicked(String::new())),
             1 => board.hang_up(id, Reason::WeReset),
             2 => board.finish(id),
@@ -124,6 +136,7 @@ impl Chaos {
             21 => self.resume(id, board),
             22 => self.set_timer(id, board),
             23 => self.dialed.tell_one_where_to(&self.dice, board),
+            31.. => self.breaking.act(id, &self.dice, board),
             _ => {}
         }
     }
@@ -151,6 +164,9 @@ impl Chaos {
         let net = self.net.clone();
         let role = board.view(id).map_or(Role::PEER, |view| view.role);
         let framing = self.policies[role.number()].framing;
+        if self.breaking.harm(id).inbound {
+            return;
+        }
         let account = self.account(id);
         account.heard.ends(net.look().sockets[account.sock].read(), framing);
     }
@@ -247,16 +263,22 @@ impl App for Chaos {
             !self.paused.contains(&id) || !is_open || self.is_lost(id),
             "{id} was heard while it was paused"
         );
+        let is_harmed = self.breaking.harm(id).inbound;
+        // What is broken keeps what was said, or lets it wait.
+        let is_broken = board.table.get(id).is_some_and(Conn::has_flow);
         let net = self.net.clone();
         let account = self.account(id);
         assert!(account.closed.is_none() && account.ended == 0, "{id} was heard after its end");
+        if is_harmed {
+            return self.react(id, board);
+        }
         let kernel = net.look();
         let sock = &kernel.sockets[account.sock];
         let is_inside = account.heard.hears(sock.read(), framing, frame);
         // What stands outside of frames ends where one begins, if that was read.
         let is_ended =
             framing == Framing::StxEtx && !is_inside && account.heard.rest(sock.read()).starts_with(b"\x02");
-        if frame.end == End::Silence && !is_ended {
+        if frame.end == End::Silence && !is_ended && !is_broken {
             let goes_on = !sock.inbox_is_empty() && !kernel.is_news(sock);
             assert!(!goes_on, "{id}: a part was shown, and more of it was here");
         }
@@ -293,7 +315,8 @@ impl App for Chaos {
             self.hears_no_more(id, board);
         }
         let account = self.account(id);
-        assert_eq!(account.closed.replace((why.code(), queued)), None, "{id} was closed once");
+        let closed = Closed { why: why.code(), resets: why.resets(), queued };
+        assert_eq!(account.closed.replace(closed), None, "{id} was closed once");
         account.received_bytes = received_bytes;
         let (sock, over_soft_since) = (account.sock, account.over_soft_since);
         let kernel = self.net.look();
@@ -340,6 +363,7 @@ fn world(dice: &Dice, sabotage: Sabotage) -> World<Chaos> {
         accounts: HashMap::new(),
         opened: Vec::new(),
         dialed: Dialed::default(),
+        breaking: Breaking::default(),
         paused: HashSet::new(),
         is_held: false,
         calm: false,
@@ -379,6 +403,10 @@ pub(super) fn run(dice: &Dice, sabotage: Sabotage, steps: &mut usize) {
     for id in std::mem::take(&mut world.app.paused) {
         world.engine.board.resume(id);
     }
+    let here: Vec<ConnId> = world.engine.board.views().map(|view| view.id).collect();
+    for id in here {
+        world.engine.board.clear_faults(id);
+    }
     world.calm_down();
     world.run_out(|world| world.engine.board.is_empty() && !world.net.look().can_accept());
     *steps = world.steps;
@@ -399,47 +427,57 @@ fn note_soft_limits(world: &mut World<Chaos>) {
 
 /// What the App heard and was promised, against what the far ends said and were sent.
 fn check_accounts(world: &World<Chaos>) {
-    let board = &world.engine.board;
+    let World { engine: Engine { board, .. }, app, .. } = world;
     let kernel = world.net.look();
-    let (mut discarded, mut unsent) = (0, 0);
-    for account in world.app.accounts.values() {
-        let id = account.id;
+    let (mut discarded, mut unsent, mut vanished, mut is_all_heard) = (0, 0, 0, true);
+    for account in app.accounts.values() {
+        let (id, harm) = (account.id, app.breaking.harm(account.id));
         let conn = board.table.get(id);
         assert_ne!(conn.is_some(), account.closed.is_some(), "{id} is here, or closed");
         let sock = &kernel.sockets[account.sock];
         let record = sock.record.as_deref().unwrap_or_else(|| panic!("this system keeps records"));
         let received_bytes = conn.map_or(account.received_bytes, |conn| conn.received_bytes) as usize;
-        let tail: &[u8] = conn.map_or(&[], |conn| conn.tail.bytes());
         assert_eq!(received_bytes as u64, sock.read_bytes, "{id}: bytes read");
-
-        // What it heard was held against what was said when it heard it.
-        let rest = account.heard.rest(&record.said);
-        assert!(rest.starts_with(tail), "{id}: began something else than was said");
-        let kept = account.heard.bytes() + tail.len();
-        assert!(kept <= received_bytes, "{id}: heard more than was read");
-        if conn.is_some_and(|conn| conn.delivers()) {
-            assert_eq!(kept, received_bytes, "{id}: heard and its tail, against bytes read");
+        is_all_heard &= !harm.inbound;
+        if !harm.inbound {
+            discarded += check_heard(account, conn, &record.said, received_bytes);
         }
-        discarded += received_bytes - kept;
 
         let queued = match (conn, account.closed) {
             (Some(conn), _) => conn.queued_bytes(&board.shared.log),
-            (None, Some((_, queued))) => queued,
+            (None, Some(Closed { queued, .. })) => queued,
             (None, None) => 0,
         };
-        assert!(account.owed.starts_with(&record.written), "{id}: sent something else than was accepted");
-        assert_eq!(
-            record.written.len() + queued,
-            account.owed.len(),
-            "{id}: sent and queued, against accepted"
-        );
+        let is_as_accepted = harm.outbound || account.owed.starts_with(&record.written);
+        assert!(is_as_accepted, "{id}: sent something else than was accepted");
+        let gone = account.owed.len().checked_sub(record.written.len() + queued);
+        let gone = gone.unwrap_or_else(|| panic!("{id}: more sent and queued than accepted"));
+        assert!(gone == 0 || harm.vanishes, "{id}: sent and queued, against accepted");
+        vanished += gone;
         if conn.is_none_or(|conn| conn.is_over()) {
             unsent += queued;
         }
     }
     let stats = board.stats();
-    assert_eq!(stats.discarded_bytes, discarded as u64, "bytes discarded");
+    assert!(!is_all_heard || stats.discarded_bytes == discarded as u64, "bytes discarded");
     assert_eq!(stats.unsent_bytes, unsent as u64, "bytes unsent");
+    assert_eq!(stats.vanished_bytes, vanished as u64, "bytes vanished");
+}
+
+/// What it heard was held against what was said when it heard it: that the rest waits for it. Returns how much was
+/// thrown away.
+fn check_heard(account: &Account, conn: Option<&Conn>, said: &[u8], received_bytes: usize) -> usize {
+    let id = account.id;
+    let tail: &[u8] = conn.map_or(&[], |conn| conn.tail.bytes());
+    let rest = account.heard.rest(said);
+    assert!(rest.starts_with(tail), "{id}: began something else than was said");
+    let kept_bytes = conn.and_then(Conn::flow).map_or(0, |flow| flow.kept_bytes());
+    let kept = account.heard.bytes() + tail.len() + kept_bytes;
+    assert!(kept <= received_bytes, "{id}: heard more than was read");
+    if conn.is_some_and(|conn| conn.delivers()) {
+        assert_eq!(kept, received_bytes, "{id}: heard and its tail, against bytes read");
+    }
+    received_bytes - kept
 }
 
 fn check_end(world: &World<Chaos>) {
@@ -449,14 +487,17 @@ fn check_end(world: &World<Chaos>) {
     let limits = world.engine.board.limits();
     for account in world.app.accounts.values() {
         let id = account.id;
-        let Some((why, unsent)) = account.closed else { panic!("{id} was never closed") };
+        let Some(Closed { why, resets, queued: unsent }) = account.closed else {
+            panic!("{id} was never closed")
+        };
         let sock = &kernel.sockets[account.sock];
         assert!(sock.closed_at.is_some(), "{id}: its stream is let go of");
-        assert_eq!(sock.is_aborted(), why == "we-reset", "{id}: closed {why}");
+        assert_eq!(sock.is_aborted(), resets, "{id}: closed {why}");
         if why == "finished" {
             assert_eq!(unsent, 0, "{id}: all was sent");
         }
-        if matches!(why, "finished" | "reset" | "lost" | "timed-out") {
+        let is_heard = !world.app.breaking.harm(id).inbound;
+        if is_heard && matches!(why, "finished" | "reset" | "lost" | "timed-out") {
             let rest = account.heard.rest(sock.said());
             assert!(rest.is_empty(), "{id}: {why}, and this was not heard: {rest:?}");
         }

@@ -29,6 +29,11 @@ impl Heard {
         self.at - self.put_back.len() - self.left_out
     }
 
+    /// So much of what was said went by without being heard, and nothing of it was begun.
+    pub fn skip_to(&mut self, bytes: usize) {
+        self.at = bytes;
+    }
+
     /// A frame was heard, in a role that cuts in this way. It has to be what comes next of all that was read. Returns
     /// whether it is a part of something that framing bytes are around.
     pub fn hears(&mut self, read: &[u8], framing: Framing, frame: Frame<'_>) -> bool {

@@ -31,9 +31,9 @@ use crate::board::Dial;
 use crate::clock::Moment;
 use crate::conn::Key;
 use crate::engine::note::Readiness;
-use sock::{Answer, Link, Sock};
+use sock::{Answer, Link};
 
-pub(super) use sock::Awake;
+pub(super) use sock::{Awake, Sock};
 
 pub(super) use ends::{SimListener, SimStream};
 
@@ -102,6 +102,8 @@ pub(super) enum Sabotage {
     StutteringWrites,
     /// A descriptor is never free again.
     LeaksDescriptors,
+    /// Of what is moved from one connection to another a byte is left out where not all is taken.
+    LosesSpliced,
     /// The engine is not told that it was stopped, or that the poller did not tell everything.
     HidesStops,
 }

@@ -65,6 +65,7 @@ fn faults_built_in_on_purpose_are_found_and_found_again() {
         (Sabotage::ForgetsRoom, &["is to be sent something, and is not"][..]),
         (Sabotage::StutteringWrites, &["sent something else than was accepted"]),
         (Sabotage::LeaksDescriptors, &["open descriptors, against streams"]),
+        (Sabotage::LosesSpliced, &["got something else than"]),
         // It breaks three promises.
         (
             Sabotage::HidesStops,

@@ -152,11 +152,16 @@ impl<A: App> World<A> {
                 Some(Duration::ZERO)
             }
             Sleep::Until { deadline, wake } => {
-                self.empty_turns = 0;
+                let until = [deadline, wake].into_iter().flatten().min();
+                if until.is_some_and(|until| until <= self.now) && !self.engine.has_ended() {
+                    self.count_empty_turns();
+                } else {
+                    self.empty_turns = 0;
+                }
                 if !is_told && self.terms.keeps_records {
                     self.check_rest(deadline);
                 }
-                [deadline, wake].into_iter().flatten().min().map(|until| until.since(self.now))
+                until.map(|until| until.since(self.now))
             }
         };
         let slept = if is_told { Duration::ZERO } else { timeout.unwrap_or(Duration::MAX).min(passes) };
@@ -266,7 +271,9 @@ impl<A: App> World<A> {
 
     fn count_empty_turns(&mut self) {
         let stats = self.engine.board.stats();
-        let done = stats.received_bytes + stats.sent_bytes + stats.opened + stats.closed + self.mail.taken;
+        let passed = stats.delivered_bytes + stats.discarded_bytes + stats.vanished_bytes;
+        let carried = stats.received_bytes + stats.sent_bytes + passed;
+        let done = carried + stats.opened + stats.closed + self.mail.taken;
         self.empty_turns = if done == self.done { self.empty_turns + 1 } else { 0 };
         self.done = done;
         assert!(self.empty_turns <= EMPTY_TURNS_MAX, "turn after turn brings nothing about");

@@ -72,7 +72,7 @@ impl Dialed {
         let (given, tried) = (self.given.remove(&id.serial()).unwrap_or_default(), tried(id, net));
         match why {
             Reason::CannotConnect(_) => assert_eq!(given, tried, "{id}: {why}"),
-            Reason::WeReset | Reason::Kicked(_) => {
+            Reason::WeReset | Reason::Kicked(_) | Reason::Fault(_) => {
                 assert!(given.starts_with(&tried), "{id}: tried at {tried:?} of {given:?}");
             }
             _ => panic!("{id} was never opened, and closed as {why}"),

@@ -81,6 +81,17 @@ impl Kernel {
         Ok(count)
     }
 
+    /// Whether all that was written is at the far end; where it is not, room is announced until it is.
+    pub(super) fn is_drained(&mut self, number: usize) -> bool {
+        let sock = &mut self.sockets[number];
+        let is_drained = sock.outgoing.is_empty() || sock.link == Link::Dead;
+        if !is_drained {
+            sock.blocked = true;
+            sock.fin_blocked_at.get_or_insert(self.now);
+        }
+        is_drained
+    }
+
     pub(super) fn finish(&mut self, number: usize) -> io::Result<()> {
         let sock = &mut self.sockets[number];
         assert!(sock.our_fin.is_none(), "our FIN is sent once");

@@ -2,8 +2,8 @@
 
 use std::io::{self, ErrorKind, IoSlice};
 
-use super::Net;
 use super::sock::Link;
+use super::{Net, Sabotage};
 use crate::conn::Peer;
 use crate::conn::stream::{SentBack, Stream, Then};
 use crate::engine::accept::Listen;
@@ -31,19 +31,11 @@ impl Drop for SimListener {
     }
 }
 
-/// Our end of a simulated connection.
-#[derive(Debug)]
-pub(in crate::simulator) struct SimStream {
-    pub(super) net: Net,
-    pub(super) sock: usize,
-}
-
-impl Stream for SimStream {
-    type Splice = ();
-
-    fn send_back(&mut self, _splice: &mut (), bytes_max: usize, rest: &mut [u8]) -> SentBack {
+impl Net {
+    /// Moves what has come in at one socket to the same or another, past whoever would look at it.
+    fn send_on(&self, from: usize, to: usize, bytes_max: usize, rest: &mut [u8]) -> SentBack {
         let bytes_max = bytes_max.min(rest.len());
-        let read = match self.read(&mut rest[..bytes_max]) {
+        let read = match self.touch().read(from, &mut rest[..bytes_max]) {
             Ok(0) => return SentBack::Nothing,
             Ok(count) => count,
             Err(error) => match error.kind() {
@@ -59,7 +51,8 @@ impl Stream for SimStream {
             if written == read {
                 break Then::More;
             }
-            match self.write(&rest[written..read]) {
+            let wrote = self.touch().write(to, &[IoSlice::new(&rest[written..read])]);
+            match wrote {
                 Ok(count) => written += count,
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
@@ -68,8 +61,34 @@ impl Stream for SimStream {
                 },
             }
         };
-        rest.copy_within(written..read, 0);
+        let loses = self.look().sabotage == Sabotage::LosesSpliced && written < read;
+        rest.copy_within(written + usize::from(loses)..read, 0);
         SentBack::Some { read, written, kept: read - written, then }
+    }
+}
+
+/// Our end of a simulated connection.
+#[derive(Debug)]
+pub(in crate::simulator) struct SimStream {
+    pub(super) net: Net,
+    pub(super) sock: usize,
+}
+
+impl Stream for SimStream {
+    type Splice = ();
+
+    fn send_back(&mut self, _splice: &mut (), bytes_max: usize, rest: &mut [u8]) -> SentBack {
+        self.net.send_on(self.sock, self.sock, bytes_max, rest)
+    }
+
+    fn send_on(
+        &mut self,
+        to: &mut SimStream,
+        _splice: &mut (),
+        bytes_max: usize,
+        rest: &mut [u8],
+    ) -> SentBack {
+        self.net.send_on(self.sock, to.sock, bytes_max, rest)
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -82,6 +101,10 @@ impl Stream for SimStream {
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.net.touch().write(self.sock, slices)
+    }
+
+    fn is_drained(&mut self) -> bool {
+        self.net.touch().is_drained(self.sock)
     }
 
     fn finish(&mut self) -> io::Result<()> {

@@ -193,6 +193,16 @@ impl Sock {
         self.fin_blocked_at.or(self.our_fin)
     }
 
+    /// Whether all that was written is at the far end, or lost.
+    pub fn all_has_arrived(&self) -> bool {
+        self.outgoing.is_empty()
+    }
+
+    /// Whether our FIN was sent.
+    pub fn our_fin_is_out(&self) -> bool {
+        self.our_fin.is_some()
+    }
+
     /// Whether the far end neither broke the connection nor left it.
     pub fn far_was_faithful(&self) -> bool {
         let far = &self.far;
