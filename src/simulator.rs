@@ -22,6 +22,8 @@ mod chaos;
 #[cfg(test)]
 mod crowd;
 mod dice;
+#[cfg(test)]
+mod exact;
 mod far;
 mod heard;
 mod links;
