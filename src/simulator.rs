@@ -54,6 +54,12 @@ pub fn run_seed(seed: u64) -> Result<usize, String> {
     run_sabotaged(seed, Sabotage::None)
 }
 
+/// The seeds whose worlds are links, one after the other.
+#[cfg(test)]
+fn seed_of_links(number: u64) -> u64 {
+    4 * number + 3
+}
+
 fn run_sabotaged(seed: u64, sabotage: Sabotage) -> Result<usize, String> {
     let mut steps = 0;
     let run = AssertUnwindSafe(|| {

@@ -146,7 +146,7 @@ fn assert_is_at(when: Moment, expected: Moment) {
 }
 
 #[test]
-fn latency_is_exact_to_the_turn_both_ways_and_for_the_end() {
+fn h59_latency_is_exact_to_the_turn_both_ways_and_for_the_end() {
     let delay = Duration::from_micros(123_457);
     let both = Faults { outbound: latency(delay), inbound: latency(delay), ..Faults::default() };
     let mut bench = Bench::of(&both, 5);
@@ -168,7 +168,7 @@ fn latency_is_exact_to_the_turn_both_ways_and_for_the_end() {
 }
 
 #[test]
-fn each_tenth_of_a_second_brings_a_tenth_of_what_a_second_brings() {
+fn h59_each_tenth_of_a_second_brings_a_tenth_of_what_a_second_brings() {
     for rate in [1000, 10_240, 100_000] {
         let way = Way { bandwidth: NonZeroU64::new(rate), ..Way::default() };
         let mut bench = Bench::of(&outbound(way), 0);
@@ -192,7 +192,7 @@ fn each_tenth_of_a_second_brings_a_tenth_of_what_a_second_brings() {
 }
 
 #[test]
-fn what_is_said_is_heard_at_the_pace_asked_for() {
+fn h59_what_is_said_is_heard_at_the_pace_asked_for() {
     let way = Way { bandwidth: NonZeroU64::new(1000), ..Way::default() };
     let mut bench = Bench::of(&inbound(way), 1000);
     bench.speaks();
@@ -210,7 +210,7 @@ fn what_is_said_is_heard_at_the_pace_asked_for() {
 }
 
 #[test]
-fn pieces_come_as_small_and_as_far_apart_as_asked_for() {
+fn h59_pieces_come_as_small_and_as_far_apart_as_asked_for() {
     let pause = Duration::from_micros(7_300);
     let slicer = Slicer { bytes: NonZeroUsize::new(3).unwrap(), pause };
     let way = Way { slicer: Some(slicer), ..Way::default() };
@@ -228,7 +228,7 @@ fn pieces_come_as_small_and_as_far_apart_as_asked_for() {
 }
 
 #[test]
-fn what_is_stalled_comes_when_the_stall_ends_and_not_before() {
+fn h59_what_is_stalled_comes_when_the_stall_ends_and_not_before() {
     let stall = Way { stall: true, ..Way::default() };
     let both = Faults { outbound: stall.clone(), inbound: stall, ..Faults::default() };
     let mut bench = Bench::of(&both, 5);
@@ -248,7 +248,7 @@ fn what_is_stalled_comes_when_the_stall_ends_and_not_before() {
 }
 
 #[test]
-fn our_fin_comes_so_much_later_and_a_reset_when_it_was_asked_for() {
+fn h59_our_fin_comes_so_much_later_and_a_reset_when_it_was_asked_for() {
     let slow = Faults { close: Some(CloseFault::Slow(ms(2345))), ..Faults::default() };
     let mut bench = Bench::of(&slow, 0);
     bench.world.engine.board.finish(bench.id);

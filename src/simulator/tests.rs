@@ -40,6 +40,19 @@ fn whatever_happens_in_whatever_order_the_sums_are_right() {
     tell(&format!("{} seeds from {first}, {steps} steps\n", seed - first));
 }
 
+/// 400 in `cargo test`; `SWITCHBOARD_SIM_LINKS=10000` for as many as that.
+#[test]
+fn h55_what_one_end_of_a_link_says_the_other_gets_and_its_end_comes_behind_that() {
+    let count = variable("SWITCHBOARD_SIM_LINKS").unwrap_or(400);
+    let mut steps = 0;
+
+    for seed in (0..count).map(seed_of_links) {
+        steps += run_or_say_how_to_replay(seed);
+    }
+
+    tell(&format!("{count} worlds of links, {steps} steps\n"));
+}
+
 #[test]
 fn a_seed_runs_the_same_each_time() {
     for seed in [2, 3, 4, 5, 8, 9] {

@@ -45,7 +45,7 @@ fn broken(rig: &mut Rig, faults: &Faults) -> Far {
 }
 
 #[test]
-fn what_is_sent_comes_exactly_so_much_later_and_in_order() {
+fn h59_what_is_sent_comes_exactly_so_much_later_and_in_order() {
     let mut rig = Rig::new();
     let far = broken(&mut rig, &outbound(latency(200)));
     rig.board().send(far.id, b"one ");
@@ -97,7 +97,7 @@ fn so_many_bytes_a_second_go_out_and_come_in() {
 }
 
 #[test]
-fn each_piece_is_written_by_itself_and_no_sooner_than_asked() {
+fn h59_each_piece_is_written_by_itself_and_no_sooner_than_asked() {
     let mut rig = Rig::new();
     let slicer = Slicer { bytes: NonZeroUsize::new(2).unwrap(), pause: ms(5) };
     let far = broken(&mut rig, &outbound(Way { slicer: Some(slicer), ..Way::default() }));
@@ -163,7 +163,7 @@ fn exactly_so_many_bytes_are_heard_and_then_it_ends() {
 }
 
 #[test]
-fn what_is_stalled_waits_without_limits_and_goes_on_when_that_ends() {
+fn h59_what_is_stalled_waits_without_limits_and_goes_on_when_that_ends() {
     let limits = Limits { idle_max: Some(ms(1000)), ..Limits::default() };
     let mut rig = Rig::with(limits, Framing::Lines, Backpressure::None);
     let both = Faults { outbound: stall(), inbound: stall(), ..Faults::default() };

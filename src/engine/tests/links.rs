@@ -56,7 +56,7 @@ fn who_does_not_read_keeps_the_other_from_being_read() {
 }
 
 #[test]
-fn a_fin_comes_behind_what_was_said_and_the_other_direction_goes_on() {
+fn h55_a_fin_comes_behind_what_was_said_and_the_other_direction_goes_on() {
     let mut rig = Rig::new();
     rig.on_ended(|_, _| {});
     let (one, other) = linked(&mut rig);
@@ -79,7 +79,7 @@ fn a_fin_comes_behind_what_was_said_and_the_other_direction_goes_on() {
 }
 
 #[test]
-fn a_reset_comes_as_one_behind_what_was_said() {
+fn h55_a_reset_comes_as_one_behind_what_was_said() {
     let mut rig = Rig::new();
     let (one, other) = linked(&mut rig);
     other.wire.stalls();
@@ -229,7 +229,7 @@ fn where_nobody_is_told_much_moves_on_without_being_read() {
 }
 
 #[test]
-fn what_the_other_side_does_not_take_is_kept_and_comes_before_what_follows_and_before_the_end() {
+fn h55_what_the_other_side_does_not_take_is_kept_and_comes_before_what_follows_and_before_the_end() {
     let (mut rig, one, other) = spliced();
     rig.on_ended(|_, _| {});
     rig.says(&one, &bulk(100));
