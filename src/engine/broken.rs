@@ -24,7 +24,15 @@ const PIECES_A_TURN: usize = 4;
 
 impl<L: Listen> Engine<L> {
     /// Looks at those whose time has come.
+    #[inline]
     pub(super) fn keep_flows<A: App>(&mut self, app: &mut A) {
+        if !self.board.shared.flows.is_empty() {
+            self.keep_some(app);
+        }
+    }
+
+    #[cold]
+    fn keep_some<A: App>(&mut self, app: &mut A) {
         let now = self.board.now();
         for _ in 0..FLOWS_A_TURN {
             let Board { table, shared, .. } = &mut self.board;

@@ -34,7 +34,15 @@ impl<L: Listen> Engine<L> {
     }
 
     /// Does what follows from a change of those that are linked: whoever was held is read again, an end is passed on.
+    #[inline]
     pub(super) fn tend_links(&mut self) {
+        if !self.board.shared.work.linked.is_empty() {
+            self.tend_some();
+        }
+    }
+
+    #[cold]
+    fn tend_some(&mut self) {
         for id in std::mem::take(&mut self.board.shared.work.linked) {
             self.tend(id);
         }

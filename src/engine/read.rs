@@ -233,6 +233,7 @@ impl<L: Listen> Engine<L> {
 }
 
 /// Takes the tail that fresh bytes are to be cut behind.
+#[inline]
 pub(super) fn begin(conn: &mut Conn, shared: &Shared) -> (ConnId, Framing, Rest) {
     let framing = shared.policy(conn).framing;
     // What frames a message that goes on behind a part has been there for as long as you like.
@@ -242,6 +243,7 @@ pub(super) fn begin(conn: &mut Conn, shared: &Shared) -> (ConnId, Framing, Rest)
 }
 
 /// Puts back what is left of a read, and flushes the answers.
+#[inline]
 pub(super) fn put_back<S: Stream>(
     conn: &mut Conn,
     stream: Option<&mut S>,

@@ -149,7 +149,8 @@ impl Desks {
     #[inline]
     pub fn heard(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
         self.spoke_last = Some(id);
-        let mate = self.links.mate(id.serial());
+        // Where nobody is linked, a message pays nothing for that.
+        let mate = if self.links.is_empty() { None } else { board.mate(id) };
         if self.options.tracks_pending && mate.is_none() {
             self.pending.note(id, frame.bytes, board.now());
         }

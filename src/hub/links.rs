@@ -40,14 +40,14 @@ impl Links {
         self.clients.insert(target.serial(), client.serial());
     }
 
-    /// Whom one is linked to. Where nobody is, a message pays nothing for that.
+    /// Whether nobody is linked.
     #[inline]
-    pub fn mate(&self, serial: u64) -> Option<ConnId> {
-        if self.mates.is_empty() { None } else { self.look_up(serial) }
+    pub fn is_empty(&self) -> bool {
+        self.mates.is_empty()
     }
 
-    #[inline(never)]
-    fn look_up(&self, serial: u64) -> Option<ConnId> {
+    /// Whom one is linked to.
+    pub fn mate(&self, serial: u64) -> Option<ConnId> {
         self.mates.get(&serial).copied()
     }
 

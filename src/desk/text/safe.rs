@@ -9,6 +9,8 @@
 //!   it could be mistaken for the beginning of one of these: there it is doubled.
 //! - `tsv`: `\\`, `\t`, `\n`, `\r`, and `\xNN` for each other byte. It parses back exactly.
 
+mod tsv;
+
 use unicode_properties::UnicodeEmoji;
 
 use crate::terminal::is_visible;
@@ -26,7 +28,11 @@ pub fn push_ascii(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Appends `bytes` as the second field of a `tsv` line.
 pub fn push_tsv(out: &mut Vec<u8>, bytes: &[u8]) {
-    walk(out, bytes, is_visible, escape_tsv);
+    let plain = plain_ascii(bytes);
+    out.extend_from_slice(&bytes[..plain]);
+    if plain < bytes.len() {
+        tsv::push_odd(out, bytes, plain);
+    }
 }
 
 /// Appends `bytes` in hexadecimal, with blanks between them; for a person with what of them is ASCII behind it.
@@ -61,9 +67,9 @@ fn walk(
     shows: impl Fn(char) -> bool + Copy,
     escape: impl Fn(&mut Vec<u8>, Odd<'_>),
 ) {
+    let mut plain = plain_ascii(all);
     let mut bytes = all;
     loop {
-        let plain = plain_ascii(bytes);
         out.extend_from_slice(&bytes[..plain]);
         bytes = &bytes[plain..];
         let Some(&first) = bytes.first() else { return };
@@ -88,6 +94,7 @@ fn walk(
             }
         };
         bytes = &bytes[length..];
+        plain = plain_behind_odd(bytes);
     }
 }
 
@@ -99,19 +106,6 @@ fn escape_human(out: &mut Vec<u8>, odd: Odd<'_>, shows: impl Fn(char) -> bool) {
         }
         Odd::Hidden(char) if char.is_ascii() => push_hex(out, char as u8),
         Odd::Hidden(char) => out.extend(char.escape_unicode().map(|char| char as u8)),
-        Odd::Wrong(bytes) => bytes.iter().for_each(|byte| push_hex(out, *byte)),
-    }
-}
-
-fn escape_tsv(out: &mut Vec<u8>, odd: Odd<'_>) {
-    match odd {
-        Odd::Backslashes(count, _) => out.resize(out.len() + 2 * count, b'\\'),
-        Odd::Hidden('\t') => out.extend_from_slice(b"\\t"),
-        Odd::Hidden('\n') => out.extend_from_slice(b"\\n"),
-        Odd::Hidden('\r') => out.extend_from_slice(b"\\r"),
-        Odd::Hidden(char) => {
-            char.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| push_hex(out, byte));
-        }
         Odd::Wrong(bytes) => bytes.iter().for_each(|byte| push_hex(out, *byte)),
     }
 }
@@ -143,6 +137,13 @@ pub(in crate::desk) fn plain_ascii(bytes: &[u8]) -> usize {
     at + bytes[at..].iter().take_while(|byte| odd(**byte) == 0).count()
 }
 
+/// The same where something odd stands before them: mostly more of that follows soon.
+fn plain_behind_odd(bytes: &[u8]) -> usize {
+    const FEW: usize = 8;
+    let few = bytes.iter().take(FEW).take_while(|byte| odd(**byte) == 0).count();
+    if few < FEW { few } else { FEW + plain_ascii(&bytes[FEW..]) }
+}
+
 /// Whether two blocks, one from each end, cover the bytes, and all in them are plain.
 fn is_plain_by_ends<const SIZE: usize>(bytes: &[u8]) -> bool {
     let (first, last) = (bytes.first_chunk::<SIZE>(), bytes.last_chunk::<SIZE>());
@@ -165,8 +166,34 @@ fn odd(byte: u8) -> u8 {
     u8::from(byte.wrapping_sub(b' ') > b'~' - b' ') | u8::from(byte == b'\\')
 }
 
-/// The character that `bytes` (not empty) begin with, or the wrong bytes.
+/// The character that `bytes` begin with, or the wrong bytes.
 fn first_char(bytes: &[u8]) -> Result<char, &[u8]> {
+    let length = match bytes.first() {
+        None => return Err(bytes),
+        Some(byte @ ..0x80) => return Ok(char::from(*byte)),
+        // Nothing begins with these.
+        Some(..0xc2 | 0xf5..) => return Err(&bytes[..1]),
+        Some(..0xe0) => 2,
+        Some(..0xf0) => 3,
+        Some(_) => 4,
+    };
+    if length == 2 {
+        // Mostly that, and not worth a call.
+        return match bytes {
+            [first, second @ 0x80..0xc0, ..] => {
+                char::from_u32(u32::from(first & 0x1f) << 6 | u32::from(second & 0x3f)).ok_or(bytes)
+            }
+            _ => Err(&bytes[..1]),
+        };
+    }
+    match bytes.get(..length).map(str::from_utf8) {
+        Some(Ok(char)) => char.chars().next().ok_or(bytes),
+        _ => wrong_char(bytes),
+    }
+}
+
+/// What is wrong with the first bytes.
+fn wrong_char(bytes: &[u8]) -> Result<char, &[u8]> {
     let window = &bytes[..bytes.len().min(4)];
     match window.utf8_chunks().next() {
         Some(chunk) => match chunk.valid().chars().next() {
