@@ -1,6 +1,9 @@
 //! A program at the other end of `--format json`: it says commands, takes events and replies, and holds the whole run
 //! against the schema when it is over.
 
+// Each test file uses what it needs.
+#![allow(dead_code)]
+
 use std::collections::{BTreeSet, HashMap};
 
 use jsonschema::Validator;
