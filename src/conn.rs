@@ -25,6 +25,7 @@ use crate::conn::slow_reader::Slow;
 use crate::conn::state::{Stage, State};
 use crate::conn::stream::Stream;
 use crate::conn::tail::Tail;
+use crate::limits::Limits;
 
 pub(crate) use due::Due;
 pub(crate) use extras::{Extras, Link};
@@ -228,6 +229,12 @@ impl Conn {
     /// Whether it is a slow reader that has not caught up.
     pub fn is_over_high(&self) -> bool {
         self.slow.as_ref().is_some_and(|slow| slow.is_over_high())
+    }
+
+    /// Whether it has not read so much of what it was sent that it has to before it is read itself, where it is to wait
+    /// for itself. Of a broken one no record of slowness is kept.
+    pub fn is_full(&self, limits: &Limits) -> bool {
+        self.is_over_high() || (self.has_flow() && self.outbox.len() > limits.outbox_high_bytes)
     }
 
     /// Whether others wait for it: not where they cannot feed it any more.

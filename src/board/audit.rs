@@ -47,6 +47,9 @@ impl Board {
         let due_at = |conn: &Conn| conn.flow().and_then(|flow| flow.due_at);
         let with_time = self.table.iter().filter(|conn| due_at(conn).is_some()).count();
         assert_eq!(flows.len(), with_time, "the broken ones to be looked at");
+        let detours =
+            self.table.iter().filter(|conn| conn.has_detour() && !conn.is_over()).map(|conn| conn.id);
+        assert_eq!(self.shared.detours, detours.collect(), "those that are broken or linked");
         for conn in self.table.iter() {
             let is_listed = due_at(conn).is_none_or(|when| flows.contains(&(when, conn.id)));
             assert!(is_listed, "{}: when it is to be looked at", conn.id);
@@ -144,7 +147,7 @@ mod tests {
     #[test]
     fn a_wrong_sum_is_found() {
         type Sabotage = fn(&mut Board, ConnId);
-        let cases: [(&str, Sabotage); 15] = [
+        let cases: [(&str, Sabotage); 16] = [
             ("the audience", |board, _| board.shared.sums.audience += 1),
             ("those that lag behind", |board, _| board.shared.sums.lagging += 1),
             ("those that hold others back", |board, _| board.shared.sums.holding_back += 1),
@@ -157,6 +160,9 @@ mod tests {
             ("the broken ones to be looked at", |board, id| {
                 board.shared.flows.insert((Moment::default(), id));
             }),
+            ("those that are broken or linked", |board, id| {
+                board.shared.detours.insert(id);
+            }),
             ("#1: when it is to be looked at", |board, id| {
                 board.add_faults(id, &Faults { reset_peer: Some(Duration::ZERO), ..Faults::default() }, 1);
                 let other = board.dial(somewhere());
@@ -164,7 +170,13 @@ mod tests {
             }),
             ("#1: whom it is linked to is linked to it", |board, id| {
                 let mate = board.dial(somewhere());
-                board.table[id.key].set_link(Some(Link { mate, is_held: false, holds_mate: false }));
+                board.shared.detours.insert(id);
+                board.table[id.key].set_link(Some(Link {
+                    mate,
+                    is_held: false,
+                    holds_mate: false,
+                    comes_apart: false,
+                }));
             }),
             ("#1: its timer", |board, id| {
                 let later = Moment::default() + Duration::from_secs(1);

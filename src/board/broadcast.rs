@@ -28,9 +28,13 @@ impl Board {
         let Board { table, shared, .. } = self;
         let more: usize = parts.iter().map(|part| part.len()).sum();
         let mut outcomes = Vec::new();
-        for id in shared.blocked.clone() {
+        let may_be_behind: Vec<ConnId> = shared.blocked.union(&shared.detours).copied().collect();
+        for id in may_be_behind {
             let Some(conn) = table.get_mut(id).filter(|conn| conn.hears()) else { continue };
             let queued = conn.queued_bytes(&shared.log);
+            if queued == 0 && conn.has_detour() {
+                continue;
+            }
             outcomes.push((
                 id,
                 if queued + more > shared.limits.outbox_bytes_max {

@@ -23,6 +23,7 @@ impl Board {
         // What was queued before passes as it was to, and is no chunk of these faults'.
         flow.take_outbound(&mut conn.outbox, now);
         flow.add(faults, now);
+        shared.detours.insert(id);
         shared.account(conn);
         shared.lift_limits(conn);
         shared.come_back(conn, Some(now));
@@ -73,9 +74,12 @@ impl Shared {
         if let Some(extras) = &mut conn.extras {
             extras.flow = None;
         }
+        if !conn.has_detour() {
+            self.detours.remove(&conn.id);
+        }
         self.work.enlist_to_read(conn);
         self.work.enlist_to_write(conn);
         self.account(conn);
-        self.arm(conn);
+        self.limits_hold_again(conn);
     }
 }

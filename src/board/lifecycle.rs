@@ -48,6 +48,11 @@ impl Shared {
                 // not read before it has sent it.
                 self.work.enlist_to_read(conn);
                 self.work.enlist_to_write(conn);
+                if conn.has_detour() && !conn.writable && !conn.outbox.is_empty() {
+                    // The limits that were suspended hold for the rest of its way, and no flush will note it.
+                    conn.sent_at = self.time.listened();
+                    self.note_flush(conn, 0, true);
+                }
             }
             Became::Broken => {
                 conn.readable = true;
@@ -83,6 +88,7 @@ impl Shared {
 
     /// A connection is over: it waits to be swept, and keeps nothing until then.
     fn lay_out(&mut self, conn: &mut Conn, why: Reason, unsent_bytes: usize) {
+        self.detours.remove(&conn.id);
         self.forget_slow(conn);
         self.set_timer(conn, None);
         if let Some(flow) = conn.flow() {

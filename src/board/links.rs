@@ -23,7 +23,8 @@ impl Board {
         for (id, mate) in [(one, other), (other, one)] {
             let is_held = self.table.get(mate).is_some_and(|mate| mate.state.is_connecting());
             if let Some(conn) = self.table.get_mut(id) {
-                conn.set_link(Some(Link { mate, is_held, holds_mate: false }));
+                conn.set_link(Some(Link { mate, is_held, holds_mate: false, comes_apart: false }));
+                self.shared.detours.insert(id);
                 self.shared.lift_limits(conn);
                 self.shared.work.linked.push(id);
             }
@@ -50,9 +51,25 @@ impl Shared {
     /// It passes nothing on any more, and is not passed anything.
     pub fn unlink(&mut self, conn: &mut Conn) {
         conn.set_link(None);
+        if !conn.has_detour() {
+            self.detours.remove(&conn.id);
+        }
         self.work.enlist_to_read(conn);
         self.work.wants_turn = true;
         self.come_back(conn, Some(self.time.now()));
+        self.limits_hold_again(conn);
+    }
+
+    /// What was suspended holds again, and counts from here. One that takes nothing is not flushed, so it is noted here.
+    pub fn limits_hold_again(&mut self, conn: &mut Conn) {
+        if conn.is_over() || conn.has_detour() {
+            return;
+        }
+        let now = self.time.listened();
+        (conn.received_at, conn.sent_at) = (now, now);
+        if !conn.writable && conn.queued_bytes(&self.log) > 0 {
+            self.note_flush(conn, 0, true);
+        }
         self.arm(conn);
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub flows: BTreeSet<(Moment, ConnId)>,
     /// Those whose last flush has left something in their queue, or would have. Whoever is over a limit is one of them.
     pub blocked: BTreeSet<ConnId>,
+    /// Those that are broken on purpose, or linked.
+    pub detours: BTreeSet<ConnId>,
     /// By role.
     pub policies: [Policy; Role::COUNT],
     /// How many steps the connections have taken, pauses and roles included. Where it stands still, no connection's
@@ -94,6 +96,7 @@ impl Shared {
             timers: BTreeSet::new(),
             flows: BTreeSet::new(),
             blocked: BTreeSet::new(),
+            detours: BTreeSet::new(),
             policies: [Policy::LINES; Role::COUNT],
             steps: 0,
         }
@@ -278,7 +281,8 @@ impl Shared {
             }
         }
         if conn.slow.is_some() || blocked {
-            if conn.has_detour() { self.note_hard_limit(conn) } else { self.note_slow(conn, taken_bytes) }
+            let is_suspended = conn.has_detour() && !conn.state.is_parting();
+            if is_suspended { self.note_hard_limit(conn) } else { self.note_slow(conn, taken_bytes) }
         }
     }
 

@@ -45,7 +45,9 @@ impl Conn {
                     // A connection that has already been silent for `linger_silence` is closed at once, or every stop
                     // would take that long for an idle peer. The cost: if the peer sends after that, the system's reset
                     // may destroy bytes that were not yet delivered to it.
+                    // A reset waits until the system has sent all, and how far that is nobody tells.
                     let quiet_at = self.received_at.max(self.sent_at) + limits.linger_silence;
+                    let quiet_at = if parting.why.resets() { fin_at + limits.linger_max } else { quiet_at };
                     at(quiet_at.max(fin_at).min(fin_at + limits.linger_max), Due::LingerOver);
                 }
             }

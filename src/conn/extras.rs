@@ -24,6 +24,8 @@ pub(crate) struct Link {
     pub is_held: bool,
     /// It has much queued, so the other side is not read.
     pub holds_mate: bool,
+    /// What comes from the other side comes in pieces that are to stay apart.
+    pub comes_apart: bool,
 }
 
 impl Conn {

@@ -3,6 +3,7 @@
 //! wrapper around the stream: it lies between the stream and the queues, and the engine comes back when it is time.
 
 mod bucket;
+mod corruption;
 mod valve;
 
 use std::io;
@@ -50,9 +51,10 @@ pub(crate) struct Flow {
     fin_at: Option<Moment>,
     /// Since when our FIN alone is left.
     fin_alone_since: Option<Moment>,
-    /// When it is reset, and when a black hole closes it.
+    /// When it is reset.
     resets_at: Option<Moment>,
-    closes_at: Option<Moment>,
+    /// When a black hole closes it, outbound and inbound.
+    closes_at: [Option<Moment>; 2],
     /// Its entry on the board's list.
     pub due_at: Option<Moment>,
 }
@@ -60,18 +62,21 @@ pub(crate) struct Flow {
 impl Flow {
     /// A connection that is not broken yet.
     pub fn new(seed: u64) -> Flow {
+        let mut rng = Rng::with_seed(seed);
+        let valves = [rng.fork(), rng.fork()].map(Valve::new);
+        let [outbound, inbound] = valves;
         Flow {
             faults: Faults::default(),
-            rng: Rng::with_seed(seed),
-            outbound: Valve::default(),
-            inbound: Valve::default(),
+            rng,
+            outbound,
+            inbound,
             kept: Outbox::default(),
             inbound_end: None,
             inbound_ends_at: Moment::default(),
             fin_at: None,
             fin_alone_since: None,
             resets_at: None,
-            closes_at: None,
+            closes_at: [None; 2],
             due_at: None,
         }
     }
@@ -89,9 +94,9 @@ impl Flow {
         if let Some(after) = more.reset_peer {
             self.resets_at = Some(now + after);
         }
-        for way in [&more.outbound, &more.inbound] {
-            if let Some(after) = way.blackhole.and_then(|hole| hole.closes_after) {
-                self.closes_at = Some(now + after);
+        for (way, closes_at) in [&more.outbound, &more.inbound].into_iter().zip(&mut self.closes_at) {
+            if let Some(hole) = way.blackhole {
+                *closes_at = hole.closes_after.map(|after| now + after);
             }
         }
         if more.close.is_some() {
@@ -104,7 +109,7 @@ impl Flow {
         self.faults = Faults::default();
         self.outbound.clear();
         self.inbound.clear();
-        (self.resets_at, self.closes_at, self.fin_at) = (None, None, None);
+        (self.resets_at, self.closes_at, self.fin_at) = (None, [None; 2], None);
         self.inbound_ends_at = Moment::default();
     }
 
@@ -118,7 +123,7 @@ impl Flow {
         let has_come = |at: Option<Moment>| at.is_some_and(|at| at <= now);
         match () {
             () if has_come(self.resets_at) => Some(FaultEnd::ResetPeer),
-            () if has_come(self.closes_at) => Some(FaultEnd::Blackhole),
+            () if self.closes_at.into_iter().any(has_come) => Some(FaultEnd::Blackhole),
             () => {
                 [&self.outbound, &self.inbound].into_iter().find_map(Valve::ends).map(|limit| match limit {
                     LimitData { resets: true, .. } => FaultEnd::LimitDataReset,
@@ -245,7 +250,7 @@ impl Flow {
         may_hand_over: bool,
     ) -> Option<Moment> {
         // What has come was carried out.
-        let ends = [self.resets_at, self.closes_at].into_iter().flatten();
+        let ends = self.closes_at.into_iter().chain([self.resets_at]).flatten();
         let mut next = ends.filter(|when| *when > now).min();
         let mut gates = [Gate::Shut(None); 2];
         if may_hand_over {

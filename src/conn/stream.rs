@@ -39,6 +39,8 @@ pub enum Then {
     Blocked,
     /// Writing failed.
     Broken(io::Error),
+    /// Reading failed, behind what was taken: the system tells of it once, so a read would find an end.
+    Failed(io::Error),
 }
 
 /// A non-blocking byte stream. `WouldBlock` says: not now.

@@ -410,7 +410,7 @@ fn the_idle_limit_counts_both_directions() {
 fn lingering_lasts_until_silence_and_never_longer_than_its_limit() {
     let limits = Limits::default();
     let mut conn = conn(&BroadcastLog::default());
-    conn.state.take(Step::Close(Reason::WeReset), at(0), 0);
+    conn.state.take(Step::Close(Reason::Stopping), at(0), 0);
     conn.state.take(Step::FinSent, at(5000), 0);
 
     let dues = [1000, 4000, 6000, 14_000].map(|heard_ms| {

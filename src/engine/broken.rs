@@ -2,6 +2,7 @@
 //! comes, when something is to be sent, and when it is time.
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use super::Engine;
 use super::flush::{finish, tell_if_drained};
@@ -18,6 +19,9 @@ use crate::engine::accept::Listen;
 /// So many of them are looked at in a turn; those whose time came first come first. A thousand of them do not make a
 /// turn long for the others.
 const FLOWS_A_TURN: usize = 32;
+
+/// What is kept while reading is held is looked at again after this time.
+const HELD_LOOK: Duration = Duration::from_millis(10);
 
 /// So many pieces are written of one before others have their turn.
 const PIECES_A_TURN: usize = 4;
@@ -95,6 +99,11 @@ impl<L: Listen> Engine<L> {
         let now = self.board.now();
         let budget_bytes = self.board.limits().read_budget_bytes;
         let mut bytes = Vec::new();
+        if self.is_held(key) {
+            // Nobody tells when that ends.
+            let Board { table, shared, .. } = &mut self.board;
+            return shared.come_back(&mut table[key], Some(now + HELD_LOOK));
+        }
         loop {
             let conn = &mut self.board.table[key];
             // What a parting one had said before is thrown away, like what it says now.
@@ -185,7 +194,8 @@ pub(super) fn flush_broken<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, s
     }
     conn.sent_bytes += bytes as u64;
     shared.stats.sent_bytes += bytes as u64;
-    shared.note_flush(conn, bytes, blocked);
+    // What a fault keeps back is left in the queue as well as what the peer does not take.
+    shared.note_flush(conn, bytes, blocked || !conn.outbox.is_empty());
     note_queue(conn, shared);
     end_outbound(conn, stream, shared);
     tell_if_drained(conn, shared);

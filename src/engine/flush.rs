@@ -61,6 +61,10 @@ pub(super) fn flush<S: Stream>(
 ) -> usize {
     conn.write_turn = WriteTurn::Off;
     if conn.has_flow() {
+        if !in_place.is_empty() {
+            // It was broken while it was answered.
+            conn.outbox.put_back(in_place);
+        }
         return flush_broken(conn, stream, shared);
     }
     let Some(stream) = stream.filter(|_| conn.state.writes()) else { return 0 };

@@ -1,5 +1,7 @@
 //! Links: what one of two connections said goes to the other as soon as it was read, and so does its end.
 
+use std::io::ErrorKind;
+
 use super::Engine;
 use super::flush::flush;
 use crate::board::{Board, Shared};
@@ -15,11 +17,20 @@ impl<L: Listen> Engine<L> {
     /// queued.
     pub(super) fn pass_on(&mut self, from: Key, fresh: &[u8]) {
         let Board { table, shared, .. } = &mut self.board;
-        let Some(link) = table[from].link() else { return };
+        let conn = &table[from];
+        let Some(link) = conn.link() else { return };
+        let is_apart = conn.flow().is_some_and(|flow| flow.slices_inbound());
         let Some(mate) = table.get_mut(link.mate).filter(|mate| mate.may_be_sent()) else { return };
+        // What a fault delays is not to keep the next piece waiting.
+        let mate_is_broken = mate.has_flow();
+        if let Some(link) = mate.link_mut() {
+            link.comes_apart = is_apart && !mate_is_broken;
+        }
         shared.catch_up(mate);
-        if mate.takes_at_once() {
-            let stream = self.streams.get_mut(mate.id.key.place()).and_then(Option::as_mut);
+        let stream = self.streams.get_mut(mate.id.key.place()).and_then(Option::as_mut);
+        if mate.takes_at_once() && is_apart {
+            write_apart(mate, stream, fresh, shared);
+        } else if mate.takes_at_once() {
             flush(mate, stream, fresh, shared);
         } else {
             mate.outbox.push(fresh);
@@ -28,9 +39,7 @@ impl<L: Listen> Engine<L> {
             shared.work.enlist_to_write(mate);
         }
         let holds = note_queue(mate, shared);
-        if let Some(link) = table[from].link_mut() {
-            link.is_held = holds;
-        }
+        hold(&mut table[from], holds);
     }
 
     /// Does what follows from a change of those that are linked: whoever was held is read again, an end is passed on.
@@ -56,7 +65,9 @@ impl<L: Listen> Engine<L> {
         let Some(other) = table.get_mut(mate) else {
             return shared.unlink(&mut table[conn.key]);
         };
-        let is_held = other.state.is_connecting() || other.link().is_some_and(|link| link.holds_mate);
+        // What was said to one that has broken is lost in any case, and nobody waits for it.
+        let has_much = !other.state.is_broken() && other.link().is_some_and(|link| link.holds_mate);
+        let is_held = other.state.is_connecting() || has_much;
         let may_be_sent = other.may_be_sent();
         let conn = &mut table[conn.key];
         if let Some(link) = conn.link_mut() {
@@ -124,7 +135,8 @@ impl<L: Listen> Engine<L> {
         if !is_plain || shared.policy(conn).hears_links {
             return None;
         }
-        let mate = table.get(link.mate).filter(|mate| mate.may_be_sent() && mate.takes_at_once())?;
+        let takes = |mate: &&Conn| mate.may_be_sent() && mate.takes_at_once() && !mate.is_behind(&shared.log);
+        let mate = table.get(link.mate).filter(takes)?;
         let places = [from.place(), mate.id.key.place()];
         let [Some(stream), Some(onto)] = self.streams.get_disjoint_mut(places).ok()? else { return None };
         let rest = &mut self.scratch;
@@ -151,10 +163,15 @@ impl<L: Listen> Engine<L> {
                 shared.note_flush(mate, written, matches!(then, Then::Blocked));
                 if let Then::Broken(error) = then {
                     shared.step(mate, Step::WriteFailed(error));
-                }
-                let holds = note_queue(mate, shared);
-                if let Some(link) = table[from].link_mut() {
-                    link.is_held = holds;
+                    let holds = note_queue(mate, shared);
+                    hold(&mut table[from], holds);
+                } else {
+                    let holds = note_queue(mate, shared);
+                    let conn = &mut table[from];
+                    hold(conn, holds);
+                    if let Then::Failed(error) = then {
+                        shared.step(conn, Step::HangUp(Reason::Lost(error)));
+                    }
                 }
                 if has_to_read { None } else { Some(more) }
             }
@@ -162,10 +179,40 @@ impl<L: Listen> Engine<L> {
     }
 }
 
+/// Has one side of a link wait for the other, or not.
+fn hold(conn: &mut Conn, is_held: bool) {
+    if let Some(link) = conn.link_mut() {
+        link.is_held = is_held;
+    }
+}
+
+/// Writes a piece as a segment of its own; what is left of it is queued.
+fn write_apart<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, piece: &[u8], shared: &mut Shared) {
+    let Some(stream) = stream else { return };
+    let (written, error) = match stream.write_piece(piece) {
+        Ok(written) => (written, None),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+            conn.writable = error.kind() == ErrorKind::Interrupted;
+            (0, None)
+        }
+        Err(error) => (0, Some(error)),
+    };
+    conn.outbox.push(&piece[written..]);
+    conn.sent_bytes += written as u64;
+    shared.stats.sent_bytes += written as u64;
+    if let Some(error) = error {
+        return shared.step(conn, Step::WriteFailed(error));
+    }
+    shared.note_flush(conn, written, written < piece.len());
+    if !conn.outbox.is_empty() {
+        shared.work.enlist_to_write(conn);
+    }
+}
+
 /// Notes that so much was taken of a connection without being looked at.
 fn note_read(conn: &mut Conn, read: usize, then: &Then, now: Moment, shared: &mut Shared) {
     conn.is_bulk = read == 0 || read >= shared.limits.splice_bytes_min;
-    conn.readable = !matches!(then, Then::Drained);
+    conn.readable = !matches!(then, Then::Drained | Then::Failed(_));
     conn.received_bytes += read as u64;
     if read > 0 {
         conn.received_at = now;
@@ -180,10 +227,16 @@ pub(super) fn note_queue(conn: &mut Conn, shared: &mut Shared) -> bool {
     let queued_bytes = conn.outbox.len();
     // What is delayed on purpose is no sign that the peer is slow.
     let delays = conn.flow().is_some_and(|flow| flow.faults().outbound.latency.is_some());
-    let high_bytes = if delays { shared.limits.outbox_soft_bytes } else { shared.limits.outbox_high_bytes };
+    let limits = &shared.limits;
+    // One more read has to fit in behind it.
+    let soft_bytes =
+        limits.outbox_soft_bytes.min(limits.outbox_bytes_max.saturating_sub(limits.read_budget_bytes));
+    let high_bytes = if delays { soft_bytes } else { limits.outbox_high_bytes };
     let low_bytes = if delays { high_bytes / 2 } else { shared.limits.outbox_low_bytes };
     let Some(link) = conn.link_mut() else { return false };
     let mate = link.mate;
+    // Pieces stay apart only where none waits.
+    let (high_bytes, low_bytes) = if link.comes_apart { (0, 0) } else { (high_bytes, low_bytes) };
     if queued_bytes > high_bytes && !link.holds_mate {
         link.holds_mate = true;
         shared.work.linked.push(mate);

@@ -304,7 +304,7 @@ fn before_reading(conn: &mut Conn, stream: &mut impl Stream, shared: &mut Shared
         // `tend_links` puts it back when the other side has room.
         return Before::Wait;
     }
-    if waits_for_itself && conn.is_over_high() && !conn.state.is_parting() {
+    if waits_for_itself && conn.is_full(&shared.limits) && !conn.state.is_parting() {
         // `flush` puts it back on the list when it has caught up.
         return Before::Wait;
     }
@@ -335,7 +335,7 @@ fn send_back<S: Stream>(
         SentBack::Some { read, written, kept, then } => {
             // Where there was nothing, nothing is known of what comes next.
             conn.is_bulk = read == 0 || read >= bytes_min;
-            conn.readable = !matches!(then, Then::Drained);
+            conn.readable = !matches!(then, Then::Drained | Then::Failed(_));
             conn.writable = !matches!(then, Then::Blocked | Then::Broken(_));
             conn.sent_back(read, written, &rest[..kept], shared.time.listened());
             let next = if conn.readable { Next::Again } else { Next::Wait };
@@ -348,8 +348,10 @@ fn send_back<S: Stream>(
             shared.stats.discarded_bytes += (read - written - kept) as u64;
             shared.stats.frames += u64::from(read > 0);
             shared.note_flush(conn, written, matches!(then, Then::Blocked));
-            if let Then::Broken(error) = then {
-                shared.step(conn, Step::WriteFailed(error));
+            match then {
+                Then::Broken(error) => shared.step(conn, Step::WriteFailed(error)),
+                Then::Failed(error) => shared.step(conn, Step::HangUp(Reason::Lost(error))),
+                Then::Drained | Then::More | Then::Blocked => {}
             }
             if has_to_read { None } else { Some(next) }
         }

@@ -16,7 +16,11 @@ impl Mode for Echo {
         Policy { framing: Framing::Echo, ..Policy::LINES }
     }
 
-    fn received(&mut self, id: ConnId, frame: Frame<'_>, _desks: &mut Desks, board: &mut Board) {
+    fn received(&mut self, id: ConnId, frame: Frame<'_>, desks: &mut Desks, board: &mut Board) {
+        // What one side of a link says is for the other.
+        if !desks.links.is_empty() && board.mate(id).is_some() {
+            return;
+        }
         if let Sent::Full(_) = board.send(id, frame.bytes) {
             // It is not read while it does not read, so this does not happen; but no byte is ever left out.
             board.hang_up(id, Reason::QueueFull);

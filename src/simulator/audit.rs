@@ -61,7 +61,7 @@ pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: 
             || has_no_room
             || conn.flow().and_then(|flow| flow.due_at).is_some_and(|when| when <= kernel.awake().at)
             || conn.is_paused()
-            || (!is_parting && waits_for_itself && conn.is_over_high());
+            || (!is_parting && waits_for_itself && conn.is_full(board.limits()));
         assert!(
             !sock.has_input() || has_a_reason,
             "{id} has something to say and is not read: {conn:?} {sock:?}"
@@ -112,9 +112,11 @@ fn check_link_at_rest(conn: &Conn, engine: &Engine<SimListener>) {
     let (id, limits) = (conn.id, engine.board.limits());
     let mate = engine.board.table.get(link.mate);
     let mate = mate.unwrap_or_else(|| panic!("{id} is linked to {}, which has gone", link.mate));
-    let holds = mate.state.is_connecting() || mate.link().is_some_and(|link| link.holds_mate);
+    let has_much = !mate.state.is_broken() && mate.link().is_some_and(|link| link.holds_mate);
+    let holds = mate.state.is_connecting() || has_much;
     assert_eq!(link.is_held, holds, "{id} waits for {}", link.mate);
-    let has_little = conn.outbox.len() <= limits.outbox_low_bytes;
+    let low_bytes = if link.comes_apart { 0 } else { limits.outbox_low_bytes };
+    let has_little = conn.outbox.len() <= low_bytes;
     assert!(!(link.holds_mate && has_little), "{id} has little queued, and {} waits for it", link.mate);
     let has_finished = conn.state.is_open() && conn.state.inbound() == Inbound::Ended;
     assert!(!(has_finished && mate.may_be_sent()), "{id} has finished, and {} is not told", link.mate);

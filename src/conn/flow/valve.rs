@@ -7,6 +7,7 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::bucket::Bucket;
+use super::corruption::Corruption;
 use crate::buffer::outbox::Outbox;
 use crate::clock::Moment;
 use crate::conn::faults::{LimitData, Way};
@@ -27,7 +28,7 @@ pub(crate) enum Gate {
 }
 
 /// One direction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Valve {
     way: Way,
     /// How many bytes have come, less those that were dropped.
@@ -39,6 +40,9 @@ pub(super) struct Valve {
     /// Up to here all have waited long enough.
     waited: u64,
     bucket: Option<Bucket>,
+    /// Nothing waited for its turn when it was last looked at.
+    was_idle: bool,
+    corruption: Corruption,
     /// When the next piece may pass.
     next_piece: Moment,
     /// Of `limit_data`, how many may still come.
@@ -46,6 +50,22 @@ pub(super) struct Valve {
 }
 
 impl Valve {
+    /// One in which nothing is broken yet; what will be left to chance follows from `rng`.
+    pub fn new(rng: Rng) -> Valve {
+        Valve {
+            way: Way::default(),
+            taken: 0,
+            passed: 0,
+            chunks: VecDeque::new(),
+            waited: 0,
+            bucket: None,
+            was_idle: true,
+            corruption: Corruption::new(rng),
+            next_piece: Moment::default(),
+            left: None,
+        }
+    }
+
     /// Goes by `way` from now on, in which the words of `more` are new, and begin.
     pub fn set(&mut self, way: &Way, more: &Way, now: Moment) {
         self.way = way.clone();
@@ -58,11 +78,16 @@ impl Valve {
         if more.slicer.is_some() {
             self.next_piece = now;
         }
+        if more.corrupt.is_some() {
+            self.corruption.begin();
+        }
     }
 
     /// Nothing is broken any more: all may pass.
     pub fn clear(&mut self) {
-        *self = Valve { taken: self.taken, passed: self.passed, ..Valve::default() };
+        self.way = Way::default();
+        self.chunks = VecDeque::new();
+        (self.bucket, self.left) = (None, None);
     }
 
     /// Takes note of what was appended to the queue since the last call: changes it, drops it, gives it its time.
@@ -85,12 +110,7 @@ impl Valve {
             return dropped;
         }
         if let Some(probability) = self.way.corrupt {
-            corrupt(queue, known, probability, rng);
-        }
-        if known == 0
-            && let Some(bucket) = &mut self.bucket
-        {
-            bucket.begin(now);
+            self.corruption.change(queue, known, probability);
         }
         self.taken += fresh as u64;
         self.delay(now, rng);
@@ -142,7 +162,13 @@ impl Valve {
         let until = if self.chunks.is_empty() { self.taken } else { self.waited.max(self.passed) };
         let mut bytes = (until - self.passed) as usize;
         if bytes == 0 {
+            self.was_idle = true;
             return Gate::Shut(self.chunks.front().map(|(_, when)| *when));
+        }
+        if std::mem::take(&mut self.was_idle)
+            && let Some(bucket) = &mut self.bucket
+        {
+            bucket.begin(now);
         }
         if let Some(slicer) = self.way.slicer {
             if self.next_piece > now {
@@ -176,24 +202,6 @@ impl Valve {
     /// What the chunks take in memory.
     pub fn held_bytes(&self) -> usize {
         self.chunks.capacity() * size_of::<(u64, Moment)>()
-    }
-}
-
-/// Changes each byte from this one on with this probability, into any other. From one that is changed to the next it
-/// leaps, so that a rare change costs nothing in between: how many are spared follows the geometric distribution.
-fn corrupt(queue: &mut Outbox, from: usize, probability: f64, rng: &mut Rng) {
-    if probability <= 0.0 {
-        return;
-    }
-    let spared = |rng: &mut Rng| {
-        if probability >= 1.0 { 0.0 } else { ((1.0 - rng.f64()).ln() / (1.0 - probability).ln()).floor() }
-    };
-    let mut at = from as f64 + spared(rng);
-    while at < queue.len() as f64 {
-        if let Some(byte) = queue.byte_mut(at as usize) {
-            *byte ^= rng.u8(1..);
-        }
-        at += 1.0 + spared(rng);
     }
 }
 

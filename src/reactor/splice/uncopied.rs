@@ -52,13 +52,16 @@ impl Splice {
             let taken = match pipe.fill(&from, rest.len().min(bytes_max - read)) {
                 Ok(count) if count > 0 => count,
                 Err(Errno::AGAIN) => return SentBack::Some { read, written, kept: 0, then: Then::Drained },
-                // What else there is will be told to whoever reads, or to the next call.
-                _ if read > 0 => break,
+                // An end is told to whoever reads, and to the next call.
+                Ok(_) if read > 0 => break,
                 Ok(_) => return SentBack::Nothing,
                 // That it cannot be done at all; nothing was taken from the socket.
-                Err(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::NOMEM) => {
+                Err(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::NOMEM) if read == 0 => {
                     self.pipe = None;
                     return SentBack::Nothing;
+                }
+                Err(error) if read > 0 => {
+                    return SentBack::Some { read, written, kept: 0, then: Then::Failed(error.into()) };
                 }
                 Err(error) => return SentBack::Failed(error.into()),
             };

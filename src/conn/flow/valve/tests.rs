@@ -23,7 +23,7 @@ struct Pipe {
 
 impl Pipe {
     fn of(way: Way) -> Pipe {
-        let mut valve = Valve::default();
+        let mut valve = Valve::new(Rng::with_seed(7));
         valve.set(&way, &way, at(0));
         Pipe { valve, queue: Outbox::default(), rng: Rng::with_seed(7), passed: Vec::new() }
     }
@@ -110,7 +110,7 @@ fn delay_rate_and_pieces_go_together() {
 
     pipe.until(1000);
 
-    assert_eq!(pipe.passed, [(200, b"a".to_vec()), (200, b"b".to_vec()), (200, b"c".to_vec())]);
+    assert_eq!(pipe.passed, [(200, b"a".to_vec()), (200, b"b".to_vec()), (210, b"c".to_vec())]);
 }
 
 #[test]
@@ -166,6 +166,12 @@ fn as_many_bytes_are_changed_as_the_probability_says_and_the_same_ones_for_the_s
 
     assert!((800..1200).contains(&rare.len()), "{} of 1,000 expected", rare.len());
     assert_eq!(rare, changed(0.001));
+    let mut at_once = Pipe::of(Way { corrupt: Some(0.001), ..Way::default() });
+    at_once.comes(0, &[7; 1_000_000]);
+    at_once.until(10);
+    let all_at_once = at_once.bytes();
+    let changed_at_once = all_at_once.iter().enumerate().filter(|(_, byte)| **byte != 7).map(|(at, _)| at);
+    assert!(changed_at_once.eq(rare.iter().copied()), "the same ones, however they come");
     assert_eq!((changed(0.0).len(), changed(1.0).len()), (0, 1_000_000));
 }
 
