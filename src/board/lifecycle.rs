@@ -48,11 +48,7 @@ impl Shared {
                 // not read before it has sent it.
                 self.work.enlist_to_read(conn);
                 self.work.enlist_to_write(conn);
-                if conn.has_detour() && !conn.writable && !conn.outbox.is_empty() {
-                    // The limits that were suspended hold for the rest of its way, and no flush will note it.
-                    conn.sent_at = self.time.listened();
-                    self.note_flush(conn, 0, true);
-                }
+                self.note_parting(conn);
             }
             Became::Broken => {
                 conn.readable = true;
@@ -70,6 +66,14 @@ impl Shared {
         self.account(conn);
         self.count(before, conn);
         self.arm(conn);
+    }
+
+    /// The limits that were suspended hold for the rest of its way; where it takes nothing, no flush will note it.
+    fn note_parting(&mut self, conn: &mut Conn) {
+        if conn.has_detour() && !conn.writable && !conn.outbox.is_empty() {
+            conn.sent_at = self.time.listened();
+            self.note_flush(conn, 0, true);
+        }
     }
 
     /// A step that its link or its faults may have something to do with.
