@@ -62,12 +62,12 @@ impl Shared {
 
     /// What was suspended holds again, and counts from here. One that takes nothing is not flushed, so it is noted here.
     pub fn limits_hold_again(&mut self, conn: &mut Conn) {
-        if conn.is_over() || conn.has_detour() {
+        if conn.is_over() || conn.has_flow() {
             return;
         }
         let now = self.time.listened();
         (conn.received_at, conn.sent_at) = (now, now);
-        if !conn.writable && conn.queued_bytes(&self.log) > 0 {
+        if conn.link().is_none() && !conn.writable && conn.queued_bytes(&self.log) > 0 {
             self.note_flush(conn, 0, true);
         }
         self.arm(conn);

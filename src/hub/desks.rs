@@ -237,9 +237,7 @@ impl Desks {
     /// Why stdout cannot be written to. Whoever read our output may have gone: a quiet end. Anything else has to be
     /// told.
     pub fn screen_failed(&mut self, error: io::Error) {
-        if error.kind() != io::ErrorKind::BrokenPipe {
-            self.screen_error = Some(error);
-        }
+        self.screen_error = Some(error);
     }
 
     /// Whether the end has begun.
@@ -287,6 +285,13 @@ impl Desks {
             Ok(unwritten) => (unwritten, None),
             Err(error) => (0, Some(error).filter(|error| error.kind() != io::ErrorKind::BrokenPipe)),
         };
+        let has_no_reader =
+            self.screen_error.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        if has_no_reader {
+            // It was what ended the program, and what came after that is nobody's concern.
+            self.screen_error = None;
+            self.stop.iter_mut().for_each(|stop| stop.discarded = Lost::default());
+        }
         if let Some(error) = self.screen_error.or(failed) {
             return Err(format!("cannot write to stdout: {}", crate::conn::reason::in_words(&error)));
         }
