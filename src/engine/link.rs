@@ -56,7 +56,10 @@ impl<L: Listen> Engine<L> {
         let Some(other) = table.get_mut(mate) else {
             return shared.unlink(&mut table[conn.key]);
         };
-        let is_held = other.state.is_connecting() || other.link().is_some_and(|link| link.holds_mate);
+        // One that writing has failed to takes nothing more, and is not waited for: were both waiting for each other like
+        // that, neither would be read to its end.
+        let is_full = !other.state.is_broken() && other.link().is_some_and(|link| link.holds_mate);
+        let is_held = other.state.is_connecting() || is_full;
         let may_be_sent = other.may_be_sent();
         let conn = &mut table[conn.key];
         if let Some(link) = conn.link_mut() {
