@@ -65,9 +65,10 @@ impl<L: Listen> Engine<L> {
         let Some(other) = table.get_mut(mate) else {
             return shared.unlink(&mut table[conn.key]);
         };
-        // What was said to one that has broken is lost in any case, and nobody waits for it.
-        let has_much = !other.state.is_broken() && other.link().is_some_and(|link| link.holds_mate);
-        let is_held = other.state.is_connecting() || has_much;
+        // One that writing has failed to takes nothing more, and is not waited for: were both waiting for each other like
+        // that, neither would be read to its end.
+        let is_full = !other.state.is_broken() && other.link().is_some_and(|link| link.holds_mate);
+        let is_held = other.state.is_connecting() || is_full;
         let may_be_sent = other.may_be_sent();
         let conn = &mut table[conn.key];
         if let Some(link) = conn.link_mut() {

@@ -112,8 +112,8 @@ fn check_link_at_rest(conn: &Conn, engine: &Engine<SimListener>) {
     let (id, limits) = (conn.id, engine.board.limits());
     let mate = engine.board.table.get(link.mate);
     let mate = mate.unwrap_or_else(|| panic!("{id} is linked to {}, which has gone", link.mate));
-    let has_much = !mate.state.is_broken() && mate.link().is_some_and(|link| link.holds_mate);
-    let holds = mate.state.is_connecting() || has_much;
+    let is_full = !mate.state.is_broken() && mate.link().is_some_and(|link| link.holds_mate);
+    let holds = mate.state.is_connecting() || is_full;
     assert_eq!(link.is_held, holds, "{id} waits for {}", link.mate);
     let low_bytes = if link.comes_apart { 0 } else { limits.outbox_low_bytes };
     let has_little = conn.outbox.len() <= low_bytes;

@@ -168,6 +168,29 @@ fn h59_latency_is_exact_to_the_turn_both_ways_and_for_the_end() {
 }
 
 #[test]
+fn h59_jitter_moves_each_chunk_within_its_bounds_and_none_past_another() {
+    let jittered = Latency { delay: ms(50), jitter: ms(30) };
+    let mut bench = Bench::of(&outbound(Way { latency: Some(jittered), ..Way::default() }), 0);
+    let mut sent = Vec::new();
+    for chunk in 0..100_u8 {
+        bench.world.engine.board.send(bench.id, &[chunk; 3]);
+        sent.push(bench.world.engine.board.now());
+        bench.run(ms(4));
+    }
+    bench.run(ms(200));
+
+    let kernel = bench.net().look();
+    let written = &kernel.sockets[bench.sock].record.as_ref().unwrap().written;
+    let expected: Vec<u8> = (0..100).flat_map(|chunk| [chunk; 3]).collect();
+    assert_eq!(*written, expected, "in order");
+    let came_at = |bytes: usize| bench.got.iter().find(|(_, got)| *got >= bytes).map(|(when, _)| *when);
+    let delays: Vec<Duration> =
+        sent.iter().enumerate().map(|(at, sent)| came_at(3 * at + 3).unwrap().since(*sent)).collect();
+    assert!(delays.iter().all(|delay| (ms(20)..=ms(81)).contains(delay)), "{delays:?}");
+    assert!(delays.iter().max().unwrap().saturating_sub(*delays.iter().min().unwrap()) > ms(30), "it varies");
+}
+
+#[test]
 fn h59_each_tenth_of_a_second_brings_a_tenth_of_what_a_second_brings() {
     for rate in [1000, 10_240, 100_000] {
         let way = Way { bandwidth: NonZeroU64::new(rate), ..Way::default() };

@@ -192,6 +192,24 @@ fn what_was_kept_by_a_fault_waits_as_well_while_the_other_side_takes_nothing() {
     assert_eq!(other.wire.written(), "0123456789".repeat(100).as_bytes());
 }
 
+#[test]
+fn two_that_both_wait_for_each_other_and_are_both_reset_are_over() {
+    let mut rig = Rig::with(small(), Framing::Raw, Backpressure::None);
+    let (one, other) = linked(&mut rig);
+    for far in [&one, &other] {
+        far.wire.stalls();
+        rig.says(far, &"0123456789".repeat(100));
+    }
+    rig.settle();
+
+    // Behind what each has said and was not read.
+    rig.resets(&one);
+    rig.resets(&other);
+    rig.settle();
+
+    assert!(rig.board().is_empty());
+}
+
 /// Two that are linked, of whom the App is told nothing, over streams that can move bytes by themselves.
 fn spliced() -> (Rig, Far, Far) {
     let limits = Limits { read_budget_bytes: 100, splice_bytes_min: 50, ..Limits::default() };
