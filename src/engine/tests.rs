@@ -24,6 +24,8 @@ mod accepting;
 mod asking;
 mod broadcast;
 mod broken;
+mod broken_in_between;
+mod broken_limits;
 mod budget;
 mod closing;
 mod connecting;
@@ -33,6 +35,7 @@ mod hearing;
 mod ids;
 mod lapses;
 mod links;
+mod links_limits;
 mod pausing;
 mod reactions;
 

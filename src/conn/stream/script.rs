@@ -3,12 +3,15 @@
 //! `script()` gives the two ends: the `Scripted` stream for the engine, and the `Wire` by which the
 //! test says what the next calls will meet and sees, even after the stream was dropped, what it got.
 
+mod splice;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
 
-use super::{SentBack, Stream, Then};
+use super::{SentBack, Stream};
+use splice::splice;
 
 /// What a read meets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +59,8 @@ struct State {
     spliced_bytes: usize,
     dial: Dial,
     finish_fails: Option<ErrorKind>,
+    /// Whether the system has still to send something of what was written.
+    has_unsent: bool,
     has_handshake: bool,
     befell: Option<ErrorKind>,
     reads: usize,
@@ -88,6 +93,7 @@ pub(crate) fn script() -> (Scripted, Wire) {
         spliced_bytes: 0,
         dial: Dial::Connected,
         finish_fails: None,
+        has_unsent: false,
         has_handshake: false,
         befell: None,
         reads: 0,
@@ -182,6 +188,11 @@ impl Wire {
     /// From now on our FIN can be sent.
     pub fn finish_works(&self) {
         self.0.borrow_mut().finish_fails = None;
+    }
+
+    /// The system has still to send something of what was written, or has sent it all.
+    pub fn has_unsent(&self, has_unsent: bool) {
+        self.0.borrow_mut().has_unsent = has_unsent;
     }
 
     /// It has something to settle before it is connected.
@@ -295,33 +306,6 @@ impl State {
     }
 }
 
-/// Moves what has come in on one stream to the same or another.
-fn splice(from: &RefCell<State>, to: &RefCell<State>, bytes_max: usize, rest: &mut [u8]) -> SentBack {
-    if !from.borrow().splices {
-        return SentBack::Nothing;
-    }
-    let bytes_max = bytes_max.min(rest.len());
-    let got = from.borrow_mut().get(&mut rest[..bytes_max]);
-    let read = match got {
-        Ok(0) => return SentBack::Nothing,
-        Ok(count) => count,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            return SentBack::Some { read: 0, written: 0, kept: 0, then: Then::Drained };
-        }
-        Err(error) => return SentBack::Failed(error),
-    };
-    from.borrow_mut().spliced_bytes += read;
-    let put = to.borrow_mut().put(&[IoSlice::new(&rest[..read])]);
-    let (written, then) = match put {
-        Ok(count) if count == read => (count, Then::More),
-        Ok(count) => (count, Then::Blocked),
-        Err(error) if error.kind() == ErrorKind::WouldBlock => (0, Then::Blocked),
-        Err(error) => (0, Then::Broken(error)),
-    };
-    rest.copy_within(written..read, 0);
-    SentBack::Some { read, written, kept: read - written, then }
-}
-
 impl Stream for Scripted {
     type Splice = ();
 
@@ -370,6 +354,10 @@ impl Stream for Scripted {
             Dial::Connected => Ok(true),
             Dial::Refused(kind) => Err(kind.into()),
         }
+    }
+
+    fn is_drained(&mut self) -> bool {
+        !self.0.borrow().has_unsent
     }
 
     fn take_error(&mut self) -> io::Result<Option<io::Error>> {

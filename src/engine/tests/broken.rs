@@ -8,19 +8,19 @@ use crate::conn::faults::{Blackhole, CloseFault, Faults, Latency, LimitData, Sli
 
 const RATE: u64 = 1000;
 
-fn ms(ms: u64) -> Duration {
+pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-fn outbound(way: Way) -> Faults {
+pub(super) fn outbound(way: Way) -> Faults {
     Faults { outbound: way, ..Faults::default() }
 }
 
-fn inbound(way: Way) -> Faults {
+pub(super) fn inbound(way: Way) -> Faults {
     Faults { inbound: way, ..Faults::default() }
 }
 
-fn latency(delay_ms: u64) -> Way {
+pub(super) fn latency(delay_ms: u64) -> Way {
     Way { latency: Some(Latency { delay: ms(delay_ms), jitter: ms(0) }), ..Way::default() }
 }
 
@@ -28,7 +28,7 @@ fn bandwidth() -> Way {
     Way { bandwidth: NonZeroU64::new(RATE), ..Way::default() }
 }
 
-fn stall() -> Way {
+pub(super) fn stall() -> Way {
     Way { stall: true, ..Way::default() }
 }
 
@@ -37,7 +37,7 @@ fn limit(bytes: u64, resets: bool) -> Way {
 }
 
 /// A connection that is broken in this way.
-fn broken(rig: &mut Rig, faults: &Faults) -> Far {
+pub(super) fn broken(rig: &mut Rig, faults: &Faults) -> Far {
     let far = rig.connect();
     rig.board().add_faults(far.id, faults, 7);
     rig.settle();

@@ -4,7 +4,7 @@ use super::*;
 use crate::conn::faults::{Faults, Latency, Way};
 
 /// Two that are linked.
-fn linked(rig: &mut Rig) -> (Far, Far) {
+pub(super) fn linked(rig: &mut Rig) -> (Far, Far) {
     let (one, other) = (rig.connect(), rig.connect());
     rig.board().link(one.id, other.id);
     rig.settle();
@@ -280,4 +280,56 @@ fn where_moving_on_fails_the_side_that_broke_is_lost_and_the_other_is_reset() {
     let told = rig.told();
     assert_eq!(told, ["#2 closed reset", "#1 closed link-reset"]);
     assert!(one.wire.is_aborted());
+}
+
+#[test]
+fn what_moves_on_waits_for_what_of_a_broadcast_is_not_out_yet() {
+    let (mut rig, one, other) = spliced();
+    rig.says(&one, &bulk(100));
+    rig.settle();
+    other.wire.stalls();
+    other.wire.puts([Put::Accept(4)]);
+    rig.board().broadcast(None, &[b"broadcast\n"]);
+    rig.settle();
+
+    rig.has_room_again(&other);
+    rig.says(&one, &bulk(100));
+    rig.settle();
+
+    assert_eq!(other.wire.text(), bulk(100) + "broadcast\n" + &bulk(100));
+}
+
+#[test]
+fn a_reset_that_is_met_behind_what_was_moved_on_comes_as_one() {
+    let (mut rig, one, other) = spliced();
+    rig.says(&one, &bulk(100));
+    rig.settle();
+
+    one.wire.arrives(bulk(80).as_bytes());
+    rig.resets(&one);
+    rig.settle();
+
+    assert_eq!((other.wire.text(), one.wire.spliced_bytes()), (bulk(100) + &bulk(80), 80));
+    assert!(other.wire.is_aborted());
+    assert_eq!(rig.told(), ["#1 closed reset", "#2 closed link-reset"]);
+}
+
+#[test]
+fn a_reset_waits_for_what_the_system_has_not_sent_and_no_longer_than_an_end_may() {
+    let mut rig = Rig::new();
+    let (one, other) = linked(&mut rig);
+    other.wire.has_unsent(true);
+    rig.says(&one, "the last\n");
+    rig.settle();
+    rig.resets(&one);
+    rig.settle();
+    rig.told();
+    let longest = Limits::default().linger_max.as_millis() as u64;
+    rig.pass(longest - 1);
+    assert!(!other.wire.is_dropped(), "what was said is still under way");
+
+    rig.pass(1);
+
+    assert!(other.wire.is_aborted());
+    assert_eq!(rig.told(), ["#2 closed link-reset"]);
 }

@@ -4,7 +4,7 @@
 use super::*;
 use crate::address::{Address, Endpoint};
 use crate::buffer::framing::{Delimiter, Framing};
-use crate::modes::{Console, Tap};
+use crate::modes::{Console, Echo, Tap};
 
 const HUMAN: Spelling = Spelling::Text(Format::Human);
 
@@ -64,6 +64,22 @@ fn who_is_linked_waits_for_nobody_until_it_is_linked_no_more() {
 
     assert!(linked.starts_with("#3 waits ") && linked.lines().count() == 1, "{linked}");
     assert!(parted.lines().count() == 2 && parted.contains("#2 waits "), "{parted}");
+}
+
+#[test]
+fn an_echo_sends_nothing_back_of_what_goes_over_a_link() {
+    let mut rig = Rig::new(Echo, HUMAN, DeskOptions::PIPE, Limits::default());
+    (1..=2).for_each(|serial| assert_eq!(rig.connect(), serial));
+    rig.reply_to("/link 1 2");
+    rig.says(1, b"to 2\n");
+    rig.settle();
+    assert_eq!((rig.got(1), rig.got(2)), (vec![], b"to 2\n".to_vec()));
+
+    rig.reply_to("/unlink 1");
+    rig.says(1, b"to me\n");
+    rig.settle();
+
+    assert_eq!((rig.got(1), rig.got(2)), (b"to me\n".to_vec(), b"to 2\n".to_vec()));
 }
 
 #[test]
