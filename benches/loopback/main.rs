@@ -13,6 +13,7 @@ mod echo;
 mod plot;
 mod programs;
 mod table;
+mod tap;
 
 use std::io::{self, Write};
 use std::process::Command;
@@ -38,7 +39,7 @@ fn main() -> io::Result<()> {
     assert!(pinned.status.success(), "cannot pin to a core: {}", String::from_utf8_lossy(&pinned.stderr));
 
     let mut table = Table::new(rounds);
-    let works = echo::works().into_iter().chain(chat::works()).chain(console::works());
+    let works = echo::works().into_iter().chain(chat::works()).chain(console::works()).chain(tap::works());
     for work in works.filter(|work| work.name.contains(&filter)) {
         for round in 0..rounds {
             for &kind in &work.programs {

@@ -21,6 +21,9 @@ pub enum Kind {
     Tokio,
     Nats,
     Ncat,
+    /// The same program, showing nothing.
+    Quiet,
+    Socat,
 }
 
 /// What a server is to do.
@@ -32,6 +35,8 @@ pub enum Role {
     Show,
     /// The same, as JSON; commands are JSON, too.
     Json,
+    /// Stand between whoever connects and what listens at this port of ours.
+    Tap(u16),
 }
 
 /// Where the programs are.
@@ -74,12 +79,13 @@ impl Programs {
     pub fn has(&self, kind: Kind) -> bool {
         let runs = |name: &str| Command::new(name).arg("--version").output().is_ok();
         match kind {
-            Kind::Switchboard | Kind::Tsv => true,
+            Kind::Switchboard | Kind::Tsv | Kind::Quiet => true,
             Kind::Epoll => self.folder.join("epoll").exists(),
             Kind::Batch => self.folder.join("batch").exists(),
             Kind::Tokio => self.tokio.is_some(),
             Kind::Nats => runs("nats-server"),
             Kind::Ncat => runs("ncat"),
+            Kind::Socat => Command::new("socat").arg("-V").output().is_ok(),
         }
     }
 
@@ -100,14 +106,20 @@ impl Programs {
         let mut command = Command::new("taskset");
         command.args(["-c", SERVER_CORE]);
         match kind {
-            Kind::Switchboard | Kind::Tsv => {
+            Kind::Switchboard | Kind::Tsv | Kind::Quiet => {
                 let role = if kind == Kind::Tsv { Role::Show } else { role };
                 command.arg(env!("CARGO_BIN_EXE_switchboard")).args(match role {
                     Role::Echo => &["--echo"][..],
                     Role::Chat => &["--chat"],
-                    Role::Show => &["--format", "tsv"],
+                    Role::Show | Role::Tap(_) => &["--format", "tsv"],
                     Role::Json => &["--format", "json"],
                 });
+                if let Role::Tap(target) = role {
+                    command.args(["--tap", &target.to_string()]);
+                }
+                if kind == Kind::Quiet {
+                    command.arg("--quiet");
+                }
                 command.arg(&port);
             }
             Kind::Epoll => {
@@ -123,6 +135,12 @@ impl Programs {
             }
             Kind::Nats => {
                 command.args(["nats-server", "-a", "127.0.0.1", "-p", &port]).env("GOMAXPROCS", "1");
+            }
+            Kind::Socat => {
+                let Role::Tap(target) = role else { panic!("socat only stands between") };
+                command.arg("socat");
+                command.arg(format!("TCP-LISTEN:{port},fork,reuseaddr,nodelay,bind=127.0.0.1"));
+                command.arg(format!("TCP:127.0.0.1:{target},nodelay"));
             }
             Kind::Ncat => {
                 let role = if role == Role::Chat { "--broker" } else { "-k" };
@@ -152,14 +170,9 @@ impl Server {
         self.child.stdin.take().unwrap()
     }
 
-    /// Processor time of all its threads, in nanoseconds.
+    /// Processor time of all its threads, in nanoseconds, and of the processes it has started that are still there.
     pub fn processor_ns(&self) -> io::Result<u64> {
-        let mut sum = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let account = fs::read_to_string(task?.path().join("schedstat"))?;
-            sum += account.split(' ').next().unwrap().parse::<u64>().unwrap();
-        }
-        Ok(sum)
+        processor_ns_of(self.child.id())
     }
 
     /// Resident memory in bytes.
@@ -175,6 +188,20 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn processor_ns_of(process: u32) -> io::Result<u64> {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
+        let task = task?.path();
+        let account = fs::read_to_string(task.join("schedstat"))?;
+        sum += account.split(' ').next().unwrap().parse::<u64>().unwrap();
+        let children = fs::read_to_string(task.join("children")).unwrap_or_default();
+        for child in children.split_whitespace() {
+            sum += processor_ns_of(child.parse().unwrap())?;
+        }
+    }
+    Ok(sum)
 }
 
 /// Opens a file anew for a server's stdout.
