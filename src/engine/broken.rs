@@ -100,9 +100,8 @@ impl<L: Listen> Engine<L> {
         let budget_bytes = self.board.limits().read_budget_bytes;
         let mut bytes = Vec::new();
         if self.is_held(key) {
-            // Nobody tells when that ends.
             let Board { table, shared, .. } = &mut self.board;
-            return shared.come_back(&mut table[key], Some(now + HELD_LOOK));
+            return see_held_again(&mut table[key], shared);
         }
         loop {
             let conn = &mut self.board.table[key];
@@ -244,6 +243,21 @@ fn end(conn: &mut Conn, fault: FaultEnd, shared: &mut Shared) {
 
 /// Sees when a broken connection has to be looked at next; where nothing is broken any more, it is one like any other.
 fn see_again(conn: &mut Conn, shared: &mut Shared) {
+    let goes_on = conn.flow_mut_if_it_goes_on().is_some();
+    see_next(conn, goes_on, shared);
+}
+
+/// The same where reading is held. Nobody tells when that ends, so what is kept is looked at again soon; what is to be
+/// sent has its time as ever.
+fn see_held_again(conn: &mut Conn, shared: &mut Shared) {
+    see_next(conn, false, shared);
+    let Some(flow) = conn.flow().filter(|flow| flow.kept_bytes() > 0 || flow.room(true) == 0) else { return };
+    let soon = shared.time.now() + HELD_LOOK;
+    let when = flow.due_at.map_or(soon, |when| when.min(soon));
+    shared.come_back(conn, Some(when));
+}
+
+fn see_next(conn: &mut Conn, goes_on: bool, shared: &mut Shared) {
     let now = shared.time.now();
     if conn.is_over() {
         return;
@@ -251,7 +265,7 @@ fn see_again(conn: &mut Conn, shared: &mut Shared) {
     shared.account(conn);
     let fin_is_due = conn.state.outbound() == Outbound::Finishing && conn.outbox.is_empty();
     let may_write = conn.writable && conn.state.writes() && conn.state.outbound() != Outbound::Closed;
-    let (goes_on, is_parting) = (conn.flow_mut_if_it_goes_on().is_some(), conn.state.is_parting());
+    let is_parting = conn.state.is_parting();
     let Some(flow) = conn.flow_mut() else { return };
     if flow.is_over() {
         return shared.mend(conn);

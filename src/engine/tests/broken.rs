@@ -389,3 +389,24 @@ fn what_comes_due_at_once_is_written_within_the_budget_of_a_turn() {
     rig.settle();
     assert_eq!(far.wire.written().len(), 500);
 }
+
+#[test]
+fn what_is_sent_has_its_time_though_reading_is_held() {
+    let mut rig = Rig::new();
+    let both = Faults { outbound: latency(203), inbound: latency(200), ..Faults::default() };
+    let far = broken(&mut rig, &both);
+    rig.says(&far, "hello\n");
+    rig.board().send(far.id, b"hi\n");
+    rig.settle();
+    rig.board().hold_reading(true);
+    rig.pass(200);
+    rig.pass(2);
+    assert_eq!((far.wire.text(), rig.told()), (String::new(), Vec::new()));
+
+    let now = rig.board().now();
+    let due = rig.board().shared.flows.first().map(|(when, _)| when.since(now));
+    assert_eq!(due, Some(ms(1)), "and not only when what is kept is looked at again");
+    rig.pass(1);
+
+    assert_eq!(far.wire.text(), "hi\n");
+}
