@@ -198,7 +198,7 @@ impl Desk {
                 None
             });
             // Replies and messages come by two pipes here, so which was first cannot be told.
-            if !shown.starts_with("-> ") {
+            if !["-> ", "#", "newcomers: "].iter().any(|reply| shown.starts_with(reply)) {
                 self.seen = after;
             }
         }
