@@ -9,13 +9,6 @@ use crate::clock::Moment;
 /// sees an even flow.
 const QUANTUM: Duration = Duration::from_millis(10);
 
-/// The same where that would be few bytes: a thousand slow connections wake the loop half as often then, and a tenth of
-/// a second still brings a tenth of what a second does, give or take a fifth.
-const QUANTUM_OF_FEW: Duration = Duration::from_millis(20);
-
-/// These are few.
-const FEW_BYTES: u64 = 512;
-
 /// What was not used for longer than this is lost: a turn may be late, and the rate is kept all the same, but nothing
 /// is made up for in a burst.
 const CREDIT_MAX: Duration = Duration::from_millis(100);
@@ -62,8 +55,7 @@ impl Bucket {
     }
 
     fn quantum(&self) -> u64 {
-        let bytes = self.worth(QUANTUM);
-        if bytes < FEW_BYTES { self.worth(QUANTUM_OF_FEW).clamp(1, FEW_BYTES) } else { bytes }
+        self.worth(QUANTUM).max(1)
     }
 
     fn worth(&self, time: Duration) -> u64 {
@@ -132,7 +124,7 @@ mod tests {
             let taken = taken(&mut bucket(rate), 0, 100, 30);
             let tenth = rate as f64 / 10.0;
             for bytes in taken {
-                assert!((bytes as f64 - tenth).abs() <= 0.21 * tenth, "{bytes} of {tenth} at {rate}");
+                assert!((bytes as f64 - tenth).abs() <= 0.11 * tenth, "{bytes} of {tenth} at {rate}");
             }
         }
     }
@@ -150,15 +142,15 @@ mod tests {
 
         assert_eq!(bucket.allows(500, at(3000)), Ok(100));
         bucket.spend(100);
-        assert_eq!(bucket.allows(500, at(3000)), Err(at(3020)));
+        assert_eq!(bucket.allows(500, at(3000)), Err(at(3010)));
     }
 
     #[test]
     fn who_was_silent_has_saved_no_more_than_passes_at_once() {
         let mut bucket = bucket(1000);
         bucket.begin(at(90));
-        assert_eq!(bucket.allows(500, at(90)), Ok(20));
-        bucket.spend(20);
+        assert_eq!(bucket.allows(500, at(90)), Ok(10));
+        bucket.spend(10);
 
         assert_eq!(bucket.allows(5, at(90)), Err(at(95)));
     }
