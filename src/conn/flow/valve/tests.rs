@@ -110,7 +110,7 @@ fn delay_rate_and_pieces_go_together() {
 
     pipe.until(1000);
 
-    assert_eq!(pipe.passed, [(200, b"a".to_vec()), (200, b"b".to_vec()), (210, b"c".to_vec())]);
+    assert_eq!(pipe.passed, [(200, b"a".to_vec()), (210, b"b".to_vec()), (220, b"c".to_vec())]);
 }
 
 #[test]
