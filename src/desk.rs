@@ -9,9 +9,11 @@ mod help;
 pub mod json;
 mod link;
 mod name;
+mod recording;
 mod refusal;
 mod reply;
 mod screens;
+mod template;
 mod terminal;
 pub mod text;
 mod words;
@@ -23,10 +25,12 @@ pub use fault::{BadFault, FaultSpec};
 pub use help::{HELP, Help, help};
 pub use link::NoLink;
 pub use name::{BadName, NAME_CHARS_MAX, check_name, folded, is_glob, matcher, may_be_target};
+pub use recording::{Conversation, Recording, Turn, What};
 pub use refusal::{CODES, Refusal};
 pub use reply::{
     ConnState, Deed, Delivered, Filtered, Kept, Outcome, Repeated, Reply, Row, Tally, Target, Waiting,
 };
 pub use screens::{Screens, Spelling, terminal_repertoire};
+pub use template::{BadText, Part, Template, Value, push_template};
 pub use terminal::{TerminalDesk, TerminalOptions};
 pub use text::{Format, Mistake};

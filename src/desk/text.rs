@@ -13,6 +13,8 @@ mod stamp;
 mod table;
 
 pub use super::words::plural;
+pub use bytes::from_escapes;
+pub(in crate::desk) use bytes::{escape_of, push_escaped};
 pub use mistake::Mistake;
 pub use parse::{first_member, parse, period_of};
 pub use render::{Format, Renderer, Repertoire, push_id, without_cr};

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::safe::push_hex;
+use crate::terminal::is_visible;
+
 /// Reads `01 03 ff`, `0103ff`, `0x01,0x03` or `01:03:ff`: pairs of digits, with blanks, colons or commas between bytes
 /// and `0x` in front of them. A single digit that stands alone is a byte, too.
 ///
@@ -45,22 +48,43 @@ pub fn from_escapes(text: &[u8]) -> Result<Cow<'_, [u8]>, &[u8]> {
             rest = after;
             continue;
         }
-        let (byte, length) = match after {
-            [b'r', ..] => (b'\r', 2),
-            [b'n', ..] => (b'\n', 2),
-            [b't', ..] => (b'\t', 2),
-            [b'0', ..] => (0, 2),
-            [b'\\', ..] => (b'\\', 2),
-            [b'x', high, low, ..] => match digit(*high).zip(digit(*low)) {
-                Some((high, low)) => (high << 4 | low, 4),
-                None => return Err(rest),
-            },
-            _ => return Err(rest),
-        };
+        let (byte, length) = escape_of(rest).ok_or(rest)?;
         out.push(byte);
         rest = &rest[length..];
     }
     Ok(Cow::Owned(out))
+}
+
+/// The byte that the escape at the beginning of this stands for, and how long the escape is.
+pub fn escape_of(text: &[u8]) -> Option<(u8, usize)> {
+    Some(match text.strip_prefix(b"\\")? {
+        [b'r', ..] => (b'\r', 2),
+        [b'n', ..] => (b'\n', 2),
+        [b't', ..] => (b'\t', 2),
+        [b'0', ..] => (0, 2),
+        [b'\\', ..] => (b'\\', 2),
+        [b'x', high, low, ..] => (digit(*high)? << 4 | digit(*low)?, 4),
+        _ => return None,
+    })
+}
+
+/// Appends bytes so that `from_escapes` reads them back, on one line: what is seen as it is, all else as an escape.
+pub fn push_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+    for chunk in bytes.utf8_chunks() {
+        for char in chunk.valid().chars() {
+            let mut buffer = [0; 4];
+            let spelt = char.encode_utf8(&mut buffer);
+            match char {
+                '\\' => out.extend_from_slice(b"\\\\"),
+                '\r' => out.extend_from_slice(b"\\r"),
+                '\n' => out.extend_from_slice(b"\\n"),
+                '\t' => out.extend_from_slice(b"\\t"),
+                char if is_visible(char) => out.extend_from_slice(spelt.as_bytes()),
+                _ => spelt.bytes().for_each(|byte| push_hex(out, byte)),
+            }
+        }
+        chunk.invalid().iter().for_each(|byte| push_hex(out, *byte));
+    }
 }
 
 fn digit(byte: u8) -> Option<u8> {

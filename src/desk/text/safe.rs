@@ -233,7 +233,8 @@ fn joins_emoji(all: &[u8], at: usize, char: char, shows: impl Fn(char) -> bool) 
     }
 }
 
-fn push_hex(out: &mut Vec<u8>, byte: u8) {
+/// Appends `\xNN`.
+pub(super) fn push_hex(out: &mut Vec<u8>, byte: u8) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.extend_from_slice(&[b'\\', b'x', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
 }

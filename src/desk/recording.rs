@@ -1,0 +1,202 @@
+//! A transcript read back: who said what and when, conversation by conversation. The other end of the JSON face: what
+//! stands in for a recorded server, and what loads one as its peers did, go by it.
+
+mod line;
+
+use std::collections::HashMap;
+use std::io::{BufRead, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::line::Line;
+use crate::buffer::framing::Framing;
+
+/// A line of a transcript is no longer than this: 64 MiB, four times what a program may send at once.
+const LINE_BYTES_MAX: u64 = 64 << 20;
+
+/// What a transcript has in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// The conversations with those who connected, in the order they came. Whom the server itself had dialled is not
+    /// among them.
+    pub conversations: Vec<Conversation>,
+}
+
+/// One recorded connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conversation {
+    /// When it came, counted from the first of its run.
+    pub opened: Duration,
+    /// What happened, in order.
+    pub turns: Vec<Turn>,
+}
+
+/// Something that happened in a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// When, counted from when it connected.
+    pub at: Duration,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The peer said this: a message, with whatever framed it.
+    Heard(Arc<[u8]>),
+    /// The peer has finished sending.
+    HeardEnd,
+    /// The peer has reset it, or was lost.
+    HeardReset,
+    /// It was sent this.
+    Said(Arc<[u8]>),
+    /// Our side was finished.
+    SaidEnd,
+    /// We have reset it.
+    SaidReset,
+}
+
+/// What is known of a run while it is read.
+#[derive(Debug)]
+struct Run {
+    framing: Framing,
+    /// When the first came, in microseconds since 1970.
+    began: Option<i64>,
+    /// Of those that are open: where their conversation lies, and when they came.
+    open: HashMap<u64, Open>,
+    /// The target's sides of a tap, and whose they are.
+    targets: HashMap<u64, u64>,
+}
+
+#[derive(Debug)]
+struct Open {
+    place: usize,
+    since: i64,
+    has_ended: bool,
+    was_finished: bool,
+}
+
+impl Default for Run {
+    fn default() -> Run {
+        Run { framing: Framing::Lines, began: None, open: HashMap::new(), targets: HashMap::new() }
+    }
+}
+
+impl Recording {
+    /// Reads a transcript: of one run, or of several that were appended one behind the other. The last line of a run
+    /// may be torn.
+    ///
+    /// # Errors
+    /// When it cannot be read, when a line is none of a transcript (which one, and why), or when nobody connected.
+    pub fn read(mut from: impl BufRead) -> Result<Recording, String> {
+        let mut recording = Recording::default();
+        let mut run = Run::default();
+        // What was wrong with the line before: at the end of a run that is forgiven.
+        let mut torn: Option<String> = None;
+        let mut text = Vec::new();
+        for number in 1u64.. {
+            text.clear();
+            let limited = &mut Read::by_ref(&mut from).take(LINE_BYTES_MAX);
+            let length = limited.read_until(b'\n', &mut text).map_err(|error| error.to_string())?;
+            if length == 0 {
+                break;
+            }
+            if text.trim_ascii().is_empty() {
+                continue;
+            }
+            let line = match Line::read(&text, &run.framing) {
+                Ok(line) => line,
+                Err(why) => {
+                    if let Some(before) = torn.replace(format!("line {number}: {why}")) {
+                        return Err(before);
+                    }
+                    continue;
+                }
+            };
+            if let Line::Listening(framing) = line {
+                torn = None;
+                // Several addresses are one run, and nobody has come between them.
+                run = Run { framing, ..Run::default() };
+                continue;
+            }
+            if let Some(before) = torn {
+                return Err(before);
+            }
+            run.take(line, &mut recording.conversations);
+        }
+        if recording.conversations.is_empty() {
+            return Err(torn.unwrap_or_else(|| "nobody connected in it".to_owned()));
+        }
+        Ok(recording)
+    }
+}
+
+impl Run {
+    fn take(&mut self, line: Line, all: &mut Vec<Conversation>) {
+        match line {
+            Line::Opened { id, client, is_dialled, at } => {
+                if let Some(client) = client {
+                    self.targets.insert(id, client);
+                } else if !is_dialled {
+                    let began = *self.began.get_or_insert(at);
+                    let place = all.len();
+                    self.open.insert(id, Open { place, since: at, has_ended: false, was_finished: false });
+                    all.push(Conversation { opened: between(began, at), turns: Vec::new() });
+                }
+            }
+            Line::Heard { id, bytes, at } => self.note(id, at, What::Heard(bytes), all),
+            Line::Said { ids, bytes, at } => {
+                ids.into_iter().for_each(|id| self.note(id, at, What::Said(bytes.clone()), all));
+            }
+            Line::SaidToAll { bytes, at } => {
+                let mut ids: Vec<u64> = self.open.keys().copied().collect();
+                ids.sort_unstable();
+                ids.into_iter().for_each(|id| self.note(id, at, What::Said(bytes.clone()), all));
+            }
+            Line::Ended { id, at } => match self.targets.get(&id) {
+                // The end of a tap's target is what its client is told.
+                Some(client) => self.note(*client, at, What::SaidEnd, all),
+                None => self.note(id, at, What::HeardEnd, all),
+            },
+            Line::Finished { id, at } => self.note(id, at, What::SaidEnd, all),
+            Line::Closed { id, reason, at } => {
+                self.close(id, &reason, at, all);
+                self.open.remove(&id);
+                self.targets.remove(&id);
+            }
+            Line::Listening(_) | Line::Other => {}
+        }
+    }
+
+    fn close(&mut self, id: u64, reason: &str, at: i64, all: &mut [Conversation]) {
+        let Some(open) = self.open.get(&id) else { return };
+        let what = match reason {
+            "reset" | "lost" | "timed-out" => What::HeardReset,
+            "we-reset" | "link-reset" | "rule-reset" | "play-reset" => What::SaidReset,
+            _ if open.was_finished => return,
+            _ => What::SaidEnd,
+        };
+        self.note(id, at, what, all);
+    }
+
+    fn note(&mut self, id: u64, at: i64, what: What, all: &mut [Conversation]) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        match what {
+            What::HeardEnd if open.has_ended => return,
+            What::SaidEnd if open.was_finished => return,
+            What::HeardEnd => open.has_ended = true,
+            What::SaidEnd => open.was_finished = true,
+            _ => {}
+        }
+        all[open.place].turns.push(Turn { at: between(open.since, at), what });
+    }
+}
+
+/// The time between two moments; none, where the clock was set back.
+fn between(since: i64, at: i64) -> Duration {
+    Duration::from_micros(u64::try_from(at - since).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! One line of a transcript, as far as it is about what was said.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::buffer::framing::Framing;
+
+/// What a line says. Moments are microseconds since 1970.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A run begins, in which messages are framed in this way.
+    Listening(Framing),
+    /// Somebody connected.
+    Opened { id: u64, client: Option<u64>, is_dialled: bool, at: i64 },
+    /// A peer said something: this, with what framed it.
+    Heard { id: u64, bytes: Arc<[u8]>, at: i64 },
+    /// These were sent something.
+    Said { ids: Vec<u64>, bytes: Arc<[u8]>, at: i64 },
+    /// Everybody was.
+    SaidToAll { bytes: Arc<[u8]>, at: i64 },
+    /// A peer has finished sending.
+    Ended { id: u64, at: i64 },
+    /// Our side was finished.
+    Finished { id: u64, at: i64 },
+    /// A connection has ended.
+    Closed { id: u64, reason: String, at: i64 },
+    /// Something else.
+    Other,
+}
+
+impl Line {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(text: &[u8], framing: &Framing) -> Result<Line, String> {
+        let object: Map<String, Value> =
+            serde_json::from_slice(text).map_err(|error| format!("this is no JSON object: {error}"))?;
+        let kind = object.get("ev").and_then(Value::as_str).ok_or("the key \"ev\" is missing")?;
+        Ok(match kind {
+            "listening" => Line::Listening(match object.get("frame") {
+                None => Framing::Lines,
+                Some(frame) => {
+                    let frame = frame.as_str().ok_or("\"frame\" is no text")?;
+                    Framing::parse(frame).map_err(|why| format!("\"frame\" is none: {why}"))?
+                }
+            }),
+            "open" => Line::Opened {
+                id: number(&object, "id")?,
+                client: object.get("for").and_then(Value::as_u64),
+                is_dialled: object.get("dialed") == Some(&Value::Bool(true)),
+                at: moment(&object)?,
+            },
+            "msg" => Line::Heard {
+                id: number(&object, "id")?,
+                bytes: heard(&object, framing)?,
+                at: moment(&object)?,
+            },
+            "sent" => {
+                let (bytes, at) = (payload(&object)?.into(), moment(&object)?);
+                match object.get("ids").and_then(Value::as_array) {
+                    Some(ids) => {
+                        Line::Said { ids: ids.iter().filter_map(Value::as_u64).collect(), bytes, at }
+                    }
+                    None => Line::SaidToAll { bytes, at },
+                }
+            }
+            "eof" => Line::Ended { id: number(&object, "id")?, at: moment(&object)? },
+            "fin" => Line::Finished { id: number(&object, "id")?, at: moment(&object)? },
+            "close" => {
+                let reason = object.get("reason").and_then(Value::as_str).unwrap_or_default().to_owned();
+                Line::Closed { id: number(&object, "id")?, reason, at: moment(&object)? }
+            }
+            _ => Line::Other,
+        })
+    }
+}
+
+/// What a peer said, with what framed it.
+fn heard(object: &Map<String, Value>, framing: &Framing) -> Result<Arc<[u8]>, String> {
+    let bytes = payload(object)?;
+    if let Some(end) = object.get("end").and_then(Value::as_str) {
+        return Ok([&bytes[..], end.as_bytes()].concat().into());
+    }
+    if object.contains_key("part") {
+        return Ok(bytes.into());
+    }
+    let (prefix, suffix) = framing
+        .envelope()
+        .around(bytes.len())
+        .map_err(|_| "it is longer than its frame can be".to_owned())?;
+    Ok([&prefix[..], &bytes, suffix].concat().into())
+}
+
+fn payload(object: &Map<String, Value>) -> Result<Vec<u8>, String> {
+    match (object.get("text"), object.get("b64")) {
+        (Some(Value::String(text)), _) => Ok(text.clone().into_bytes()),
+        (None, Some(Value::String(spelt))) => {
+            STANDARD.decode(spelt).map_err(|error| format!("\"b64\" is no base64: {error}"))
+        }
+        _ => Err("it has neither \"text\" nor \"b64\"".to_owned()),
+    }
+}
+
+fn number(object: &Map<String, Value>, key: &str) -> Result<u64, String> {
+    object.get(key).and_then(Value::as_u64).ok_or_else(|| format!("the key {key:?} is no number"))
+}
+
+fn moment(object: &Map<String, Value>) -> Result<i64, String> {
+    let stamp = object.get("ts").and_then(Value::as_str).ok_or("the key \"ts\" is missing")?;
+    let stamp: Timestamp = stamp.parse().map_err(|error| format!("\"ts\" is no time: {error}"))?;
+    Ok(stamp.as_microsecond())
+}

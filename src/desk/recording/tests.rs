@@ -1,0 +1,113 @@
+use super::*;
+
+fn read(text: &str) -> Result<Recording, String> {
+    Recording::read(text.as_bytes())
+}
+
+fn heard(at: u64, bytes: &[u8]) -> Turn {
+    Turn { at: Duration::from_millis(at), what: What::Heard(bytes.into()) }
+}
+
+fn said(at: u64, bytes: &[u8]) -> Turn {
+    Turn { at: Duration::from_millis(at), what: What::Said(bytes.into()) }
+}
+
+fn end(at: u64, what: What) -> Turn {
+    Turn { at: Duration::from_millis(at), what }
+}
+
+const LISTENING: &str = "{\"ev\":\"listening\",\"v\":1,\"run\":\"a\",\"addr\":\"127.0.0.1:5000\"}\n";
+
+#[test]
+fn what_each_said_is_put_into_its_conversation_with_its_ending_and_its_time() {
+    let text = LISTENING.to_owned()
+        + r#"{"ev":"open","seq":1,"ts":"2026-01-02T03:04:05.000000Z","id":3,"peer":"127.0.0.1:1"}
+{"ev":"sent","seq":2,"ts":"2026-01-02T03:04:05.010000Z","ids":[3],"text":"hi\n","by":"greet"}
+{"ev":"open","seq":3,"ts":"2026-01-02T03:04:05.500000Z","id":4,"peer":"127.0.0.1:2"}
+{"ev":"msg","seq":4,"ts":"2026-01-02T03:04:06.000000Z","id":3,"text":"a","end":"\r\n"}
+{"ev":"msg","seq":5,"ts":"2026-01-02T03:04:06.000000Z","id":4,"b64":"/w=="}
+{"ev":"msg","seq":6,"ts":"2026-01-02T03:04:06.100000Z","id":3,"text":"b","part":"silence"}
+{"ev":"note","seq":7,"ts":"2026-01-02T03:04:06.100000Z","msg":"x"}
+{"ev":"sent","seq":8,"ts":"2026-01-02T03:04:06.200000Z","to":"all","text":"all\n","by":1}
+{"ev":"eof","seq":9,"ts":"2026-01-02T03:04:06.300000Z","id":3}
+{"ev":"close","seq":10,"ts":"2026-01-02T03:04:06.400000Z","id":3,"reason":"finished","msg":"","rx":1,"tx":1,"unsent":0}
+{"ev":"close","seq":11,"ts":"2026-01-02T03:04:06.400000Z","id":4,"reason":"reset","msg":"","rx":1,"tx":1,"unsent":0}
+"#;
+
+    let read = read(&text).unwrap();
+
+    assert_eq!(read.conversations.len(), 2);
+    assert_eq!(
+        read.conversations[0].turns,
+        [
+            said(10, b"hi\n"),
+            heard(1000, b"a\r\n"),
+            heard(1100, b"b"),
+            said(1200, b"all\n"),
+            end(1300, What::HeardEnd),
+            end(1400, What::SaidEnd),
+        ]
+    );
+    assert_eq!(read.conversations[1].opened, Duration::from_millis(500));
+    assert_eq!(
+        read.conversations[1].turns,
+        [heard(500, b"\xff\n"), said(700, b"all\n"), end(900, What::HeardReset)]
+    );
+}
+
+#[test]
+fn of_a_tap_the_client_is_recorded_and_the_targets_end_is_ours() {
+    let text = LISTENING.to_owned()
+        + r#"{"ev":"open","seq":1,"ts":"2026-01-02T03:04:05Z","id":1,"peer":"127.0.0.1:1"}
+{"ev":"open","seq":2,"ts":"2026-01-02T03:04:05Z","id":2,"peer":"127.0.0.1:9","dialed":true,"for":1}
+{"ev":"msg","seq":3,"ts":"2026-01-02T03:04:05Z","id":2,"text":"220 hi","end":"\r\n"}
+{"ev":"sent","seq":4,"ts":"2026-01-02T03:04:05Z","ids":[1],"text":"220 hi\r\n","by":"link"}
+{"ev":"eof","seq":5,"ts":"2026-01-02T03:04:06Z","id":2}
+{"ev":"eof","seq":6,"ts":"2026-01-02T03:04:06Z","id":1}
+{"ev":"close","seq":7,"ts":"2026-01-02T03:04:06Z","id":2,"reason":"link-ended","msg":""}
+{"ev":"close","seq":8,"ts":"2026-01-02T03:04:06Z","id":1,"reason":"link-ended","msg":""}
+"#;
+
+    let read = read(&text).unwrap();
+
+    assert_eq!(read.conversations.len(), 1);
+    let turns = &read.conversations[0].turns;
+    assert_eq!(turns[..], [said(0, b"220 hi\r\n"), end(1000, What::SaidEnd), end(1000, What::HeardEnd)]);
+}
+
+#[test]
+fn messages_are_framed_as_their_run_was() {
+    let of = |frame: &str| {
+        let text = format!(
+            "{{\"ev\":\"listening\",\"frame\":\"{frame}\"}}\n\
+             {{\"ev\":\"open\",\"ts\":\"2026-01-02T03:04:05Z\",\"id\":1}}\n\
+             {{\"ev\":\"msg\",\"ts\":\"2026-01-02T03:04:05Z\",\"id\":1,\"text\":\"ab\"}}\n"
+        );
+        read(&text).unwrap().conversations[0].turns.clone()
+    };
+    for (frame, bytes) in [
+        ("crlf", &b"ab\r\n"[..]),
+        ("nul", b"ab\0"),
+        ("stx", b"\x02ab\x03"),
+        ("len16", b"\0\x02ab"),
+        ("len16le", b"\x02\0ab"),
+        ("chunks", b"ab"),
+    ] {
+        assert_eq!(of(frame), [heard(0, bytes)], "{frame}");
+    }
+}
+
+#[test]
+fn a_line_may_be_torn_where_a_run_ends_and_nowhere_else() {
+    let open = r#"{"ev":"open","seq":1,"ts":"2026-01-02T03:04:05Z","id":1,"peer":"127.0.0.1:1"}"#;
+    let torn = r#"{"ev":"msg","seq":2,"#;
+    let count = |text: String| read(&text).map(|read| read.conversations.len());
+
+    assert_eq!(count(format!("{LISTENING}{open}\n{torn}")), Ok(1));
+    assert_eq!(count(format!("{LISTENING}{open}\n{torn}\n{LISTENING}{open}\n")), Ok(2));
+    let told = count(format!("{LISTENING}{open}\n{torn}\n{open}\n")).unwrap_err();
+    assert!(told.starts_with("line 3: this is no JSON object"), "{told}");
+    assert_eq!(count(LISTENING.to_owned()), Err("nobody connected in it".to_owned()));
+    let told = count("hello\n".to_owned()).unwrap_err();
+    assert!(told.starts_with("line 1: this is no JSON object"), "{told}");
+}
