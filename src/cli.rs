@@ -2,6 +2,7 @@
 
 mod frame;
 mod limits;
+mod stand_in;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use crate::limits::{typed_number, typed_size};
 use crate::terminal::{block_stopping_signals, restore_terminal};
 
 pub use limits::LimitArgs;
+pub use stand_in::StandInArgs;
 
 /// The default address of server and client.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:5000";
@@ -117,6 +119,10 @@ pub struct ServerArgs {
     #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = parse_net)]
     pub deny: Vec<IpNet>,
 
+    /// See `StandInArgs`.
+    #[command(flatten)]
+    pub stand_in: StandInArgs,
+
     /// See `LimitArgs`.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -129,6 +135,7 @@ impl ServerArgs {
     /// Why it does not.
     pub fn check(&self) -> Result<(), String> {
         self.limits.check()?;
+        self.stand_in.check()?;
         match self.faults() {
             Some(spec) if spec.breaks_nothing() => Err(format!("--fault: {}", BadFault::BreaksNothing)),
             _ => Ok(()),

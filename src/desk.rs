@@ -12,6 +12,7 @@ mod name;
 mod recording;
 mod refusal;
 mod reply;
+mod rules;
 mod screens;
 mod template;
 mod terminal;
@@ -30,6 +31,7 @@ pub use refusal::{CODES, Refusal};
 pub use reply::{
     ConnState, Deed, Delivered, Filtered, Kept, Outcome, Repeated, Reply, Row, Tally, Target, Waiting,
 };
+pub use rules::{Pattern, RuleSet, Spelt, parse_rules};
 pub use screens::{Screens, Spelling, terminal_repertoire};
 pub use template::{BadText, Part, Template, Value, push_template};
 pub use terminal::{TerminalDesk, TerminalOptions};

@@ -2,6 +2,7 @@
 //! modes share. A command comes from a session, is carried out here, and is answered at its desk; what happens is told
 //! to all desks.
 
+mod answers;
 mod around;
 mod close;
 mod desks;
@@ -20,6 +21,7 @@ mod options;
 mod outlets;
 mod own;
 mod pending;
+mod rules;
 mod send;
 mod send_all;
 mod session;
@@ -44,6 +46,7 @@ pub use mode::Mode;
 pub use names_file::NamesFile;
 pub use options::{DeskOptions, OnStdinEof, Voice};
 pub use own::{ITSELF, Own};
+pub use rules::Rules;
 
 /// The desk of this process's stdin and stdout.
 const FIRST_DESK: DeskId = DeskId(1);
@@ -96,6 +99,7 @@ impl<M: Mode> App for Hub<M> {
         self.desks.opened(id, board);
         // A fault for newcomers may have ended it.
         if board.view(id).is_some_and(|view| view.is_open) {
+            self.desks.greet(id, board);
             self.mode.opened(id, &mut self.desks, board);
         }
     }
@@ -115,6 +119,10 @@ impl<M: Mode> App for Hub<M> {
 
     fn drained(&mut self, id: ConnId, board: &mut Board) {
         self.desks.drained(id, board);
+    }
+
+    fn timer(&mut self, id: ConnId, board: &mut Board) {
+        self.desks.go_on_saying(id, board);
     }
 
     fn turned_away(&mut self, board: &mut Board) {
@@ -140,7 +148,10 @@ impl<M: Mode> App for Hub<M> {
             }
             Mail::File(number, chunk) => self.desks.take_chunk(number, chunk, board),
             Mail::Resolved(id, found) => self.desks.resolved(id, found, board),
-            Mail::Reread => self.desks.reread(),
+            Mail::Reread => {
+                self.desks.reread_names();
+                self.desks.reread_rules();
+            }
             Mail::Terminate => self.desks.stop(None, board),
         }
     }

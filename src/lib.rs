@@ -136,7 +136,7 @@ pub use buffer::framing::{Delimiter, End, Envelope, Frame, Framing, LengthBytes,
 pub use clock::{Clock, Moment};
 pub use conn::faults;
 pub use conn::policy::{Backpressure, Notices, Policy, Role};
-pub use conn::reason::{FaultEnd, Reason};
+pub use conn::reason::{FaultEnd, Reason, ScriptEnd};
 pub use conn::{ConnId, Inbound, Outbound, Peer};
 pub use limits::Limits;
 pub use reactor::Reactor;

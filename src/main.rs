@@ -10,7 +10,7 @@ use switchboard::desk::{
     Display, Event, Screens, Spelling, TerminalDesk, TerminalOptions, View, terminal_repertoire,
 };
 use switchboard::hub::{
-    DeskOptions, Desks, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Own, StopReport, Voice,
+    DeskOptions, Desks, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Own, Rules, StopReport, Voice,
 };
 use switchboard::internals::cannot;
 use switchboard::modes::{Chat, Console, Echo, Tap};
@@ -118,12 +118,24 @@ impl Floor<'_> {
         own.bound().iter().for_each(|address| desks.out.tell(&Event::Listening(&address.to_string())));
         desks.own = own;
         args.dial.iter().for_each(|endpoint| desks.hold(endpoint.clone()));
+        stand_in(args, desks)?;
         args.faults().iter().for_each(|spec| desks.break_newcomers(spec));
         if let Some(names) = names {
             desks.use_names(names);
         }
         reactor.run(hub).map(Hub::into_desks).map_err(cannot("wait for events"))
     }
+}
+
+/// Has the desks say what they are to say of themselves.
+fn stand_in(args: &ServerArgs, desks: &mut Desks) -> Result<(), String> {
+    let args = &args.stand_in;
+    desks.use_rules(Rules::new(args.rules()?, args.reply_file.clone())?);
+    args.greet.iter().for_each(|greeting| desks.use_greeting(greeting.clone()));
+    for (period, text) in args.repeated()? {
+        desks.repeat_text(period, text);
+    }
+    Ok(())
 }
 
 /// Says what was lost at the end.
@@ -188,9 +200,10 @@ fn spelling(asked: FormatArg) -> Spelling {
     }
 }
 
-/// How peers' bytes become messages. What is shown raw needs no frames.
+/// How peers' bytes become messages. What is only shown raw needs no frames.
 fn framing(args: &ServerArgs, spelling: Spelling) -> Framing {
-    if spelling == Spelling::Text(Format::Raw) { Framing::Raw } else { args.frame.unwrap_or(Framing::Lines) }
+    let is_only_shown = spelling == Spelling::Text(Format::Raw) && !args.stand_in.looks_at_messages();
+    if is_only_shown { Framing::Raw } else { args.frame.unwrap_or(Framing::Lines) }
 }
 
 /// Whether whoever speaks waits for the operator's answer, who is to miss nothing.

@@ -92,7 +92,8 @@ impl Stats {
             | Reason::LinkEnded(_)
             | Reason::LinkReset(_)
             | Reason::LinkFailed(..)
-            | Reason::Fault(_) => {}
+            | Reason::Fault(_)
+            | Reason::Script(_) => {}
         }
     }
 }

@@ -41,6 +41,8 @@ pub enum Reason {
     LinkFailed(u64, String),
     /// It was broken on purpose.
     Fault(FaultEnd),
+    /// A rule, or a recording that is played, has ended it.
+    Script(ScriptEnd),
 }
 
 /// Which fault has ended a connection.
@@ -58,11 +60,25 @@ pub enum FaultEnd {
     Down,
 }
 
+/// What was said of itself and has ended a connection, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScriptEnd {
+    /// A text's `${close}`.
+    Rule,
+    /// A text's `${rst}`.
+    RuleReset,
+    /// A recording in which it was closed.
+    Played,
+    /// A recording in which it was reset.
+    PlayedReset,
+}
+
 impl Reason {
     /// Whether its end is a reset.
     pub fn resets(&self) -> bool {
         match self {
             Reason::WeReset | Reason::LinkReset(_) => true,
+            Reason::Script(end) => matches!(end, ScriptEnd::RuleReset | ScriptEnd::PlayedReset),
             Reason::Fault(fault) => !matches!(fault, FaultEnd::LimitData | FaultEnd::Blackhole),
             _ => false,
         }
@@ -91,6 +107,10 @@ impl Reason {
             Reason::LinkReset(_) => "link-reset",
             Reason::LinkFailed(..) => "link-failed",
             Reason::Fault(_) => "fault",
+            Reason::Script(ScriptEnd::Rule) => "rule",
+            Reason::Script(ScriptEnd::RuleReset) => "rule-reset",
+            Reason::Script(ScriptEnd::Played) => "play",
+            Reason::Script(ScriptEnd::PlayedReset) => "play-reset",
         }
     }
 }
@@ -133,6 +153,10 @@ impl fmt::Display for Reason {
             Reason::LinkReset(mate) => write!(f, "linked to #{mate}, which was reset"),
             Reason::LinkFailed(mate, why) => write!(f, "linked to #{mate}, which did not come about: {why}"),
             Reason::Fault(fault) => write!(f, "broken on purpose: {}", fault.word()),
+            Reason::Script(ScriptEnd::Rule) => f.write_str("closed by a rule"),
+            Reason::Script(ScriptEnd::RuleReset) => f.write_str("reset by a rule"),
+            Reason::Script(ScriptEnd::Played) => f.write_str("closed as in the recording"),
+            Reason::Script(ScriptEnd::PlayedReset) => f.write_str("reset as in the recording"),
         }
     }
 }

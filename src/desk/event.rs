@@ -28,8 +28,28 @@ pub enum Author {
     Desk(DeskId),
     /// An `/every`.
     Every,
+    /// A greeting for newcomers.
+    Greet,
+    /// A rule that answers messages.
+    Reply,
+    /// A recording that is played.
+    Play,
     /// Whom it is linked to: what that one has said is passed on.
     Link,
+}
+
+impl Author {
+    /// One word for whoever is no desk.
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Author::Desk(_) => None,
+            Author::Every => Some("every"),
+            Author::Greet => Some("greet"),
+            Author::Reply => Some("reply"),
+            Author::Play => Some("play"),
+            Author::Link => Some("link"),
+        }
+    }
 }
 
 /// Who has given a connection its name.
@@ -86,6 +106,15 @@ pub enum Event<'a> {
         /// To whom.
         to: Receivers<'a>,
         /// What, with its ending or whatever frames it, and without who says it.
+        bytes: &'a [u8],
+    },
+    /// A connection was sent something of itself, which nobody has typed.
+    Answered {
+        /// Which.
+        who: Who<'a>,
+        /// By what.
+        by: Author,
+        /// Exactly this.
         bytes: &'a [u8],
     },
     /// A peer has finished sending. Our side stays open for an answer for so long, or does not.

@@ -145,6 +145,14 @@ impl Screens {
                 out.put(|out| renderer.message(*who, frame, view, stamp, out));
             }
             Event::Sent { .. } | Event::Listening(_) | Event::Bye | Event::Drained(_) => {}
+            // As the replies to what is typed: what was sent is no data.
+            Event::Answered { .. } if text.is_quiet => {}
+            Event::Answered { .. } if !text.all_on_out && !text.stamps_status => {
+                err.put(|out| renderer.event(event, out));
+            }
+            Event::Answered { .. } if !text.all_on_out => {
+                err.put(|out| renderer.stamped_event(event, stamp, out));
+            }
             _ if text.all_on_out || text.format == Format::Human => out.put(|out| renderer.event(event, out)),
             _ if text.stamps_status => err.put(|out| renderer.stamped_event(event, stamp, out)),
             _ => err.put(|out| renderer.event(event, out)),

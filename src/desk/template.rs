@@ -20,6 +20,7 @@ const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     parts: Box<[Part]>,
+    spelt: Box<[u8]>,
 }
 
 /// A part of a text.
@@ -92,18 +93,25 @@ impl Template {
         if !bytes.is_empty() {
             parts.push(Part::Bytes(bytes.into()));
         }
-        Ok(Template { parts: parts.into() })
+        Ok(Template { parts: parts.into(), spelt: text.into() })
     }
 
     /// A text that stands for these bytes alone.
     pub fn of_bytes(bytes: &[u8]) -> Template {
         let part = (!bytes.is_empty()).then(|| Part::Bytes(bytes.into()));
-        Template { parts: part.into_iter().collect() }
+        let mut spelt = Vec::new();
+        push_template(&mut spelt, bytes);
+        Template { parts: part.into_iter().collect(), spelt: spelt.into() }
     }
 
     /// Its parts, in order. No two that stand for bytes alone are neighbours.
     pub fn parts(&self) -> &[Part] {
         &self.parts
+    }
+
+    /// How it is spelt.
+    pub fn spelt(&self) -> &[u8] {
+        &self.spelt
     }
 
     /// The highest group that it names; 0 where it names none.

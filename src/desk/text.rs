@@ -1,6 +1,7 @@
 //! The text face: what is typed read as commands, events and replies as lines for people and scripts, and what peers
 //! say made safe to show.
 
+mod answered;
 mod broken;
 mod bytes;
 mod comings;

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::mem;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::board::Board;
@@ -12,7 +13,8 @@ use crate::clock::Moment;
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
 use crate::desk::text::without_cr;
-use crate::desk::{Display, Event, Namer};
+use crate::desk::{Display, Event, Namer, Template};
+use crate::hub::answers::Answers;
 use crate::hub::dials::Held;
 use crate::hub::every::Everies;
 use crate::hub::faults::Faults;
@@ -25,6 +27,7 @@ use crate::hub::options::{DeskOptions, OnStdinEof, Voice};
 use crate::hub::outlets::Outlets;
 use crate::hub::own::Own;
 use crate::hub::pending::Pending;
+use crate::hub::rules::Rules;
 use crate::limits::Limits;
 use crate::reactor::mailbox::Mailbox;
 use crate::terminal::Mail;
@@ -75,6 +78,12 @@ pub struct Desks {
     pub held: Vec<Held>,
     /// For threads that find something out.
     pub mailbox: Option<Mailbox<Mail>>,
+    /// What is said of itself and is outstanding.
+    pub answers: Answers,
+    /// Messages that are answered of themselves.
+    pub rules: Rules,
+    /// What newcomers are greeted with.
+    pub(super) greeting: Option<Rc<Template>>,
     /// What is repeated.
     pub everies: Everies,
     /// What is broken on purpose.
@@ -117,6 +126,9 @@ impl Desks {
             names_file: None,
             held: Vec::new(),
             mailbox: None,
+            answers: Answers::default(),
+            rules: Rules::default(),
+            greeting: None,
             everies: Everies::default(),
             faults: Faults::new(options.chance),
             files: Files::default(),
@@ -148,10 +160,16 @@ impl Desks {
     /// Shows what a peer said.
     #[inline]
     pub fn heard(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
+        self.heard_where(id, frame, true, board);
+    }
+
+    /// The same. `awaits`: whether it waits for somebody's answer.
+    #[inline]
+    pub(super) fn heard_where(&mut self, id: ConnId, frame: Frame<'_>, awaits: bool, board: &mut Board) {
         self.spoke_last = Some(id);
         // Where nobody is linked, a message pays nothing for that.
         let mate = if self.links.is_empty() { None } else { board.mate(id) };
-        if self.options.tracks_pending && mate.is_none() {
+        if awaits && self.options.tracks_pending && mate.is_none() {
             self.pending.note(id, frame.bytes, board.now());
         }
         if let Some(history) = &mut self.history {
@@ -215,6 +233,8 @@ impl Desks {
         self.forget_name(id.serial());
         self.dialled.remove(&id.serial());
         self.faults.forget(id.serial());
+        self.answers.forget(id.serial());
+        self.forget_talk(id.serial());
         self.links.forget(id.serial());
         self.own.forget(id.serial());
         self.out.forget(id.serial());
@@ -222,10 +242,14 @@ impl Desks {
 
     /// Shows that a connection has taken nearly all that was queued for it.
     pub fn drained(&mut self, id: ConnId, board: &mut Board) {
-        if self.files.is_empty() || !self.files.go_to(id.serial()) {
+        let waits = self.waits_for_drained(id);
+        if !waits && (self.files.is_empty() || !self.files.go_to(id.serial())) {
             self.out.tell(&Event::Drained(self.names.who(id.serial())));
         }
         self.send_pieces(board);
+        if waits {
+            self.go_on_saying(id, board);
+        }
     }
 
     /// Tells of a name that was given, or taken away.

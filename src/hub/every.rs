@@ -1,10 +1,12 @@
 //! What is sent again and again.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::board::Board;
 use crate::clock::Moment;
-use crate::desk::{Author, Command, Event, Every, Payload, Receivers, Refusal, Repeated, Reply};
+use crate::desk::{Author, Command, Event, Every, Payload, Receivers, Refusal, Repeated, Reply, Template};
+use crate::hub::answers::{Said, Saying, Text};
 use crate::hub::desks::Desks;
 use crate::hub::job::Act;
 use crate::hub::options::Voice;
@@ -14,6 +16,9 @@ use crate::hub::target::Whom;
 
 /// Most repetitions at a time: each is a walk over those it is for, and nobody reads a list of more.
 const EVERIES_MAX: usize = 100;
+
+/// To so many a text of their own is said in one turn; each takes about as long as a line.
+const SAID_A_TURN: usize = 1024;
 
 /// To whom something is repeated.
 #[derive(Debug)]
@@ -31,8 +36,16 @@ struct Repetition {
     period: Duration,
     next: Moment,
     whose: Whose,
-    act: Act,
-    bytes: Vec<u8>,
+    what: What,
+}
+
+/// What is repeated.
+#[derive(Debug)]
+enum What {
+    /// What an operator has typed.
+    Typed(Act, Vec<u8>),
+    /// A text that may differ from one to the next.
+    Text(Rc<Template>),
 }
 
 /// All that is repeated.
@@ -40,6 +53,8 @@ struct Repetition {
 pub struct Everies {
     all: Vec<Repetition>,
     last_number: u64,
+    /// Texts that are being said to everybody, a part of them a turn.
+    under_way: Vec<(Rc<Template>, Vec<u64>)>,
 }
 
 impl Everies {
@@ -72,7 +87,10 @@ impl Desks {
                             Whose::Everybody => &[],
                             Whose::These(serials) => serials,
                         },
-                        bytes: &one.bytes,
+                        bytes: match &one.what {
+                            What::Typed(_, bytes) => bytes,
+                            What::Text(template) => template.spelt(),
+                        },
                     })
                     .collect();
                 self.out.reply(session.id, asked.reference, &Reply::Everies(&all));
@@ -91,6 +109,18 @@ impl Desks {
                 }
             }
         }
+    }
+
+    /// Repeats a text to everybody from the start.
+    pub fn repeat_text(&mut self, period: Duration, template: Template) {
+        self.everies.last_number += 1;
+        self.everies.all.push(Repetition {
+            number: self.everies.last_number,
+            period,
+            next: self.since + period,
+            whose: Whose::Everybody,
+            what: What::Text(Rc::new(template)),
+        });
     }
 
     fn begin_every(
@@ -132,7 +162,8 @@ impl Desks {
         let number = self.everies.last_number;
         let next = board.now() + period;
         board.wake_at(next);
-        self.everies.all.push(Repetition { number, period, next, whose, act, bytes: bytes.into_owned() });
+        let what = What::Typed(act, bytes.into_owned());
+        self.everies.all.push(Repetition { number, period, next, whose, what });
         self.out.reply(session.id, asked.reference, &Reply::EveryBegun(number, period));
         self.out.tell_others(Some(session.id), &Event::Every { number, period: Some(period), why: None });
         Ok(())
@@ -141,6 +172,9 @@ impl Desks {
     /// Does what is due, and asks to be called when the next is. Ticks that were missed, or that would get into the
     /// middle of a file, are not made up for.
     pub(super) fn tick(&mut self, board: &mut Board) {
+        if !self.everies.under_way.is_empty() {
+            self.say_to_more(board);
+        }
         let now = board.now();
         if self.everies.next().is_none_or(|next| next > now) {
             self.everies.next().into_iter().for_each(|next| board.wake_at(next));
@@ -179,31 +213,72 @@ impl Desks {
     }
 
     fn send_again(&mut self, one: &mut Repetition, board: &mut Board) {
-        let by = Author::Every;
-        match &mut one.whose {
-            Whose::Everybody => {
-                if board.audience() > 0 && self.files.is_empty() {
-                    let around = self.around_for_all(one.act, &one.bytes).unwrap_or_default();
-                    self.say_to_all(one.act, &around, &one.bytes, board);
-                    let whole = around.framed(&one.bytes);
-                    self.out.count_sent_again(&Event::Sent { by, to: Receivers::All, bytes: &whole });
-                }
-            }
-            Whose::These(serials) => {
+        match (&mut one.whose, &one.what) {
+            (Whose::Everybody, What::Typed(act, bytes)) => self.repeat_to_all(*act, bytes, board),
+            (Whose::Everybody, What::Text(template)) => match template.constant() {
+                // What is linked is spoken to one by one, since the sides of a tap's target are not meant.
+                Some(bytes) if self.links.is_empty() => self.repeat_to_all(Act::SendExactly, bytes, board),
+                _ => self.begin_saying_to_all(Rc::clone(template), board),
+            },
+            (Whose::These(serials), what) => {
+                // Texts are for everybody.
+                let What::Typed(act, bytes) = what else { return };
                 serials.retain(|serial| board.find(*serial).is_some());
                 let mut got = Vec::new();
                 for serial in serials.iter() {
-                    if self.act(one.act, *serial, &one.bytes, board).is_done() {
+                    if self.act(*act, *serial, bytes, board).is_done() {
                         got.push(*serial);
                     }
                 }
                 if !got.is_empty() {
-                    let around = self.around(one.act, &one.bytes).unwrap_or_default();
-                    let whole = around.framed(&one.bytes);
+                    let around = self.around(*act, bytes).unwrap_or_default();
+                    let whole = around.framed(bytes);
                     let to = Receivers::Several(&got);
-                    self.out.count_sent_again(&Event::Sent { by, to, bytes: &whole });
+                    self.out.count_sent_again(&Event::Sent { by: Author::Every, to, bytes: &whole });
                 }
             }
         }
+    }
+
+    fn repeat_to_all(&mut self, act: Act, bytes: &[u8], board: &mut Board) {
+        if board.audience() > 0 && self.files.is_empty() {
+            let around = self.around_for_all(act, bytes).unwrap_or_default();
+            self.say_to_all(act, &around, bytes, board);
+            let whole = around.framed(bytes);
+            self.out.count_sent_again(&Event::Sent { by: Author::Every, to: Receivers::All, bytes: &whole });
+        }
+    }
+
+    /// Begins to say a text to everybody who is here now. One that is still being said is not begun again.
+    fn begin_saying_to_all(&mut self, template: Rc<Template>, board: &mut Board) {
+        if self.everies.under_way.iter().any(|(under_way, _)| Rc::ptr_eq(under_way, &template)) {
+            return;
+        }
+        let here = board.peers().filter(|view| view.may_be_sent()).map(|view| view.id.serial());
+        let mut serials: Vec<u64> = here.filter(|serial| self.links.client_of(*serial).is_none()).collect();
+        serials.reverse();
+        self.everies.under_way.push((template, serials));
+        self.say_to_more(board);
+    }
+
+    /// Goes on with the texts that are being said to everybody.
+    fn say_to_more(&mut self, board: &mut Board) {
+        let mut under_way = std::mem::take(&mut self.everies.under_way);
+        let mut left = SAID_A_TURN;
+        for (template, serials) in &mut under_way {
+            while let Some(serial) = serials.pop_if(|_| left > 0) {
+                left -= 1;
+                let Some(id) = board.find(serial) else { continue };
+                let count = self.messages_of(serial);
+                let text = Text { template: Rc::clone(template), at: 0, groups: Box::default(), count };
+                let what = Said::Text(text);
+                self.say(id, Saying { not_before: Moment::default(), what, by: Author::Every }, board);
+            }
+        }
+        under_way.retain(|(_, serials)| !serials.is_empty());
+        if !under_way.is_empty() {
+            board.call_again();
+        }
+        self.everies.under_way = under_way;
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -172,7 +172,9 @@ impl Desks {
             if !self.stdin_is_open {
                 finish_those_who_have(&one.serials, board);
             }
+            let serials = one.serials.clone();
             self.conclude_file(one);
+            serials.into_iter().for_each(|serial| self.say_behind_file(serial, board));
         }
     }
 
@@ -249,6 +251,20 @@ fn finish_those_who_have(serials: &[u64], board: &mut Board) {
             board.finish(id);
         }
     }
+}
+
+/// A file that is read at once, as names and rules are, is not longer than this.
+const SMALL_BYTES_MAX: u64 = 16 << 20;
+
+/// Reads a file that the loop can read: what is none, such as a pipe, could keep it waiting for ever.
+pub(super) fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    let (file, bytes) = open_regular(path)?;
+    if bytes > SMALL_BYTES_MAX {
+        return Err(io::Error::other("it is longer than 16 MiB"));
+    }
+    let mut read = Vec::new();
+    file.take(SMALL_BYTES_MAX).read_to_end(&mut read)?;
+    Ok(read)
 }
 
 /// Opens a file to be sent, and says how long it is. What is no file (a pipe, a device, a directory) could keep us

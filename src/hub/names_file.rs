@@ -1,7 +1,7 @@
 //! Names for newcomers, by where they come from: a file of lines `IP-or-net NAME`.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::conn::{ConnId, Peer};
 use crate::desk::Namer;
 use crate::desk::{Event, NAME_CHARS_MAX, Refusal, check_name, folded};
 use crate::hub::desks::Desks;
-use crate::hub::files::open_regular;
+use crate::hub::files::read_small;
 use crate::hub::names::Source;
 
 /// Where the names stand, and what was read there last.
@@ -73,18 +73,8 @@ impl NamesFile {
     }
 }
 
-/// A names file is not longer than this.
-const FILE_BYTES_MAX: u64 = 16 << 20;
-
-/// Reads a file that the loop can read: what is none, such as a pipe, could keep it waiting for ever.
 fn read_text(path: &Path) -> io::Result<String> {
-    let (file, bytes) = open_regular(path)?;
-    if bytes > FILE_BYTES_MAX {
-        return Err(io::Error::other("it is longer than 16 MiB"));
-    }
-    let mut text = String::new();
-    file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
-    Ok(text)
+    String::from_utf8(read_small(path)?).map_err(|_| io::Error::other("it is not UTF-8"))
 }
 
 fn parse(text: &str) -> Result<Vec<(IpNet, String)>, (usize, String)> {
@@ -134,8 +124,8 @@ impl Desks {
         self.names.remove(serial);
     }
 
-    /// Rereads whatever is read from files. What is broken keeps its old state.
-    pub(super) fn reread(&mut self) {
+    /// Reads the names again. What is broken keeps its old state.
+    pub(super) fn reread_names(&mut self) {
         if let Some(file) = &self.names_file {
             match NamesFile::read(&file.path) {
                 Ok(file) => self.use_names(file),

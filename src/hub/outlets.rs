@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::buffer::framing::Frame;
 use crate::desk::json::ReplyFrame;
-use crate::desk::{DeskId, Display, Event, Receivers, Refusal, Reply, View, Who};
+use crate::desk::{Author, DeskId, Display, Event, Receivers, Refusal, Reply, View, Who};
 
 /// One desk's way out: what is shown there, and how.
 #[derive(Debug)]
@@ -156,6 +156,21 @@ impl Outlets {
             }
         }
         self.seq
+    }
+
+    /// Counts something that was sent to a peer of itself, and tells all desks of it where they see what it says.
+    pub fn answered(&mut self, event: &Event<'_>) {
+        let Event::Answered { who, .. } = event else { return };
+        self.seq += 1;
+        for outlet in &mut self.outlets {
+            // What is said in answer is held up with what it answers; the rest would come for ever.
+            let comes_anyway = !matches!(event, Event::Answered { by: Author::Reply, .. });
+            if comes_anyway && outlet.display.is_json() && outlet.display.has_no_room() {
+                outlet.skipped += 1;
+            } else if let Some(view) = outlet.view_of(who.serial) {
+                outlet.display.event(event, self.seq, view);
+            }
+        }
     }
 
     /// Counts something that was sent again of itself, and tells all desks of it. A program that does not read is not

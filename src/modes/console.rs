@@ -1,4 +1,4 @@
-//! The console: the operator sees what each peer says and answers by hand.
+//! The console: the operator sees what each peer says and answers by hand what no rule answers.
 
 use crate::board::Board;
 use crate::buffer::framing::{Frame, Framing};
@@ -33,6 +33,6 @@ impl Mode for Console {
     }
 
     fn received(&mut self, id: ConnId, frame: Frame<'_>, desks: &mut Desks, board: &mut Board) {
-        desks.heard(id, frame, board);
+        desks.converse(id, frame, board);
     }
 }

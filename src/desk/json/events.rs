@@ -66,11 +66,13 @@ impl Writer {
                     Receivers::All => text(out, "to", "all"),
                 }
                 payload(out, bytes);
-                match by {
-                    Author::Desk(desk) => number(out, "by", u64::from(desk.0)),
-                    Author::Every => text(out, "by", "every"),
-                    Author::Link => text(out, "by", "link"),
-                }
+                author(out, *by);
+            }
+            Event::Answered { who, by, bytes } => {
+                self.begin(out, "sent", seq);
+                list(out, "ids", [who.serial], push_number);
+                payload(out, bytes);
+                author(out, *by);
             }
             Event::Named(who, by) => {
                 self.begin_about(out, "name", seq, *who);
@@ -180,6 +182,13 @@ impl Writer {
     fn begin_about(&mut self, out: &mut Vec<u8>, kind: &str, seq: u64, who: Who<'_>) {
         self.begin(out, kind, seq);
         number(out, "id", who.serial);
+    }
+}
+
+fn author(out: &mut Vec<u8>, by: Author) {
+    match (by, by.word()) {
+        (Author::Desk(desk), _) => number(out, "by", u64::from(desk.0)),
+        (_, word) => text(out, "by", word.unwrap_or_default()),
     }
 }
 

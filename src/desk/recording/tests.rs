@@ -1,3 +1,5 @@
+//! What is read back of a transcript.
+
 use super::*;
 
 fn read(text: &str) -> Result<Recording, String> {

@@ -63,6 +63,7 @@ impl TerminalDesk {
                 return;
             }
             Event::Listening(_) | Event::Bye | Event::Drained(_) => return,
+            Event::Answered { .. } => return self.answered(event, view, now),
             Event::Opened { who, .. } => {
                 self.roster.opened(who.serial, who.name);
                 (Kind::Note, who.serial)
@@ -100,6 +101,20 @@ impl TerminalDesk {
         let mut line = Vec::new();
         self.renderer.event(event, &mut line);
         self.push(kind, serial, &line);
+    }
+
+    /// A connection was sent something of itself. Where what it says comes in floods, so does that.
+    fn answered(&mut self, event: &Event<'_>, view: View, now: Instant) {
+        let Event::Answered { who, bytes, .. } = event else { return };
+        if self.is_quiet || !self.sampler.shows(who.serial, 1, now) {
+            return;
+        }
+        let mut line = Vec::new();
+        self.renderer.event(event, &mut line);
+        self.push(Kind::Message, who.serial, &line);
+        if view == View::Hex {
+            self.push_bytes(who.serial, bytes, Direction::To);
+        }
     }
 
     /// A command of this desk is answered.

@@ -10,6 +10,7 @@ use crate::desk::event::{Event, Who};
 use crate::desk::reply::Reply;
 use crate::desk::words::{limit, plural};
 
+use super::answered::push_answered;
 use super::comings::{push_closed, push_linked, push_opened};
 use super::reply::{push_reply, push_stopping};
 use super::safe::{push_ascii, push_dump, push_human, push_tsv};
@@ -269,6 +270,7 @@ pub(super) fn push_bytes(out: &mut Vec<u8>, bytes: usize) {
 fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> std::io::Result<()> {
     match event {
         Event::Message(..) | Event::Sent { .. } | Event::Listening(_) | Event::Bye => Ok(()),
+        Event::Answered { who, by, bytes } => push_answered(out, *who, *by, bytes, repertoire),
         Event::Opened { .. } => push_opened(out, event),
         // Whether it only shut down its side or has left altogether cannot be told from its end.
         Event::Ended(who, kept) => {

@@ -1,0 +1,33 @@
+//! What was sent of itself, as people see it: a reply that nobody has typed, with its text behind it.
+
+use std::io::{self, Write};
+
+use crate::buffer::framing::whole_chars;
+use crate::desk::event::{Author, Who};
+use crate::desk::words::plural;
+
+use super::render::{Repertoire, push_sent_to};
+
+/// So much of the text is shown: enough to know it again.
+const SHOWN_BYTES_MAX: usize = 256;
+
+/// Appends `-> #3 5 bytes (reply) pong`.
+pub(super) fn push_answered(
+    out: &mut Vec<u8>,
+    who: Who<'_>,
+    by: Author,
+    bytes: &[u8],
+    repertoire: Repertoire,
+) -> io::Result<()> {
+    push_sent_to(out, who);
+    write!(out, "{} ({}) ", plural(bytes.len() as u64, "byte"), by.word().unwrap_or("desk"))?;
+    let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let text = text.strip_suffix(b"\r").unwrap_or(text);
+    let shown = &text[..text.len().min(SHOWN_BYTES_MAX)];
+    let shown = if shown.len() < text.len() { &shown[..whole_chars(shown)] } else { shown };
+    repertoire.push(out, shown);
+    if shown.len() < text.len() {
+        out.extend_from_slice(repertoire.ellipsis().as_bytes());
+    }
+    writeln!(out)
+}
