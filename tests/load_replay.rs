@@ -354,7 +354,7 @@ fn what_cannot_be_replayed_is_said_before_anything_is_connected() {
     let none = Path::new("/no/such/file");
 
     for (path, why) in [
-        (&broken[..], "line 3: this is no JSON object"),
+        (&*broken, "line 3: this is no JSON object"),
         (&empty, "nobody connected in it"),
         (none, "No such file or directory"),
         (Path::new("/"), "Is a directory"),

@@ -1,3 +1,5 @@
+//! Transcripts read back: framed, torn, of several runs, and of a tap.
+
 use super::*;
 
 fn read(text: &str) -> Result<Recording, String> {

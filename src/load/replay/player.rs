@@ -106,12 +106,12 @@ pub struct Player {
 /// A conversation that was begun.
 #[derive(Debug)]
 struct Playing {
-    stage: Stage,
+    phase: Phase,
     dialogue: Dialogue,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum Phase {
     /// Since this moment.
     Dialing(Moment),
     Talking,
@@ -173,7 +173,7 @@ impl Player {
             let sources = &self.plan.sources;
             let source = (!sources.is_empty()).then(|| sources[self.begun % sources.len()]);
             let id = board.dial_as(Role::PEER, source, self.plan.target.clone());
-            self.open.insert(id, Playing { stage: Stage::Dialing(now), dialogue });
+            self.open.insert(id, Playing { phase: Phase::Dialing(now), dialogue });
             self.dialing += 1;
             self.begun += 1;
         }
@@ -231,7 +231,7 @@ impl App for Player {
     fn opened(&mut self, id: ConnId, board: &mut Board) {
         let now = self.clock.now();
         let Some(playing) = self.open.get_mut(&id) else { return };
-        if let Stage::Dialing(since) = mem::replace(&mut playing.stage, Stage::Talking) {
+        if let Phase::Dialing(since) = mem::replace(&mut playing.phase, Phase::Talking) {
             self.dialing -= 1;
             self.played.tally.connected += 1;
             self.played.tally.connect.note(now.since(since), 1);

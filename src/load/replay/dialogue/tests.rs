@@ -1,3 +1,5 @@
+//! One conversation: when what is due, what is told of what differs, and that it does not matter how bytes are cut.
+
 use proptest::prelude::*;
 
 use super::*;

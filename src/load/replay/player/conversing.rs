@@ -17,10 +17,10 @@ impl Player {
         loop {
             let now = self.clock.now();
             let Some(playing) = self.open.get_mut(&id) else { return };
-            match playing.stage {
-                Stage::Dialing(_) => return,
-                Stage::Parting => return self.part(id, now, board),
-                Stage::Talking => {}
+            match playing.phase {
+                Phase::Dialing(_) => return,
+                Phase::Parting => return self.part(id, now, board),
+                Phase::Talking => {}
             }
             let queued = board.view(id).map_or(0, |view| view.queued_bytes);
             match playing.dialogue.next(now) {
@@ -56,7 +56,7 @@ impl Player {
                 }
                 Step::Leave(Leave::Unrecorded) => {
                     self.active = now;
-                    playing.stage = Stage::Parting;
+                    playing.phase = Phase::Parting;
                     board.finish(id);
                     return board.set_timer(id, now + PARTING_MAX.min(self.plan.timeout));
                 }
@@ -117,7 +117,7 @@ impl Player {
         let now = self.clock.now();
         let Player { open, played, slice, active, .. } = self;
         // A server may say goodbye to whoever finishes though nobody did in the recording.
-        let Some(playing) = open.get_mut(&id).filter(|playing| playing.stage == Stage::Talking) else {
+        let Some(playing) = open.get_mut(&id).filter(|playing| playing.phase == Phase::Talking) else {
             return;
         };
         *active = now;
@@ -135,7 +135,7 @@ impl Player {
     pub(super) fn hear_end(&mut self, id: ConnId, board: &mut Board) {
         let now = self.clock.now();
         let Some(playing) = self.open.get_mut(&id) else { return board.close(id, Reason::Finished) };
-        if playing.stage == Stage::Parting {
+        if playing.phase == Phase::Parting {
             return self.part(id, now, board);
         }
         self.active = now;
@@ -151,12 +151,12 @@ impl Player {
     pub(super) fn hear_close(&mut self, id: ConnId, why: &Reason) {
         let now = self.clock.now();
         let Some(playing) = self.open.get_mut(&id) else { return };
-        if let Stage::Dialing(_) = playing.stage {
+        if let Phase::Dialing(_) = playing.phase {
             self.dialing -= 1;
         }
         let tally = &mut self.played.tally;
         if let Reason::CannotConnect(error) | Reason::Lost(error) = why
-            && playing.stage != Stage::Parting
+            && playing.phase != Phase::Parting
         {
             tally.first_error.get_or_insert_with(|| in_words(error));
         }
@@ -181,7 +181,7 @@ impl Player {
         let tally = &mut self.played.tally;
         tally.fail(failure, 1);
         tally.unsent += playing.dialogue.unsent();
-        if playing.stage == Stage::Talking {
+        if playing.phase == Phase::Talking {
             let (messages, bytes) = playing.dialogue.missing();
             tally.wrong.lost_messages += messages;
             tally.wrong.lost_bytes += bytes;
@@ -199,7 +199,7 @@ impl Player {
             self.room_since = now;
         }
         let Some(playing) = self.open.remove(&id) else { return };
-        if playing.stage != Stage::Parting && !self.played.tally.interrupted {
+        if playing.phase != Phase::Parting && !self.played.tally.interrupted {
             self.active = now;
         }
         let (account, played) = (playing.dialogue.account(), &mut self.played);
