@@ -1,4 +1,4 @@
-//! Transcripts read back: framed, torn, of several runs, and of a tap.
+//! What is read back of a transcript.
 
 use super::*;
 
