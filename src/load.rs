@@ -15,6 +15,7 @@ mod output;
 mod pacer;
 mod plan;
 mod plot;
+mod replay;
 mod report;
 mod run;
 mod tally;

@@ -171,6 +171,13 @@ fn every_result_is_as_the_schema_says() {
     let validator = jsonschema::validator_for(&schema).unwrap();
     let (echo, chat) = (Server::start(&["--echo"]), Server::start(&["--chat"]));
     let (echo, chat, nobody) = (echo.port(), chat.port(), free_port());
+    let transcript = file("schema.jsonl");
+    let events = r#"{"ev":"open","ts":"2026-01-02T03:04:05Z","id":1}
+{"ev":"msg","ts":"2026-01-02T03:04:05Z","id":1,"text":"hi"}
+{"ev":"sent","ts":"2026-01-02T03:04:05Z","ids":[1],"text":"hi\n"}
+"#;
+    fs::write(&transcript, events).unwrap();
+    let replay = format!("--replay {}", transcript.display());
 
     for (port, arguments) in [
         (&echo, "-n 100 -c 10"),
@@ -181,6 +188,8 @@ fn every_result_is_as_the_schema_says() {
         (&chat, "-c 5 -n 20 --pattern chat"),
         (&chat, "-c 1 -n 20 --pattern send"),
         (&nobody, "-c 5 -n 20"),
+        (&echo, &replay),
+        (&nobody, &(replay.clone() + " --speed 0")),
     ] {
         let result = load(port, arguments).result();
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::ArgPredicate;
 use clap::{Parser, ValueEnum};
 
 use crate::address::Endpoint;
@@ -13,6 +14,7 @@ use crate::desk::text::plural;
 use super::echo::Expect;
 use super::message::{NUMBERED_BYTES, Template};
 use super::plan::{Pace, Talk};
+use super::replay::Speed;
 use super::threshold::Threshold;
 
 /// A load tester with an honest clock, for any line-based TCP server.
@@ -36,6 +38,7 @@ pub struct LoadArgs {
 
     /// How many connections
     #[arg(short, long, value_name = "N", default_value = "100", value_parser = whole::<u32>(CONNECTIONS_MAX))]
+    #[arg(default_value_if("replay", ArgPredicate::IsPresent, "1000000"))]
     pub connections: u32,
 
     /// How long to measure [default: 10s; with --messages: as long as they take]
@@ -91,6 +94,15 @@ pub struct LoadArgs {
     #[arg(long, conflicts_with_all = ["rate", "pipeline", "messages", "message", "expect", "pattern"])]
     pub hold: bool,
 
+    /// Send what the peers of a transcript said (the server's --log), and compare each reply with what was recorded;
+    /// -c is then how many conversations may go on at a time [default: as recorded; with --speed 0: 100]
+    #[arg(long, value_name = "FILE", conflicts_with_all = NOT_WITH_REPLAY)]
+    pub replay: Option<PathBuf>,
+
+    /// How fast: 1 in the recording's own timing, 10 ten times as fast, 0 as fast as the replies come
+    #[arg(long, value_name = "N", default_value = "1", requires = "replay", value_parser = Speed::parse)]
+    pub speed: Speed,
+
     /// This machine's addresses to connect from, in turn; one has about 28,000 ports
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub source_ip: Vec<IpAddr>,
@@ -119,6 +131,23 @@ pub struct LoadArgs {
     #[arg(short, long)]
     pub verbose: bool,
 }
+
+/// What says how and what to talk, and does not go with what a transcript says of that.
+const NOT_WITH_REPLAY: [&str; 13] = [
+    "rate",
+    "size",
+    "message",
+    "expect",
+    "pipeline",
+    "pattern",
+    "churn",
+    "hold",
+    "messages",
+    "duration",
+    "warmup",
+    "connect_rate",
+    "threads",
+];
 
 /// See `LoadArgs::pattern`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -211,6 +240,11 @@ impl LoadArgs {
             )),
             Pattern::Chat => Ok(Talk::Chat(pace)),
         }
+    }
+
+    /// How many conversations of a replay may go on at a time, if it is said: else the number is the most there is.
+    pub fn asked_connections(&self) -> Option<u32> {
+        Some(self.connections).filter(|count| u64::from(*count) < CONNECTIONS_MAX)
     }
 
     /// How messages are made.

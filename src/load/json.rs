@@ -72,7 +72,7 @@ pub fn result(args: &LoadArgs, tally: &Tally, saturated: bool) -> Value {
 }
 
 /// The percentiles, or nothing where nothing was measured.
-fn latencies(latencies: &Latencies) -> Option<Value> {
+pub(super) fn latencies(latencies: &Latencies) -> Option<Value> {
     let at = |percent| latencies.percentile_ms(percent);
     (latencies.count() > 0).then(|| {
         json!({

@@ -34,14 +34,19 @@ pub enum Live {
 impl Live {
     /// The view for these arguments on this stderr.
     pub fn new(args: &LoadArgs) -> Live {
+        Live::of(args.verbose, u64::from(args.connections), args.duration())
+    }
+
+    /// The view of so many connections that talk for this time, if it is known.
+    pub fn of(verbose: bool, connections: u64, duration: Option<Duration>) -> Live {
         if io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr());
             // The template is fixed, so it is known to be right.
             if let Ok(style) = ProgressStyle::with_template("{prefix:>10} [{bar:20}] {wide_msg}") {
                 bar.set_style(style.progress_chars("=> "));
             }
-            Live::Bar { bar, connections: u64::from(args.connections), duration: args.duration() }
-        } else if args.verbose {
+            Live::Bar { bar, connections, duration }
+        } else if verbose {
             Live::Lines(LINE_EVERY)
         } else {
             Live::Silent

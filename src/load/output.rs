@@ -1,11 +1,30 @@
-//! A file that is written at the end of a run, and opened before it: whether it can be written should be known
-//! before the time is spent.
+//! What is written at the end of a run: the result on stdout, and files, which are opened before it: whether they can
+//! be written should be known before the time is spent.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::conn::reason::cannot;
+
+/// Prints the result on stdout. Nobody who reads it is no error.
+///
+/// # Errors
+/// One line: why it cannot be written.
+pub fn print(text: &str) -> Result<(), String> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot("write to stdout")(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Opens the file, if one is asked for.
+///
+/// # Errors
+/// One line: why it cannot be written.
+pub fn open(path: &Option<PathBuf>) -> Result<Option<Output>, String> {
+    path.as_deref().map(Output::open).transpose()
+}
 
 /// A file that will be written. What was in it before stays there until then.
 #[derive(Debug)]

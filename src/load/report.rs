@@ -63,19 +63,8 @@ fn write(out: &mut String, args: &LoadArgs, tally: &Tally, saturated: bool) -> f
         writeln!(out, "rate          {achieved:.1} messages/s achieved, {asked:.1} asked{saturated}")?;
     }
     writeln!(out)?;
-    write_head(out)?;
-    write_row(out, "connect", &tally.connect)?;
-    if args.rate.is_some() && tally.latency.count() > 0 {
-        write_row(out, "response", &tally.latency)?;
-        write_row(out, "service", &tally.service)?;
-        writeln!(out, "response counts from when a message should have left, service from when it did")?;
-    } else if tally.latency.count() > 0 {
-        write_row(out, "latency", &tally.latency)?;
-        writeln!(
-            out,
-            "closed loop: stalls are under-counted, since nothing more is sent while one lasts; --rate counts them"
-        )?;
-    }
+    let closed = "closed loop: stalls are under-counted, since nothing more is sent while one lasts; --rate counts them";
+    write_table(out, tally, args.rate.is_some(), closed)?;
     if let Some((conn, p99)) = tally.slowest {
         writeln!(out, "slowest connection: number {conn}, p99 {} ms", ms(p99))?;
     }
@@ -85,6 +74,11 @@ fn write(out: &mut String, args: &LoadArgs, tally: &Tally, saturated: bool) -> f
     }
     write_troubles(out, args, tally)?;
     writeln!(out)?;
+    write_processor(out, tally, "; use more threads")
+}
+
+/// What processor time the tester used, and where that is much, what can be done about it.
+pub(super) fn write_processor(out: &mut String, tally: &Tally, remedy: &str) -> fmt::Result {
     match tally.busiest {
         Some(busy) => write!(out, "the tester's busiest thread used {:.0} % of its processor", busy * 100.0)?,
         None => write!(out, "too little time counted to say what share of its processor the tester used")?,
@@ -93,7 +87,7 @@ fn write(out: &mut String, args: &LoadArgs, tally: &Tally, saturated: bool) -> f
         write!(out, ", {:.2} us a message", tally.processor.as_secs_f64() * 1e6 / tally.messages as f64)?;
     }
     if tally.busiest.is_some_and(|busy| busy > BUSY) {
-        write!(out, "\nwarning: over 80 %: these figures may be the tester's own; use more threads")?;
+        write!(out, "\nwarning: over 80 %: these figures may be the tester's own{remedy}")?;
     }
     writeln!(out)
 }
@@ -111,6 +105,21 @@ pub fn cut_short(args: &LoadArgs, tally: &Tally) -> String {
         line += &format!(", {} of {messages} messages", tally.messages);
     }
     line + ": all connections were lost"
+}
+
+/// The latencies, and how they are counted: in an open loop from two moments, else with this to be said of it.
+pub(super) fn write_table(out: &mut String, tally: &Tally, is_open_loop: bool, closed: &str) -> fmt::Result {
+    write_head(out)?;
+    write_row(out, "connect", &tally.connect)?;
+    if is_open_loop && tally.latency.count() > 0 {
+        write_row(out, "response", &tally.latency)?;
+        write_row(out, "service", &tally.service)?;
+        writeln!(out, "response counts from when a message should have left, service from when it did")?;
+    } else if tally.latency.count() > 0 {
+        write_row(out, "latency", &tally.latency)?;
+        writeln!(out, "{closed}")?;
+    }
+    Ok(())
 }
 
 fn write_head(out: &mut String) -> fmt::Result {
@@ -133,7 +142,7 @@ fn write_row(out: &mut String, name: &str, latencies: &Latencies) -> fmt::Result
 }
 
 /// Milliseconds with as many digits as they deserve.
-fn ms(value: f64) -> String {
+pub(super) fn ms(value: f64) -> String {
     match value {
         value if value >= 100.0 => format!("{value:.0}"),
         value if value >= 10.0 => format!("{value:.1}"),
@@ -154,7 +163,7 @@ pub fn short(words: &[u8]) -> String {
 }
 
 /// A bar for each doubling of the latency.
-fn write_bars(out: &mut String, latencies: &Latencies) -> fmt::Result {
+pub(super) fn write_bars(out: &mut String, latencies: &Latencies) -> fmt::Result {
     let histogram = latencies.histogram();
     let total = latencies.count() as f64;
     let mut low = 0u64;
@@ -174,7 +183,7 @@ fn write_bars(out: &mut String, latencies: &Latencies) -> fmt::Result {
     Ok(())
 }
 
-fn write_troubles(out: &mut String, args: &LoadArgs, tally: &Tally) -> fmt::Result {
+pub(super) fn write_troubles(out: &mut String, args: &LoadArgs, tally: &Tally) -> fmt::Result {
     if tally.failed() == 0 && tally.unanswered == 0 {
         return Ok(());
     }

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs;
-use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
@@ -16,11 +14,11 @@ use crate::terminal::on_signal;
 
 use super::cli::{LoadArgs, Pattern, ReportFormat};
 use super::live::Live;
-use super::output::Output;
+use super::output::{self, print};
 use super::plan::{Plan, Talk};
 use super::tally::{SLICE, Slice, Tally};
 use super::tester::{self, Tester};
-use super::{json, plot, report};
+use super::{json, plot, replay, report};
 
 /// Below this part of the asked rate a run fell short of it.
 const REACHED: f64 = 0.98;
@@ -30,6 +28,9 @@ const REACHED: f64 = 0.98;
 /// # Errors
 /// One line: why nothing could be run, or that the run failed.
 pub fn run(args: &LoadArgs) -> Result<(), String> {
+    if let Some(path) = &args.replay {
+        return replay::run(args, path);
+    }
     let talk = args.talk()?;
     let found = args.address.resolve().map_err(cannot(format!("connect to {}", args.address)))?;
     let target = found[0].clone();
@@ -47,24 +48,17 @@ pub fn run(args: &LoadArgs) -> Result<(), String> {
         messages: args.messages,
         timeout: args.timeout,
     };
-    let open = |path: &Option<PathBuf>| path.as_deref().map(Output::open).transpose();
-    let (plot, hgrm) = (open(&args.plot)?, open(&args.hgrm)?);
+    let (plot, hgrm) = (output::open(&args.plot)?, output::open(&args.hgrm)?);
     let (tally, slices) = run_threads(&plan, u64::from(args.threads), Live::new(args))?;
 
     let achieved = tally.messages as f64 / tally.measured.as_secs_f64().max(1e-9);
     let fell_short = plan.talk.asked_rate().is_some_and(|asked| achieved < asked * REACHED);
     // Falling short alone may be the replies that are still on their way at the end.
     let saturated = !tally.measured.is_zero() && fell_short && (tally.fell_behind || tally.unsent > 0);
-    let text = match args.format {
+    print(&match args.format {
         ReportFormat::Human => report::text(args, &tally, saturated),
         ReportFormat::Json => format!("{}\n", json::result(args, &tally, saturated)),
-    };
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(cannot("write to stdout")(error));
-        }
-        _ => {}
-    }
+    })?;
     // Printed first: a file that cannot be written after all must not cost the result.
     let written = plot
         .map_or(Ok(()), |file| file.write(&plot::svg(&args.summary(), &tally, &slices, args.rate.is_some())))
@@ -148,7 +142,7 @@ const SHOWN_TOGETHER: u128 = 10;
 
 /// Shows each second, and gives all slices back, until the threads have ended. Threads tell of their
 /// slices at about the same times, so these are put together by when they were.
-fn watch(watched: &Receiver<Slice>, mut live: Live) -> Vec<Slice> {
+pub(super) fn watch(watched: &Receiver<Slice>, mut live: Live) -> Vec<Slice> {
     let mut slices: BTreeMap<u128, Slice> = BTreeMap::new();
     let mut shown_to = 0;
     for part in watched {

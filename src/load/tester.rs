@@ -19,7 +19,8 @@ use crate::conn::reason::{Reason, in_words};
 use crate::limits::Limits;
 use crate::terminal::Mail;
 
-use self::connecting::{connect_failure, lost_failure};
+pub(super) use self::clockwork::{note_processor, processor_time};
+pub(super) use self::connecting::{connect_failure, lost_failure};
 
 use super::chat::Book;
 use super::echo::{Awaited, Expect};
@@ -29,7 +30,7 @@ use super::tally::{Failure, Latencies, SLICE, Slice, Tally, beginning_of};
 
 /// Connections being dialled at a time. Those that stand in the listener's backlog are not counted: for
 /// these there is `--connect-rate`.
-const DIALS_MAX: usize = 100;
+pub(super) const DIALS_MAX: usize = 100;
 
 /// What is said in a chat to find out who has been let in, and how often.
 const KNOCK: &[u8] = b"switchboard-load: knock\n";
@@ -43,7 +44,7 @@ const IN_FLIGHT_BYTES_MAX_IF_LARGE: u64 = 1 << 30;
 
 /// How long a server is listened to that does not finish its side when we have finished ours. One that does
 /// has said all that it had to say before.
-const PARTING_MAX: Duration = Duration::from_millis(500);
+pub(super) const PARTING_MAX: Duration = Duration::from_millis(500);
 
 /// How often it is looked whether something has waited too long.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -318,7 +319,8 @@ impl App for Tester {
     }
 }
 
-fn empty_slice() -> Slice {
+/// A slice in which nothing has happened.
+pub(super) fn empty_slice() -> Slice {
     Slice {
         at: Duration::ZERO,
         measured: None,

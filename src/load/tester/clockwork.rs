@@ -110,10 +110,7 @@ impl Tester {
         self.count_unsent(since, now, board);
         self.tally.fell_behind = self.left_late || self.falls_behind();
         self.tally.measured = now.since(since);
-        self.tally.processor = processor_time().saturating_sub(self.processor_at);
-        let (processor, measured) = (self.tally.processor, self.tally.measured);
-        self.tally.busiest =
-            (measured >= SHARE_TIME_MIN).then(|| processor.as_secs_f64() / measured.as_secs_f64());
+        note_processor(&mut self.tally, self.processor_at);
     }
 
     /// Notes, when the last of a number of messages has left, whether it left late.
@@ -306,8 +303,15 @@ impl Tester {
     }
 }
 
+/// Notes what this thread used of its processor within the time that counted, since it had used so much.
+pub(in crate::load) fn note_processor(tally: &mut Tally, processor_at: Duration) {
+    tally.processor = processor_time().saturating_sub(processor_at);
+    let (processor, measured) = (tally.processor, tally.measured);
+    tally.busiest = (measured >= SHARE_TIME_MIN).then(|| processor.as_secs_f64() / measured.as_secs_f64());
+}
+
 /// Processor time of this thread so far.
-pub(super) fn processor_time() -> Duration {
+pub(in crate::load) fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }

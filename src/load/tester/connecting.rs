@@ -99,7 +99,7 @@ impl Tester {
     }
 }
 
-pub(super) fn connect_failure(error: &std::io::Error) -> Failure {
+pub(in crate::load) fn connect_failure(error: &std::io::Error) -> Failure {
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::MFILE | Errno::NFILE) => Failure::NoDescriptors,
         Some(Errno::ADDRNOTAVAIL) => Failure::NoPorts,
@@ -112,7 +112,7 @@ pub(super) fn connect_failure(error: &std::io::Error) -> Failure {
     }
 }
 
-pub(super) fn lost_failure(error: &std::io::Error) -> Failure {
+pub(in crate::load) fn lost_failure(error: &std::io::Error) -> Failure {
     match error.kind() {
         ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Failure::Reset,
         ErrorKind::TimedOut => Failure::TimedOut,
