@@ -8,6 +8,7 @@
 mod chat;
 mod cli;
 mod echo;
+mod interrupt;
 mod json;
 mod live;
 mod message;

@@ -12,9 +12,9 @@ use crate::address::Address;
 use crate::conn::reason::cannot;
 use crate::process::descriptors::{self, RESERVED};
 use crate::reactor::Reactor;
-use crate::terminal::on_signal;
 
 use super::cli::{LoadArgs, Pattern, ReportFormat};
+use super::interrupt::Interrupt;
 use super::live::Live;
 use super::output::Output;
 use super::plan::{Plan, Talk};
@@ -30,31 +30,13 @@ const REACHED: f64 = 0.98;
 /// # Errors
 /// One line: why nothing could be run, or that the run failed.
 pub fn run(args: &LoadArgs) -> Result<(), String> {
-    let talk = args.talk()?;
-    let found = args.address.resolve().map_err(cannot(format!("connect to {}", args.address)))?;
-    let target = found[0].clone();
-    check_room(args, &target)?;
-    let plan = Plan {
-        target,
-        sources: args.source_ip.clone(),
-        connections: u64::from(args.connections),
-        first_conn: 0,
-        connect_rate: args.connect_rate.or(matches!(talk, Talk::Chat(_)).then_some(CHAT_CONNECT_RATE)),
-        talk,
-        template: args.template(),
-        warmup: args.warmup(),
-        duration: args.duration(),
-        messages: args.messages,
-        timeout: args.timeout,
-    };
+    let plan = plan(args)?;
     let open = |path: &Option<PathBuf>| path.as_deref().map(Output::open).transpose();
     let (plot, hgrm) = (open(&args.plot)?, open(&args.hgrm)?);
-    let (tally, slices) = run_threads(&plan, u64::from(args.threads), Live::new(args))?;
+    let interrupt = Interrupt::listen().map_err(cannot("watch for signals"))?;
+    let (tally, slices) = run_threads(&plan, u64::from(args.threads), Live::new(args), &interrupt)?;
 
-    let achieved = tally.messages as f64 / tally.measured.as_secs_f64().max(1e-9);
-    let fell_short = plan.talk.asked_rate().is_some_and(|asked| achieved < asked * REACHED);
-    // Falling short alone may be the replies that are still on their way at the end.
-    let saturated = !tally.measured.is_zero() && fell_short && (tally.fell_behind || tally.unsent > 0);
+    let saturated = is_saturated(&plan, &tally);
     let text = match args.format {
         ReportFormat::Human => report::text(args, &tally, saturated),
         ReportFormat::Json => format!("{}\n", json::result(args, &tally, saturated)),
@@ -70,6 +52,38 @@ pub fn run(args: &LoadArgs) -> Result<(), String> {
         .map_or(Ok(()), |file| file.write(&plot::svg(&args.summary(), &tally, &slices, args.rate.is_some())))
         .and(hgrm.map_or(Ok(()), |file| file.write(&tally.latency.hgrm())));
     verdict(args, &tally).and(written)
+}
+
+/// What the arguments ask for, where so many connections can be had.
+///
+/// # Errors
+/// One line: why nothing can be run.
+pub(super) fn plan(args: &LoadArgs) -> Result<Plan, String> {
+    let talk = args.talk()?;
+    let found = args.address.resolve().map_err(cannot(format!("connect to {}", args.address)))?;
+    let target = found[0].clone();
+    check_room(args, &target)?;
+    Ok(Plan {
+        target,
+        sources: args.source_ip.clone(),
+        connections: u64::from(args.connections),
+        first_conn: 0,
+        connect_rate: args.connect_rate.or(matches!(talk, Talk::Chat(_)).then_some(CHAT_CONNECT_RATE)),
+        talk,
+        template: args.template(),
+        warmup: args.warmup(),
+        duration: args.duration(),
+        messages: args.messages,
+        timeout: args.timeout,
+    })
+}
+
+/// Whether the asked rate was not reached.
+pub(super) fn is_saturated(plan: &Plan, tally: &Tally) -> bool {
+    let achieved = tally.messages as f64 / tally.measured.as_secs_f64().max(1e-9);
+    let fell_short = plan.talk.asked_rate().is_some_and(|asked| achieved < asked * REACHED);
+    // Falling short alone may be the replies that are still on their way at the end.
+    !tally.measured.is_zero() && fell_short && (tally.fell_behind || tally.unsent > 0)
 }
 
 /// Says before anything is begun when so many connections cannot be had, and whose limit it is.
@@ -103,7 +117,16 @@ fn ports_an_address() -> Option<usize> {
     Some(high.checked_sub(low)? + 1)
 }
 
-fn run_threads(plan: &Plan, threads: u64, live: Live) -> Result<(Tally, Vec<Slice>), String> {
+/// Runs the plan in so many threads.
+///
+/// # Errors
+/// One line: what the system refused.
+pub(super) fn run_threads(
+    plan: &Plan,
+    threads: u64,
+    live: Live,
+    interrupt: &Interrupt,
+) -> Result<(Tally, Vec<Slice>), String> {
     let (watcher, watched) = channel();
     let mut mailboxes = Vec::new();
     let mut ready = Vec::new();
@@ -113,7 +136,7 @@ fn run_threads(plan: &Plan, threads: u64, live: Live) -> Result<(Tally, Vec<Slic
         mailboxes.push(mailbox);
     }
     // Before anything is sent: whoever sees the traffic may interrupt it, and gets what there is.
-    on_signal(mailboxes).map_err(cannot("watch for signals"))?;
+    interrupt.tell(mailboxes);
 
     let mut running = Vec::new();
     for (reactor, plan) in ready {
