@@ -75,6 +75,7 @@ pub(super) fn plan(args: &LoadArgs) -> Result<Plan, String> {
         duration: args.duration(),
         messages: args.messages,
         timeout: args.timeout,
+        patience: None,
     })
 }
 

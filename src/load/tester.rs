@@ -201,7 +201,7 @@ impl Tester {
             book,
             messages: Vec::new(),
             tally: Tally::default(),
-            slice: empty_slice(),
+            slice: empty_slice(&plan),
             next_slice: Moment::default(),
             next_look: Moment::default(),
             watcher,
@@ -318,14 +318,16 @@ impl App for Tester {
     }
 }
 
-fn empty_slice() -> Slice {
+fn empty_slice(plan: &Plan) -> Slice {
     Slice {
         at: Duration::ZERO,
         measured: None,
         connections: 0,
         messages: 0,
         bytes: 0,
-        latency: Latencies::coarse(),
+        // A long run has many slices; a search holds those of a step against its bounds.
+        latency: if plan.patience.is_some() { Latencies::default() } else { Latencies::coarse() },
         failures: 0,
+        backlog: None,
     }
 }
