@@ -133,7 +133,7 @@ fn write_row(out: &mut String, name: &str, latencies: &Latencies) -> fmt::Result
 }
 
 /// Milliseconds with as many digits as they deserve.
-fn ms(value: f64) -> String {
+pub(super) fn ms(value: f64) -> String {
     match value {
         value if value >= 100.0 => format!("{value:.0}"),
         value if value >= 10.0 => format!("{value:.1}"),

@@ -20,7 +20,7 @@ use super::output::Output;
 use super::plan::{Plan, Talk};
 use super::tally::{SLICE, Slice, Tally};
 use super::tester::{self, Tester};
-use super::{json, plot, report};
+use super::{find, json, plot, report};
 
 /// Below this part of the asked rate a run fell short of it.
 const REACHED: f64 = 0.98;
@@ -30,8 +30,10 @@ const REACHED: f64 = 0.98;
 /// # Errors
 /// One line: why nothing could be run, or that the run failed.
 pub fn run(args: &LoadArgs) -> Result<(), String> {
+    if !args.find.is_empty() {
+        return find::run(args);
+    }
     let plan = plan(args)?;
-    let open = |path: &Option<PathBuf>| path.as_deref().map(Output::open).transpose();
     let (plot, hgrm) = (open(&args.plot)?, open(&args.hgrm)?);
     let interrupt = Interrupt::listen().map_err(cannot("watch for signals"))?;
     let (tally, slices) = run_threads(&plan, u64::from(args.threads), Live::new(args), &interrupt)?;
@@ -41,17 +43,31 @@ pub fn run(args: &LoadArgs) -> Result<(), String> {
         ReportFormat::Human => report::text(args, &tally, saturated),
         ReportFormat::Json => format!("{}\n", json::result(args, &tally, saturated)),
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            return Err(cannot("write to stdout")(error));
-        }
-        _ => {}
-    }
+    print(&text)?;
     // Printed first: a file that cannot be written after all must not cost the result.
     let written = plot
         .map_or(Ok(()), |file| file.write(&plot::svg(&args.summary(), &tally, &slices, args.rate.is_some())))
         .and(hgrm.map_or(Ok(()), |file| file.write(&tally.latency.hgrm())));
     verdict(args, &tally).and(written)
+}
+
+/// Opens a file that is to be written in the end.
+///
+/// # Errors
+/// One line: why it cannot be written.
+pub(super) fn open(path: &Option<PathBuf>) -> Result<Option<Output>, String> {
+    path.as_deref().map(Output::open).transpose()
+}
+
+/// Writes a part of the result to stdout; that nobody wants it any more is nobody's error.
+///
+/// # Errors
+/// One line: why it cannot be written.
+pub(super) fn print(text: &str) -> Result<(), String> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot("write to stdout")(error)),
+        _ => Ok(()),
+    }
 }
 
 /// What the arguments ask for, where so many connections can be had.
