@@ -66,7 +66,7 @@ fn the_highest_rate_of_a_server_is_near_its_capacity_and_the_result_says_how_sur
 
     let run = end_of_search(start_load(
         &port,
-        &["-c", CONNECTIONS, "--find", "p99<60ms", "-d", "1s", "--plot", plot.to_str().unwrap()],
+        &["-c", CONNECTIONS, "--find", "p99<60ms", "-d", "600ms", "--plot", plot.to_str().unwrap()],
     ));
 
     assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "{run:?}");
@@ -94,7 +94,7 @@ fn the_result_for_programs_has_every_step_and_what_was_measured_at_the_rate_that
     let port = serve_with_workers();
 
     let arguments = format!(
-        "-c {CONNECTIONS} -t 2 --find p99<60ms --find mean<50ms -d 1s --fail-if rate<100000 --format json"
+        "-c {CONNECTIONS} -t 2 --find p99<60ms --find mean<50ms -d 600ms --fail-if rate<100000 --format json"
     );
     let run = end_of_search(start_load(&port, &arguments.split(' ').collect::<Vec<_>>()));
 

@@ -16,9 +16,14 @@ const WINDOWS_HELD_MIN: f64 = 0.8;
 /// Who keeps up answers at least this part of what is asked for while the backlog grows.
 const KEPT_UP: f64 = 0.98;
 
+/// In less time than this few answers say nothing: those of the warm-up came in it.
+const BEHIND_TIME_MIN: Duration = Duration::from_millis(500);
+
 /// The backlog grows where it gains so much time in each second that passes. A server that can do 100 in the time in
 /// which 101 come gains a hundredth, which no latency shows for seconds.
 const GROWTH: f64 = 0.01;
+/// A short step is to get near alone, and in so little time a hiccup looks like a trend.
+const GROWTH_IF_SHORT: f64 = 0.05;
 /// Fewer messages than this come and go.
 const GROWN_MESSAGES: f64 = 5.0;
 /// Fewer slices than this are no trend.
@@ -76,8 +81,9 @@ pub enum Cause {
     Tester(Option<f64>),
     /// The tester left late, and not for lack of time: others had its processor. It used this share of it.
     Starved(Option<f64>),
-    /// The server answered fewer than came, more and more behind: messages a second.
-    Behind(f64),
+    /// The server answered fewer than came, more and more behind: messages a second, where it lasted long enough
+    /// to tell.
+    Behind(Option<f64>),
     /// The conditions at these places are not met.
     Latency(Vec<usize>),
     /// They are, but would not be for long: seconds by which the backlog grew in each second.
@@ -89,7 +95,8 @@ impl Step {
     pub fn judge(rate: f64, length: Length, bounds: &[Bound], tally: &Tally, slices: &[Slice]) -> Step {
         let windows = windows(rate, tally.measured, slices);
         let holds = |latency: &Latencies| bounds.iter().all(|bound| bound.holds(latency));
-        let (growth, is_growing) = growth(rate, slices);
+        let most = if length == Length::Short { GROWTH_IF_SHORT } else { GROWTH };
+        let (growth, is_growing) = growth(rate, slices, most);
         let mut step = Step {
             rate,
             length,
@@ -154,7 +161,7 @@ fn cause(
         return Some(Cause::Starved(step.busiest));
     }
     if is_behind {
-        return Some(Cause::Behind(step.achieved));
+        return Some(Cause::Behind((step.measured >= BEHIND_TIME_MIN).then_some(step.achieved)));
     }
     Some(if missed.is_empty() { Cause::Growing(step.growth) } else { Cause::Latency(missed) })
 }
@@ -176,7 +183,7 @@ fn windows(rate: f64, measured: Duration, slices: &[Slice]) -> Vec<Latencies> {
 
 /// By how many seconds the backlog grew in each second, and whether that is more than chance. The median of the
 /// slopes between any two slices (Theil and Sen): a hiccup of the machine, even at the very end, does not tilt it.
-fn growth(rate: f64, slices: &[Slice]) -> (f64, bool) {
+fn growth(rate: f64, slices: &[Slice], most: f64) -> (f64, bool) {
     let points = || {
         let point = |slice: &Slice| Some((slice.measured?.as_secs_f64(), slice.backlog? as f64 / rate));
         slices.iter().filter_map(point)
@@ -194,5 +201,5 @@ fn growth(rate: f64, slices: &[Slice]) -> (f64, bool) {
     let middle = slopes.len() / 2;
     let slope = *slopes.select_nth_unstable_by(middle, f64::total_cmp).1;
     let took = points[points.len() - 1].0 - points[0].0;
-    (slope, slope > GROWTH && slope * took * rate > GROWN_MESSAGES)
+    (slope, slope > most && slope * took * rate > GROWN_MESSAGES)
 }

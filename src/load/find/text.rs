@@ -46,7 +46,8 @@ pub fn verdict(bounds: &[Bound], step: &Step) -> String {
             let used = share.map(|share| format!(", which used {:.0} % of it", share * 100.0));
             format!("others had the processor of the tester{}", used.unwrap_or_default())
         }
-        Cause::Behind(achieved) => {
+        Cause::Behind(None) => "the server fell behind at once".to_owned(),
+        Cause::Behind(Some(achieved)) => {
             format!("the server fell behind: {} messages/s answered", per_second(*achieved))
         }
         Cause::Latency(missed) => {
@@ -99,15 +100,21 @@ fn write_result(out: &mut String, bounds: &[Bound], found: &Found) -> fmt::Resul
     writeln!(out, "took          {took:.1} s: {}, {full} in full", plural(short as u64, "short step"))
 }
 
-/// How many steps and windows have held at a rate, full ones where there are any.
+/// How many steps and windows have held at a rate, full ones where there are any. Steps in which others had the
+/// processor say nothing, and are set aside.
 fn evidence(found: &Found, rate: f64) -> String {
     let at = || found.search.steps_at(rate);
     let length = if at().any(|step| step.length == Length::Full) { Length::Full } else { Length::Short };
-    let steps = || at().filter(|step| step.length == length);
+    let is_starved = |step: &&Step| matches!(step.verdict, Verdict::Failed(Cause::Starved(_)));
+    let all = || at().filter(|step| step.length == length);
+    let steps = || all().filter(|step| !is_starved(step));
     let held = steps().filter(|step| step.held()).count();
     let windows_held: usize = steps().map(|step| step.windows_held).sum();
     let windows: usize = steps().map(|step| step.windows).sum();
-    format!("in {held} of {}, {windows_held} of {windows} windows", plural(steps().count() as u64, "step"))
+    let steps = plural(steps().count() as u64, "step");
+    let aside = all().filter(is_starved).count();
+    let aside = if aside > 0 { format!(" ({aside} set aside)") } else { String::new() };
+    format!("in {held} of {steps}{aside}, {windows_held} of {windows} windows")
 }
 
 /// Why a rate did not hold: what the last step there has shown that failed.
