@@ -8,6 +8,8 @@
 mod chat;
 mod cli;
 mod echo;
+mod find;
+mod interrupt;
 mod json;
 mod live;
 mod message;

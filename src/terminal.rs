@@ -24,7 +24,7 @@ pub use interactive::{Act, Interactive, Terminal};
 #[cfg(any(test, feature = "simulator"))]
 pub use screen::CapturedScreen;
 pub use screen::{LogWriter, Screen, WhenFull};
-pub use signals::{block_stopping_signals, on_reread, on_signal};
+pub use signals::{block_stopping_signals, on_first_signal, on_reread, on_signal};
 pub use stdin::{BufferReturn, Chunk, read_file_in_background, read_in_background};
 pub use tty::{Size, is_interactive, restore as restore_terminal, size as terminal_size};
 pub(crate) use visible::is_visible;

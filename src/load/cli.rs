@@ -15,7 +15,7 @@ use super::echo::Expect;
 use super::message::{NUMBERED_BYTES, Template};
 use super::plan::{Pace, Talk};
 use super::replay::Speed;
-use super::threshold::Threshold;
+use super::threshold::{Bound, Threshold};
 
 /// A load tester with an honest clock, for any line-based TCP server.
 #[derive(Clone, Debug, Parser)]
@@ -29,6 +29,9 @@ rate                      messages a second achieved; VALUE is a number\n  \
 errors, unanswered        how many; VALUE is a number\n\
 A condition on a latency also fails where none was measured. With --rate the latency is the response time.\n\n\
 Durations take ms, s, m, h; sizes take K, M, G.\n\
+--find doubles the rate until that does not hold, and then halves the gap; -d and --warmup are of a step. A step also \
+fails where the server falls behind or anything goes wrong; one that failed is repeated, and the majority decides. \
+--fail-if is then about the rate that was found.\n\n\
 Exit status: 0 when all went well, 1 on any error or failed --fail-if, 2 on wrong usage.")]
 pub struct LoadArgs {
     /// Whom to load.
@@ -41,7 +44,7 @@ pub struct LoadArgs {
     #[arg(default_value_if("replay", ArgPredicate::IsPresent, "1000000"))]
     pub connections: u32,
 
-    /// How long to measure [default: 10s; with --messages: as long as they take]
+    /// How long to measure [default: 10s; with --messages: as long as they take; with --find: 3s a step]
     #[arg(short, long, value_name = "DURATION", value_parser = some_duration)]
     pub duration: Option<Duration>,
 
@@ -78,7 +81,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", value_parser = rate)]
     pub connect_rate: Option<f64>,
 
-    /// Talk for this long before anything counts [default: 1s; with --messages: 0s]
+    /// Talk for this long before anything counts [default: 1s; with --messages: 0s; with --find: 500ms]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub warmup: Option<Duration>,
 
@@ -115,13 +118,19 @@ pub struct LoadArgs {
     #[arg(long, value_name = "FILE")]
     pub hgrm: Option<PathBuf>,
 
-    /// Draw latency by percentile and throughput over time to this file
+    /// Draw latency by percentile and throughput over time to this file; with --find latency over rate
     #[arg(long, value_name = "FILE.svg")]
     pub plot: Option<PathBuf>,
 
     /// Fail when this holds of the result, such as p99>5ms (grammar below); may be repeated
     #[arg(long, value_name = "CONDITION", value_parser = Threshold::parse)]
     pub fail_if: Vec<Threshold>,
+
+    /// Find the highest rate of an open loop at which this latency stays below this time, such as p99<50ms;
+    /// may be repeated
+    #[arg(long, value_name = "FIGURE<TIME", value_parser = Bound::parse,
+          conflicts_with_all = ["rate", "pipeline", "messages", "churn", "hold", "hgrm"])]
+    pub find: Vec<Bound>,
 
     /// Threads, each with its own loop
     #[arg(short, long, value_name = "N", default_value = "1", value_parser = whole::<u32>(THREADS_MAX))]
@@ -133,7 +142,8 @@ pub struct LoadArgs {
 }
 
 /// What says how and what to talk, and does not go with what a transcript says of that.
-const NOT_WITH_REPLAY: [&str; 13] = [
+const NOT_WITH_REPLAY: [&str; 14] = [
+    "find",
     "rate",
     "size",
     "message",
@@ -205,6 +215,14 @@ impl LoadArgs {
         if self.message.as_ref().is_some_and(|text| text.contains('\n')) {
             return Err("--message is one line; its line ending is added".into());
         }
+        if !self.find.is_empty() && self.pattern != Pattern::Echo {
+            return Err("--find goes with --pattern echo: it takes replies to judge a rate".into());
+        }
+        if let Some(bound) =
+            self.find.iter().find(|bound| bound.limit_ms() >= self.timeout.as_secs_f64() * 1e3)
+        {
+            return Err(format!("--timeout has to be longer than the time of --find {:?}", bound.text()));
+        }
         self.talk().map(drop)
     }
 
@@ -258,13 +276,24 @@ impl LoadArgs {
     /// Time before anything counts.
     pub fn warmup(&self) -> Duration {
         let by_count = self.messages.is_some() || self.hold;
-        self.warmup.unwrap_or(if by_count { Duration::ZERO } else { Duration::from_secs(1) })
+        let default = match by_count {
+            true => Duration::ZERO,
+            false if !self.find.is_empty() => Duration::from_millis(500),
+            false => Duration::from_secs(1),
+        };
+        self.warmup.unwrap_or(default)
     }
 
     /// Time that counts, if it is bounded.
     pub fn duration(&self) -> Option<Duration> {
-        let default = self.messages.is_none().then_some(Duration::from_secs(10));
+        let seconds = if self.find.is_empty() { 10 } else { 3 };
+        let default = self.messages.is_none().then_some(Duration::from_secs(seconds));
         self.duration.or(default)
+    }
+
+    /// What is searched for, in words.
+    pub fn bounds(&self) -> String {
+        self.find.iter().map(Bound::text).collect::<Vec<_>>().join(" and ")
     }
 
     /// One line on what is being done.
@@ -278,6 +307,7 @@ impl LoadArgs {
         };
         let pace = match (self.hold || self.churn, self.rate, self.pattern) {
             (true, ..) => String::new(),
+            _ if !self.find.is_empty() => format!(", the highest rate with {}", self.bounds()),
             (_, Some(rate), _) => format!(", open loop at {rate} messages/s"),
             // Nothing is awaited, so there is no loop to be closed.
             (_, None, Pattern::Send) => format!(", {} at a time on each", self.pipeline),
@@ -289,6 +319,7 @@ impl LoadArgs {
             (None, _) => format!(", {} a message", plural(self.size as u64, "byte")),
         };
         let mut times = match (self.duration(), self.messages) {
+            (Some(time), None) if !self.find.is_empty() => format!(", steps of {time:?}"),
             (Some(time), None) => format!(", {time:?}"),
             (None, Some(count)) => format!(", {}", plural(count, "message")),
             (Some(time), Some(count)) => format!(", {} or {time:?}", plural(count, "message")),

@@ -33,6 +33,9 @@ pub struct Plan {
     pub messages: Option<u64>,
     /// How long a reply is waited for.
     pub timeout: Duration,
+    /// As a step of a search: once the replies are so far behind the schedule it has shown what it can show,
+    /// and ends. What it tells of each slice is exact then.
+    pub patience: Option<Duration>,
 }
 
 /// What is said on the connections.

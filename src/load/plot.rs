@@ -7,28 +7,44 @@ use super::tally::{Latencies, SLICE, Slice, Tally};
 
 const WIDTH: f64 = 820.0;
 const PANEL_HEIGHT: f64 = 300.0;
-const LEFT: f64 = 80.0;
+pub(super) const LEFT: f64 = 80.0;
 const RIGHT: f64 = 45.0;
 const TOP: f64 = 92.0;
 const BETWEEN: f64 = 90.0;
 
 /// Colours that also the colour-blind tell apart (Okabe and Ito).
-const BLUE: &str = "#0072b2";
-const ORANGE: &str = "#d55e00";
+pub(super) const BLUE: &str = "#0072b2";
+pub(super) const ORANGE: &str = "#d55e00";
 
 /// The percentiles that are ticks: where they lie, in nines, and what they are called.
 const TICKS: [(f64, &str); 7] =
     [(0.0, "0"), (1.0, "90"), (2.0, "99"), (3.0, "99.9"), (4.0, "99.99"), (5.0, "99.999"), (6.0, "99.9999")];
 
 /// A place for points.
-struct Panel {
-    top: f64,
-    x_max: f64,
-    y_max: f64,
+pub(super) struct Panel {
+    pub(super) top: f64,
+    pub(super) x_max: f64,
+    pub(super) y_max: f64,
+}
+
+impl Panel {
+    /// Of two below each other, the one of this place; what it shows goes from 0 to these.
+    pub(super) fn new(place: usize, x_max: f64, y_max: f64) -> Panel {
+        Panel { top: TOP + place as f64 * (PANEL_HEIGHT + BETWEEN), x_max, y_max }
+    }
 }
 
 /// The plot of a result, under a title whose part behind the first `: ` is smaller. `open_loop`: response and service time are told apart.
 pub fn svg(title: &str, tally: &Tally, slices: &[Slice], open_loop: bool) -> String {
+    let mut out = begin(title);
+    draw_latency(&mut out, tally, open_loop);
+    draw_throughput(&mut out, slices);
+    out += "</svg>\n";
+    out
+}
+
+/// The beginning of a picture of two panels.
+pub(super) fn begin(title: &str) -> String {
     let mut out = String::new();
     let height = TOP + 2.0 * PANEL_HEIGHT + BETWEEN + 60.0;
     line(
@@ -42,9 +58,6 @@ pub fn svg(title: &str, tally: &Tally, slices: &[Slice], open_loop: bool) -> Str
     let (who, how) = title.split_once(": ").unwrap_or((title, ""));
     label(&mut out, LEFT, 26.0, "start", &format!("font-size=\"15\" font-weight=\"bold\">{}", escaped(who)));
     label(&mut out, LEFT, 46.0, "start", &format!("fill=\"#333\">{}", escaped(how)));
-    draw_latency(&mut out, tally, open_loop);
-    draw_throughput(&mut out, slices);
-    out += "</svg>\n";
     out
 }
 
@@ -107,31 +120,34 @@ fn points_by_percentile(latencies: &Latencies, x_max: f64) -> Vec<(f64, f64)> {
 }
 
 impl Panel {
-    fn x(&self, x: f64) -> f64 {
+    pub(super) fn x(&self, x: f64) -> f64 {
         LEFT + (WIDTH - LEFT - RIGHT) * x / self.x_max
     }
 
-    fn y(&self, y: f64) -> f64 {
+    pub(super) fn y(&self, y: f64) -> f64 {
         self.top + PANEL_HEIGHT * (1.0 - y / self.y_max)
     }
 
     fn draw_grid(&self, out: &mut String) {
         for fifth in 0..=5 {
             let value = self.y_max * f64::from(fifth) / 5.0;
-            let y = self.y(value);
-            let right = WIDTH - RIGHT;
-            line(out, format_args!("<path d=\"M{LEFT} {y:.1}H{right}\" stroke=\"#ddd\"/>"));
-            label(out, LEFT - 8.0, y + 4.0, "end", &format!("fill=\"#555\">{}", short(value)));
+            self.draw_y_tick(out, value, &short(value));
         }
     }
 
-    fn draw_x_tick(&self, out: &mut String, at: f64, name: &str) {
+    pub(super) fn draw_y_tick(&self, out: &mut String, at: f64, name: &str) {
+        let (y, right) = (self.y(at), WIDTH - RIGHT);
+        line(out, format_args!("<path d=\"M{LEFT} {y:.1}H{right}\" stroke=\"#ddd\"/>"));
+        label(out, LEFT - 8.0, y + 4.0, "end", &format!("fill=\"#555\">{name}"));
+    }
+
+    pub(super) fn draw_x_tick(&self, out: &mut String, at: f64, name: &str) {
         let (x, bottom) = (self.x(at), self.top + PANEL_HEIGHT);
         line(out, format_args!("<path d=\"M{x:.1} {bottom}v5\" stroke=\"#999\"/>"));
         label(out, x, bottom + 20.0, "middle", &format!("fill=\"#555\">{name}"));
     }
 
-    fn draw_line(&self, out: &mut String, colour: &str, dashes: &str, points: &[(f64, f64)]) {
+    pub(super) fn draw_line(&self, out: &mut String, colour: &str, dashes: &str, points: &[(f64, f64)]) {
         let mut path = String::new();
         for (at, (x, y)) in points.iter().enumerate() {
             let command = if at == 0 { 'M' } else { 'L' };
@@ -145,18 +161,18 @@ impl Panel {
     }
 }
 
-fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+pub(super) fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
     let _ = writeln!(out, "{text}");
 }
 
 /// A text; `rest` is its further attributes, a `>`, and what it says.
-fn label(out: &mut String, x: f64, y: f64, anchor: &str, rest: &str) {
+pub(super) fn label(out: &mut String, x: f64, y: f64, anchor: &str, rest: &str) {
     line(out, format_args!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" {rest}</text>"));
 }
 
 /// The next round number that is no less.
-fn nice_above(value: f64) -> f64 {
+pub(super) fn nice_above(value: f64) -> f64 {
     if value <= 0.0 {
         return 1.0;
     }
@@ -168,7 +184,7 @@ fn nice_above(value: f64) -> f64 {
         .unwrap_or(value)
 }
 
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     match value {
         value if value >= 1e6 => format!("{}M", trimmed(value / 1e6)),
         value if value >= 1e4 => format!("{}k", trimmed(value / 1e3)),
@@ -177,11 +193,11 @@ fn short(value: f64) -> String {
 }
 
 /// Up to three decimals, without zeros behind.
-fn trimmed(value: f64) -> String {
+pub(super) fn trimmed(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -10,15 +10,15 @@ use crate::address::Address;
 use crate::conn::reason::cannot;
 use crate::process::descriptors::{self, RESERVED};
 use crate::reactor::Reactor;
-use crate::terminal::on_signal;
 
 use super::cli::{LoadArgs, Pattern, ReportFormat};
+use super::interrupt::Interrupt;
 use super::live::Live;
 use super::output::{self, print};
 use super::plan::{Plan, Talk};
 use super::tally::{SLICE, Slice, Tally};
 use super::tester::{self, Tester};
-use super::{json, plot, replay, report};
+use super::{find, json, plot, replay, report};
 
 /// Below this part of the asked rate a run fell short of it.
 const REACHED: f64 = 0.98;
@@ -31,11 +31,37 @@ pub fn run(args: &LoadArgs) -> Result<(), String> {
     if let Some(path) = &args.replay {
         return replay::run(args, path);
     }
+    if !args.find.is_empty() {
+        return find::run(args);
+    }
+    let plan = plan(args)?;
+    let (plot, hgrm) = (output::open(&args.plot)?, output::open(&args.hgrm)?);
+    let interrupt = Interrupt::listen().map_err(cannot("watch for signals"))?;
+    let (tally, slices) = run_threads(&plan, u64::from(args.threads), Live::new(args), &interrupt)?;
+
+    let saturated = is_saturated(&plan, &tally);
+    let text = match args.format {
+        ReportFormat::Human => report::text(args, &tally, saturated),
+        ReportFormat::Json => format!("{}\n", json::result(args, &tally, saturated)),
+    };
+    print(&text)?;
+    // Printed first: a file that cannot be written after all must not cost the result.
+    let written = plot
+        .map_or(Ok(()), |file| file.write(&plot::svg(&args.summary(), &tally, &slices, args.rate.is_some())))
+        .and(hgrm.map_or(Ok(()), |file| file.write(&tally.latency.hgrm())));
+    verdict(args, &tally).and(written)
+}
+
+/// What the arguments ask for, where so many connections can be had.
+///
+/// # Errors
+/// One line: why nothing can be run.
+pub(super) fn plan(args: &LoadArgs) -> Result<Plan, String> {
     let talk = args.talk()?;
     let found = args.address.resolve().map_err(cannot(format!("connect to {}", args.address)))?;
     let target = found[0].clone();
     check_room(args, &target)?;
-    let plan = Plan {
+    Ok(Plan {
         target,
         sources: args.source_ip.clone(),
         connections: u64::from(args.connections),
@@ -47,23 +73,16 @@ pub fn run(args: &LoadArgs) -> Result<(), String> {
         duration: args.duration(),
         messages: args.messages,
         timeout: args.timeout,
-    };
-    let (plot, hgrm) = (output::open(&args.plot)?, output::open(&args.hgrm)?);
-    let (tally, slices) = run_threads(&plan, u64::from(args.threads), Live::new(args))?;
+        patience: None,
+    })
+}
 
+/// Whether the asked rate was not reached.
+pub(super) fn is_saturated(plan: &Plan, tally: &Tally) -> bool {
     let achieved = tally.messages as f64 / tally.measured.as_secs_f64().max(1e-9);
     let fell_short = plan.talk.asked_rate().is_some_and(|asked| achieved < asked * REACHED);
     // Falling short alone may be the replies that are still on their way at the end.
-    let saturated = !tally.measured.is_zero() && fell_short && (tally.fell_behind || tally.unsent > 0);
-    print(&match args.format {
-        ReportFormat::Human => report::text(args, &tally, saturated),
-        ReportFormat::Json => format!("{}\n", json::result(args, &tally, saturated)),
-    })?;
-    // Printed first: a file that cannot be written after all must not cost the result.
-    let written = plot
-        .map_or(Ok(()), |file| file.write(&plot::svg(&args.summary(), &tally, &slices, args.rate.is_some())))
-        .and(hgrm.map_or(Ok(()), |file| file.write(&tally.latency.hgrm())));
-    verdict(args, &tally).and(written)
+    !tally.measured.is_zero() && fell_short && (tally.fell_behind || tally.unsent > 0)
 }
 
 /// Says before anything is begun when so many connections cannot be had, and whose limit it is.
@@ -97,7 +116,16 @@ fn ports_an_address() -> Option<usize> {
     Some(high.checked_sub(low)? + 1)
 }
 
-fn run_threads(plan: &Plan, threads: u64, live: Live) -> Result<(Tally, Vec<Slice>), String> {
+/// Runs the plan in so many threads.
+///
+/// # Errors
+/// One line: what the system refused.
+pub(super) fn run_threads(
+    plan: &Plan,
+    threads: u64,
+    live: Live,
+    interrupt: &Interrupt,
+) -> Result<(Tally, Vec<Slice>), String> {
     let (watcher, watched) = channel();
     let mut mailboxes = Vec::new();
     let mut ready = Vec::new();
@@ -107,7 +135,7 @@ fn run_threads(plan: &Plan, threads: u64, live: Live) -> Result<(Tally, Vec<Slic
         mailboxes.push(mailbox);
     }
     // Before anything is sent: whoever sees the traffic may interrupt it, and gets what there is.
-    on_signal(mailboxes).map_err(cannot("watch for signals"))?;
+    interrupt.tell(mailboxes);
 
     let mut running = Vec::new();
     for (reactor, plan) in ready {

@@ -222,6 +222,8 @@ pub struct Tally {
     pub busiest: Option<f64>,
     /// In an open loop: whether the replies fell behind the schedule, more and more.
     pub fell_behind: bool,
+    /// As a step of a search: whether it ended before its time because the replies were too far behind.
+    pub gave_up: bool,
     /// Whether it was ended before its time by whoever ran it.
     pub interrupted: bool,
     /// Whether it ended before its time because no connection was left.
@@ -276,6 +278,7 @@ impl Tally {
             (mine, theirs) => mine.or(theirs),
         };
         self.fell_behind |= other.fell_behind;
+        self.gave_up |= other.gave_up;
         self.interrupted |= other.interrupted;
         // As long as one thread has connections left, the run goes on.
         self.cut_short &= other.cut_short;
@@ -307,6 +310,8 @@ pub struct Slice {
     pub latency: Latencies,
     /// Failures so far.
     pub failures: u64,
+    /// In an open loop, while it counts: messages that were due at its end and had no reply.
+    pub backlog: Option<u64>,
 }
 
 impl Slice {
@@ -314,6 +319,10 @@ impl Slice {
     pub fn add(&mut self, other: &Slice) {
         self.connections += other.connections;
         self.failures += other.failures;
+        self.backlog = match (self.backlog, other.backlog) {
+            (Some(mine), Some(theirs)) => Some(mine + theirs),
+            (mine, theirs) => mine.or(theirs),
+        };
         self.add_traffic(other);
     }
 
@@ -323,6 +332,7 @@ impl Slice {
         self.measured = next.measured;
         self.connections = next.connections;
         self.failures = next.failures;
+        self.backlog = next.backlog;
         self.add_traffic(next);
     }
 

@@ -202,7 +202,7 @@ impl Tester {
             book,
             messages: Vec::new(),
             tally: Tally::default(),
-            slice: empty_slice(),
+            slice: empty_slice(latencies_of_slice(&plan)),
             next_slice: Moment::default(),
             next_look: Moment::default(),
             watcher,
@@ -319,15 +319,21 @@ impl App for Tester {
     }
 }
 
+/// The latencies of a slice: a long run has many of them; a search holds those of a step against its bounds.
+fn latencies_of_slice(plan: &Plan) -> Latencies {
+    if plan.patience.is_some() { Latencies::default() } else { Latencies::coarse() }
+}
+
 /// A slice in which nothing has happened.
-pub(super) fn empty_slice() -> Slice {
+pub(super) fn empty_slice(latency: Latencies) -> Slice {
     Slice {
         at: Duration::ZERO,
         measured: None,
         connections: 0,
         messages: 0,
         bytes: 0,
-        latency: Latencies::coarse(),
+        latency,
         failures: 0,
+        backlog: None,
     }
 }

@@ -1,6 +1,6 @@
-//! `--fail-if 'p99>5ms'`: when a run counts as failed.
+//! `--fail-if 'p99>5ms'`: when a run counts as failed; `--find 'p99<50ms'`: what has to hold of it.
 
-use super::tally::Tally;
+use super::tally::{Latencies, Tally};
 
 /// A bound on one figure of the result.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,9 +60,7 @@ impl Threshold {
     pub fn failure(&self, tally: &Tally) -> Option<String> {
         let latency = &tally.latency;
         let (value, unit) = match self.figure {
-            Figure::Percentile(percent) => (latency.percentile_ms(percent), " ms"),
-            Figure::Max => (latency.max_ms(), " ms"),
-            Figure::Mean => (latency.mean_ms(), " ms"),
+            Figure::Percentile(_) | Figure::Max | Figure::Mean => (self.figure.of(latency), " ms"),
             Figure::Rate => (tally.messages as f64 / tally.measured.as_secs_f64().max(1e-9), " messages/s"),
             Figure::Errors => (tally.failed() as f64, ""),
             Figure::Unanswered => (tally.unanswered as f64, ""),
@@ -76,6 +74,61 @@ impl Threshold {
             return Some(format!("{}: nothing was measured", self.text));
         }
         fails.then(|| format!("{}: it was {value:.3}{unit}", self.text))
+    }
+}
+
+impl Figure {
+    /// A latency in milliseconds; of what is none, 0.
+    fn of(self, latency: &Latencies) -> f64 {
+        match self {
+            Figure::Percentile(percent) => latency.percentile_ms(percent),
+            Figure::Max => latency.max_ms(),
+            Figure::Mean => latency.mean_ms(),
+            Figure::Rate | Figure::Errors | Figure::Unanswered => 0.0,
+        }
+    }
+}
+
+/// A latency that has to stay below a time: what a rate is searched for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bound(Threshold);
+
+impl Bound {
+    /// Reads `FIGURE<TIME` in the grammar of a threshold, for latencies alone.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &str) -> Result<Bound, String> {
+        let wrong = || format!("{text:?} is no latency below a time, such as p99<50ms, max<1s");
+        let threshold = Threshold::parse(text).map_err(|_| wrong())?;
+        let is_latency = matches!(threshold.figure, Figure::Percentile(_) | Figure::Max | Figure::Mean);
+        let is_bound = is_latency && threshold.fails == Comparison::Below && threshold.bound > 0.0;
+        if is_bound { Ok(Bound(threshold)) } else { Err(wrong()) }
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The figure's name, such as `p99`.
+    pub fn name(&self) -> &str {
+        self.0.text.split('<').next().unwrap_or_default().trim()
+    }
+
+    /// The time that it has to stay below, in milliseconds.
+    pub fn limit_ms(&self) -> f64 {
+        self.0.bound
+    }
+
+    /// The figure of these latencies, in milliseconds.
+    pub fn value_ms(&self, latency: &Latencies) -> f64 {
+        self.0.figure.of(latency)
+    }
+
+    /// Whether it stays below; of nothing nothing holds.
+    pub fn holds(&self, latency: &Latencies) -> bool {
+        latency.count() > 0 && self.value_ms(latency) < self.limit_ms()
     }
 }
 
@@ -124,6 +177,22 @@ mod tests {
         ] {
             let failure = Threshold::parse(text).unwrap().failure(&tally);
             assert_eq!(failure.is_some(), fails, "{text}: {failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_bound_holds_of_latencies_below_it_and_of_nothing_else() {
+        let mut latency = Latencies::default();
+        let bound = Bound::parse("p99 < 50ms").unwrap();
+        assert!(!bound.holds(&latency), "nothing was measured");
+
+        latency.note(Duration::from_millis(49), 1000);
+
+        assert!(bound.holds(&latency));
+        assert!(!Bound::parse("max<0.049s").unwrap().holds(&latency));
+        assert_eq!((bound.name(), bound.text(), bound.limit_ms()), ("p99", "p99 < 50ms", 50.0));
+        for text in ["p99>50ms", "rate<5", "errors<1", "p99<0ms", "p99<-1ms", "p99", ""] {
+            assert!(Bound::parse(text).is_err(), "{text:?}");
         }
     }
 

@@ -51,6 +51,14 @@ pub fn block_stopping_signals() {
 /// # Errors
 /// When the system refuses the handlers or the thread.
 pub fn on_signal<M: From<Terminate> + Send + 'static>(mailboxes: Vec<Mailbox<M>>) -> io::Result<()> {
+    on_first_signal(move || terminate(&mailboxes))
+}
+
+/// The same for whoever knows only then to whom it matters: calls this at the first signal.
+///
+/// # Errors
+/// When the system refuses the handlers or the thread.
+pub fn on_first_signal(tell: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let (mut arrived, handler) = UnixStream::pair()?;
     if !ignores_hangup() {
         pipe::register(SIGHUP, handler.try_clone()?)?;
@@ -62,7 +70,7 @@ pub fn on_signal<M: From<Terminate> + Send + 'static>(mailboxes: Vec<Mailbox<M>>
         // counts as one.
         wait_for_one(&mut arrived);
         let first_at = Instant::now();
-        terminate(&mailboxes);
+        tell();
         ignore_until(first_at + SAME_SIGNAL, &mut arrived);
         wait_for_one(&mut arrived);
         tty::restore();

@@ -18,7 +18,7 @@ use crate::conn::ConnId;
 use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::limits::Limits;
-use crate::load::tally::{SLICE, Slice, Tally};
+use crate::load::tally::{Latencies, SLICE, Slice, Tally};
 use crate::load::tester::{DIALS_MAX, empty_slice, note_processor, processor_time};
 use crate::terminal::Mail;
 
@@ -134,7 +134,7 @@ impl Player {
             active: Moment::default(),
             is_over: false,
             played: Played::default(),
-            slice: empty_slice(),
+            slice: empty_slice(Latencies::coarse()),
             next_slice: Moment::default(),
             watcher,
             processor_at: Duration::ZERO,
@@ -211,7 +211,7 @@ impl Player {
     }
 
     fn tell_slice(&mut self, began: Moment, now: Moment) {
-        let mut slice = mem::replace(&mut self.slice, empty_slice());
+        let mut slice = mem::replace(&mut self.slice, empty_slice(Latencies::coarse()));
         slice.at = now.since(began);
         slice.measured = Some(now.since(began));
         slice.connections = self.open.len().saturating_sub(self.dialing) as u64;

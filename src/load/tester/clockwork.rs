@@ -79,9 +79,7 @@ impl Tester {
                     // Where a number of messages is asked for, all of them may be done with in spite of it.
                     let is_done = self.plan.messages.is_some_and(|asked| asked <= self.tally.messages);
                     self.tally.cut_short = nobody_left && !is_time && !is_done;
-                    self.stop_counting(since, now, board);
-                    self.phase = Phase::Drain { since, ended: now, until: now + self.plan.timeout };
-                    self.follow_the_plan(now, board);
+                    self.stop_talking(since, now, board);
                 } else if let Some(ends) = ends {
                     board.wake_at(ends);
                 }
@@ -92,6 +90,28 @@ impl Tester {
             Phase::Parting(until) if until <= now || self.up == 0 => self.finish(now, board),
             Phase::Parting(until) => board.wake_at(until),
             Phase::Over => {}
+        }
+    }
+
+    fn stop_talking(&mut self, since: Moment, now: Moment, board: &mut Board) {
+        self.stop_counting(since, now, board);
+        self.phase = Phase::Drain { since, ended: now, until: now + self.plan.timeout };
+        self.follow_the_plan(now, board);
+    }
+
+    /// Ends a step of a search in which the replies are hopelessly behind: more of it would only have to be
+    /// drained before the next step.
+    fn lose_patience(&mut self, now: Moment, board: &mut Board) {
+        let Phase::Measure(since) = self.phase else { return };
+        let (Some(patience), Some(pacer), Some((_, backlog))) =
+            (self.plan.patience, self.pacer, self.backlog_at(now))
+        else {
+            return;
+        };
+        // What has piled up is what comes in the time that a message spends in it (Little's law).
+        if backlog > pacer.due(patience) {
+            self.tally.gave_up = true;
+            self.stop_talking(since, now, board);
         }
     }
 
@@ -139,13 +159,11 @@ impl Tester {
         grown > slack + (due - due_before) as f64 * BACKLOG_GROWTH
     }
 
-    fn note_backlog(&mut self, now: Moment) {
-        if let (Some(pacer), Phase::Measure(_)) = (self.pacer, self.phase)
-            && self.to_send != Some(0)
-        {
-            let due = pacer.due(now.since(self.first_paced));
-            self.backlog.push((due, due.saturating_sub(self.paced) + self.in_flight));
-        }
+    /// What is due by now and what of it is unanswered, in an open loop and while it counts.
+    fn backlog_at(&self, now: Moment) -> Option<(u64, u64)> {
+        let (Some(pacer), Phase::Measure(_)) = (self.pacer, self.phase) else { return None };
+        let due = pacer.due(now.since(self.first_paced));
+        (self.to_send != Some(0)).then_some((due, due.saturating_sub(self.paced) + self.in_flight))
     }
 
     /// Messages that should have left between these moments and could not: they have waited since they were
@@ -256,13 +274,14 @@ impl Tester {
             self.redial.extend(later);
         }
         if !is_first && self.phase != Phase::Over {
-            self.note_backlog(now);
+            self.backlog.extend(self.backlog_at(now));
             self.tell_slice(now);
+            self.lose_patience(now, board);
         }
     }
 
     fn tell_slice(&mut self, now: Moment) {
-        let mut slice = mem::replace(&mut self.slice, empty_slice());
+        let mut slice = mem::replace(&mut self.slice, empty_slice(latencies_of_slice(&self.plan)));
         slice.at = now.since(self.began.unwrap_or(now));
         slice.measured = match self.phase {
             Phase::Measure(since) => Some(now.since(since)),
@@ -271,6 +290,7 @@ impl Tester {
         };
         slice.connections = self.up;
         slice.failures = self.tally.failed();
+        slice.backlog = self.backlog_at(now).map(|(_, backlog)| backlog);
         // When nobody watches any more, that is no reason to stop.
         let _ = self.watcher.send(slice);
     }

@@ -230,6 +230,7 @@ mod tests {
             duration: Some(Duration::from_secs(1)),
             messages: None,
             timeout: Duration::from_secs(5),
+            patience: None,
         };
         let mut lag = None;
         let mut answers: Vec<(u64, u64)> = (0..1100).map(|due| (due + delay(due), due)).collect();
