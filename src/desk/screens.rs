@@ -144,7 +144,7 @@ impl Screens {
             Event::Message(who, frame) => {
                 out.put(|out| renderer.message(*who, frame, view, stamp, out));
             }
-            Event::Sent { .. } | Event::Listening(_) | Event::Bye | Event::Drained(_) => {}
+            Event::Sent { .. } | Event::Listening(..) | Event::Bye | Event::Drained(_) => {}
             _ if text.all_on_out || text.format == Format::Human => out.put(|out| renderer.event(event, out)),
             _ if text.stamps_status => err.put(|out| renderer.stamped_event(event, stamp, out)),
             _ => err.put(|out| renderer.event(event, out)),
