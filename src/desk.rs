@@ -14,10 +14,11 @@ mod reply;
 mod screens;
 mod terminal;
 pub mod text;
+mod transcript;
 mod words;
 
 pub use command::{Command, Every, Fault, Filter, How, Member, Payload, Request, To, View, Whose, serial_of};
-pub use display::Display;
+pub use display::{Display, Unwritten};
 pub use event::{Author, DeskId, Event, Namer, Receivers, Who};
 pub use fault::{BadFault, FaultSpec};
 pub use help::{HELP, Help, help};
@@ -30,3 +31,4 @@ pub use reply::{
 pub use screens::{Screens, Spelling, terminal_repertoire};
 pub use terminal::{TerminalDesk, TerminalOptions};
 pub use text::{Format, Mistake};
+pub use transcript::Transcript;

@@ -136,6 +136,9 @@ impl Desks {
 
     /// Rereads whatever is read from files. What is broken keeps its old state.
     pub(super) fn reread(&mut self) {
+        if let Some(transcript) = self.out.transcript() {
+            transcript.reopen();
+        }
         if let Some(file) = &self.names_file {
             match NamesFile::read(&file.path) {
                 Ok(file) => self.use_names(file),
