@@ -51,8 +51,8 @@ impl LogFile {
         let mut options = OpenOptions::new();
         options.append(true).create(true).mode(0o600);
         // A pipe that nobody reads, or a device that waits for something, would keep the opening waiting for ever; and
-        // one that is full, the thread.
-        options.custom_flags(OFlags::NONBLOCK.bits() as i32);
+        // one that is full, the thread. And no terminal is to become ours by it.
+        options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32);
         let file = options.open(path).map_err(|error| explained(error, path))?;
         let is_torn = file.metadata()?.is_file() && is_torn(path);
         Ok(LogFile { file, path: path.to_owned(), is_torn })

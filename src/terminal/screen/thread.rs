@@ -38,6 +38,8 @@ pub(super) fn write_all(mut sink: impl Sink, shared: &Shared, pause: Duration, t
         slot.being_written = 0;
         if slot.waiting.is_empty() {
             shared.changed.notify_all();
+            // Not while much comes: what is given back would be asked for again at once, page by page.
+            writing.shrink_to(KEPT_BYTES);
         }
         slot = wait_for_something(slot, &shared.changed, wrote_at.map(|at| at + pause));
         let wants_room = slot.take(&mut writing);
@@ -59,7 +61,6 @@ pub(super) fn write_all(mut sink: impl Sink, shared: &Shared, pause: Duration, t
         }
         wrote_at = Some(Instant::now());
         writing.clear();
-        writing.shrink_to(KEPT_BYTES);
     }
 }
 
