@@ -143,7 +143,6 @@ impl Writer {
     }
 
     /// The most frequent of all.
-    #[inline]
     pub fn message(&mut self, who: Who<'_>, frame: &Frame<'_>, seq: u64, out: &mut Vec<u8>) {
         if !self.opening.is_next(who.serial, seq) {
             self.open(who, seq);
