@@ -94,6 +94,10 @@ pub struct ServerArgs {
     #[arg(long, value_name = "FILE")]
     pub names: Option<PathBuf>,
 
+    /// Append all that happens to this file, as JSON, what is sent included; opened anew on SIGUSR1
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+
     /// With --chat: tell a newcomer the last N lines; 0 to 1000
     #[arg(long, value_name = "N", default_value = "0", value_parser = counts("0", "1000"), requires = "chat")]
     pub replay_last: u32,

@@ -17,10 +17,11 @@ mod screens;
 mod template;
 mod terminal;
 pub mod text;
+mod transcript;
 mod words;
 
 pub use command::{Command, Every, Fault, Filter, How, Member, Payload, Request, To, View, Whose, serial_of};
-pub use display::Display;
+pub use display::{Display, Unwritten};
 pub use event::{Author, DeskId, Event, Namer, Receivers, Who};
 pub use fault::{BadFault, FaultSpec};
 pub use help::{HELP, Help, help};
@@ -36,3 +37,4 @@ pub use screens::{Screens, Spelling, terminal_repertoire};
 pub use template::{BadText, Part, Template, Value, push_template};
 pub use terminal::{TerminalDesk, TerminalOptions};
 pub use text::{Format, Mistake};
+pub use transcript::Transcript;

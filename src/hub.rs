@@ -26,6 +26,7 @@ mod send;
 mod send_all;
 mod session;
 mod target;
+mod transcript;
 mod turn;
 mod who;
 
@@ -36,6 +37,7 @@ use crate::conn::policy::{Policy, Role};
 use crate::conn::reason::{Reason, in_words};
 use crate::conn::{ConnId, Inbound, Outbound};
 use crate::desk::{DeskId, Display, Event, Refusal, Reply};
+use crate::hub::outlets::FIRST_DESK;
 use crate::hub::session::{Aim, Session};
 use crate::reactor::mailbox::Mailbox;
 use crate::terminal::{BufferReturn, Chunk, Mail};
@@ -47,9 +49,6 @@ pub use names_file::NamesFile;
 pub use options::{DeskOptions, OnStdinEof, Voice};
 pub use own::{ITSELF, Own};
 pub use rules::Rules;
-
-/// The desk of this process's stdin and stdout.
-const FIRST_DESK: DeskId = DeskId(1);
 
 /// The App.
 #[derive(Debug)]
@@ -146,9 +145,11 @@ impl<M: Mode> App for Hub<M> {
                 self.desks.screen_failed(error);
                 self.desks.stop(None, board);
             }
+            Mail::LogFile(news) => self.desks.transcript_is(news),
             Mail::File(number, chunk) => self.desks.take_chunk(number, chunk, board),
             Mail::Resolved(id, found) => self.desks.resolved(id, found, board),
             Mail::Reread => {
+                self.desks.reopen_transcript();
                 self.desks.reread_names();
                 self.desks.reread_rules();
             }

@@ -2,21 +2,22 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use switchboard::cli::{self, ColorArg, EolArg, FormatArg, ServerArgs, StdinEofArg, ViewArg};
 use switchboard::desk::text::{Format, Stamp, plural};
 use switchboard::desk::{
-    Display, Event, Screens, Spelling, TerminalDesk, TerminalOptions, View, terminal_repertoire,
+    Display, Event, Screens, Spelling, TerminalDesk, TerminalOptions, Transcript, View, terminal_repertoire,
 };
 use switchboard::hub::{
     DeskOptions, Desks, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Own, Rules, StopReport, Voice,
 };
 use switchboard::internals::cannot;
-use switchboard::modes::{Chat, Console, Echo, Tap};
+use switchboard::modes::{Chat, Console, Echo, Heard, Tap};
 use switchboard::process::{descriptors, memory};
 use switchboard::terminal::{
-    BufferReturn, HistoryFile, Mail, Terminal, history_path, is_interactive, on_reread, on_signal,
+    BufferReturn, HistoryFile, LogFile, Mail, Terminal, history_path, is_interactive, on_reread, on_signal,
     read_in_background,
 };
 use switchboard::{Endpoint, Envelope, Framing, Limits, Mailbox, Reactor, Role};
@@ -44,6 +45,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         let screens = Screens::open(spelling, is_console(args), args.quiet, mailbox.clone());
         Display::Screens(Box::new(screens.map_err(cannot("use stdout"))?))
     };
+    let transcript = args.log.as_deref().map(|path| transcript(path, &mailbox)).transpose()?;
     start_log(&display);
     let cannot_listen = |place: &Endpoint| cannot(format!("listen on {place}"));
     let mut found = Vec::new();
@@ -65,7 +67,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         return Err(format!("cannot tap {target}: {ITSELF}"));
     }
     let source = match &display {
-        Display::Terminal(_) => None,
+        Display::Terminal(_) | Display::Transcript(_) => None,
         Display::Screens(_) => Some(read_in_background(mailbox.clone()).map_err(cannot("read stdin"))?),
     };
     // Last, since whoever waits for this line may count on everything from now on.
@@ -80,9 +82,25 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         };
         terminal.begin(post).map_err(cannot("use the terminal"))?;
     }
-    let floor = Floor { args, reactor, mailbox, display, source, names, own };
+    let floor = Floor { args, reactor, mailbox, display, transcript, source, names, own };
     let desks = floor.serve_as_asked(framing(args, spelling))?;
     report(desks, &limits)
+}
+
+/// The file that all that happens is appended to.
+fn transcript(path: &Path, mailbox: &Mailbox<Mail>) -> Result<Transcript, String> {
+    let cannot_write = || cannot(format!("write the transcript {}", path.display()));
+    let file = LogFile::open(path).map_err(cannot_write())?;
+    Transcript::new(file, mailbox.clone()).map_err(cannot_write())
+}
+
+/// Who hears what both sides of a tap say.
+fn heard(args: &ServerArgs) -> Heard {
+    match (args.quiet, &args.log) {
+        (false, _) => Heard::Shown,
+        (true, Some(_)) => Heard::Kept,
+        (true, None) => Heard::Unheard,
+    }
 }
 
 /// What a server needs beside its mode.
@@ -91,6 +109,7 @@ struct Floor<'a> {
     reactor: Reactor<Mail>,
     mailbox: Mailbox<Mail>,
     display: Display,
+    transcript: Option<Transcript>,
     source: Option<BufferReturn>,
     names: Option<NamesFile>,
     own: Own,
@@ -101,21 +120,27 @@ impl Floor<'_> {
     fn serve_as_asked(self, framing: Framing) -> Result<Desks, String> {
         let args = self.args;
         match &args.tap {
-            _ if args.echo => self.serve(Echo),
+            _ if args.echo => self.serve(Echo { is_kept: args.log.is_some() }),
             _ if args.chat => self.serve(Chat::new(args.chat_raw, args.replay_last as usize)),
-            Some(target) => self.serve(Tap::new(target.clone(), framing, args.quiet)),
+            Some(target) => self.serve(Tap::new(target.clone(), framing, heard(args))),
             None => self.serve(Console::new(framing)),
         }
     }
 
     /// Serves to the end.
     fn serve<M: Mode>(self, mode: M) -> Result<Desks, String> {
-        let Floor { args, reactor, mailbox, display, source, names, own } = self;
+        let Floor { args, reactor, mailbox, display, transcript, source, names, own } = self;
         let options = desk_options(args);
+        let framing = mode.policy(Role::PEER).framing;
         let mut hub = Hub::new(mode, display, source, options).with_mailbox(mailbox);
         let desks = hub.desks();
         desks.replay = (args.replay_last > 0).then(History::default);
-        own.bound().iter().for_each(|address| desks.out.tell(&Event::Listening(&address.to_string())));
+        if let Some(transcript) = transcript {
+            desks.keep_transcript(transcript);
+        }
+        for address in own.bound() {
+            desks.out.tell(&Event::Listening(&address.to_string(), framing));
+        }
         desks.own = own;
         args.dial.iter().for_each(|endpoint| desks.hold(endpoint.clone()));
         stand_in(args, desks)?;
@@ -140,7 +165,8 @@ fn stand_in(args: &ServerArgs, desks: &mut Desks) -> Result<(), String> {
 
 /// Says what was lost at the end.
 fn report(desks: Desks, limits: &Limits) -> Result<(), String> {
-    let StopReport { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes } = desks.finish(limits)?;
+    let StopReport { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes } =
+        desks.finish(limits, cli::tell::<ServerArgs>)?;
     if discarded_bytes > 0 {
         let (bytes, conns) = (counted(discarded_bytes, "byte"), counted(discarded_conns, "connection"));
         let were = if discarded_bytes == 1 { "was" } else { "were" };

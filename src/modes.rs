@@ -9,4 +9,4 @@ mod tap;
 pub use chat::Chat;
 pub use console::Console;
 pub use echo::Echo;
-pub use tap::Tap;
+pub use tap::{Heard, Tap};

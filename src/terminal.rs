@@ -5,6 +5,7 @@ pub mod editor;
 mod history_file;
 mod input;
 mod interactive;
+mod log_file;
 #[doc(hidden)]
 pub mod painter;
 mod screen;
@@ -21,6 +22,7 @@ use crate::conn::ConnId;
 pub use history_file::{HistoryFile, history_path};
 pub use input::{Input, Typed};
 pub use interactive::{Act, Interactive, Terminal};
+pub use log_file::{LogFile, LogNews};
 #[cfg(any(test, feature = "simulator"))]
 pub use screen::CapturedScreen;
 pub use screen::{LogWriter, Screen, WhenFull};
@@ -75,6 +77,8 @@ pub enum Mail {
     ScreenHasRoom,
     /// A screen can't be written to any more.
     ScreenFailed(io::Error),
+    /// What became of the file of a screen that is one.
+    LogFile(LogNews),
     /// The file of this number brought something.
     File(u64, Chunk),
     /// The addresses of the name that this connection is to be begun to.

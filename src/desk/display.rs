@@ -1,5 +1,5 @@
 //! The link to this process's own ends: screens that are written line by line, or a terminal whose last rows are the
-//! operator's. Events and replies go in, typed.
+//! operator's; and to the file of the transcript. Events and replies go in, typed.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -10,27 +10,35 @@ use super::json::ReplyFrame;
 use super::reply::Reply;
 use super::screens::Screens;
 use super::terminal::TerminalDesk;
+use super::transcript::Transcript;
 use crate::buffer::framing::Frame;
 use crate::terminal::Terminal;
 
-/// What one operator sees.
+/// What one operator sees, or the transcript keeps.
 #[derive(Debug)]
 pub enum Display {
     /// Lines, for whoever reads them.
     Screens(Box<Screens>),
     /// A terminal.
     Terminal(Terminal<TerminalDesk>),
+    /// A file with all that happens, for those who look at it later.
+    Transcript(Box<Transcript>),
 }
 
 impl Display {
     /// Whether programs read here: everything is told in one order, and nobody is made to wait.
     pub fn is_json(&self) -> bool {
-        matches!(self, Display::Screens(screens) if screens.is_json())
+        match self {
+            Display::Screens(screens) => screens.is_json(),
+            Display::Terminal(_) => false,
+            Display::Transcript(_) => true,
+        }
     }
 
-    /// Whether it is to be told of what this desk has sent, too: it counts who waits.
+    /// Whether it is to be told of what this desk has sent, too: it counts who waits,
+    /// or keeps all.
     pub fn hears_itself(&self) -> bool {
-        matches!(self, Display::Terminal(_))
+        matches!(self, Display::Terminal(_) | Display::Transcript(_))
     }
 
     /// Shows a message, the most frequent of all events.
@@ -39,6 +47,7 @@ impl Display {
         match self {
             Display::Screens(screens) => screens.message(who, frame, seq, view),
             Display::Terminal(terminal) => terminal.lock().message(who, frame, view, Instant::now()),
+            Display::Transcript(transcript) => transcript.message(who, frame, seq),
         }
     }
 
@@ -54,6 +63,7 @@ impl Display {
         match self {
             Display::Screens(screens) => screens.event(event, seq, view),
             Display::Terminal(terminal) => terminal.lock().event(event, view, Instant::now()),
+            Display::Transcript(transcript) => transcript.event(event, seq),
         }
     }
 
@@ -63,6 +73,8 @@ impl Display {
         match self {
             Display::Screens(screens) => screens.reply(reply, frame),
             Display::Terminal(terminal) => terminal.lock().reply(reply),
+            // Nobody commands from there.
+            Display::Transcript(_) => {}
         }
     }
 
@@ -78,6 +90,7 @@ impl Display {
         match self {
             Display::Screens(screens) => screens.forget_label(serial),
             Display::Terminal(terminal) => terminal.lock().forget_label(serial),
+            Display::Transcript(_) => {}
         }
     }
 
@@ -94,6 +107,7 @@ impl Display {
                     terminal.wake();
                 }
             }
+            Display::Transcript(transcript) => transcript.hand_over(),
         }
     }
 
@@ -117,22 +131,48 @@ impl Display {
         match self {
             Display::Screens(screens) => Box::new(screens.log_writer()),
             Display::Terminal(terminal) => Box::new(TerminalLog(terminal.clone())),
+            Display::Transcript(_) => Box::new(io::sink()),
         }
     }
 
-    /// Waits until all was written, for `patience` at most; returns how many bytes were not.
-    ///
-    /// # Errors
-    /// When stdout cannot be written to.
-    pub fn close(self, patience: Duration) -> io::Result<usize> {
+    /// The transcript, if it is that.
+    pub fn transcript(&mut self) -> Option<&mut Transcript> {
         match self {
-            Display::Screens(screens) => screens.close(patience),
-            Display::Terminal(terminal) => {
-                let all = terminal.close(patience);
-                Ok(if all { 0 } else { terminal.lock().waiting_bytes() })
+            Display::Transcript(transcript) => Some(transcript),
+            Display::Screens(_) | Display::Terminal(_) => None,
+        }
+    }
+
+    /// Waits until all was written, for `patience` at most; returns what was not.
+    pub fn close(self, patience: Duration) -> Unwritten {
+        match self {
+            Display::Screens(screens) => match screens.close(patience) {
+                Ok(0) => Unwritten::Nothing,
+                Ok(bytes) => Unwritten::Bytes(bytes),
+                Err(error) => Unwritten::Failed(error),
+            },
+            Display::Terminal(terminal) => match terminal.close(patience) {
+                true => Unwritten::Nothing,
+                false => Unwritten::Bytes(terminal.lock().waiting_bytes()),
+            },
+            Display::Transcript(transcript) => {
+                transcript.close(patience).map_or(Unwritten::Nothing, Unwritten::OfTranscript)
             }
         }
     }
+}
+
+/// What did not get to its screen.
+#[derive(Debug)]
+pub enum Unwritten {
+    /// All did.
+    Nothing,
+    /// So many bytes, in the time there was.
+    Bytes(usize),
+    /// Stdout could not be written to.
+    Failed(io::Error),
+    /// The end of the transcript, in one line.
+    OfTranscript(String),
 }
 
 /// Whole lines of the log, shown above the line that is edited.

@@ -3,6 +3,7 @@
 
 mod events;
 mod fields;
+mod opening;
 mod read;
 mod replies;
 mod write;

@@ -20,6 +20,6 @@ pub use mistake::Mistake;
 pub use parse::{first_member, parse, period_of};
 pub use render::{Format, Renderer, Repertoire, push_id, without_cr};
 pub(in crate::desk) use render::{push_number, push_peer, push_who};
-pub(in crate::desk) use safe::plain_ascii;
+pub(in crate::desk) use safe::plain_unquoted;
 pub use safe::{push_ascii, push_human, push_tsv};
 pub use stamp::Stamp;

@@ -13,7 +13,7 @@ use crate::clock::Moment;
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
 use crate::desk::text::without_cr;
-use crate::desk::{Display, Event, Namer, Template};
+use crate::desk::{Display, Event, Namer, Template, Unwritten};
 use crate::hub::answers::Answers;
 use crate::hub::dials::Held;
 use crate::hub::every::Everies;
@@ -295,20 +295,26 @@ impl Desks {
         if self.options.voice == Voice::Participant { b"<operator> (private) " } else { b"" }
     }
 
-    /// Ends: waits until all was shown. To be called after the loop.
+    /// Ends: waits until all was shown. To be called after the loop. What is no error is told with `tell`.
     ///
     /// # Errors
     /// When something could not be shown.
-    pub fn finish(mut self, limits: &Limits) -> Result<StopReport, String> {
+    pub fn finish(mut self, limits: &Limits, tell: impl Fn(&str)) -> Result<StopReport, String> {
         self.out.tell(&Event::Bye);
         // The screen gets what is left of `--drain`, at least LAST_WORDS, so that the report still appears.
         let taken = self.stop.as_ref().map_or(Duration::ZERO, |stop| stop.since.elapsed());
         let patience = limits.drain_max.saturating_sub(taken).max(LAST_WORDS);
-        // What was written last may have failed when the loop had ended; a reader that has gone is no error.
-        let (unwritten, failed) = match self.out.close(patience) {
-            Ok(unwritten) => (unwritten, None),
-            Err(error) => (0, Some(error).filter(|error| error.kind() != io::ErrorKind::BrokenPipe)),
-        };
+        let (mut unwritten, mut failed) = (0, None);
+        for missing in self.out.close(patience, LAST_WORDS) {
+            match missing {
+                Unwritten::Nothing => {}
+                Unwritten::Bytes(bytes) => unwritten += bytes,
+                Unwritten::OfTranscript(why) => tell(&why),
+                // What was written last may have failed when the loop had ended; a reader that has gone is no error.
+                Unwritten::Failed(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+                Unwritten::Failed(error) => failed = Some(error),
+            }
+        }
         let has_no_reader =
             self.screen_error.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
         if has_no_reader {

@@ -130,21 +130,35 @@ impl Desks {
         Ok(())
     }
 
-    /// Tells the programs that what one has said was passed on; people have read it once. Of a message that comes in
-    /// parts it is not known here where the next one stands, so they are told without what frames them.
+    /// Tells the programs that what one has said was passed on; people have read it once.
     #[inline(never)]
     pub(super) fn passed_on(&mut self, to: ConnId, frame: Frame<'_>, board: &Board) {
-        let hears = |outbound| outbound == Outbound::Open;
-        if !self.out.has_programs() || !board.view(to).is_some_and(|view| hears(view.outbound)) {
-            return;
+        if self.out.has_programs()
+            && let Some(bytes) = self.passed_bytes(to, frame, board)
+        {
+            let to = Receivers::One(to.serial());
+            self.out.tell_programs(&Event::Sent { by: Author::Link, to, bytes: &bytes });
         }
+    }
+
+    /// Tells the transcript alone of it.
+    pub(super) fn passed_on_unseen(&mut self, to: ConnId, frame: Frame<'_>, board: &Board) {
+        if let Some(bytes) = self.passed_bytes(to, frame, board) {
+            let to = Receivers::One(to.serial());
+            self.out.tell_unseen(&Event::Sent { by: Author::Link, to, bytes: &bytes });
+        }
+    }
+
+    /// What was passed on to one who hears it. Of a message that comes in parts it is not known here where the next one
+    /// stands, so they are told without what frames them.
+    fn passed_bytes(&self, to: ConnId, frame: Frame<'_>, board: &Board) -> Option<Vec<u8>> {
+        board.view(to).filter(|view| view.outbound == Outbound::Open)?;
         let around = match frame.end {
             End::Newline => Envelope::Lf.around(frame.bytes.len()),
             End::Framed(_) => self.links.envelope.around(frame.bytes.len()),
             End::Limit | End::Silence | End::Gone | End::Read => Envelope::None.around(frame.bytes.len()),
         };
         let (prefix, suffix) = around.unwrap_or_default();
-        let bytes = &[&prefix, frame.bytes, suffix].concat();
-        self.out.tell_programs(&Event::Sent { by: Author::Link, to: Receivers::One(to.serial()), bytes });
+        Some([&prefix, frame.bytes, suffix].concat())
     }
 }

@@ -1,17 +1,23 @@
 //! The ways out to the desks: what is shown at each, and the numbers of what happened.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::mem;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::buffer::framing::Frame;
 use crate::desk::json::ReplyFrame;
-use crate::desk::{Author, DeskId, Display, Event, Receivers, Refusal, Reply, View, Who};
+use crate::desk::{
+    Author, DeskId, Display, Event, Receivers, Refusal, Reply, Transcript, Unwritten, View, Who,
+};
+
+/// The desk of this process's stdin and stdout. Others, when they come, are numbered on from it.
+pub const FIRST_DESK: DeskId = DeskId(1);
 
 /// One desk's way out: what is shown there, and how.
 #[derive(Debug)]
 pub struct Outlet {
+    /// Whose it is; nobody's, if it is the transcript.
+    desk: Option<DeskId>,
     display: Display,
     /// How messages are shown where nothing else is said.
     view: View,
@@ -114,7 +120,19 @@ impl Outlets {
     pub fn new(display: Display, view: View, low_water_bytes: usize) -> Outlets {
         // People are told of a slow peer in the reply; only programs wait to hear that they may go on.
         let low_water_bytes = if display.is_json() { low_water_bytes } else { usize::MAX };
-        Outlets { outlets: vec![Outlet { display, view, choice: None, skipped: 0 }], seq: 0, low_water_bytes }
+        let first = Outlet { desk: Some(FIRST_DESK), display, view, choice: None, skipped: 0 };
+        Outlets { outlets: vec![first], seq: 0, low_water_bytes }
+    }
+
+    /// One more way out, which is nobody's and hears everything from now on.
+    pub fn add_transcript(&mut self, transcript: Transcript) {
+        let display = Display::Transcript(Box::new(transcript));
+        self.outlets.push(Outlet { desk: None, display, view: View::Text, choice: None, skipped: 0 });
+    }
+
+    /// The transcript, if there is one.
+    pub fn transcript(&mut self) -> Option<&mut Transcript> {
+        self.outlets.iter_mut().find_map(|outlet| outlet.display.transcript())
     }
 
     /// Tells all desks of an event.
@@ -125,8 +143,8 @@ impl Outlets {
     /// The same, but for the text desk whose own command has brought it about: it has its reply.
     pub fn tell_others(&mut self, by: Option<DeskId>, event: &Event<'_>) {
         self.seq += u64::from(event.is_counted());
-        for (at, outlet) in self.outlets.iter_mut().enumerate() {
-            if by != Some(desk_at(at)) || outlet.display.is_json() {
+        for outlet in &mut self.outlets {
+            if by.is_none() || by != outlet.desk || outlet.display.is_json() {
                 outlet.display.event(event, self.seq, View::Text);
             }
         }
@@ -149,8 +167,8 @@ impl Outlets {
     #[inline]
     pub fn count_sent(&mut self, by: Option<DeskId>, event: &Event<'_>) -> u64 {
         self.seq += 1;
-        for (at, outlet) in self.outlets.iter_mut().enumerate() {
-            if by != Some(desk_at(at)) || outlet.display.hears_itself() {
+        for outlet in &mut self.outlets {
+            if by.is_none() || by != outlet.desk || outlet.display.hears_itself() {
                 let view = outlet.view_of_sent(event);
                 outlet.display.event(event, self.seq, view);
             }
@@ -210,6 +228,22 @@ impl Outlets {
         is_full
     }
 
+    /// Tells the transcript of a message, where it is shown at no desk.
+    pub fn message_unseen(&mut self, who: Who<'_>, frame: Frame<'_>) {
+        if let Some(at) = self.outlets.iter().position(|outlet| outlet.desk.is_none()) {
+            self.seq += 1;
+            self.outlets[at].display.message(who, &frame, self.seq, View::Text);
+        }
+    }
+
+    /// Tells the transcript alone of an event.
+    pub fn tell_unseen(&mut self, event: &Event<'_>) {
+        if let Some(at) = self.outlets.iter().position(|outlet| outlet.desk.is_none()) {
+            self.seq += u64::from(event.is_counted());
+            self.outlets[at].display.event(event, self.seq, View::Text);
+        }
+    }
+
     /// Replies to a command.
     pub fn reply(&mut self, to: DeskId, reference: Option<&str>, reply: &Reply<'_>) {
         self.reply_sent(to, reference, None, reply);
@@ -218,7 +252,7 @@ impl Outlets {
     /// Replies to a command that has sent something, which has this number.
     pub fn reply_sent(&mut self, to: DeskId, reference: Option<&str>, seq: Option<u64>, reply: &Reply<'_>) {
         let frame = ReplyFrame { reference, seq, low_water_bytes: self.low_water_bytes };
-        if let Some(outlet) = self.outlets.get_mut(place(to)) {
+        if let Some(outlet) = self.of(to) {
             outlet.display.reply(reply, frame);
         }
     }
@@ -229,8 +263,9 @@ impl Outlets {
     }
 
     /// A desk's way out.
+    #[inline]
     pub fn of(&mut self, desk: DeskId) -> Option<&mut Outlet> {
-        self.outlets.get_mut(place(desk))
+        self.outlets.iter_mut().find(|outlet| outlet.desk == Some(desk))
     }
 
     /// A connection has another name.
@@ -250,6 +285,9 @@ impl Outlets {
 
     /// Hands what was shown in this turn to the screens.
     pub fn hand_over(&mut self) {
+        if let Some(news) = self.transcript().and_then(Transcript::news) {
+            self.tell(&Event::Note(&news));
+        }
         for outlet in &mut self.outlets {
             if outlet.skipped > 0 && !outlet.display.has_no_room() {
                 let skipped = mem::take(&mut outlet.skipped);
@@ -266,27 +304,17 @@ impl Outlets {
 
     /// Whether a reply at this desk would wait, or be skipped.
     pub fn has_no_room(&self, desk: DeskId) -> bool {
-        self.outlets.get(place(desk)).is_some_and(|outlet| outlet.display.has_no_room())
+        self.outlets.iter().any(|outlet| outlet.desk == Some(desk) && outlet.display.has_no_room())
     }
 
-    /// Waits until all was written, for `patience` at most; returns how many bytes were not.
-    ///
-    /// # Errors
-    /// When a screen cannot be written to.
-    pub fn close(self, patience: Duration) -> io::Result<usize> {
-        let mut unwritten = 0;
-        for outlet in self.outlets {
-            unwritten += outlet.display.close(patience)?;
-        }
-        Ok(unwritten)
+    /// Waits until all was written, for `patience` at most, and for none after another less than `least`; returns what
+    /// was not.
+    pub fn close(mut self, patience: Duration, least: Duration) -> Vec<Unwritten> {
+        let began = Instant::now();
+        self.hand_over();
+        let left = || patience.saturating_sub(began.elapsed()).max(least);
+        // The transcript first: mostly it has been written when the screens have.
+        let close = |outlet: Outlet| outlet.display.close(left());
+        self.outlets.into_iter().rev().map(close).collect()
     }
-}
-
-/// Desks are numbered from 1.
-fn place(desk: DeskId) -> usize {
-    (desk.0 as usize).saturating_sub(1)
-}
-
-fn desk_at(place: usize) -> DeskId {
-    DeskId(place as u32 + 1)
 }

@@ -8,15 +8,22 @@ use crate::conn::reason::Reason;
 use crate::hub::{Desks, Mode};
 
 /// Returns bytes exactly as they came.
-#[derive(Debug)]
-pub struct Echo;
+#[derive(Debug, Default)]
+pub struct Echo {
+    /// The transcript has what was said. It does not have that the same went back.
+    pub is_kept: bool,
+}
 
 impl Mode for Echo {
     fn policy(&self, _role: Role) -> Policy {
-        Policy { framing: Framing::Echo, ..Policy::LINES }
+        let framing = if self.is_kept { Framing::Raw } else { Framing::Echo };
+        Policy { framing, ..Policy::LINES }
     }
 
     fn received(&mut self, id: ConnId, frame: Frame<'_>, desks: &mut Desks, board: &mut Board) {
+        if self.is_kept {
+            desks.heard_unseen(id, frame, board);
+        }
         // What one side of a link says is for the other.
         if !desks.links.is_empty() && board.mate(id).is_some() {
             return;

@@ -13,13 +13,24 @@ use crate::hub::{Desks, Mode};
 pub struct Tap {
     target: Endpoint,
     framing: Framing,
-    is_quiet: bool,
+    heard: Heard,
+}
+
+/// Who hears what both sides say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The desks.
+    Shown,
+    /// The transcript alone.
+    Kept,
+    /// Nobody.
+    Unheard,
 }
 
 impl Tap {
-    /// A tap on this server, where bytes are cut into messages in this way to be shown. `is_quiet`: none is shown.
-    pub fn new(target: Endpoint, framing: Framing, is_quiet: bool) -> Tap {
-        Tap { target, framing, is_quiet }
+    /// A tap on this server, where bytes are cut into messages in this way to be heard.
+    pub fn new(target: Endpoint, framing: Framing, heard: Heard) -> Tap {
+        Tap { target, framing, heard }
     }
 }
 
@@ -31,7 +42,7 @@ impl Mode for Tap {
             framing: self.framing,
             shows_parts: true,
             backpressure: Backpressure::None,
-            hears_links: !self.is_quiet,
+            hears_links: self.heard != Heard::Unheard,
             ..Policy::LINES
         }
     }
@@ -44,8 +55,10 @@ impl Mode for Tap {
     }
 
     fn received(&mut self, id: ConnId, frame: Frame<'_>, desks: &mut Desks, board: &mut Board) {
-        if !self.is_quiet {
-            desks.heard(id, frame, board);
+        match self.heard {
+            Heard::Shown => desks.heard(id, frame, board),
+            Heard::Kept => desks.heard_unseen(id, frame, board),
+            Heard::Unheard => {}
         }
     }
 }

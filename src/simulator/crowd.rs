@@ -33,7 +33,7 @@ pub(super) fn run(count: usize, at_the_peak: impl FnOnce()) {
     let limits = Limits { accept_budget: BACKLOG, ..Limits::default() };
     let (display, _, _) = Screens::in_memory(Spelling::Text(Format::Tsv), WhenFull::Skip, 1 << 20, 1 << 20);
     let options = DeskOptions { voice: Voice::Mute, tracks_pending: false, ..DeskOptions::PIPE };
-    let app = Hub::new(Echo, Display::Screens(Box::new(display)), None, options);
+    let app = Hub::new(Echo::default(), Display::Screens(Box::new(display)), None, options);
     let mut world = World::new(Dice::of_seed(1), terms, limits, Sabotage::None, app);
     let moment = Duration::from_millis(1);
 

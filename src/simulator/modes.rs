@@ -400,7 +400,7 @@ pub(super) fn run(dice: &Dice, steps: &mut usize) {
 /// Every byte comes back, to who sent it, in order; and all of them, where both sides finish.
 fn echo(dice: &Dice, steps: &mut usize) {
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip, TSV);
-    let app = Hub::new(Echo, desk, None, desk_options(Voice::Mute, dice));
+    let app = Hub::new(Echo::default(), desk, None, desk_options(Voice::Mute, dice));
 
     let say = |dice: &Dice| dice.text(600);
     let world = run_mode(dice, app, &mut keyboard, Types::Everything, Crowd::Mixed, say, steps);

@@ -7,19 +7,20 @@
 //! The thread writes at once what comes after a silence. What comes soon after that it lets gather for
 //! a moment: waking a thread for each line of a burst costs more than making the line.
 
+mod thread;
+
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::mem;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
-
-use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::reactor::mailbox::Mailbox;
 
 use super::Mail;
+
+pub(super) use thread::{Sink, same_error, write_whole};
 
 /// A buffer that is this full is full, where the one who fills it can wait.
 const WAIT_MARK_BYTES: usize = 512 << 10;
@@ -35,6 +36,11 @@ const GATHERED_BYTES: usize = 256 << 10;
 /// and waits for it; nobody waits for status lines.
 const DATA_PAUSE: Duration = Duration::from_micros(200);
 const STATUS_PAUSE: Duration = Duration::from_millis(2);
+/// Nobody looks on while a file is written; what a sudden end may cost is a tenth of a second.
+const FILE_PAUSE: Duration = Duration::from_millis(10);
+
+/// So long it is waited in the end for what fails, which it mostly goes on to do.
+const FAILING_PATIENCE: Duration = Duration::from_millis(250);
 
 /// What to do with a line when the screen is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,15 +62,17 @@ pub struct Screen {
     mark_bytes: usize,
 }
 
+/// What a screen and its thread share.
 #[derive(Debug, Default)]
-struct Shared {
+pub(super) struct Shared {
     slot: Mutex<Slot>,
     /// Rung when something was put into the slot, and when the thread has written all there was.
-    changed: Condvar,
+    pub(super) changed: Condvar,
 }
 
+/// What is on its way from the one who fills the screen to the thread that writes.
 #[derive(Debug, Default)]
-struct Slot {
+pub(super) struct Slot {
     waiting: Vec<u8>,
     /// Bytes taken out of the slot and not yet written.
     being_written: usize,
@@ -72,6 +80,10 @@ struct Slot {
     wants_room: bool,
     /// All is to be written now, without a pause.
     hurries: bool,
+    /// What is written goes into a new file from now on, if that can be opened.
+    pub(super) reopens: bool,
+    /// Why nothing can be written at present; it is tried again.
+    pub(super) failing: Option<io::Error>,
     /// Why nothing can be written any more.
     broken: Option<io::Error>,
 }
@@ -108,16 +120,27 @@ impl Screen {
         Screen::open(file, WhenFull::Skip, STATUS_PAUSE, tell)
     }
 
+    /// A screen that is a file: what it has no room for is skipped, never waited for.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn on_file(
+        sink: impl Sink + Send + 'static,
+        tell: impl Fn(Mail) + Send + 'static,
+    ) -> io::Result<Screen> {
+        Screen::open(sink, WhenFull::Skip, FILE_PAUSE, tell)
+    }
+
     fn open(
-        file: File,
+        sink: impl Sink + Send + 'static,
         when_full: WhenFull,
         pause: Duration,
         tell: impl Fn(Mail) + Send + 'static,
     ) -> io::Result<Screen> {
         let shared = Arc::new(Shared::default());
         let for_thread = shared.clone();
-        let run = move || write_all(file, &for_thread, pause, tell);
-        thread::Builder::new().name("screen".into()).spawn(run)?;
+        let run = move || thread::write_all(sink, &for_thread, pause, tell);
+        std::thread::Builder::new().name("screen".into()).spawn(run)?;
         let mark_bytes = match when_full {
             WhenFull::Wait => WAIT_MARK_BYTES,
             WhenFull::Skip => SKIP_MARK_BYTES,
@@ -140,14 +163,20 @@ impl Screen {
     /// Puts something on the screen: `render` appends it, line ending included. It is not rendered
     /// where it would be skipped.
     pub fn put(&mut self, render: impl FnOnce(&mut Vec<u8>)) {
-        if self.has_no_room() {
-            self.hand_over();
-            if self.when_full == WhenFull::Skip && self.has_no_room() {
-                self.skipped += 1;
-                return;
-            }
+        if !self.makes_room() && self.when_full == WhenFull::Skip {
+            self.skipped += 1;
+            return;
         }
         render(&mut self.filling);
+    }
+
+    /// Whether there is room, or is some now that what is here was handed over.
+    #[inline]
+    pub fn makes_room(&mut self) -> bool {
+        if self.has_no_room() {
+            self.hand_over();
+        }
+        !self.has_no_room()
     }
 
     /// Whether whoever puts lines here has to wait; never where lines are skipped instead. Found out by
@@ -190,17 +219,35 @@ impl Screen {
         }
     }
 
-    /// Waits until all is written, for `patience` at most. Returns how many bytes are not.
+    /// Whether all was written that was put here.
+    pub fn is_done(&self) -> bool {
+        let slot = self.shared.lock();
+        self.filling.is_empty() && slot.waiting.is_empty() && slot.being_written == 0
+    }
+
+    /// Why it cannot be written at present, if it is a file and that is so.
+    pub fn failure(&self) -> Option<io::Error> {
+        self.shared.lock().failing.as_ref().map(same_error)
+    }
+
+    /// Goes on in a new file, where it is one: the thread opens it.
+    pub fn reopen(&self) {
+        self.shared.lock().reopens = true;
+        self.shared.changed.notify_all();
+    }
+
+    /// Waits until all is written, for `patience` at most, and not much for what fails. Returns how many bytes are not.
     ///
     /// # Errors
-    /// When writing has failed. The loop may have ended before that could be told it.
-    pub fn close(mut self, patience: Duration) -> io::Result<usize> {
+    /// When writing has failed for good. The loop may have ended before that could be told it.
+    pub fn close(&mut self, patience: Duration) -> io::Result<usize> {
         let began = Instant::now();
         let shared = self.shared.clone();
         loop {
             self.hand_over();
             let mut slot = shared.lock();
             let left = slot.waiting.len() + slot.being_written + self.filling.len();
+            let patience = if slot.failing.is_some() { patience.min(FAILING_PATIENCE) } else { patience };
             let time_left = patience.saturating_sub(began.elapsed());
             if let Some(error) = slot.broken.take() {
                 return Err(error);
@@ -221,7 +268,7 @@ impl Screen {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Slot> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Slot> {
         // Nothing that holds the lock can panic half-way through a change.
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -284,74 +331,4 @@ impl Write for LogWriter {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-fn write_all(mut file: File, shared: &Shared, pause: Duration, tell: impl Fn(Mail)) {
-    let mut writing = Vec::new();
-    let mut wrote_at = None;
-    loop {
-        let mut slot = shared.lock();
-        slot.being_written = 0;
-        if slot.waiting.is_empty() {
-            shared.changed.notify_all();
-        }
-        slot = wait_for_something(slot, &shared.changed, wrote_at.map(|at| at + pause));
-        let wants_room = slot.take(&mut writing);
-        drop(slot);
-        if wants_room {
-            tell(Mail::ScreenHasRoom);
-        }
-        if let Err(error) = write_whole(&mut file, &writing) {
-            let mut slot = shared.lock();
-            slot.broken = Some(same_error(&error));
-            slot.waiting = Vec::new();
-            shared.changed.notify_all();
-            drop(slot);
-            return tell(Mail::ScreenFailed(error));
-        }
-        wrote_at = Some(Instant::now());
-        writing.clear();
-        writing.shrink_to(KEPT_BYTES);
-    }
-}
-
-/// Waits until something waits to be written, and then until `not_before`, unless that much gathers or
-/// somebody hurries.
-fn wait_for_something<'a>(
-    mut slot: MutexGuard<'a, Slot>,
-    changed: &Condvar,
-    not_before: Option<Instant>,
-) -> MutexGuard<'a, Slot> {
-    loop {
-        if slot.waiting.is_empty() {
-            slot = changed.wait(slot).unwrap_or_else(PoisonError::into_inner);
-            continue;
-        }
-        let left = not_before.map_or(Duration::ZERO, |when| when.saturating_duration_since(Instant::now()));
-        if left.is_zero() || slot.hurries || slot.wants_room || slot.waiting.len() >= GATHERED_BYTES {
-            return slot;
-        }
-        slot = changed.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0;
-    }
-}
-
-/// The same error once more, for whoever asks later.
-fn same_error(error: &io::Error) -> io::Error {
-    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
-}
-
-pub(super) fn write_whole(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match file.write(bytes) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Somebody who shares it has made it non-blocking.
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                poll(&mut [PollFd::new(file, PollFlags::OUT)], None)?;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

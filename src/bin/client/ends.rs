@@ -122,7 +122,7 @@ impl Ends {
     /// Waits until all is written, for `patience` at most, and leaves a terminal as it was before.
     pub fn close(self, patience: Duration) -> io::Result<()> {
         match self {
-            Ends::Plain { screen, .. } => screen.close(patience).map(drop),
+            Ends::Plain { mut screen, .. } => screen.close(patience).map(drop),
             Ends::Terminal { terminal, .. } => {
                 terminal.lock().end();
                 terminal.close(patience);

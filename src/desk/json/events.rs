@@ -2,8 +2,8 @@
 
 use super::VERSION;
 use super::replies::spelt_faults;
-use super::write::{Writer, flag, list, number, payload, text};
-use crate::buffer::framing::{End, Frame};
+use super::write::{Writer, flag, is_plain, list, number, payload, text};
+use crate::buffer::framing::{End, Frame, Framing};
 use crate::conn::Peer;
 use crate::desk::event::{Author, DeskId, Event, Receivers, Who};
 use crate::desk::text::{push_number, push_peer};
@@ -13,11 +13,15 @@ impl Writer {
     pub fn event(&mut self, event: &Event<'_>, seq: u64, out: &mut Vec<u8>) {
         match event {
             Event::Message(who, frame) => self.message(*who, frame, seq, out),
-            Event::Listening(address) => {
+            Event::Listening(address, framing) => {
                 out.extend_from_slice(b"{\"ev\":\"listening\",\"v\":");
                 push_number(out, u64::from(VERSION));
                 text(out, "run", &run_id());
                 text(out, "addr", address);
+                // Lines are what a reader takes it for; of what is only echoed, nothing is shown.
+                if !matches!(framing, Framing::Lines | Framing::Echo) {
+                    text(out, "frame", &framing.to_string());
+                }
             }
             Event::Skipped(count) => {
                 out.extend_from_slice(b"{\"ev\":\"skipped\",\"count\":");
@@ -142,35 +146,38 @@ impl Writer {
 
     /// The most frequent of all.
     pub fn message(&mut self, who: Who<'_>, frame: &Frame<'_>, seq: u64, out: &mut Vec<u8>) {
-        if self.headed != Some(who.serial) {
-            self.set_head(who);
+        if !self.opening.is_next(who.serial, seq) {
+            self.open(who, seq);
         }
-        out.extend_from_slice(b"{\"ev\":\"msg\",\"seq\":");
-        push_number(out, seq);
-        out.extend_from_slice(&self.head);
-        match (frame.end, frame.bytes) {
-            (End::Newline, [line @ .., b'\r']) => {
-                payload(out, line);
-                out.extend_from_slice(b",\"end\":\"\\r\\n\"}\n");
-                return;
-            }
-            (_, bytes) => payload(out, bytes),
+        let (bytes, end): (&[u8], &[u8]) = match (frame.end, frame.bytes) {
+            (End::Newline, [line @ .., b'\r']) => (line, b"\",\"end\":\"\\r\\n\"}\n"),
+            (End::Newline | End::Framed(_) | End::Read, bytes) => (bytes, b"\"}\n"),
+            (End::Silence, bytes) => (bytes, b"\",\"part\":\"silence\"}\n"),
+            (End::Limit, bytes) => (bytes, b"\",\"part\":\"limit\"}\n"),
+            (End::Gone, bytes) => (bytes, b"\",\"part\":\"eof\"}\n"),
+        };
+        if is_plain(bytes) {
+            let opening = self.opening.with_text();
+            out.reserve(opening.len() + bytes.len() + end.len());
+            out.extend_from_slice(opening);
+            out.extend_from_slice(bytes);
+            out.extend_from_slice(end);
+        } else {
+            out.extend_from_slice(self.opening.without_text());
+            payload(out, bytes);
+            // The quote stands behind it.
+            out.extend_from_slice(&end[1..]);
         }
-        out.extend_from_slice(match frame.end {
-            End::Silence => b",\"part\":\"silence\"}\n",
-            End::Limit => b",\"part\":\"limit\"}\n",
-            End::Gone => b",\"part\":\"eof\"}\n",
-            _ => b"}\n",
-        });
     }
 
-    fn set_head(&mut self, who: Who<'_>) {
-        let mut head = std::mem::take(&mut self.head);
-        head.clear();
-        self.after_seq(&mut head);
-        number(&mut head, "id", who.serial);
-        self.head = head;
-        self.headed = Some(who.serial);
+    #[inline(never)]
+    fn open(&mut self, who: Who<'_>, seq: u64) {
+        let mut opening = std::mem::take(&mut self.opening);
+        opening.make(who.serial, seq, push_number, |line| {
+            self.after_seq(line);
+            number(line, "id", who.serial);
+        });
+        self.opening = opening;
     }
 
     fn link(&mut self, out: &mut Vec<u8>, kind: &str, seq: u64, both: [Who<'_>; 2], by: DeskId) {

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use std::time::Duration;
 
-use crate::desk::text::{plain_ascii, push_number};
+use super::opening::Opening;
+use crate::desk::text::{plain_unquoted, push_number};
 
 /// Writes events and replies as lines of JSON.
 #[derive(Debug, Default)]
@@ -14,10 +15,8 @@ pub struct Writer {
     /// The time of this turn, as it is spelt; empty where it has to be asked for.
     stamp: String,
     now: Option<Timestamp>,
-    /// What stands between the number of a message and its text, and whose message it is: most are by whoever said
-    /// the one before.
-    pub(super) head: Vec<u8>,
-    pub(super) headed: Option<u64>,
+    /// How the line of the last message began.
+    pub(super) opening: Opening,
 }
 
 impl Writer {
@@ -25,7 +24,7 @@ impl Writer {
     pub fn expire(&mut self) {
         self.stamp.clear();
         self.now = None;
-        self.headed = None;
+        self.opening.forget();
     }
 
     /// The time of this turn.
@@ -82,10 +81,16 @@ pub(super) fn flag(out: &mut Vec<u8>, key: &str) {
     out.extend_from_slice(b"true");
 }
 
+/// Whether a text stands for itself between quotes.
+#[inline]
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    plain_unquoted(bytes) == bytes.len()
+}
+
 /// Appends `,"text":"…"`, or `,"b64":"…"` where it is not UTF-8.
 pub(super) fn payload(out: &mut Vec<u8>, bytes: &[u8]) {
     // Most texts are plain, and then nothing else has to be asked.
-    if plain_ascii(bytes) == bytes.len() && memchr::memchr(b'"', bytes).is_none() {
+    if is_plain(bytes) {
         begin_key(out, "text");
         out.push(b'"');
         out.extend_from_slice(bytes);
@@ -134,8 +139,7 @@ fn begin_key(out: &mut Vec<u8>, key: &str) {
 pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
-    let plain = plain_ascii(rest);
-    let plain = memchr::memchr(b'"', &rest[..plain]).unwrap_or(plain);
+    let plain = plain_unquoted(rest);
     out.extend_from_slice(&rest[..plain]);
     rest = &rest[plain..];
     while let Some(at) = rest.iter().position(|byte| NEEDS_ESCAPE[usize::from(*byte)]) {

@@ -122,48 +122,60 @@ fn begins_like_escape(rest: &[u8], shows: impl Fn(char) -> bool) -> bool {
 }
 
 /// How many bytes at the start are printable ASCII other than the backslash.
-pub(in crate::desk) fn plain_ascii(bytes: &[u8]) -> usize {
+fn plain_ascii(bytes: &[u8]) -> usize {
+    plain::<false>(bytes)
+}
+
+/// The same, up to a double quote.
+pub(in crate::desk) fn plain_unquoted(bytes: &[u8]) -> usize {
+    plain::<true>(bytes)
+}
+
+fn plain<const TO_QUOTE: bool>(bytes: &[u8]) -> usize {
     // Most are short, and plain as a whole.
-    if is_plain_by_ends::<16>(bytes) || is_plain_by_ends::<8>(bytes) {
+    if is_plain_by_ends::<16, TO_QUOTE>(bytes) || is_plain_by_ends::<8, TO_QUOTE>(bytes) {
         return bytes.len();
     }
     // Longer ones, too, which is found out by wide blocks; the last one overlaps the one
     // before it, so that no byte of such a line is looked at alone.
-    let at = plain_blocks::<32>(bytes);
-    if bytes.last_chunk::<32>().is_some_and(all_plain) && bytes.len() - at < 32 {
+    let at = plain_blocks::<32, TO_QUOTE>(bytes);
+    if bytes.last_chunk::<32>().is_some_and(all_plain::<32, TO_QUOTE>) && bytes.len() - at < 32 {
         return bytes.len();
     }
-    let at = at + plain_blocks::<8>(&bytes[at..]);
-    at + bytes[at..].iter().take_while(|byte| odd(**byte) == 0).count()
+    let at = at + plain_blocks::<8, TO_QUOTE>(&bytes[at..]);
+    at + bytes[at..].iter().take_while(|byte| odd::<TO_QUOTE>(**byte) == 0).count()
 }
 
 /// The same where something odd stands before them: mostly more of that follows soon.
 fn plain_behind_odd(bytes: &[u8]) -> usize {
     const FEW: usize = 8;
-    let few = bytes.iter().take(FEW).take_while(|byte| odd(**byte) == 0).count();
+    let few = bytes.iter().take(FEW).take_while(|byte| odd::<false>(**byte) == 0).count();
     if few < FEW { few } else { FEW + plain_ascii(&bytes[FEW..]) }
 }
 
 /// Whether two blocks, one from each end, cover the bytes, and all in them are plain.
-fn is_plain_by_ends<const SIZE: usize>(bytes: &[u8]) -> bool {
+fn is_plain_by_ends<const SIZE: usize, const TO_QUOTE: bool>(bytes: &[u8]) -> bool {
     let (first, last) = (bytes.first_chunk::<SIZE>(), bytes.last_chunk::<SIZE>());
-    bytes.len() <= 2 * SIZE && first.is_some_and(all_plain) && last.is_some_and(all_plain)
+    let is_plain = |block: Option<&[u8; SIZE]>| block.is_some_and(all_plain::<SIZE, TO_QUOTE>);
+    bytes.len() <= 2 * SIZE && is_plain(first) && is_plain(last)
 }
 
 /// How many bytes at the start lie in whole blocks of plain ones.
-fn plain_blocks<const SIZE: usize>(bytes: &[u8]) -> usize {
+fn plain_blocks<const SIZE: usize, const TO_QUOTE: bool>(bytes: &[u8]) -> usize {
     let (blocks, _) = bytes.as_chunks::<SIZE>();
-    SIZE * blocks.iter().take_while(|block| all_plain(block)).count()
+    SIZE * blocks.iter().take_while(|block| all_plain::<SIZE, TO_QUOTE>(block)).count()
 }
 
 /// One loop without a way out, over bytes: the compiler makes a few wide comparisons of it.
-fn all_plain<const SIZE: usize>(block: &[u8; SIZE]) -> bool {
-    block.iter().fold(0, |all, byte| all | odd(*byte)) == 0
+fn all_plain<const SIZE: usize, const TO_QUOTE: bool>(block: &[u8; SIZE]) -> bool {
+    block.iter().fold(0, |all, byte| all | odd::<TO_QUOTE>(*byte)) == 0
 }
 
-/// 0 for a printable ASCII byte other than the backslash.
-fn odd(byte: u8) -> u8 {
-    u8::from(byte.wrapping_sub(b' ') > b'~' - b' ') | u8::from(byte == b'\\')
+/// 0 for a printable ASCII byte other than the backslash; and, where it is up to a quote, other than that.
+fn odd<const TO_QUOTE: bool>(byte: u8) -> u8 {
+    u8::from(byte.wrapping_sub(b' ') > b'~' - b' ')
+        | u8::from(byte == b'\\')
+        | (u8::from(TO_QUOTE) & u8::from(byte == b'"'))
 }
 
 /// The character that `bytes` begin with, or the wrong bytes.

@@ -4,7 +4,7 @@
 use super::*;
 use crate::address::{Address, Endpoint};
 use crate::buffer::framing::{Delimiter, Framing};
-use crate::modes::{Console, Echo, Tap};
+use crate::modes::{Console, Echo, Heard, Tap};
 
 const HUMAN: Spelling = Spelling::Text(Format::Human);
 
@@ -18,7 +18,12 @@ fn console(spelling: Spelling) -> Rig<Console> {
 fn tap(target: &str, spelling: Spelling, is_quiet: bool) -> Rig<Tap> {
     let options = DeskOptions { tracks_pending: false, ..DeskOptions::PIPE };
     let target = Endpoint::parse(target).unwrap();
-    let mut rig = Rig::new(Tap::new(target, Framing::Lines, is_quiet), spelling, options, Limits::default());
+    let mut rig = Rig::new(
+        Tap::new(target, Framing::Lines, if is_quiet { Heard::Unheard } else { Heard::Shown }),
+        spelling,
+        options,
+        Limits::default(),
+    );
     rig.hub.desks().own = ours();
     rig
 }
@@ -68,7 +73,7 @@ fn who_is_linked_waits_for_nobody_until_it_is_linked_no_more() {
 
 #[test]
 fn an_echo_sends_nothing_back_of_what_goes_over_a_link() {
-    let mut rig = Rig::new(Echo, HUMAN, DeskOptions::PIPE, Limits::default());
+    let mut rig = Rig::new(Echo::default(), HUMAN, DeskOptions::PIPE, Limits::default());
     (1..=2).for_each(|serial| assert_eq!(rig.connect(), serial));
     rig.reply_to("/link 1 2");
     rig.says(1, b"to 2\n");

@@ -22,7 +22,7 @@ fn drive(row: &Row) -> Outcome {
     match voice {
         Voice::Plain => drive_in(Console::new(Framing::Lines), options, row),
         Voice::Participant => drive_in(Chat::new(false, 0), options, row),
-        Voice::Mute => drive_in(Echo, options, row),
+        Voice::Mute => drive_in(Echo::default(), options, row),
     }
 }
 

@@ -59,7 +59,7 @@ impl Room<'_> {
 pub(super) fn push_odd(out: &mut Vec<u8>, all: &[u8], from: usize) {
     let mut at = from;
     while at < all.len() {
-        let plain = plain_blocks::<32>(&all[at..]);
+        let plain = plain_blocks::<32, false>(&all[at..]);
         out.extend_from_slice(&all[at..at + plain]);
         at += plain;
         let end = all.len().min(at + BLOCK);

@@ -1,0 +1,50 @@
+//! The transcript as the hub sees it: what goes into it that no desk is shown, and what is told of its file.
+
+use crate::board::Board;
+use crate::buffer::framing::Frame;
+use crate::conn::ConnId;
+use crate::conn::reason::in_words;
+use crate::desk::{Event, Transcript};
+use crate::hub::desks::Desks;
+use crate::terminal::LogNews;
+
+impl Desks {
+    /// Keeps a transcript from now on: what was told before is not in it.
+    pub fn keep_transcript(&mut self, transcript: Transcript) {
+        self.out.add_transcript(transcript);
+    }
+
+    /// Keeps what a peer said, where it is shown at no desk; and that it was passed on, if it was.
+    pub fn heard_unseen(&mut self, id: ConnId, frame: Frame<'_>, board: &Board) {
+        self.out.message_unseen(self.names.who(id.serial()), frame);
+        if let Some(mate) = board.mate(id).filter(|_| !self.links.is_empty()) {
+            self.passed_on_unseen(mate, frame, board);
+        }
+    }
+
+    /// Goes on in a file that is opened anew: what was there may have been moved away.
+    pub(super) fn reopen_transcript(&mut self) {
+        if let Some(transcript) = self.out.transcript() {
+            transcript.reopen();
+        }
+    }
+
+    /// Tells what became of the transcript's file.
+    pub(super) fn transcript_is(&mut self, news: LogNews) {
+        let Some(path) = self.out.transcript().map(|transcript| transcript.path()) else { return };
+        let told = match news {
+            LogNews::Failed(error) => format!(
+                "cannot write the transcript {path}: {}; it is tried again, and what is left out meanwhile is counted",
+                in_words(&error)
+            ),
+            LogNews::GoesOn => format!("the transcript {path} is written again"),
+            LogNews::NotReopened(error) => {
+                format!(
+                    "cannot reopen the transcript {path}: {}; it goes on in the file it has",
+                    in_words(&error)
+                )
+            }
+        };
+        self.out.tell(&Event::Note(&told));
+    }
+}
