@@ -112,10 +112,13 @@ impl Floor<'_> {
     fn serve<M: Mode>(self, mode: M) -> Result<Desks, String> {
         let Floor { args, reactor, mailbox, display, source, names, own } = self;
         let options = desk_options(args);
+        let framing = mode.policy(Role::PEER).framing;
         let mut hub = Hub::new(mode, display, source, options).with_mailbox(mailbox);
         let desks = hub.desks();
         desks.replay = (args.replay_last > 0).then(History::default);
-        own.bound().iter().for_each(|address| desks.out.tell(&Event::Listening(&address.to_string())));
+        for address in own.bound() {
+            desks.out.tell(&Event::Listening(&address.to_string(), framing));
+        }
         desks.own = own;
         args.dial.iter().for_each(|endpoint| desks.hold(endpoint.clone()));
         stand_in(args, desks)?;

@@ -14,6 +14,7 @@ mod outgoing;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::mem;
 use std::time::Duration;
 
@@ -105,6 +106,31 @@ impl Frame<'_> {
     /// Whether this is a part of a message only, or bytes whose end is not marked.
     pub fn is_part(&self) -> bool {
         !matches!(self.end, End::Newline | End::Framed(_))
+    }
+}
+
+/// As a command line spells it (`Framing::parse`).
+impl fmt::Display for Framing {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Framing::Lines => out.write_str("lines"),
+            Framing::Raw | Framing::Echo => out.write_str("chunks"),
+            Framing::Delimited(Delimiter::Cr) => out.write_str("cr"),
+            Framing::Delimited(Delimiter::CrLf) => out.write_str("crlf"),
+            Framing::Delimited(Delimiter::Nul) => out.write_str("nul"),
+            Framing::StxEtx => out.write_str("stx"),
+            Framing::Length { bytes, little_endian } => {
+                let bits = match bytes {
+                    LengthBytes::One => "len8",
+                    LengthBytes::Two => "len16",
+                    LengthBytes::Four => "len32",
+                };
+                // One byte has no order.
+                let has_order = *bytes != LengthBytes::One;
+                write!(out, "{bits}{}", if *little_endian && has_order { "le" } else { "" })
+            }
+            Framing::Silence(time) => write!(out, "silence={}ms", time.as_millis()),
+        }
     }
 }
 

@@ -68,6 +68,7 @@ mod tests {
             ("chunks", Framing::Raw),
         ] {
             assert_eq!(Framing::parse(text), Ok(framing), "{text}");
+            assert_eq!(Framing::parse(&framing.to_string()), Ok(framing), "{framing} is read back");
         }
     }
 

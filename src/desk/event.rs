@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::buffer::framing::Frame;
+use crate::buffer::framing::{Frame, Framing};
 use crate::conn::Peer;
 use crate::conn::reason::Reason;
 
@@ -84,8 +84,8 @@ pub enum Receivers<'a> {
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// The server listens at this address.
-    Listening(&'a str),
+    /// The server listens at this address, and cuts what is said to it there in this way.
+    Listening(&'a str, Framing),
     /// Somebody connected, or a dial came about.
     Opened {
         /// Who.
@@ -196,6 +196,6 @@ impl Event<'_> {
     /// Whether it is an event of the server, which all desks are told and which is counted; the others concern one desk
     /// alone.
     pub fn is_counted(&self) -> bool {
-        !matches!(self, Event::Skipped(_) | Event::Listening(_))
+        !matches!(self, Event::Skipped(_) | Event::Listening(..))
     }
 }

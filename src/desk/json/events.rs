@@ -3,7 +3,7 @@
 use super::VERSION;
 use super::replies::spelt_faults;
 use super::write::{Writer, flag, list, number, payload, text};
-use crate::buffer::framing::{End, Frame};
+use crate::buffer::framing::{End, Frame, Framing};
 use crate::conn::Peer;
 use crate::desk::event::{Author, DeskId, Event, Receivers, Who};
 use crate::desk::text::{push_number, push_peer};
@@ -13,11 +13,15 @@ impl Writer {
     pub fn event(&mut self, event: &Event<'_>, seq: u64, out: &mut Vec<u8>) {
         match event {
             Event::Message(who, frame) => self.message(*who, frame, seq, out),
-            Event::Listening(address) => {
+            Event::Listening(address, framing) => {
                 out.extend_from_slice(b"{\"ev\":\"listening\",\"v\":");
                 push_number(out, u64::from(VERSION));
                 text(out, "run", &run_id());
                 text(out, "addr", address);
+                // Lines are what a reader takes it for; of what is only echoed, nothing is shown.
+                if !matches!(framing, Framing::Lines | Framing::Echo) {
+                    text(out, "frame", &framing.to_string());
+                }
             }
             Event::Skipped(count) => {
                 out.extend_from_slice(b"{\"ev\":\"skipped\",\"count\":");
