@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use self::line::Line;
 use crate::buffer::framing::Framing;
+use crate::conn::reason::in_words;
 
-/// A line of a transcript is no longer than this: 64 MiB, four times what a program may send at once.
-const LINE_BYTES_MAX: u64 = 64 << 20;
+/// A line of a transcript is no longer than this: room for a message of 64 MiB each byte of which is spelt `\u0001`.
+const LINE_BYTES_MAX: u64 = 512 << 20;
 
 /// What a transcript has in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Recording {
 /// One recorded connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conversation {
+    /// The run that it was of, from 0: several may be appended one behind the other.
+    pub run: usize,
     /// When it came, counted from the first of its run.
     pub opened: Duration,
     /// What happened, in order.
@@ -60,6 +63,7 @@ pub enum What {
 /// What is known of a run while it is read.
 #[derive(Debug)]
 struct Run {
+    number: usize,
     framing: Framing,
     /// When the first came, in microseconds since 1970.
     began: Option<i64>,
@@ -79,7 +83,7 @@ struct Open {
 
 impl Default for Run {
     fn default() -> Run {
-        Run { framing: Framing::Lines, began: None, open: HashMap::new(), targets: HashMap::new() }
+        Run { number: 0, framing: Framing::Lines, began: None, open: HashMap::new(), targets: HashMap::new() }
     }
 }
 
@@ -98,9 +102,12 @@ impl Recording {
         for number in 1u64.. {
             text.clear();
             let limited = &mut Read::by_ref(&mut from).take(LINE_BYTES_MAX);
-            let length = limited.read_until(b'\n', &mut text).map_err(|error| error.to_string())?;
+            let length = limited.read_until(b'\n', &mut text).map_err(|error| in_words(&error))?;
             if length == 0 {
                 break;
+            }
+            if length as u64 == LINE_BYTES_MAX && !text.ends_with(b"\n") {
+                return Err(format!("line {number}: it is longer than {} MiB", LINE_BYTES_MAX >> 20));
             }
             if text.trim_ascii().is_empty() {
                 continue;
@@ -117,7 +124,8 @@ impl Recording {
             if let Line::Listening(framing) = line {
                 torn = None;
                 // Several addresses are one run, and nobody has come between them.
-                run = Run { framing, ..Run::default() };
+                let has_begun = run.began.is_some();
+                run = Run { number: run.number + usize::from(has_begun), framing, ..Run::default() };
                 continue;
             }
             if let Some(before) = torn {
@@ -142,7 +150,11 @@ impl Run {
                     let began = *self.began.get_or_insert(at);
                     let place = all.len();
                     self.open.insert(id, Open { place, since: at, has_ended: false, was_finished: false });
-                    all.push(Conversation { opened: between(began, at), turns: Vec::new() });
+                    all.push(Conversation {
+                        run: self.number,
+                        opened: between(began, at),
+                        turns: Vec::new(),
+                    });
                 }
             }
             Line::Heard { id, bytes, at } => self.note(id, at, What::Heard(bytes), all),
@@ -174,6 +186,8 @@ impl Run {
         let what = match reason {
             "reset" | "lost" | "timed-out" => What::HeardReset,
             "we-reset" | "link-reset" | "rule-reset" | "play-reset" => What::SaidReset,
+            // It is the recording that ends here: whoever was there has gone on, or would have.
+            "stopping" => return,
             _ if open.was_finished => return,
             _ => What::SaidEnd,
         };

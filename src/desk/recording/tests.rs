@@ -113,3 +113,21 @@ fn a_line_may_be_torn_where_a_run_ends_and_nowhere_else() {
     let told = count("hello\n".to_owned()).unwrap_err();
     assert!(told.starts_with("line 1: this is no JSON object"), "{told}");
 }
+
+#[test]
+fn runs_are_told_apart_and_where_a_recording_ends_nobody_has_hung_up() {
+    let run = format!(
+        "{LISTENING}{LISTENING}{}",
+        r#"{"ev":"open","seq":1,"ts":"2026-01-02T03:04:05Z","id":1,"peer":"127.0.0.1:1"}
+{"ev":"msg","seq":2,"ts":"2026-01-02T03:04:06Z","id":1,"text":"a"}
+{"ev":"close","seq":3,"ts":"2026-01-02T03:04:07Z","id":1,"reason":"stopping","msg":""}
+{"ev":"bye","seq":4,"ts":"2026-01-02T03:04:07Z"}
+"#
+    );
+
+    let read = read(&run.repeat(2)).unwrap();
+
+    let runs: Vec<usize> = read.conversations.iter().map(|conversation| conversation.run).collect();
+    assert_eq!(runs, [0, 1]);
+    assert_eq!(read.conversations[1].turns, [heard(1000, b"a\n")]);
+}
