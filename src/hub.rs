@@ -21,6 +21,7 @@ mod options;
 mod outlets;
 mod own;
 mod pending;
+mod play;
 mod rules;
 mod send;
 mod send_all;
@@ -46,6 +47,7 @@ pub use mode::Mode;
 pub use names_file::NamesFile;
 pub use options::{DeskOptions, OnStdinEof, Voice};
 pub use own::{ITSELF, Own};
+pub use play::Play;
 pub use rules::Rules;
 
 /// The desk of this process's stdin and stdout.
@@ -203,8 +205,8 @@ impl Desks {
         // A file that is on its way is what they wait for; they are finished behind it. Whoever is linked is answered
         // by another.
         let is_alone = |id: &ConnId| !self.files.go_to(id.serial()) && self.links.mate(id.serial()).is_none();
-        let waiting = waiting.into_iter().filter(is_alone);
-        waiting.for_each(|id| board.finish(id));
+        let waiting: Vec<ConnId> = waiting.into_iter().filter(is_alone).collect();
+        waiting.into_iter().for_each(|id| self.finish_behind(id, board));
     }
 
     /// Begins the end, and replies to whoever asked for it.

@@ -194,7 +194,7 @@ impl Desks {
         let kept = Some(board.limits().half_open_max).filter(|limit| stays_open && !limit.is_zero());
         self.out.tell(&Event::Ended(self.names.who(id.serial()), kept));
         if !self.stdin_is_open && !is_linked && !self.files.go_to(id.serial()) {
-            board.finish(id);
+            self.finish_behind(id, board);
         }
     }
 
