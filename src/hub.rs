@@ -123,6 +123,11 @@ impl<M: Mode> App for Hub<M> {
         self.desks.drained(id, board);
     }
 
+    fn finished(&mut self, id: ConnId, _board: &mut Board) {
+        let who = self.desks.names.who(id.serial());
+        self.desks.out.tell_programs(&Event::Finished(who));
+    }
+
     fn timer(&mut self, id: ConnId, board: &mut Board) {
         self.desks.go_on_saying(id, board);
     }

@@ -154,6 +154,9 @@ impl Desks {
         self.own.opened(id, view.peer);
         let client = self.links.client_of(id.serial());
         self.out.tell(&Event::Opened { who, peer: view.peer, dialled, client });
+        if self.out.has_programs() {
+            board.tell_when_finished(id);
+        }
         self.break_newcomer(id, board);
     }
 
