@@ -39,6 +39,9 @@ pub trait App {
     /// `Board::tell_when_drained` has asked.
     fn drained(&mut self, _id: ConnId, _board: &mut Board) {}
 
+    /// Our side of a connection is being finished, and the peer is still heard, as `Board::tell_when_finished` has asked.
+    fn finished(&mut self, _id: ConnId, _board: &mut Board) {}
+
     /// The moment has come that was set with `Board::set_timer`.
     fn timer(&mut self, _id: ConnId, _board: &mut Board) {}
 

@@ -165,6 +165,14 @@ impl Board {
         }
     }
 
+    /// Has `App::finished` called once, when our side of a connection is being finished and the peer is still heard,
+    /// whoever has asked for that.
+    pub fn tell_when_finished(&mut self, id: ConnId) {
+        if let Some(conn) = self.table.get_mut(id) {
+            conn.tells_finished = true;
+        }
+    }
+
     /// Has `App::timer` called for a connection at this moment or right after it, to the precision of the system's
     /// timers. A connection has one timer: setting it again replaces it, and it goes when the connection ends.
     pub fn set_timer(&mut self, id: ConnId, when: Moment) {

@@ -144,6 +144,8 @@ pub(crate) struct Conn {
     pub lagging: bool,
     /// The App wants to know when little is left of what is queued.
     pub tells_drained: bool,
+    /// The App wants to know when our side is finished.
+    pub tells_finished: bool,
     /// When it came, in tenths of a second since the start: it is for people, and four bytes last for 13 years.
     opened_tenths: u32,
 }
@@ -186,6 +188,7 @@ impl Conn {
             write_turn: WriteTurn::Off,
             lagging: false,
             tells_drained: false,
+            tells_finished: false,
             opened_tenths: u32::try_from(came_at.since(Moment::default()).as_millis() / 100)
                 .unwrap_or(u32::MAX),
         }

@@ -27,7 +27,7 @@ pub use fault::{BadFault, FaultSpec};
 pub use help::{HELP, Help, help};
 pub use link::NoLink;
 pub use name::{BadName, NAME_CHARS_MAX, check_name, folded, is_glob, matcher, may_be_target};
-pub use recording::{Conversation, Recording, Turn, What};
+pub use recording::{Conversation, Progress, Recording, Turn, What};
 pub use refusal::{CODES, Refusal};
 pub use reply::{
     ConnState, Deed, Delivered, Filtered, Kept, Outcome, Repeated, Reply, Row, Tally, Target, Waiting,

@@ -135,6 +135,7 @@ impl<L: Listen> Engine<L> {
             && work.over.is_empty()
             && work.dials.is_empty()
             && work.drained.is_empty()
+            && work.finished.is_empty()
             && work.linked.is_empty()
             && !work.wants_turn
     }
@@ -190,6 +191,7 @@ impl<L: Listen> Engine<L> {
         self.board.shared.stats.turns += 1;
         self.board.shared.work.wants_turn = false;
         self.tell_drained(app);
+        self.tell_finished(app);
         self.tend_links();
         self.read(app);
         self.keep_deadlines(app);

@@ -21,6 +21,7 @@ mod options;
 mod outlets;
 mod own;
 mod pending;
+mod play;
 mod rules;
 mod send;
 mod send_all;
@@ -48,6 +49,7 @@ pub use mode::Mode;
 pub use names_file::NamesFile;
 pub use options::{DeskOptions, OnStdinEof, Voice};
 pub use own::{ITSELF, Own};
+pub use play::Play;
 pub use rules::Rules;
 
 /// The App.
@@ -118,6 +120,11 @@ impl<M: Mode> App for Hub<M> {
 
     fn drained(&mut self, id: ConnId, board: &mut Board) {
         self.desks.drained(id, board);
+    }
+
+    fn finished(&mut self, id: ConnId, _board: &mut Board) {
+        let who = self.desks.names.who(id.serial());
+        self.desks.out.tell_programs(&Event::Finished(who));
     }
 
     fn timer(&mut self, id: ConnId, board: &mut Board) {
@@ -204,8 +211,8 @@ impl Desks {
         // A file that is on its way is what they wait for; they are finished behind it. Whoever is linked is answered
         // by another.
         let is_alone = |id: &ConnId| !self.files.go_to(id.serial()) && self.links.mate(id.serial()).is_none();
-        let waiting = waiting.into_iter().filter(is_alone);
-        waiting.for_each(|id| board.finish(id));
+        let waiting: Vec<ConnId> = waiting.into_iter().filter(is_alone).collect();
+        waiting.into_iter().for_each(|id| self.finish_behind(id, board));
     }
 
     /// Begins the end, and replies to whoever asked for it.

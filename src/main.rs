@@ -1,20 +1,23 @@
 //! The server: parses, builds, runs, and turns what went wrong into one line and an exit status.
 
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufReader, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use switchboard::cli::{self, ColorArg, EolArg, FormatArg, ServerArgs, StdinEofArg, ViewArg};
 use switchboard::desk::text::{Format, Stamp, plural};
 use switchboard::desk::{
-    Display, Event, Screens, Spelling, TerminalDesk, TerminalOptions, Transcript, View, terminal_repertoire,
+    Display, Event, Recording, Screens, Spelling, TerminalDesk, TerminalOptions, Transcript, View,
+    terminal_repertoire,
 };
 use switchboard::hub::{
-    DeskOptions, Desks, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Own, Rules, StopReport, Voice,
+    DeskOptions, Desks, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Own, Play, Rules, StopReport,
+    Voice,
 };
 use switchboard::internals::cannot;
-use switchboard::modes::{Chat, Console, Echo, Heard, Tap};
+use switchboard::modes::{self, Chat, Console, Echo, Heard, Tap};
 use switchboard::process::{descriptors, memory};
 use switchboard::terminal::{
     BufferReturn, HistoryFile, LogFile, Mail, Terminal, history_path, is_interactive, on_reread, on_signal,
@@ -38,6 +41,8 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
     reactor.admit(Role::PEER, args.allow.clone(), args.deny.clone());
     let names = args.names.as_deref().map(NamesFile::read).transpose()?;
+    let (played, frame) = played(args)?.unzip();
+    let frame = args.frame.or(frame).unwrap_or(Framing::Lines);
     let spelling = spelling(args.format);
     let display = if edits_on_terminal(args, spelling) {
         Display::Terminal(terminal(args).map_err(cannot("use the terminal"))?)
@@ -82,8 +87,8 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         };
         terminal.begin(post).map_err(cannot("use the terminal"))?;
     }
-    let floor = Floor { args, reactor, mailbox, display, transcript, source, names, own };
-    let desks = floor.serve_as_asked(framing(args, spelling))?;
+    let floor = Floor { args, frame, reactor, mailbox, display, transcript, source, names, own };
+    let desks = floor.serve_as_asked(framing(args, frame, spelling), played)?;
     report(desks, &limits)
 }
 
@@ -106,6 +111,8 @@ fn heard(args: &ServerArgs) -> Heard {
 /// What a server needs beside its mode.
 struct Floor<'a> {
     args: &'a ServerArgs,
+    /// What one message is.
+    frame: Framing,
     reactor: Reactor<Mail>,
     mailbox: Mailbox<Mail>,
     display: Display,
@@ -117,20 +124,23 @@ struct Floor<'a> {
 
 impl Floor<'_> {
     /// Serves in the mode that was asked for.
-    fn serve_as_asked(self, framing: Framing) -> Result<Desks, String> {
+    fn serve_as_asked(self, framing: Framing, played: Option<Recording>) -> Result<Desks, String> {
         let args = self.args;
-        match &args.tap {
+        match (&args.tap, played) {
             _ if args.echo => self.serve(Echo { is_kept: args.log.is_some() }),
             _ if args.chat => self.serve(Chat::new(args.chat_raw, args.replay_last as usize)),
-            Some(target) => self.serve(Tap::new(target.clone(), framing, heard(args))),
-            None => self.serve(Console::new(framing)),
+            (Some(target), _) => self.serve(Tap::new(target.clone(), framing, heard(args))),
+            (None, Some(played)) => {
+                self.serve(modes::Play::new(Play::new(played, args.stand_in.speed), framing))
+            }
+            (None, None) => self.serve(Console::new(framing)),
         }
     }
 
     /// Serves to the end.
     fn serve<M: Mode>(self, mode: M) -> Result<Desks, String> {
-        let Floor { args, reactor, mailbox, display, transcript, source, names, own } = self;
-        let options = desk_options(args);
+        let Floor { args, frame, reactor, mailbox, display, transcript, source, names, own } = self;
+        let options = desk_options(args, frame);
         let framing = mode.policy(Role::PEER).framing;
         let mut hub = Hub::new(mode, display, source, options).with_mailbox(mailbox);
         let desks = hub.desks();
@@ -150,6 +160,14 @@ impl Floor<'_> {
         }
         reactor.run(hub).map(Hub::into_desks).map_err(cannot("wait for events"))
     }
+}
+
+/// The transcript that is played, and how messages were framed in it.
+fn played(args: &ServerArgs) -> Result<Option<(Recording, Framing)>, String> {
+    let Some(path) = &args.stand_in.play else { return Ok(None) };
+    let file = File::open(path).map_err(cannot(format!("read {}", path.display())))?;
+    let read = Recording::read_with_framing(BufReader::new(file));
+    read.map(Some).map_err(|why| format!("cannot play {}: {why}", path.display()))
 }
 
 /// Has the desks say what they are to say of themselves.
@@ -227,9 +245,9 @@ fn spelling(asked: FormatArg) -> Spelling {
 }
 
 /// How peers' bytes become messages. What is only shown raw needs no frames.
-fn framing(args: &ServerArgs, spelling: Spelling) -> Framing {
+fn framing(args: &ServerArgs, frame: Framing, spelling: Spelling) -> Framing {
     let is_only_shown = spelling == Spelling::Text(Format::Raw) && !args.stand_in.looks_at_messages();
-    if is_only_shown { Framing::Raw } else { args.frame.unwrap_or(Framing::Lines) }
+    if is_only_shown { Framing::Raw } else { frame }
 }
 
 /// Whether whoever speaks waits for the operator's answer, who is to miss nothing.
@@ -238,17 +256,17 @@ fn is_console(args: &ServerArgs) -> bool {
 }
 
 /// What is put around what the operator types.
-fn envelope(args: &ServerArgs) -> Envelope {
+fn envelope(args: &ServerArgs, frame: Framing) -> Envelope {
     match args.eol {
         Some(EolArg::Lf) => Envelope::Lf,
         Some(EolArg::Crlf) => Envelope::CrLf,
         Some(EolArg::Cr) => Envelope::Cr,
         Some(EolArg::None) => Envelope::None,
-        None => args.frame.unwrap_or(Framing::Lines).envelope(),
+        None => frame.envelope(),
     }
 }
 
-fn desk_options(args: &ServerArgs) -> DeskOptions {
+fn desk_options(args: &ServerArgs, frame: Framing) -> DeskOptions {
     let on_terminal = io::stdin().is_terminal();
     let voice = match (args.chat, args.echo) {
         (true, _) => Voice::Participant,
@@ -268,7 +286,7 @@ fn desk_options(args: &ServerArgs) -> DeskOptions {
         waits_for_slow: !on_terminal,
         keeps_history: on_terminal,
         tracks_pending: is_console(args),
-        envelope: envelope(args),
+        envelope: envelope(args, frame),
         view: if args.view == ViewArg::Hex { View::Hex } else { View::Text },
         // Its keys differ from run to run.
         chance: RandomState::new().hash_one(()),

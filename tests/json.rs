@@ -1059,3 +1059,31 @@ fn h44_json_that_hurts_is_one_error_that_names_what_is_wrong_and_costs_no_memory
     assert_eq!(peers[0].line(), "still here", "and nothing else was sent");
     desk.quit();
 }
+
+#[test]
+fn programs_are_told_when_our_side_is_finished_and_what_a_kick_says() {
+    let (mut desk, mut peers) = Desk::with_peers(&[], 4);
+
+    desk.ask(json!({"cmd": "close", "to": 1, "how": "eof"}));
+    assert_eq!(desk.about("fin", 1)["ev"], "fin");
+    assert_eq!(peers[0].read_to_end(), b"");
+    peers[0].send("still heard\n");
+    assert_eq!(desk.about("msg", 1)["text"], "still heard");
+
+    desk.ask(json!({"cmd": "close", "to": 2, "text": "why"}));
+    desk.ask(json!({"cmd": "close", "to": [3], "text": "why"}));
+    for id in [2, 3] {
+        let sent = desk.event_where("sent", |event| event["ids"] == json!([id]));
+        assert_eq!((&sent["text"], &sent["by"]), (&json!("why\n"), &json!(1)));
+        assert_eq!(desk.about("close", id)["reason"], "kicked");
+    }
+
+    // Where the peer has finished, too, its close says all.
+    peers[3].finish();
+    desk.about("eof", 4);
+    desk.ask(json!({"cmd": "close", "to": 4, "how": "eof"}));
+    assert_eq!(desk.about("close", 4)["reason"], "finished");
+    let fins = String::from_utf8(desk.server.out.so_far()).unwrap().matches("\"ev\":\"fin\"").count();
+    assert_eq!(fins, 1);
+    desk.quit();
+}

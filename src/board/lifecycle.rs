@@ -42,7 +42,7 @@ impl Shared {
                 return;
             }
             Became::FinSent => {}
-            Became::Finishing => self.work.enlist_to_write(conn),
+            Became::Finishing => self.work.enlist_to_finish(conn),
             Became::Parting => {
                 // It may have been slow, so that we had stopped reading it. Now we must drain what it sends: it might
                 // not read before it has sent it.

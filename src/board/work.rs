@@ -18,6 +18,8 @@ pub(crate) struct Work {
     pub over: Vec<(Key, Reason)>,
     /// Those that have taken what was queued, and whose App wants to know.
     pub drained: Vec<ConnId>,
+    /// Those whose side of ours is being finished, and whose App wants to know.
+    pub finished: Vec<ConnId>,
     /// Those of whose link something may have changed.
     pub linked: Vec<ConnId>,
     /// Connections to be begun.
@@ -48,6 +50,14 @@ impl Work {
         if conn.writable && conn.write_turn == WriteTurn::Off {
             conn.write_turn = WriteTurn::Dirty;
             self.dirty.push(conn.id.key);
+        }
+    }
+
+    /// To be sent our FIN behind what is queued; and its App may want to know.
+    pub fn enlist_to_finish(&mut self, conn: &mut Conn) {
+        self.enlist_to_write(conn);
+        if std::mem::take(&mut conn.tells_finished) {
+            self.finished.push(conn.id);
         }
     }
 

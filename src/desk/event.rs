@@ -119,6 +119,9 @@ pub enum Event<'a> {
     },
     /// A peer has finished sending. Our side stays open for an answer for so long, or does not.
     Ended(Who<'a>, Option<Duration>),
+    /// Our side of a connection is finished, and it is still heard. Programs alone are told: for people there is the reply,
+    /// or what it follows from.
+    Finished(Who<'a>),
     /// A connection has ended.
     Closed {
         /// Which.

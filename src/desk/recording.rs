@@ -2,6 +2,7 @@
 //! stands in for a recorded server, and what loads one as its peers did, go by it.
 
 mod line;
+mod progress;
 
 use std::collections::HashMap;
 use std::io::{BufRead, Read};
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::line::Line;
+pub use self::progress::Progress;
 use crate::buffer::framing::Framing;
 use crate::conn::reason::in_words;
 
@@ -93,9 +95,18 @@ impl Recording {
     ///
     /// # Errors
     /// When it cannot be read, when a line is none of a transcript (which one, and why), or when nobody connected.
-    pub fn read(mut from: impl BufRead) -> Result<Recording, String> {
+    pub fn read(from: impl BufRead) -> Result<Recording, String> {
+        Recording::read_with_framing(from).map(|(recording, _)| recording)
+    }
+
+    /// The same, and how messages were framed in the first run.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn read_with_framing(mut from: impl BufRead) -> Result<(Recording, Framing), String> {
         let mut recording = Recording::default();
         let mut run = Run::default();
+        let mut first_framing = None;
         // What was wrong with the line before: at the end of a run that is forgiven.
         let mut torn: Option<String> = None;
         let mut text = Vec::new();
@@ -123,6 +134,7 @@ impl Recording {
             };
             if let Line::Listening(framing) = line {
                 torn = None;
+                first_framing.get_or_insert(framing);
                 // Several addresses are one run, and nobody has come between them.
                 let has_begun = run.began.is_some();
                 run = Run { number: run.number + usize::from(has_begun), framing, ..Run::default() };
@@ -136,7 +148,7 @@ impl Recording {
         if recording.conversations.is_empty() {
             return Err(torn.unwrap_or_else(|| "nobody connected in it".to_owned()));
         }
-        Ok(recording)
+        Ok((recording, first_framing.unwrap_or(Framing::Lines)))
     }
 }
 

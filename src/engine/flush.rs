@@ -41,6 +41,15 @@ impl<L: Listen> Engine<L> {
         }
     }
 
+    /// Tells the App of those whose side of ours was being finished in the last turn, and that are still heard.
+    pub(super) fn tell_finished<A: App>(&mut self, app: &mut A) {
+        for id in mem::take(&mut self.board.shared.work.finished) {
+            if self.board.table.get(id).is_some_and(|conn| conn.state.is_open()) {
+                app.finished(id, &mut self.board);
+            }
+        }
+    }
+
     /// Whoever used up its write budget goes on in the next turn.
     pub(super) fn renew_budgets(&mut self) {
         let shared = &mut self.board.shared;

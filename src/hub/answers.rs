@@ -154,6 +154,12 @@ impl Desks {
         }
     }
 
+    /// Finishes our side of a connection, behind what is outstanding for it.
+    pub(super) fn finish_behind(&mut self, id: ConnId, board: &mut Board) {
+        let saying = Saying { not_before: Moment::default(), what: Said::Finish, by: Author::Play };
+        self.say(id, saying, board);
+    }
+
     /// Whether something outstanding waits until this connection has taken what was queued for it.
     pub(super) fn waits_for_drained(&self, id: ConnId) -> bool {
         self.answers.queues.get(&id.serial()).is_some_and(|queue| queue.held == Held::Undrained)

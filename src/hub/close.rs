@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::board::Board;
 use crate::conn::ConnId;
 use crate::conn::reason::Reason;
-use crate::desk::{How, Outcome, Refusal, Reply, To};
+use crate::desk::{Author, DeskId, Event, How, Outcome, Receivers, Refusal, Reply, To};
 use crate::hub::desks::Desks;
 use crate::hub::job::{Act, Several};
 use crate::hub::send::{Asked, of_known, of_list};
@@ -22,12 +22,19 @@ const REASON_SENT_BYTES_MAX: usize = 64 << 10;
 impl Desks {
     /// Ends a connection in one way or another. Returns what became of the reason that it was to be told, where that
     /// did not get through: it is closed all the same.
-    pub(super) fn end(&mut self, id: ConnId, how: How, reason: &[u8], board: &mut Board) -> Option<Outcome> {
+    pub(super) fn end(
+        &mut self,
+        id: ConnId,
+        how: How,
+        reason: &[u8],
+        by: DeskId,
+        board: &mut Board,
+    ) -> Option<Outcome> {
         match how {
             How::Eof => board.finish(id),
             How::Reset => board.hang_up(id, Reason::WeReset),
             How::Kick => {
-                let told = (!reason.is_empty()).then(|| self.tell_reason(id, reason, board));
+                let told = (!reason.is_empty()).then(|| self.tell_reason(id, reason, by, board));
                 let kept = &reason[..reason.len().min(REASON_BYTES_MAX)];
                 board.close(id, Reason::Kicked(String::from_utf8_lossy(kept).into_owned()));
                 return told.filter(|told| !told.is_done());
@@ -36,12 +43,31 @@ impl Desks {
         None
     }
 
-    /// Tells a peer why it is closed, framed as texts are; without a label, since it is no part of a conversation.
-    fn tell_reason(&mut self, id: ConnId, reason: &[u8], board: &mut Board) -> Outcome {
-        match self.options.envelope.around(reason.len()) {
-            Ok((prefix, suffix)) => self.queue(id, &[&prefix, reason, suffix], board),
-            Err(_) => Outcome::Full(0),
+    /// Ends one of those who were here.
+    pub(super) fn end_one_of_several(
+        &mut self,
+        how: How,
+        serial: u64,
+        reason: &[u8],
+        by: DeskId,
+        board: &mut Board,
+    ) -> Outcome {
+        let Some(id) = board.find(serial) else { return Outcome::Gone };
+        self.end(id, how, reason, by, board).unwrap_or(Outcome::Done(0))
+    }
+
+    /// Tells a peer why it is closed, framed as texts are; without a label, since it is no part of a conversation. All
+    /// programs are told of it: no reply says that it was sent.
+    fn tell_reason(&mut self, id: ConnId, reason: &[u8], by: DeskId, board: &mut Board) -> Outcome {
+        let Ok((prefix, suffix)) = self.options.envelope.around(reason.len()) else {
+            return Outcome::Full(0);
+        };
+        let told = self.queue(id, &[&prefix, reason, suffix], board);
+        if told.is_done() && self.out.has_programs() {
+            let (by, to) = (Author::Desk(by), Receivers::One(id.serial()));
+            self.out.tell_programs(&Event::Sent { by, to, bytes: &[&prefix, reason, suffix].concat() });
         }
+        told
     }
 
     /// Finishes, closes or resets whoever is meant.
@@ -64,7 +90,7 @@ impl Desks {
             }
             Whom::One(serial) => {
                 let id = board.find(serial).ok_or(Refusal::Gone(serial))?;
-                let told = self.end(id, how, reason, board);
+                let told = self.end(id, how, reason, session.id, board);
                 let reply = Reply::Closing(self.names.who(serial), how, told);
                 self.out.reply(session.id, asked.reference, &reply);
                 Ok(Executed::Done)

@@ -154,6 +154,9 @@ impl Desks {
         self.own.opened(id, view.peer);
         let client = self.links.client_of(id.serial());
         self.out.tell(&Event::Opened { who, peer: view.peer, dialled, client });
+        if self.out.has_programs() {
+            board.tell_when_finished(id);
+        }
         self.break_newcomer(id, board);
     }
 
@@ -194,7 +197,7 @@ impl Desks {
         let kept = Some(board.limits().half_open_max).filter(|limit| stays_open && !limit.is_zero());
         self.out.tell(&Event::Ended(self.names.who(id.serial()), kept));
         if !self.stdin_is_open && !is_linked && !self.files.go_to(id.serial()) {
-            board.finish(id);
+            self.finish_behind(id, board);
         }
     }
 

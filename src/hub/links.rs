@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::board::Board;
-use crate::buffer::framing::{End, Envelope, Frame};
+use crate::buffer::framing::{End, Envelope, Frame, Prefix};
 use crate::conn::{ConnId, Outbound};
 use crate::desk::{Author, Event, NoLink, Receivers, Refusal, Reply, To};
 use crate::hub::desks::Desks;
@@ -54,6 +54,16 @@ impl Links {
     /// Whose target's side it is.
     pub fn client_of(&self, serial: u64) -> Option<u64> {
         self.clients.get(&serial).copied()
+    }
+
+    /// What stood around a message when it came.
+    pub fn around(&self, frame: &Frame<'_>) -> (Prefix, &'static [u8]) {
+        let envelope = match frame.end {
+            End::Newline => Envelope::Lf,
+            End::Framed(_) => self.envelope,
+            End::Limit | End::Silence | End::Gone | End::Read => Envelope::None,
+        };
+        envelope.around(frame.bytes.len()).unwrap_or_default()
     }
 
     /// Notes that one is linked no more. Returns whom it was linked to.
@@ -153,12 +163,7 @@ impl Desks {
     /// stands, so they are told without what frames them.
     fn passed_bytes(&self, to: ConnId, frame: Frame<'_>, board: &Board) -> Option<Vec<u8>> {
         board.view(to).filter(|view| view.outbound == Outbound::Open)?;
-        let around = match frame.end {
-            End::Newline => Envelope::Lf.around(frame.bytes.len()),
-            End::Framed(_) => self.links.envelope.around(frame.bytes.len()),
-            End::Limit | End::Silence | End::Gone | End::Read => Envelope::None.around(frame.bytes.len()),
-        };
-        let (prefix, suffix) = around.unwrap_or_default();
+        let (prefix, suffix) = self.links.around(&frame);
         Some([&prefix, frame.bytes, suffix].concat())
     }
 }

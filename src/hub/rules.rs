@@ -100,31 +100,31 @@ impl Rules {
 }
 
 impl Desks {
-    /// Shows what a peer said in the console, and answers it where a rule fits it.
+    /// Shows what a peer said in the console, and answers it where a rule fits it. Returns whether one did.
     #[inline]
-    pub fn converse(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
+    pub fn converse(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) -> bool {
         if self.rules.are_idle() {
-            return self.heard(id, frame, board);
+            self.heard(id, frame, board);
+            return false;
         }
-        self.converse_by_rules(id, frame, board);
+        self.converse_by_rules(id, frame, board)
     }
 
     #[inline(never)]
-    fn converse_by_rules(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
+    fn converse_by_rules(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) -> bool {
         let message = message_of(&frame);
         let rule = self.rule_for(id, message, frame.end);
         self.heard_where(id, frame, rule.is_none(), board);
         if let Some(rule) = rule {
             self.answer_by(rule, id, message, board);
         }
+        rule.is_some()
     }
 
     /// The rule that fits a message. Of one that was cut the first part alone is looked at, and whoever is linked is
     /// answered by the other.
     fn rule_for(&mut self, id: ConnId, message: &[u8], end: End) -> Option<usize> {
-        let talk = self.rules.talks.entry(id.serial()).or_default();
-        let goes_on = std::mem::replace(&mut talk.is_cut, end == End::Limit);
-        talk.count += u64::from(!goes_on);
+        let goes_on = self.rules.talks.entry(id.serial()).or_default().note(end);
         if goes_on || (!self.links.is_empty() && self.links.mate(id.serial()).is_some()) {
             return None;
         }
@@ -161,6 +161,13 @@ impl Desks {
              too, this goes on for ever (/kick {serial} ends it)"
         );
         self.out.tell(&Event::Note(&what));
+    }
+
+    /// Counts a message that no rule has to answer, where messages are counted.
+    pub(super) fn count_message(&mut self, serial: u64, end: End) {
+        if !self.rules.are_idle() {
+            self.rules.talks.entry(serial).or_default().note(end);
+        }
     }
 
     /// How many messages a connection has sent, where that is counted.
@@ -207,6 +214,13 @@ impl Desks {
 }
 
 impl Talk {
+    /// Counts a message, or what belongs to the one before. Returns which it is.
+    fn note(&mut self, end: End) -> bool {
+        let goes_on = std::mem::replace(&mut self.is_cut, end == End::Limit);
+        self.count += u64::from(!goes_on);
+        goes_on
+    }
+
     /// The text whose turn it is; the last one stays.
     fn next_text<'a>(&mut self, rule: usize, texts: &'a [Rc<Template>]) -> &'a Rc<Template> {
         let last = texts.len() - 1;

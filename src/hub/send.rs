@@ -157,7 +157,6 @@ impl Desks {
                 // Its length was checked before.
                 Err(_) => Outcome::Full(0),
             },
-            Act::Close(how) => self.end(id, how, bytes, board).unwrap_or(Outcome::Done(0)),
             Act::Done => {
                 self.pending.remove(id);
                 Outcome::Done(0)

@@ -256,6 +256,7 @@ impl Desks {
             turn.bytes += job.bytes().len();
             let outcome = match job.act {
                 Act::Fault => self.fault_one_of_several(job, serial, session.id, board),
+                Act::Close(how) => self.end_one_of_several(how, serial, job.bytes(), session.id, board),
                 act => self.act(act, serial, job.bytes(), board),
             };
             job.note(serial, outcome);

@@ -33,6 +33,6 @@ impl Mode for Console {
     }
 
     fn received(&mut self, id: ConnId, frame: Frame<'_>, desks: &mut Desks, board: &mut Board) {
-        desks.converse(id, frame, board);
+        let _is_answered = desks.converse(id, frame, board);
     }
 }

@@ -41,6 +41,7 @@ impl Writer {
                 }
             }
             Event::Ended(who, _) => self.begin_about(out, "eof", seq, *who),
+            Event::Finished(who) => self.begin_about(out, "fin", seq, *who),
             Event::Closed { who, why, received_bytes, sent_bytes, unsent_bytes, discarded_bytes } => {
                 self.begin_about(out, "close", seq, *who);
                 text(out, "reason", why.code());

@@ -62,7 +62,7 @@ impl TerminalDesk {
                 self.is_stale = true;
                 return;
             }
-            Event::Listening(..) | Event::Bye | Event::Drained(_) => return,
+            Event::Listening(..) | Event::Bye | Event::Drained(_) | Event::Finished(_) => return,
             Event::Answered { .. } => return self.answered(event, view, now),
             Event::Opened { who, .. } => {
                 self.roster.opened(who.serial, who.name);

@@ -269,7 +269,9 @@ pub(super) fn push_bytes(out: &mut Vec<u8>, bytes: usize) {
 
 fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> std::io::Result<()> {
     match event {
-        Event::Message(..) | Event::Sent { .. } | Event::Listening(..) | Event::Bye => Ok(()),
+        Event::Message(..) | Event::Sent { .. } | Event::Listening(..) | Event::Finished(_) | Event::Bye => {
+            Ok(())
+        }
         Event::Answered { who, by, bytes } => push_answered(out, *who, *by, bytes, repertoire),
         Event::Opened { .. } => push_opened(out, event),
         // Whether it only shut down its side or has left altogether cannot be told from its end.
