@@ -228,14 +228,6 @@ impl Outlets {
         is_full
     }
 
-    /// Tells the transcript of a message, where it is shown at no desk.
-    pub fn message_unseen(&mut self, who: Who<'_>, frame: Frame<'_>) {
-        if let Some(at) = self.outlets.iter().position(|outlet| outlet.desk.is_none()) {
-            self.seq += 1;
-            self.outlets[at].display.message(who, &frame, self.seq, View::Text);
-        }
-    }
-
     /// Tells the transcript alone of an event.
     pub fn tell_unseen(&mut self, event: &Event<'_>) {
         if let Some(at) = self.outlets.iter().position(|outlet| outlet.desk.is_none()) {

@@ -16,7 +16,7 @@ impl Desks {
 
     /// Keeps what a peer said, where it is shown at no desk; and that it was passed on, if it was.
     pub fn heard_unseen(&mut self, id: ConnId, frame: Frame<'_>, board: &Board) {
-        self.out.message_unseen(self.names.who(id.serial()), frame);
+        self.out.tell_unseen(&Event::Message(self.names.who(id.serial()), frame));
         if let Some(mate) = board.mate(id).filter(|_| !self.links.is_empty()) {
             self.passed_on_unseen(mate, frame, board);
         }
