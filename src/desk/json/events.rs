@@ -2,7 +2,7 @@
 
 use super::VERSION;
 use super::replies::spelt_faults;
-use super::write::{Writer, flag, list, number, payload, text};
+use super::write::{Writer, bytes, flag, list, number, payload, text};
 use crate::buffer::framing::{End, Frame, Framing};
 use crate::conn::Peer;
 use crate::desk::event::{Author, DeskId, Event, Receivers, Who};
@@ -159,7 +159,10 @@ impl Writer {
                 out.extend_from_slice(b",\"end\":\"\\r\\n\"}\n");
                 return;
             }
-            (_, bytes) => payload(out, bytes),
+            (_, said) => payload(out, said),
+        }
+        if frame.is_part() && !frame.head.is_empty() {
+            bytes(out, "head", &frame.head);
         }
         out.extend_from_slice(match frame.end {
             End::Silence => b",\"part\":\"silence\"}\n",
