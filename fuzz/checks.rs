@@ -220,7 +220,7 @@ fn message(bytes: &[u8], human: &str, tsv: &str) {
         let mut rendered = |end| {
             renderers.each_mut().map(|renderer| {
                 let mut out = Vec::new();
-                renderer.message(who, &Frame { bytes, end }, View::Text, stamp, &mut out);
+                renderer.message(who, &Frame::of(bytes, end), View::Text, stamp, &mut out);
                 out
             })
         };

@@ -105,7 +105,10 @@ impl<M: Mode> App for Hub<M> {
         }
     }
 
-    fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
+    fn received(&mut self, id: ConnId, mut frame: Frame<'_>, board: &mut Board) {
+        if !frame.head.is_empty() {
+            self.desks.told_head(id, &mut frame);
+        }
         self.mode.received(id, frame, &mut self.desks, board);
     }
 

@@ -1087,3 +1087,18 @@ fn programs_are_told_when_our_side_is_finished_and_what_a_kick_says() {
     assert_eq!(fins, 1);
     desk.quit();
 }
+
+#[test]
+fn a_fin_is_told_whoever_has_asked_for_it() {
+    let (mut desk, mut peers) = Desk::with_peers(&["--chat"], 1);
+    peers[0].send("/quit\n");
+    desk.about("fin", 1);
+    desk.quit();
+
+    let (mut desk, peers) = Desk::with_peers(&[], 2);
+    desk.ask(json!({"cmd": "link", "ids": [1, 2]}));
+    peers[0].finish();
+    desk.about("eof", 1);
+    desk.about("fin", 2);
+    desk.quit();
+}

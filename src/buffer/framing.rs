@@ -90,9 +90,27 @@ pub struct Frame<'a> {
     pub bytes: &'a [u8],
     /// Why the frame ends here.
     pub end: End,
+    /// What stood in front of the bytes and framed them: STX, or their length. Of a message that comes in parts each has
+    /// it, where a length is what was still to come; what the peer has said there is what the first part has.
+    pub head: Prefix,
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    /// A frame that nothing stood in front of.
+    #[inline]
+    pub const fn of(bytes: &'a [u8], end: End) -> Frame<'a> {
+        Frame { bytes, end, head: Prefix::NONE }
+    }
+
+    /// What stood behind the bytes and framed them, where frames are cut so that this envelope fits them.
+    pub fn behind(&self, envelope: Envelope) -> &'static [u8] {
+        match self.end {
+            End::Newline => b"\n",
+            End::Framed(_) => envelope.behind(),
+            End::Limit | End::Silence | End::Gone | End::Read => b"",
+        }
+    }
+
     /// How many of the bytes that were received it stands for: its own, and those that framed it.
     pub fn received_bytes(&self) -> usize {
         self.bytes.len()
@@ -192,10 +210,10 @@ impl Framing {
             Framing::Silence(_) => gathered::cut(tail, fresh, bytes_max, emit),
             Framing::Raw | Framing::Echo => {
                 let begun = mem::take(tail);
-                if !begun.is_empty() && !emit(Frame { bytes: &begun, end: End::Read }) {
+                if !begun.is_empty() && !emit(Frame::of(&begun, End::Read)) {
                     return 0;
                 }
-                emit(Frame { bytes: fresh, end: End::Read });
+                emit(Frame::of(fresh, End::Read));
                 fresh.len()
             }
         }
@@ -212,6 +230,11 @@ impl Framing {
             Framing::Delimited(Delimiter::CrLf) => tail.strip_suffix(b"\r").unwrap_or(tail),
             _ => &tail[self.head_bytes(tail).unwrap_or(tail.len())..],
         }
+    }
+
+    /// What of a tail stands in front of the message that it has begun.
+    pub(crate) fn head_of(self, tail: &[u8]) -> Prefix {
+        Prefix::of(&tail[..self.head_bytes(tail).unwrap_or(0)])
     }
 
     /// How many bytes in front of a tail are no part of a message; `None` where they are not all there.

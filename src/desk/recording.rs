@@ -9,7 +9,7 @@ use std::io::{BufRead, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::line::Line;
+use self::line::{Line, Said};
 pub use self::progress::Progress;
 use crate::buffer::framing::Framing;
 use crate::conn::reason::in_words;
@@ -81,6 +81,22 @@ struct Open {
     since: i64,
     has_ended: bool,
     was_finished: bool,
+    /// It is in the middle of a message, and what framed that in front was told.
+    has_begun: bool,
+}
+
+impl Open {
+    fn new(place: usize, since: i64) -> Open {
+        Open { place, since, has_ended: false, was_finished: false, has_begun: false }
+    }
+
+    /// What was said, with what framed it.
+    fn whole(&mut self, said: Said) -> Arc<[u8]> {
+        let Said { before, bytes, goes_on } = said;
+        let had_begun = self.has_begun;
+        self.has_begun = goes_on && (had_begun || !before.is_empty());
+        if had_begun || before.is_empty() { bytes.into() } else { [before, bytes].concat().into() }
+    }
 }
 
 impl Default for Run {
@@ -161,7 +177,7 @@ impl Run {
                 } else if !is_dialled {
                     let began = *self.began.get_or_insert(at);
                     let place = all.len();
-                    self.open.insert(id, Open { place, since: at, has_ended: false, was_finished: false });
+                    self.open.insert(id, Open::new(place, at));
                     all.push(Conversation {
                         run: self.number,
                         opened: between(began, at),
@@ -169,7 +185,12 @@ impl Run {
                     });
                 }
             }
-            Line::Heard { id, bytes, at } => self.note(id, at, What::Heard(bytes), all),
+            Line::Heard { id, said, at } => {
+                if let Some(open) = self.open.get_mut(&id) {
+                    let bytes = open.whole(said);
+                    self.note(id, at, What::Heard(bytes), all);
+                }
+            }
             Line::Said { ids, bytes, at } => {
                 ids.into_iter().for_each(|id| self.note(id, at, What::Said(bytes.clone()), all));
             }

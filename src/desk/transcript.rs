@@ -157,7 +157,7 @@ mod tests {
     }
 
     fn says(transcript: &mut Transcript, seq: u64) {
-        let frame = Frame { bytes: b"hello", end: End::Newline };
+        let frame = Frame::of(b"hello", End::Newline);
         transcript.message(Who::nameless(1), &frame, seq);
     }
 

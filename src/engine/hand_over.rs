@@ -40,13 +40,14 @@ impl<L: Listen> Engine<L> {
         }
         let (id, framing) = (conn.id, shared.policy(conn).framing);
         let mut rest = conn.tail.take();
+        let head = framing.head_of(&rest);
         let part = framing.take_part(&mut rest);
         conn.tail.put(rest, shared.time.listened());
         shared.account(conn);
         if part.is_empty() {
             return;
         }
-        let frame = Frame { bytes: &part, end: End::Silence };
+        let frame = Frame { head, ..Frame::of(&part, End::Silence) };
         Receiver::new(id, framing, shared).hand_over(frame, &mut self.board, app);
     }
 
@@ -65,7 +66,8 @@ impl<L: Listen> Engine<L> {
         receiver.hand_over_frames(&mut rest, &left, board, app);
         let (bytes, left_out) = receiver.framing.unended(&rest.tail);
         if !bytes.is_empty() {
-            receiver.hand_over(Frame { bytes, end: End::Gone }, board, app);
+            let head = receiver.framing.head_of(&rest.tail);
+            receiver.hand_over(Frame { head, ..Frame::of(bytes, End::Gone) }, board, app);
         }
         board.shared.discard(&mut board.table[key], left_out);
     }
@@ -87,7 +89,7 @@ pub(super) fn last_frames(
     }
     let (bytes, left_out) = framing.unended(&tail);
     if !bytes.is_empty() {
-        to(Frame { bytes, end: End::Gone });
+        to(Frame { head: framing.head_of(&tail), ..Frame::of(bytes, End::Gone) });
     }
     left_out
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::board::Board;
-use crate::buffer::framing::{End, Frame};
+use crate::buffer::framing::{End, Frame, Prefix};
 use crate::clock::Moment;
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
@@ -98,6 +98,8 @@ pub struct Desks {
     pub options: DeskOptions,
     /// Those that we have connected to.
     pub dialled: HashSet<u64>,
+    /// Those in the middle of a message of which the first part was told, with what stood in front of it.
+    pub(super) begun: HashSet<u64>,
     /// Whoever spoke last.
     pub spoke_last: Option<ConnId>,
     /// Whether somebody may still type.
@@ -136,6 +138,7 @@ impl Desks {
             own: Own::default(),
             options,
             dialled: HashSet::new(),
+            begun: HashSet::new(),
             spoke_last: None,
             stdin_is_open: true,
             stop: None,
@@ -158,6 +161,20 @@ impl Desks {
             board.tell_when_finished(id);
         }
         self.break_newcomer(id, board);
+    }
+
+    /// What frames a message in front is told with its first part.
+    #[inline(never)]
+    pub(super) fn told_head(&mut self, id: ConnId, frame: &mut Frame<'_>) {
+        let goes_on = frame.is_part() && frame.end != End::Gone;
+        if !goes_on && self.begun.is_empty() {
+            return;
+        }
+        let has_begun =
+            if goes_on { !self.begun.insert(id.serial()) } else { self.begun.remove(&id.serial()) };
+        if has_begun {
+            frame.head = Prefix::NONE;
+        }
     }
 
     /// Shows what a peer said.
@@ -241,6 +258,7 @@ impl Desks {
         self.links.forget(id.serial());
         self.own.forget(id.serial());
         self.out.forget(id.serial());
+        self.begun.remove(&id.serial());
     }
 
     /// Shows that a connection has taken nearly all that was queued for it.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::board::Board;
-use crate::buffer::framing::{End, Envelope, Frame, Prefix};
+use crate::buffer::framing::{Envelope, Frame};
 use crate::conn::{ConnId, Outbound};
 use crate::desk::{Author, Event, NoLink, Receivers, Refusal, Reply, To};
 use crate::hub::desks::Desks;
@@ -54,16 +54,6 @@ impl Links {
     /// Whose target's side it is.
     pub fn client_of(&self, serial: u64) -> Option<u64> {
         self.clients.get(&serial).copied()
-    }
-
-    /// What stood around a message when it came.
-    pub fn around(&self, frame: &Frame<'_>) -> (Prefix, &'static [u8]) {
-        let envelope = match frame.end {
-            End::Newline => Envelope::Lf,
-            End::Framed(_) => self.envelope,
-            End::Limit | End::Silence | End::Gone | End::Read => Envelope::None,
-        };
-        envelope.around(frame.bytes.len()).unwrap_or_default()
     }
 
     /// Notes that one is linked no more. Returns whom it was linked to.
@@ -159,11 +149,9 @@ impl Desks {
         }
     }
 
-    /// What was passed on to one who hears it. Of a message that comes in parts it is not known here where the next one
-    /// stands, so they are told without what frames them.
+    /// What was passed on to one who hears it.
     fn passed_bytes(&self, to: ConnId, frame: Frame<'_>, board: &Board) -> Option<Vec<u8>> {
         board.view(to).filter(|view| view.outbound == Outbound::Open)?;
-        let (prefix, suffix) = self.links.around(&frame);
-        Some([&prefix, frame.bytes, suffix].concat())
+        Some([&frame.head, frame.bytes, frame.behind(self.links.envelope)].concat())
     }
 }

@@ -85,9 +85,9 @@ impl Play {
             return false;
         };
         let goes_on = frame.end == End::Limit;
-        let (prefix, suffix) = desks.links.around(&frame);
+        let behind = frame.behind(desks.links.envelope);
         let Listener { conversation, progress, .. } = listener;
-        let fits = progress.hear(&conversation.turns, &[&prefix, frame.bytes, suffix], goes_on);
+        let fits = progress.hear(&conversation.turns, &[&frame.head, frame.bytes, behind], goes_on);
         listener.messages += u64::from(!listener.is_cut);
         listener.is_cut = goes_on;
         if fits {

@@ -355,7 +355,7 @@ mod tests {
     }
 
     fn frame(bytes: &[u8], end: End) -> Frame<'_> {
-        Frame { bytes, end }
+        Frame::of(bytes, end)
     }
 
     #[test]

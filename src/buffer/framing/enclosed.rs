@@ -7,12 +7,15 @@
 use memchr::memchr;
 
 use super::lines::{cut_long, extend_within};
-use super::{End, Frame};
+use super::{End, Frame, Prefix};
 
 /// Begins a frame.
 pub(super) const STX: u8 = 0x02;
 /// Ends it.
 pub(super) const ETX: u8 = 0x03;
+
+/// What stands in front of a message.
+const HEAD: Prefix = Prefix { bytes: [STX, 0, 0, 0], count: 1 };
 
 /// Both of them are no part of the message.
 const ENDED: End = End::Framed(2);
@@ -53,6 +56,7 @@ fn inside<E: FnMut(Frame<'_>) -> bool>(
     bytes_max: usize,
     emit: &mut E,
 ) -> Result<usize, usize> {
+    let emit = &mut |frame: Frame<'_>| emit(Frame { head: HEAD, ..frame });
     // Where nothing has begun, the STX is the first of the fresh bytes.
     let from = usize::from(tail.is_empty());
     let end = memchr(ETX, &fresh[from..]).map(|at| from + at);
@@ -70,11 +74,11 @@ fn inside<E: FnMut(Frame<'_>) -> bool>(
             tail.extend_from_slice(last);
             return Ok(fresh.len());
         };
-        return then(emit(Frame { bytes: last, end: ENDED }), end + 1);
+        return then(emit(Frame::of(last, ENDED)), end + 1);
     }
     extend_within(tail, 1, more, bytes_max, bytes_max, emit)?;
     let Some(end) = end else { return Ok(fresh.len()) };
-    let goes_on = emit(Frame { bytes: &tail[1..], end: ENDED });
+    let goes_on = emit(Frame::of(&tail[1..], ENDED));
     tail.clear();
     then(goes_on, end + 1)
 }
@@ -91,7 +95,7 @@ fn outside<E: FnMut(Frame<'_>) -> bool>(
     if tail.is_empty() {
         let last = cut_long(more, bytes_max, emit)?;
         if end.is_some() {
-            return then(emit(Frame { bytes: last, end: End::Silence }), more.len());
+            return then(emit(Frame::of(last, End::Silence)), more.len());
         }
         tail.extend_from_slice(last);
         return Ok(more.len());
@@ -100,7 +104,7 @@ fn outside<E: FnMut(Frame<'_>) -> bool>(
     if end.is_none() {
         return Ok(more.len());
     }
-    let goes_on = emit(Frame { bytes: tail, end: End::Silence });
+    let goes_on = emit(Frame::of(tail, End::Silence));
     tail.clear();
     then(goes_on, more.len())
 }

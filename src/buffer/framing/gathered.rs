@@ -14,10 +14,10 @@ pub(super) fn cut(
         let from = used;
         used += bytes_max.saturating_sub(tail.len());
         let goes_on = if tail.is_empty() {
-            emit(Frame { bytes: &fresh[from..used], end: End::Limit })
+            emit(Frame::of(&fresh[from..used], End::Limit))
         } else {
             tail.extend_from_slice(&fresh[from..used]);
-            let goes_on = emit(Frame { bytes: tail, end: End::Limit });
+            let goes_on = emit(Frame::of(tail, End::Limit));
             tail.clear();
             goes_on
         };

@@ -108,8 +108,9 @@ pub(super) fn cut(
         let end = if now == remains { End::Framed(head as u8) } else { End::Limit };
         let goes_on = if tail.len() <= head && fresh.len() - body >= now {
             used = body + now;
+            let length = Prefix::of(if is_new { &fresh[body - head..body] } else { tail });
             header.leave(tail, remains - now);
-            emit(Frame { bytes: &fresh[body..used], end })
+            emit(Frame { head: length, ..Frame::of(&fresh[body..used], end) })
         } else {
             if is_new {
                 tail.extend_from_slice(&fresh[used..body]);
@@ -118,7 +119,7 @@ pub(super) fn cut(
             if tail.len() - head < now {
                 return used;
             }
-            let goes_on = emit(Frame { bytes: &tail[head..], end });
+            let goes_on = emit(Frame { head: Prefix::of(&tail[..head]), ..Frame::of(&tail[head..], end) });
             header.leave(tail, remains - now);
             goes_on
         };

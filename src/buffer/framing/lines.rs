@@ -89,7 +89,7 @@ pub(super) fn cut<M: Mark>(
         }
         let Some(last) = found else { return fresh.len() };
         used = last + 1;
-        let goes_on = emit(Frame { bytes: &tail[..tail.len() - unsure], end: mark.end() });
+        let goes_on = emit(Frame::of(&tail[..tail.len() - unsure], mark.end()));
         tail.clear();
         if !goes_on {
             return used;
@@ -100,7 +100,7 @@ pub(super) fn cut<M: Mark>(
         match cut_long(message, bytes_max, &mut emit) {
             Ok(message) => {
                 used += last + 1;
-                if !emit(Frame { bytes: message, end: mark.end() }) {
+                if !emit(Frame::of(message, mark.end())) {
                     return used;
                 }
             }
@@ -159,7 +159,7 @@ fn hand_out_parts<'a>(
         tail.extend_from_slice(now);
         more = later;
         let cut = head_bytes + place_to_cut(&tail[head_bytes..head_bytes + bytes_max]);
-        let goes_on = emit(Frame { bytes: &tail[head_bytes..cut], end: End::Limit });
+        let goes_on = emit(Frame::of(&tail[head_bytes..cut], End::Limit));
         tail.drain(head_bytes..cut);
         if !goes_on {
             return (more, false);
@@ -178,7 +178,7 @@ pub(super) fn cut_long<'a>(
     let mut rest = message;
     while rest.len() > bytes_max {
         let cut = place_to_cut(&rest[..bytes_max]);
-        let goes_on = emit(Frame { bytes: &rest[..cut], end: End::Limit });
+        let goes_on = emit(Frame::of(&rest[..cut], End::Limit));
         rest = &rest[cut..];
         if !goes_on {
             return Err(message.len() - rest.len());

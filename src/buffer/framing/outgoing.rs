@@ -37,26 +37,34 @@ impl Envelope {
     /// # Errors
     /// Where the message is longer than the length in front of it can say.
     pub fn around(self, payload_bytes: usize) -> Result<(Prefix, &'static [u8]), TooLong> {
-        let behind: &'static [u8] = match self {
-            Envelope::None => b"",
+        let before = match self {
+            Envelope::StxEtx => Prefix::of(&[STX]),
+            Envelope::Length { bytes, little_endian } => {
+                Header { bytes, little_endian }.write(payload_bytes)?
+            }
+            _ => Prefix::NONE,
+        };
+        Ok((before, self.behind()))
+    }
+
+    /// What stands behind a message.
+    pub fn behind(self) -> &'static [u8] {
+        match self {
+            Envelope::None | Envelope::Length { .. } => b"",
             Envelope::Lf => b"\n",
             Envelope::Cr => b"\r",
             Envelope::CrLf => b"\r\n",
             Envelope::Nul => b"\0",
-            Envelope::StxEtx => return Ok((Prefix::of(&[STX]), &[ETX])),
-            Envelope::Length { bytes, little_endian } => {
-                return Ok((Header { bytes, little_endian }.write(payload_bytes)?, b""));
-            }
-        };
-        Ok((Prefix::NONE, behind))
+            Envelope::StxEtx => &[ETX],
+        }
     }
 }
 
 /// The few bytes that stand before a message: a slice that needs no memory elsewhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Prefix {
-    bytes: [u8; 4],
-    count: u8,
+    pub(super) bytes: [u8; 4],
+    pub(super) count: u8,
 }
 
 impl Prefix {

@@ -2,7 +2,7 @@
 
 use super::VERSION;
 use super::replies::spelt_faults;
-use super::write::{Writer, flag, is_plain, list, number, payload, text};
+use super::write::{Writer, bytes, flag, is_plain, list, number, payload, text};
 use crate::buffer::framing::{End, Frame, Framing};
 use crate::conn::Peer;
 use crate::desk::event::{Author, DeskId, Event, Receivers, Who};
@@ -150,22 +150,26 @@ impl Writer {
         if !self.opening.is_next(who.serial, seq) {
             self.open(who, seq);
         }
-        let (bytes, end): (&[u8], &[u8]) = match (frame.end, frame.bytes) {
+        let (said, end): (&[u8], &[u8]) = match (frame.end, frame.bytes) {
             (End::Newline, [line @ .., b'\r']) => (line, b"\",\"end\":\"\\r\\n\"}\n"),
             (End::Newline | End::Framed(_) | End::Read, bytes) => (bytes, b"\"}\n"),
             (End::Silence, bytes) => (bytes, b"\",\"part\":\"silence\"}\n"),
             (End::Limit, bytes) => (bytes, b"\",\"part\":\"limit\"}\n"),
             (End::Gone, bytes) => (bytes, b"\",\"part\":\"eof\"}\n"),
         };
-        if is_plain(bytes) {
+        let tells_head = frame.is_part() && !frame.head.is_empty();
+        if is_plain(said) && !tells_head {
             let opening = self.opening.with_text();
-            out.reserve(opening.len() + bytes.len() + end.len());
+            out.reserve(opening.len() + said.len() + end.len());
             out.extend_from_slice(opening);
-            out.extend_from_slice(bytes);
+            out.extend_from_slice(said);
             out.extend_from_slice(end);
         } else {
             out.extend_from_slice(self.opening.without_text());
-            payload(out, bytes);
+            payload(out, said);
+            if tells_head {
+                bytes(out, "head", &frame.head);
+            }
             // The quote stands behind it.
             out.extend_from_slice(&end[1..]);
         }

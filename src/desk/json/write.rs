@@ -98,17 +98,20 @@ pub(super) fn payload(out: &mut Vec<u8>, bytes: &[u8]) {
     }
     match str::from_utf8(bytes) {
         Ok(value) => text(out, "text", value),
-        Err(_) => {
-            begin_key(out, "b64");
-            out.push(b'"');
-            let from = out.len();
-            out.resize(from + bytes.len().div_ceil(3) * 4, 0);
-            // It is exactly as long as it has room for.
-            let length = STANDARD.encode_slice(bytes, &mut out[from..]).unwrap_or_default();
-            out.truncate(from + length);
-            out.push(b'"');
-        }
+        Err(_) => self::bytes(out, "b64", bytes),
     }
+}
+
+/// Appends `,"key":"…"`, in base64.
+pub(super) fn bytes(out: &mut Vec<u8>, key: &str, bytes: &[u8]) {
+    begin_key(out, key);
+    out.push(b'"');
+    let from = out.len();
+    out.resize(from + bytes.len().div_ceil(3) * 4, 0);
+    // It is exactly as long as it has room for.
+    let length = STANDARD.encode_slice(bytes, &mut out[from..]).unwrap_or_default();
+    out.truncate(from + length);
+    out.push(b'"');
 }
 
 /// Appends `,"key":[…]`.

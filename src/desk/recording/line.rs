@@ -16,8 +16,8 @@ pub enum Line {
     Listening(Framing),
     /// Somebody connected.
     Opened { id: u64, client: Option<u64>, is_dialled: bool, at: i64 },
-    /// A peer said something: this, with what framed it.
-    Heard { id: u64, bytes: Arc<[u8]>, at: i64 },
+    /// A peer said something.
+    Heard { id: u64, said: Said, at: i64 },
     /// These were sent something.
     Said { ids: Vec<u64>, bytes: Arc<[u8]>, at: i64 },
     /// Everybody was.
@@ -30,6 +30,17 @@ pub enum Line {
     Closed { id: u64, reason: String, at: i64 },
     /// Something else.
     Other,
+}
+
+/// What a peer said.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Said {
+    /// What framed it in front, if nothing of the same message was told before.
+    pub before: Vec<u8>,
+    /// The rest of it, with what framed it behind.
+    pub bytes: Vec<u8>,
+    /// Whether the same message goes on, where it has begun.
+    pub goes_on: bool,
 }
 
 impl Line {
@@ -57,7 +68,7 @@ impl Line {
             },
             "msg" => Line::Heard {
                 id: number(&object, "id")?,
-                bytes: heard(&object, framing)?,
+                said: heard(&object, framing)?,
                 at: moment(&object)?,
             },
             "sent" => {
@@ -81,29 +92,36 @@ impl Line {
 }
 
 /// What a peer said, with what framed it.
-fn heard(object: &Map<String, Value>, framing: &Framing) -> Result<Arc<[u8]>, String> {
-    let bytes = payload(object)?;
+fn heard(object: &Map<String, Value>, framing: &Framing) -> Result<Said, String> {
+    let mut bytes = payload(object)?;
     if let Some(end) = object.get("end").and_then(Value::as_str) {
-        return Ok([&bytes[..], end.as_bytes()].concat().into());
+        bytes.extend_from_slice(end.as_bytes());
+        return Ok(Said { before: Vec::new(), bytes, goes_on: false });
     }
-    if object.contains_key("part") {
-        return Ok(bytes.into());
+    if let Some(part) = object.get("part") {
+        let before = match object.get("head") {
+            Some(head) => base64_of(head, "head")?,
+            None => Vec::new(),
+        };
+        return Ok(Said { before, bytes, goes_on: part != "eof" });
     }
-    let (prefix, suffix) = framing
-        .envelope()
-        .around(bytes.len())
-        .map_err(|_| "it is longer than its frame can be".to_owned())?;
-    Ok([&prefix[..], &bytes, suffix].concat().into())
+    let around = framing.envelope().around(bytes.len());
+    let (before, behind) = around.map_err(|_| "it is longer than its frame can be".to_owned())?;
+    bytes.extend_from_slice(behind);
+    Ok(Said { before: before.to_vec(), bytes, goes_on: false })
 }
 
 fn payload(object: &Map<String, Value>) -> Result<Vec<u8>, String> {
     match (object.get("text"), object.get("b64")) {
         (Some(Value::String(text)), _) => Ok(text.clone().into_bytes()),
-        (None, Some(Value::String(spelt))) => {
-            STANDARD.decode(spelt).map_err(|error| format!("\"b64\" is no base64: {error}"))
-        }
+        (None, Some(spelt)) => base64_of(spelt, "b64"),
         _ => Err("it has neither \"text\" nor \"b64\"".to_owned()),
     }
+}
+
+fn base64_of(spelt: &Value, key: &str) -> Result<Vec<u8>, String> {
+    let spelt = spelt.as_str().ok_or_else(|| format!("{key:?} is no text"))?;
+    STANDARD.decode(spelt).map_err(|error| format!("{key:?} is no base64: {error}"))
 }
 
 fn number(object: &Map<String, Value>, key: &str) -> Result<u64, String> {

@@ -131,3 +131,30 @@ fn runs_are_told_apart_and_where_a_recording_ends_nobody_has_hung_up() {
     assert_eq!(runs, [0, 1]);
     assert_eq!(read.conversations[1].turns, [heard(1000, b"a\n")]);
 }
+
+#[test]
+fn a_message_in_parts_is_framed_once() {
+    let of = |frame: &str, lines: &[&str]| {
+        let mut text = format!(
+            "{{\"ev\":\"listening\",\"frame\":\"{frame}\"}}\n{{\"ev\":\"open\",\"ts\":\"2026-01-02T03:04:05Z\",\"id\":1}}\n"
+        );
+        for line in lines {
+            text += &format!("{{\"ev\":\"msg\",\"ts\":\"2026-01-02T03:04:05Z\",\"id\":1,{line}}}\n");
+        }
+        let turns = read(&text).unwrap().conversations[0].turns.clone();
+        let bytes = turns.into_iter().flat_map(|turn| match turn.what {
+            What::Heard(bytes) => bytes.to_vec(),
+            other => panic!("{other:?}"),
+        });
+        bytes.collect::<Vec<u8>>()
+    };
+    let [begun, more] = [r#""text":"ab","part":"limit","head":"Ag==""#, r#""text":"cd","part":"silence""#];
+    let [whole, last] = [r#""text":"e""#, r#""text":"f","part":"eof","head":"Ag==""#];
+
+    assert_eq!(of("stx", &[begun, more, whole, whole, last]), b"\x02abcde\x03\x02e\x03\x02f");
+    assert_eq!(of("stx", &[more, whole]), b"cd\x02e\x03", "what stands outside of frames");
+    let begun = r#""text":"ab","part":"limit","head":"AAM=""#;
+    assert_eq!(of("len16", &[begun, whole, whole]), b"\0\x03abe\0\x01e");
+    let bad = r#"{"ev":"msg","ts":"2026-01-02T03:04:05Z","id":1,"text":"","part":"limit","head":"!"}"#;
+    assert!(read(&format!("{bad}\n{bad}\n")).unwrap_err().starts_with("line 1: \"head\" is no base64"));
+}

@@ -77,7 +77,7 @@ impl Rig {
     }
 
     fn says(&mut self, serial: u64, text: &str) {
-        let frame = Frame { bytes: text.as_bytes(), end: End::Newline };
+        let frame = Frame::of(text.as_bytes(), End::Newline);
         self.desk.message(Who::nameless(serial), &frame, View::Text, self.now);
     }
 

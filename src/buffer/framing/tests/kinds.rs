@@ -340,7 +340,7 @@ proptest! {
 
         let at_once = cut(framing, &[&bytes], bytes_max);
         prop_assert_eq!((&frames, &tail), (&at_once.0, &at_once.1));
-        let received = |(bytes, end): &(Vec<u8>, End)| Frame { bytes, end: *end }.received_bytes();
+        let received = |(bytes, end): &(Vec<u8>, End)| Frame::of(bytes, *end).received_bytes();
         prop_assert_eq!(frames.iter().map(received).sum::<usize>() + tail.len(), bytes.len());
         let (whole, mut begun) = joined(frames);
         begun.extend(framing.unended(&tail).0);
@@ -402,5 +402,38 @@ proptest! {
         let mut expected: Vec<u8> = said.into_iter().flat_map(|(bytes, _)| bytes).collect();
         expected.extend(unended);
         prop_assert_eq!(told, expected);
+    }
+
+    /// With what stood around them, of which the first part of a message has what stood in front, frames are what came.
+    #[test]
+    fn what_framed_messages_is_told_where_it_stood(
+        framing in any_kind(),
+        bytes in telling_bytes(),
+        cuts in proptest::collection::vec(0usize..200, 0..8),
+        bytes_max in 4usize..40,
+    ) {
+        let (mut tail, mut came, mut has_begun) = (Vec::new(), Vec::new(), false);
+        let mut take = |frame: Frame<'_>| {
+            if !std::mem::replace(&mut has_begun, frame.is_part() && !frame.head.is_empty()) {
+                came.extend_from_slice(&frame.head);
+            }
+            came.extend_from_slice(frame.bytes);
+            came.extend_from_slice(frame.behind(framing.envelope()));
+        };
+        for piece in pieces_of(&bytes, cuts) {
+            cut_frames(framing, &mut tail, piece, bytes_max, &mut take);
+            if !framing.begun(&tail).is_empty() {
+                let head = framing.head_of(&tail);
+                take(Frame { head, ..Frame::of(&framing.take_part(&mut tail), End::Silence) });
+            }
+        }
+        let (unended, left_out) = framing.unended(&tail);
+        if !unended.is_empty() {
+            take(Frame { head: framing.head_of(&tail), ..Frame::of(unended, End::Gone) });
+        }
+
+        // What has only begun to be framed when the end comes is told nobody.
+        let left_out = if unended.is_empty() && !has_begun { left_out } else { 0 };
+        prop_assert_eq!(&came[..], &bytes[..bytes.len() - left_out]);
     }
 }

@@ -30,7 +30,7 @@ fn line(bytes: &[u8]) -> Event<'_> {
 }
 
 fn message(bytes: &[u8], end: End) -> Event<'_> {
-    Event::Message(who(), Frame { bytes, end })
+    Event::Message(who(), Frame::of(bytes, end))
 }
 
 fn who() -> Who<'static> {
@@ -63,7 +63,7 @@ fn a_line_that_goes_on_says_so_to_people_and_to_scripts() {
 #[test]
 fn a_name_stands_beside_the_number_and_a_new_one_is_shown_at_once() {
     let (mut out, mut stamp, mut renderer) = (Vec::new(), Stamp::local(), Renderer::new(Format::Human));
-    let frame = Frame { bytes: b"hi", end: End::Newline };
+    let frame = Frame::of(b"hi", End::Newline);
     renderer.message(who(), &frame, View::Text, &mut stamp, &mut out);
     renderer.forget_label(1);
     renderer.message(named(), &frame, View::Hex, &mut stamp, &mut out);
@@ -166,7 +166,7 @@ fn the_time_stands_in_front_of_each_line_of_a_reply() {
 #[test]
 fn a_terminal_of_ascii_alone_gets_nothing_else() {
     let mut out = Vec::new();
-    let frame = Frame { bytes: "é".as_bytes(), end: End::Limit };
+    let frame = Frame::of("é".as_bytes(), End::Limit);
     Renderer::for_terminal(Repertoire::Ascii).message(
         who(),
         &frame,
