@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use switchboard::cli::{self, ColorArg, EolArg, FormatArg, ServerArgs, StdinEofArg, ViewArg};
+use switchboard::cli::{self, ColorArg, EolArg, FormatArg, ServerArgs, StandInArgs, StdinEofArg, ViewArg};
 use switchboard::desk::text::{Format, Stamp, plural};
 use switchboard::desk::{
     Display, Event, Screens, Spelling, TerminalDesk, TerminalOptions, View, terminal_repertoire,
@@ -37,6 +37,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
     reactor.admit(Role::PEER, args.allow.clone(), args.deny.clone());
     let names = args.names.as_deref().map(NamesFile::read).transpose()?;
+    let rules = rules(&args.stand_in)?;
     let spelling = spelling(args.format);
     let display = if edits_on_terminal(args, spelling) {
         Display::Terminal(terminal(args).map_err(cannot("use the terminal"))?)
@@ -80,7 +81,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         };
         terminal.begin(post).map_err(cannot("use the terminal"))?;
     }
-    let floor = Floor { args, reactor, mailbox, display, source, names, own };
+    let floor = Floor { args, reactor, mailbox, display, source, names, rules, own };
     let desks = floor.serve_as_asked(framing(args, spelling))?;
     report(desks, &limits)
 }
@@ -93,6 +94,7 @@ struct Floor<'a> {
     display: Display,
     source: Option<BufferReturn>,
     names: Option<NamesFile>,
+    rules: Rules,
     own: Own,
 }
 
@@ -110,7 +112,7 @@ impl Floor<'_> {
 
     /// Serves to the end.
     fn serve<M: Mode>(self, mode: M) -> Result<Desks, String> {
-        let Floor { args, reactor, mailbox, display, source, names, own } = self;
+        let Floor { args, reactor, mailbox, display, source, names, rules, own } = self;
         let options = desk_options(args);
         let mut hub = Hub::new(mode, display, source, options).with_mailbox(mailbox);
         let desks = hub.desks();
@@ -118,7 +120,7 @@ impl Floor<'_> {
         own.bound().iter().for_each(|address| desks.out.tell(&Event::Listening(&address.to_string())));
         desks.own = own;
         args.dial.iter().for_each(|endpoint| desks.hold(endpoint.clone()));
-        stand_in(args, desks)?;
+        stand_in(args, rules, desks)?;
         args.faults().iter().for_each(|spec| desks.break_newcomers(spec));
         if let Some(names) = names {
             desks.use_names(names);
@@ -127,10 +129,22 @@ impl Floor<'_> {
     }
 }
 
+/// The rules that messages are answered by.
+fn rules(args: &StandInArgs) -> Result<Rules, String> {
+    let mut rules = Rules::new(args.rules()?, args.reply_file.clone())?;
+    if let Some(path) = rules.missing_file() {
+        cli::tell::<ServerArgs>(&format!("{} is not there yet: /learn will make it", path.display()));
+    }
+    if args.repeated()?.iter().any(|(_, text)| text.counts()) {
+        rules.count_messages();
+    }
+    Ok(rules)
+}
+
 /// Has the desks say what they are to say of themselves.
-fn stand_in(args: &ServerArgs, desks: &mut Desks) -> Result<(), String> {
+fn stand_in(args: &ServerArgs, rules: Rules, desks: &mut Desks) -> Result<(), String> {
     let args = &args.stand_in;
-    desks.use_rules(Rules::new(args.rules()?, args.reply_file.clone())?);
+    desks.use_rules(rules);
     args.greet.iter().for_each(|greeting| desks.use_greeting(greeting.clone()));
     for (period, text) in args.repeated()? {
         desks.repeat_text(period, text);

@@ -170,12 +170,12 @@ impl Desks {
         // Where nobody is linked, a message pays nothing for that.
         let mate = if self.links.is_empty() { None } else { board.mate(id) };
         if awaits && self.options.tracks_pending && mate.is_none() {
-            self.pending.note(id, frame.bytes, board.now());
+            self.pending.note(id, &frame, board.now());
         }
         if let Some(history) = &mut self.history {
             // Of a line, the `\r` before its end belongs to that.
             let text = if frame.end == End::Newline { without_cr(frame.bytes) } else { frame.bytes };
-            history.add(id.serial(), false, text, board.now());
+            history.hear(id.serial(), text, frame.end == End::Limit, board.now());
         }
         if self.out.message(self.names.who(id.serial()), frame) {
             board.hold_reading(true);
@@ -193,7 +193,8 @@ impl Desks {
         let stays_open = is_open && self.stdin_is_open && !is_linked;
         let kept = Some(board.limits().half_open_max).filter(|limit| stays_open && !limit.is_zero());
         self.out.tell(&Event::Ended(self.names.who(id.serial()), kept));
-        if !self.stdin_is_open && !is_linked && !self.files.go_to(id.serial()) {
+        let is_waited_for = self.files.go_to(id.serial()) || self.answers.wait_for(id.serial());
+        if !self.stdin_is_open && !is_linked && !is_waited_for {
             board.finish(id);
         }
     }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::buffer::framing::whole_chars;
 use crate::desk::event::{Author, Who};
+use crate::desk::lesson::{Written, named};
 use crate::desk::words::plural;
 
 use super::render::{Repertoire, push_sent_to};
@@ -28,6 +29,24 @@ pub(super) fn push_answered(
     repertoire.push(out, shown);
     if shown.len() < text.len() {
         out.extend_from_slice(repertoire.ellipsis().as_bytes());
+    }
+    writeln!(out)
+}
+
+/// Appends `-> "ping" is answered with "pong\n" from now on`, and where that was written down.
+pub(super) fn push_learnt(
+    out: &mut Vec<u8>,
+    message: &[u8],
+    answer: &[u8],
+    written: &Written,
+    repertoire: Repertoire,
+) -> io::Result<()> {
+    let mut push = |text: &str| repertoire.push(out, text.as_bytes());
+    push(&format!("-> {} is answered with {} from now on", named(message), named(answer)));
+    match written {
+        Written::Nowhere => {}
+        Written::To(path) => push(&format!("; written to {path}")),
+        Written::NotTo(path, why) => push(&format!("; not written to {path}: {why}")),
     }
     writeln!(out)
 }
