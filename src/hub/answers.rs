@@ -162,6 +162,12 @@ impl Desks {
         }
     }
 
+    /// How many are outstanding for a connection.
+    #[cfg(test)]
+    pub(super) fn answers_waiting(&self, serial: u64) -> usize {
+        self.answers.queues.get(&serial).map_or(0, |queue| queue.sayings.len())
+    }
+
     /// Whether something outstanding waits until this connection has taken what was queued for it.
     pub(super) fn waits_for_drained(&self, id: ConnId) -> bool {
         self.answers.queues.get(&id.serial()).is_some_and(|queue| queue.held == Held::Undrained)

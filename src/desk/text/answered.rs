@@ -41,12 +41,28 @@ pub(super) fn push_learnt(
     written: &Written,
     repertoire: Repertoire,
 ) -> io::Result<()> {
-    let mut push = |text: &str| repertoire.push(out, text.as_bytes());
-    push(&format!("-> {} is answered with {} from now on", named(message), named(answer)));
+    out.extend_from_slice(b"-> ");
+    push_named(out, message, repertoire);
+    out.extend_from_slice(b" is answered with ");
+    push_named(out, answer, repertoire);
+    out.extend_from_slice(b" from now on");
     match written {
         Written::Nowhere => {}
-        Written::To(path) => push(&format!("; written to {path}")),
-        Written::NotTo(path, why) => push(&format!("; not written to {path}: {why}")),
+        Written::To(path) => repertoire.push(out, format!("; written to {path}").as_bytes()),
+        Written::NotTo(path, why) => {
+            repertoire.push(out, format!("; not written to {path}: {why}").as_bytes());
+        }
     }
     writeln!(out)
+}
+
+/// What is spelt with escapes is not spelt out again, but for what whoever reads it cannot see.
+fn push_named(out: &mut Vec<u8>, bytes: &[u8], repertoire: Repertoire) {
+    for char in named(bytes).chars() {
+        match (char, repertoire) {
+            ('…', Repertoire::Ascii) => out.extend_from_slice(b"..."),
+            (char, _) if char.is_ascii() => out.push(char as u8),
+            (char, _) => repertoire.push(out, char.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
 }
