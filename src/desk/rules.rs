@@ -220,3 +220,6 @@ fn in_one_line(error: &regex::Error) -> String {
 fn at(spelt: &Spelt, why: &impl fmt::Display) -> String {
     format!("{}: {why}", spelt.place)
 }
+
+#[cfg(test)]
+mod tests;
