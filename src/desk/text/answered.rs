@@ -42,9 +42,9 @@ pub(super) fn push_learnt(
     repertoire: Repertoire,
 ) -> io::Result<()> {
     out.extend_from_slice(b"-> ");
-    push_named(out, message, repertoire);
+    push_spelt(out, &named(message), repertoire);
     out.extend_from_slice(b" is answered with ");
-    push_named(out, answer, repertoire);
+    push_spelt(out, &named(answer), repertoire);
     out.extend_from_slice(b" from now on");
     match written {
         Written::Nowhere => {}
@@ -57,8 +57,8 @@ pub(super) fn push_learnt(
 }
 
 /// What is spelt with escapes is not spelt out again, but for what whoever reads it cannot see.
-fn push_named(out: &mut Vec<u8>, bytes: &[u8], repertoire: Repertoire) {
-    for char in named(bytes).chars() {
+pub(super) fn push_spelt(out: &mut Vec<u8>, text: &str, repertoire: Repertoire) {
+    for char in text.chars() {
         match (char, repertoire) {
             ('…', Repertoire::Ascii) => out.extend_from_slice(b"..."),
             (char, _) if char.is_ascii() => out.push(char as u8),
