@@ -139,7 +139,7 @@ impl ServerArgs {
     /// Why it does not.
     pub fn check(&self) -> Result<(), String> {
         self.limits.check()?;
-        self.stand_in.check()?;
+        self.stand_in.check(self.chat || self.echo || self.tap.is_some())?;
         match self.faults() {
             Some(spec) if spec.breaks_nothing() => Err(format!("--fault: {}", BadFault::BreaksNothing)),
             _ => Ok(()),

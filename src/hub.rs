@@ -13,6 +13,7 @@ mod faults;
 mod files;
 mod history;
 mod job;
+mod learn;
 mod links;
 mod mode;
 mod names;
@@ -211,8 +212,8 @@ impl Desks {
             .filter(|view| is_waiting(view.inbound, view.outbound))
             .map(|view| view.id)
             .collect();
-        // A file that is on its way is what they wait for; they are finished behind it. Whoever is linked is answered
-        // by another.
+        // A file or an answer that is on its way is what they wait for; they are finished behind it. Whoever is linked
+        // is answered by another.
         let is_alone = |id: &ConnId| !self.files.go_to(id.serial()) && self.links.mate(id.serial()).is_none();
         let waiting: Vec<ConnId> = waiting.into_iter().filter(is_alone).collect();
         waiting.into_iter().for_each(|id| self.finish_behind(id, board));

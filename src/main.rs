@@ -6,7 +6,7 @@ use std::io::{self, BufReader, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use switchboard::cli::{self, ColorArg, EolArg, FormatArg, ServerArgs, StdinEofArg, ViewArg};
+use switchboard::cli::{self, ColorArg, EolArg, FormatArg, ServerArgs, StandInArgs, StdinEofArg, ViewArg};
 use switchboard::desk::text::{Format, Stamp, plural};
 use switchboard::desk::{
     Display, Event, Recording, Screens, Spelling, TerminalDesk, TerminalOptions, Transcript, View,
@@ -41,6 +41,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
     reactor.admit(Role::PEER, args.allow.clone(), args.deny.clone());
     let names = args.names.as_deref().map(NamesFile::read).transpose()?;
+    let rules = rules(&args.stand_in)?;
     let (played, frame) = played(args)?.unzip();
     let frame = args.frame.or(frame).unwrap_or(Framing::Lines);
     let spelling = spelling(args.format);
@@ -87,7 +88,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         };
         terminal.begin(post).map_err(cannot("use the terminal"))?;
     }
-    let floor = Floor { args, frame, reactor, mailbox, display, transcript, source, names, own };
+    let floor = Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own };
     let desks = floor.serve_as_asked(framing(args, frame, spelling), played)?;
     report(desks, &limits)
 }
@@ -119,6 +120,7 @@ struct Floor<'a> {
     transcript: Option<Transcript>,
     source: Option<BufferReturn>,
     names: Option<NamesFile>,
+    rules: Rules,
     own: Own,
 }
 
@@ -139,7 +141,7 @@ impl Floor<'_> {
 
     /// Serves to the end.
     fn serve<M: Mode>(self, mode: M) -> Result<Desks, String> {
-        let Floor { args, frame, reactor, mailbox, display, transcript, source, names, own } = self;
+        let Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own } = self;
         let options = desk_options(args, frame);
         let framing = mode.policy(Role::PEER).framing;
         let mut hub = Hub::new(mode, display, source, options).with_mailbox(mailbox);
@@ -153,7 +155,7 @@ impl Floor<'_> {
         }
         desks.own = own;
         args.dial.iter().for_each(|endpoint| desks.hold(endpoint.clone()));
-        stand_in(args, desks)?;
+        stand_in(args, rules, desks)?;
         args.faults().iter().for_each(|spec| desks.break_newcomers(spec));
         if let Some(names) = names {
             desks.use_names(names);
@@ -170,10 +172,22 @@ fn played(args: &ServerArgs) -> Result<Option<(Recording, Framing)>, String> {
     read.map(Some).map_err(|why| format!("cannot play {}: {why}", path.display()))
 }
 
+/// The rules that messages are answered by.
+fn rules(args: &StandInArgs) -> Result<Rules, String> {
+    let mut rules = Rules::new(args.rules()?, args.reply_file.clone())?;
+    if let Some(path) = rules.missing_file() {
+        cli::tell::<ServerArgs>(&format!("{} is not there yet: /learn will make it", path.display()));
+    }
+    if args.repeated()?.iter().any(|(_, text)| text.counts()) {
+        rules.count_messages();
+    }
+    Ok(rules)
+}
+
 /// Has the desks say what they are to say of themselves.
-fn stand_in(args: &ServerArgs, desks: &mut Desks) -> Result<(), String> {
+fn stand_in(args: &ServerArgs, rules: Rules, desks: &mut Desks) -> Result<(), String> {
     let args = &args.stand_in;
-    desks.use_rules(Rules::new(args.rules()?, args.reply_file.clone())?);
+    desks.use_rules(rules);
     args.greet.iter().for_each(|greeting| desks.use_greeting(greeting.clone()));
     for (period, text) in args.repeated()? {
         desks.repeat_text(period, text);

@@ -279,7 +279,7 @@ fn wrong_lines() -> Vec<(&'static str, &'static str, &'static str)> {
         (r#"{"cmd":"link","ids":[1,1],"ref":1}"#, "loop", "cannot link #1 to itself"),
         (r#"{"cmd":"unlink","ref":1}"#, "bad-request", "\"id\" is missing"),
         (r#"{"cmd":"unlink","id":1,"ref":1}"#, "not-linked", "#1 is not linked"),
-        (r#"{"cmd":"learn","ref":1}"#, "not-yet", "learn"),
+        (r#"{"cmd":"learn","ref":1}"#, "nothing-to-learn", "nobody was answered yet"),
     ]
 }
 
@@ -372,7 +372,7 @@ fn every_code_that_a_program_can_be_told_is_told() {
         (json!({"cmd": "every", "every": "1h", "to": 4, "text": "x"}), "gone"),
         (json!({"cmd": "dial", "addr": "nowhere"}), "bad-address"),
         (json!({"cmd": "dial", "addr": "127.0.0.1:7", "name": "lab-a"}), "name-taken"),
-        (json!({"cmd": "learn"}), "not-yet"),
+        (json!({"cmd": "learn"}), "nothing-to-learn"),
         (json!({"cmd": "fault", "to": 1, "spec": "loss=1"}), "bad-fault"),
         (json!({"cmd": "fault", "to": 4, "spec": "stall"}), "gone"),
         (json!({"cmd": "link", "ids": [1, 3]}), "finished"),
@@ -406,8 +406,8 @@ fn every_code_that_a_program_can_be_told_is_told() {
     told.extend(codes(&mute.quit()));
 
     let mut all = strings(&schema()["$defs"]["code"]["enum"]);
-    // A program has no current target, and sends no files.
-    for of_typed_commands in ["no-target", "file"] {
+    // A program has no current target, sends no files, and so repeats none, which is not built yet.
+    for of_typed_commands in ["no-target", "file", "not-yet"] {
         assert!(all.remove(of_typed_commands));
     }
     assert_eq!(told, all);

@@ -12,6 +12,7 @@ mod console;
 mod echo;
 mod plot;
 mod programs;
+mod rules;
 mod table;
 mod tap;
 
@@ -39,7 +40,8 @@ fn main() -> io::Result<()> {
     assert!(pinned.status.success(), "cannot pin to a core: {}", String::from_utf8_lossy(&pinned.stderr));
 
     let mut table = Table::new(rounds);
-    let works = echo::works().into_iter().chain(chat::works()).chain(console::works()).chain(tap::works());
+    let works =
+        [echo::works(), chat::works(), console::works(), tap::works(), rules::works()].into_iter().flatten();
     for work in works.filter(|work| work.name.contains(&filter)) {
         for round in 0..rounds {
             for &kind in &work.programs {

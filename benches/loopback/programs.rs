@@ -24,6 +24,10 @@ pub enum Kind {
     /// The same program, showing nothing.
     Quiet,
     Socat,
+    /// The same program, with one exact rule where the other has many expressions.
+    OneRule,
+    /// The same program, without rules.
+    NoRule,
 }
 
 /// What a server is to do.
@@ -37,6 +41,10 @@ pub enum Role {
     Json,
     /// Stand between whoever connects and what listens at this port of ours.
     Tap(u16),
+    /// Answer what comes by rules, and say so or not.
+    Rules {
+        is_quiet: bool,
+    },
 }
 
 /// Where the programs are.
@@ -79,7 +87,7 @@ impl Programs {
     pub fn has(&self, kind: Kind) -> bool {
         let runs = |name: &str| Command::new(name).arg("--version").output().is_ok();
         match kind {
-            Kind::Switchboard | Kind::Tsv | Kind::Quiet => true,
+            Kind::Switchboard | Kind::Tsv | Kind::Quiet | Kind::OneRule | Kind::NoRule => true,
             Kind::Epoll => self.folder.join("epoll").exists(),
             Kind::Batch => self.folder.join("batch").exists(),
             Kind::Tokio => self.tokio.is_some(),
@@ -106,18 +114,23 @@ impl Programs {
         let mut command = Command::new("taskset");
         command.args(["-c", SERVER_CORE]);
         match kind {
-            Kind::Switchboard | Kind::Tsv | Kind::Quiet => {
+            Kind::Switchboard | Kind::Tsv | Kind::Quiet | Kind::OneRule | Kind::NoRule => {
                 let role = if kind == Kind::Tsv { Role::Show } else { role };
                 command.arg(env!("CARGO_BIN_EXE_switchboard")).args(match role {
                     Role::Echo => &["--echo"][..],
                     Role::Chat => &["--chat"],
-                    Role::Show | Role::Tap(_) => &["--format", "tsv"],
+                    Role::Show | Role::Tap(_) | Role::Rules { .. } => &["--format", "tsv"],
                     Role::Json => &["--format", "json"],
                 });
                 if let Role::Tap(target) = role {
                     command.args(["--tap", &target.to_string()]);
                 }
-                if kind == Kind::Quiet {
+                if let Role::Rules { .. } = role
+                    && kind != Kind::NoRule
+                {
+                    command.arg("--reply-file").arg(crate::rules::write_rules(self, kind)?);
+                }
+                if kind == Kind::Quiet || role == (Role::Rules { is_quiet: true }) {
                     command.arg("--quiet");
                 }
                 command.arg(&port);

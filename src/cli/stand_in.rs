@@ -43,12 +43,15 @@ pub struct StandInArgs {
 }
 
 impl StandInArgs {
-    /// Whether what was given can be used.
+    /// Whether what was given can be used, where peers are (`passes_on`) not the operator's alone.
     ///
     /// # Errors
     /// What is wrong, in one line.
-    pub fn check(&self) -> Result<(), String> {
-        self.repeated()?;
+    pub fn check(&self, passes_on: bool) -> Result<(), String> {
+        if let Some((_, text)) = self.repeated()?.iter().find(|(_, text)| passes_on && text.counts()) {
+            let text = String::from_utf8_lossy(text.spelt()).into_owned();
+            return Err(format!("--every {text:?}: ${{n}} counts messages, which only the console does"));
+        }
         RuleSet::new(self.rules()?.iter()).map(drop)
     }
 
@@ -124,6 +127,7 @@ mod tests {
             (&["--every", "5", "x"], "--every \"5\": a duration"),
             (&["--every", "5ms", "x"], "--every \"5ms\": a duration"),
             (&["--every", "5s", "$"], "--every \"$\": a $ stands alone"),
+            (&["--every", "5s", "${n}", "--echo"], "${n} counts messages, which only the console does"),
             (&["--every", "5s"], "2 values required"),
             (&["--reply", "x"], "2 values required"),
             (&["--speed", "2"], "--play"),

@@ -54,6 +54,8 @@ pub enum Command<'a> {
     Every(Every<'a>),
     /// Break something on purpose, end that, or show it.
     Fault(Whose<'a>, Fault),
+    /// Answer from now on as was just done.
+    Learn,
     /// Show the counters.
     Stats,
     /// Explain the commands, or one of them.

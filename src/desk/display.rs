@@ -58,6 +58,13 @@ impl Display {
         }
     }
 
+    /// What a peer has said needs no answer.
+    pub fn awaits_nothing(&mut self, serial: u64) {
+        if let Display::Terminal(terminal) = self {
+            terminal.lock().awaits_nothing(serial);
+        }
+    }
+
     /// Shows an event where it belongs. `seq`: which one it is of the run.
     pub fn event(&mut self, event: &Event<'_>, seq: u64, view: View) {
         match self {

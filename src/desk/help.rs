@@ -54,7 +54,11 @@ pub const HELP: &[Help] = &[
          latency=200ms,50ms bandwidth=10K slicer=1,5ms limit_data=1000,rst blackhole=5s stall corrupt=0.001; \
          reset_peer=5s slow_close=2s no_close for=30s; new: down toxicity=0.1 seed=7",
     ),
-    entry("/learn", "/learn", "answer from now on as I just did (not built yet)"),
+    entry(
+        "/learn",
+        "/learn",
+        "answer from now on as I just did: the same message gets the same answer (--reply-file keeps it)",
+    ),
     entry("/stats", "/stats", "show the counters"),
     entry("/help", "/help [command]", "explain the commands, or one"),
     entry("/quit", "/quit  exit", "send what is queued, close everything, end"),

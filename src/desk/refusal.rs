@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::fault::BadFault;
+use super::lesson::NoLesson;
 use super::link::NoLink;
 use super::name::BadName;
 use super::reply::Tally;
@@ -74,12 +75,14 @@ pub enum Refusal {
     FilesUnderWay,
     /// Two cannot be linked, or one is not.
     Link(NoLink),
+    /// There is nothing to learn.
+    NoLesson(NoLesson),
     /// The server is stopping.
     Stopping,
 }
 
 /// All codes there are, for the schema and the documentation.
-pub const CODES: [&str; 25] = [
+pub const CODES: [&str; 26] = [
     "bad-json",
     "bad-request",
     "unknown-command",
@@ -104,6 +107,7 @@ pub const CODES: [&str; 25] = [
     "linked",
     "not-linked",
     "loop",
+    "nothing-to-learn",
     "stopping",
 ];
 
@@ -134,6 +138,7 @@ impl Refusal {
             Refusal::BadFault(_) => "bad-fault",
             Refusal::File(..) | Refusal::FileUnderWay(_) | Refusal::FilesUnderWay => "file",
             Refusal::Link(why) => why.code(),
+            Refusal::NoLesson(_) => "nothing-to-learn",
             Refusal::Stopping => "stopping",
         }
     }
@@ -196,6 +201,7 @@ impl fmt::Display for Refusal {
             }
             Refusal::FilesUnderWay => f.write_str("cannot send to all: a file is on its way to somebody"),
             Refusal::Link(why) => why.fmt(f),
+            Refusal::NoLesson(why) => why.fmt(f),
             Refusal::Stopping => f.write_str("the server is stopping: this was not done"),
         }
     }

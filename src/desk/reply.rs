@@ -9,6 +9,7 @@ use super::command::{How, View};
 use super::event::Who;
 use super::fault::FaultSpec;
 use super::help::Help;
+use super::lesson::Written;
 use super::refusal::Refusal;
 
 /// The answer to a command.
@@ -63,6 +64,8 @@ pub enum Reply<'a> {
     FaultsOf(&'a [(Who<'a>, Option<Box<FaultSpec>>)], &'a [(Who<'a>, Outcome)], &'a Tally),
     /// A file is on its way: how many bytes it has.
     FileBegun(Option<Who<'a>>, &'a str, u64),
+    /// This message is answered with these bytes from now on.
+    Learnt(&'a [u8], &'a [u8], &'a Written),
     /// The counters.
     Stats {
         /// What was counted.

@@ -1,6 +1,6 @@
-//! Rules, as they are spelt: what is asked and what is answered. Many patterns, and which of them is the first that fits: one pass over the message for all regular expressions
-//! together, in time linear in its length whatever they are (the `regex` crate's promise), and one look-up for all
-//! messages that are meant exactly.
+//! Rules, as they are spelt: what is asked and what is answered; and which of many is the first that fits: one pass over
+//! the message for all regular expressions together, in time linear in its length whatever they are (the `regex`
+//! crate's promise), and one look-up for all messages that are meant exactly.
 
 mod file;
 
@@ -11,6 +11,8 @@ use std::rc::Rc;
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 use super::template::Template;
+
+use file::push_exact;
 
 pub use file::parse as parse_rules;
 
@@ -48,6 +50,27 @@ impl Spelt {
     pub fn given(expression: &str, text: Template) -> Spelt {
         let place = format!("--reply {expression:?}");
         Spelt { pattern: Pattern::Regex(expression.into()), text: Rc::new(text), is_in_turn: false, place }
+    }
+
+    /// A rule for this message alone, which answers exactly this.
+    pub fn learnt(message: &[u8], answer: &[u8]) -> Spelt {
+        let text = Rc::new(Template::of_bytes(answer));
+        Spelt { pattern: Pattern::Exact(message.into()), text, is_in_turn: false, place: "/learn".to_owned() }
+    }
+
+    /// The line of a file that reads back as this rule, with its end.
+    pub fn line(&self) -> Vec<u8> {
+        let mut line = Vec::new();
+        match &self.pattern {
+            Pattern::Exact(message) => push_exact(&mut line, message, self.text.spelt()),
+            Pattern::Regex(expression) => {
+                line.extend_from_slice(expression.as_bytes());
+                line.push(b'\t');
+                line.extend_from_slice(self.text.spelt());
+            }
+        }
+        line.push(b'\n');
+        line
     }
 }
 
@@ -126,6 +149,13 @@ impl RuleSet {
         Ok(set)
     }
 
+    /// Adds a rule for one message behind all others, which no rule has fitted so far.
+    pub fn add_exact(&mut self, message: &[u8], text: Rc<Template>) {
+        let place = self.rules.len();
+        self.rules.push(Rule { texts: vec![text], groups: None });
+        self.exact.entry(message.into()).or_insert(place);
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
@@ -152,11 +182,15 @@ impl RuleSet {
         &self.rules[rule].texts
     }
 
-    /// What the groups of a rule have matched in a message, from the first on; nothing, where one has not taken part.
-    pub fn groups(&self, rule: usize, message: &[u8]) -> Box<[Box<[u8]>]> {
+    /// What so many groups of a rule have matched in a message, from the first on; nothing, where one has not taken part.
+    pub fn groups(&self, rule: usize, message: &[u8], count: usize) -> Box<[Box<[u8]>]> {
+        if count == 0 {
+            return Box::default();
+        }
         let captures = self.rules[rule].groups.as_ref().and_then(|regex| regex.captures(message));
         let Some(captures) = captures else { return Box::default() };
-        captures.iter().skip(1).map(|group| group.map_or(&b""[..], |group| group.as_bytes()).into()).collect()
+        let groups = captures.iter().skip(1).take(count);
+        groups.map(|group| group.map_or(&b""[..], |group| group.as_bytes()).into()).collect()
     }
 }
 
@@ -186,3 +220,6 @@ fn in_one_line(error: &regex::Error) -> String {
 fn at(spelt: &Spelt, why: &impl fmt::Display) -> String {
     format!("{}: {why}", spelt.place)
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,6 +120,11 @@ impl Template {
         self.parts.iter().map(group).max().unwrap_or_default()
     }
 
+    /// Whether it says how many messages there were.
+    pub fn counts(&self) -> bool {
+        self.parts.contains(&Part::Value(Value::Count))
+    }
+
     /// The bytes that it stands for, where these are the same for everybody and nothing else is done.
     pub fn constant(&self) -> Option<&[u8]> {
         match &*self.parts {

@@ -3,25 +3,23 @@
 //! may not read what it is sent. It is not read itself then, so that whoever asks faster than it takes answers has to
 //! wait, as any talker does.
 
+use jiff::Timestamp;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
-
-use jiff::Timestamp;
 
 use crate::board::Board;
 use crate::clock::Moment;
-use crate::conn::ConnId;
 use crate::conn::reason::{Reason, ScriptEnd};
+use crate::conn::ConnId;
 use crate::desk::{Author, Event, Outcome, Part, Template, Value};
 use crate::hub::desks::Desks;
 
 /// Answers that may wait for one connection; one that has so many outstanding is not read.
 const WAITING_MAX: usize = 64;
 
-/// A reset destroys what was not sent, so it comes behind that: so often it is looked whether all was.
-const UNSENT_AGAIN: Duration = Duration::from_millis(1);
+/// The same for what was taken out of the messages that are to be answered.
+const GROUPS_BYTES_MAX: usize = 64 << 10;
 
 /// Something to be said or done.
 #[derive(Debug)]
@@ -112,7 +110,7 @@ impl Desks {
             queue.sayings.push_back(saying);
             // What a recording has comes in its own time, however much it is.
             let is_answer = |saying: &Saying| saying.by == Author::Reply;
-            if queue.sayings.len() >= WAITING_MAX && queue.sayings.back().is_some_and(is_answer) {
+            if are_many(&queue.sayings) && queue.sayings.back().is_some_and(is_answer) {
                 queue.is_paused = true;
                 board.pause(id);
             }
@@ -124,7 +122,7 @@ impl Desks {
     }
 
     fn hold_up(&mut self, id: ConnId, sayings: VecDeque<Saying>, held: Held, board: &mut Board) {
-        let is_paused = held == Held::Undrained || sayings.len() >= WAITING_MAX;
+        let is_paused = held == Held::Undrained || are_many(&sayings);
         match held {
             Held::Until => {
                 sayings.front().into_iter().for_each(|first| board.set_timer(id, first.not_before))
@@ -152,6 +150,12 @@ impl Desks {
         if queue.is_paused {
             board.resume(id);
         }
+    }
+
+    /// How many are outstanding for a connection.
+    #[cfg(test)]
+    pub(super) fn answers_waiting(&self, serial: u64) -> usize {
+        self.answers.queues.get(&serial).map_or(0, |queue| queue.sayings.len())
     }
 
     /// Finishes our side of a connection, behind what is outstanding for it.
@@ -203,10 +207,6 @@ impl Desks {
                 Progress::Done
             }
             Said::Close => self.end_as(id, by, false, board),
-            Said::Reset if has_queued(id, board) => {
-                saying.not_before = board.now() + UNSENT_AGAIN;
-                Progress::Held(Some(saying), Held::Until)
-            }
             Said::Reset => self.end_as(id, by, true, board),
         }
     }
@@ -218,10 +218,8 @@ impl Desks {
             (_, false) => ScriptEnd::Rule,
             (_, true) => ScriptEnd::RuleReset,
         };
-        match resets {
-            true => board.hang_up(id, Reason::Script(end)),
-            false => board.close(id, Reason::Script(end)),
-        }
+        // A reset comes behind all that was sent, too, or it would destroy it.
+        board.close(id, Reason::Script(end));
         Progress::Done
     }
 
@@ -253,9 +251,6 @@ impl Desks {
                     _ => TextProgress::Done,
                 };
             };
-            if *part == Part::Reset && has_queued(id, board) {
-                break TextProgress::Waits(board.now() + UNSENT_AGAIN);
-            }
             text.at += 1;
             match part {
                 Part::Wait(time) => break TextProgress::Waits(board.now() + *time),
@@ -321,8 +316,13 @@ impl Desks {
     }
 }
 
-fn has_queued(id: ConnId, board: &Board) -> bool {
-    board.view(id).is_some_and(|view| view.queued_bytes > 0)
+/// Whether more outstanding is not to be taken on.
+fn are_many(sayings: &VecDeque<Saying>) -> bool {
+    let bytes_of = |saying: &Saying| match &saying.what {
+        Said::Text(text) => text.groups.iter().map(|group| group.len()).sum(),
+        _ => 0,
+    };
+    sayings.len() >= WAITING_MAX || sayings.iter().map(bytes_of).sum::<usize>() > GROUPS_BYTES_MAX
 }
 
 /// What became of bytes.

@@ -190,12 +190,12 @@ impl Desks {
         // Where nobody is linked, a message pays nothing for that.
         let mate = if self.links.is_empty() { None } else { board.mate(id) };
         if awaits && self.options.tracks_pending && mate.is_none() {
-            self.pending.note(id, frame.bytes, board.now());
+            self.pending.note(id, &frame, board.now());
         }
         if let Some(history) = &mut self.history {
             // Of a line, the `\r` before its end belongs to that.
             let text = if frame.end == End::Newline { without_cr(frame.bytes) } else { frame.bytes };
-            history.add(id.serial(), false, text, board.now());
+            history.hear(id.serial(), text, frame.end == End::Limit, board.now());
         }
         if self.out.message(self.names.who(id.serial()), frame) {
             board.hold_reading(true);

@@ -48,6 +48,13 @@ enum What {
     Text(Rc<Template>),
 }
 
+/// Whether what is repeated counts as an answer: what an operator has typed does, a text of the command line does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counts {
+    Yes,
+    No,
+}
+
 /// All that is repeated.
 #[derive(Debug, Default)]
 pub struct Everies {
@@ -214,10 +221,14 @@ impl Desks {
 
     fn send_again(&mut self, one: &mut Repetition, board: &mut Board) {
         match (&mut one.whose, &one.what) {
-            (Whose::Everybody, What::Typed(act, bytes)) => self.repeat_to_all(*act, bytes, board),
+            (Whose::Everybody, What::Typed(act, bytes)) => {
+                self.repeat_to_all(*act, bytes, Counts::Yes, board)
+            }
             (Whose::Everybody, What::Text(template)) => match template.constant() {
                 // What is linked is spoken to one by one, since the sides of a tap's target are not meant.
-                Some(bytes) if self.links.is_empty() => self.repeat_to_all(Act::SendExactly, bytes, board),
+                Some(bytes) if self.links.is_empty() => {
+                    self.repeat_to_all(Act::SendExactly, bytes, Counts::No, board);
+                }
                 _ => self.begin_saying_to_all(Rc::clone(template), board),
             },
             (Whose::These(serials), what) => {
@@ -234,18 +245,22 @@ impl Desks {
                     let around = self.around(*act, bytes).unwrap_or_default();
                     let whole = around.framed(bytes);
                     let to = Receivers::Several(&got);
-                    self.out.count_sent_again(&Event::Sent { by: Author::Every, to, bytes: &whole });
+                    self.out.count_sent_again(&Event::Sent { by: Author::Every, to, bytes: &whole }, true);
                 }
             }
         }
     }
 
-    fn repeat_to_all(&mut self, act: Act, bytes: &[u8], board: &mut Board) {
+    fn repeat_to_all(&mut self, act: Act, bytes: &[u8], counts: Counts, board: &mut Board) {
         if board.audience() > 0 && self.files.is_empty() {
             let around = self.around_for_all(act, bytes).unwrap_or_default();
-            self.say_to_all(act, &around, bytes, board);
+            let odd = self.say_to_all(act, &around, bytes, board);
+            if counts == Counts::Yes {
+                self.strike_off_but(&odd);
+            }
             let whole = around.framed(bytes);
-            self.out.count_sent_again(&Event::Sent { by: Author::Every, to: Receivers::All, bytes: &whole });
+            let event = Event::Sent { by: Author::Every, to: Receivers::All, bytes: &whole };
+            self.out.count_sent_again(&event, counts == Counts::Yes);
         }
     }
 

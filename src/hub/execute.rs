@@ -61,6 +61,7 @@ impl Desks {
             Command::View(whom, view) => self.set_view(session, whom, view, reference, board)?,
             Command::Every(every) => self.repeat(session, every, asked, board)?,
             Command::Fault(whose, fault) => return self.fault(session, whose, fault, asked, board),
+            Command::Learn => self.learn(session, reference)?,
             Command::Stats => {
                 let uptime = board.now().since(self.since);
                 let conns = board.count(Role::PEER);

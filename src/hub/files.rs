@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::board::Board;
@@ -78,7 +78,7 @@ impl Desks {
     /// Begins to send a file.
     pub(super) fn send_file(
         &mut self,
-        session: &Session,
+        session: &mut Session,
         to: To<'_>,
         path: &[u8],
         asked: Asked<'_>,
@@ -114,6 +114,7 @@ impl Desks {
         let source = read_file_in_background(file, number, mailbox).map_err(refused)?;
         let only = serials.first().filter(|_| serials.len() == 1).copied();
         let whom = only.map(|serial| self.names.who(serial));
+        session.lesson.was_a_file();
         self.out.reply(session.id, asked.reference, &Reply::FileBegun(whom, &named, bytes));
         self.files.all.push(Sending {
             number,
@@ -265,6 +266,32 @@ pub(super) fn read_small(path: &Path) -> io::Result<Vec<u8>> {
     let mut read = Vec::new();
     file.take(SMALL_BYTES_MAX).read_to_end(&mut read)?;
     Ok(read)
+}
+
+/// Appends a line to such a file, which is made for its owner alone if it is not there: whole, or not at all.
+pub(super) fn append(path: &Path, line: &[u8]) -> io::Result<()> {
+    let no_waiting = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true).mode(0o600).custom_flags(no_waiting);
+    let mut file = options.open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let length = metadata.len();
+    if length + line.len() as u64 >= SMALL_BYTES_MAX {
+        return Err(io::Error::other("it would be longer than 16 MiB"));
+    }
+    // A line that somebody has left without its end is not to become part of this one.
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.read_exact_at(&mut last, length - 1)?;
+    }
+    let whole = if last == *b"\n" { line.to_vec() } else { [b"\n", line].concat() };
+    file.write_all(&whole).inspect_err(|_| {
+        // Half a line would be another rule. Where that fails, too, there is nothing left to be done.
+        let _ = file.set_len(length);
+    })
 }
 
 /// Opens a file to be sent, and says how long it is. What is no file (a pipe, a device, a directory) could keep us

@@ -18,6 +18,8 @@ struct Entry {
     serial: u64,
     at: Moment,
     is_ours: bool,
+    /// Of something longer, whose next part is another message.
+    is_cut: bool,
     length: usize,
 }
 
@@ -26,6 +28,8 @@ struct Entry {
 pub struct History {
     entries: VecDeque<Entry>,
     bytes: VecDeque<u8>,
+    /// How many were ever kept.
+    added: u64,
 }
 
 /// A message that was kept.
@@ -44,13 +48,23 @@ pub struct Past {
 impl History {
     /// Keeps a message; the oldest make room for it. One that is larger than all that is kept is cut.
     pub fn add(&mut self, serial: u64, is_ours: bool, bytes: &[u8], at: Moment) {
+        self.push(Entry { serial, at, is_ours, is_cut: false, length: 0 }, bytes);
+    }
+
+    /// Keeps what a peer has said; `is_cut`: it goes on in the next message.
+    pub fn hear(&mut self, serial: u64, bytes: &[u8], is_cut: bool, at: Moment) {
+        self.push(Entry { serial, at, is_ours: false, is_cut, length: 0 }, bytes);
+    }
+
+    fn push(&mut self, entry: Entry, bytes: &[u8]) {
         let bytes = &bytes[..bytes.len().min(BYTES_MAX)];
         while self.entries.len() >= MESSAGES_MAX || self.bytes.len() + bytes.len() > BYTES_MAX {
             let Some(oldest) = self.entries.pop_front() else { break };
             self.bytes.drain(..oldest.length);
         }
         self.bytes.extend(bytes);
-        self.entries.push_back(Entry { serial, at, is_ours, length: bytes.len() });
+        self.entries.push_back(Entry { length: bytes.len(), ..entry });
+        self.added += 1;
     }
 
     /// The last messages that `are_meant`, so many at most, oldest first.
@@ -83,6 +97,29 @@ impl History {
         }
         None
     }
+
+    /// Where the next message will stand.
+    pub fn end(&self) -> u64 {
+        self.added
+    }
+
+    /// The last message of a connection before this place, and whether it was whole.
+    pub fn last_said_before(&self, end: u64, serial: u64) -> Option<(Vec<u8>, bool)> {
+        let mut until = self.bytes.len();
+        let mut found: Option<(Vec<u8>, bool)> = None;
+        for (entry, place) in self.entries.iter().rev().zip((0..self.added).rev()) {
+            let from = until - entry.length;
+            if place < end && entry.serial == serial && !entry.is_ours {
+                if let Some((bytes, is_whole)) = found {
+                    // What comes behind one that was cut is the rest of it.
+                    return Some((bytes, is_whole && !entry.is_cut));
+                }
+                found = Some((self.bytes.range(from..until).copied().collect(), !entry.is_cut));
+            }
+            until = from;
+        }
+        found
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +142,8 @@ mod tests {
             last.iter().map(|past| &past.bytes[..]).collect::<Vec<_>>(),
             [&b"message 4987"[..], b"message 4994"]
         );
+        assert_eq!(history.last_said_before(history.end() - 7, 3), Some((b"message 4987".to_vec(), true)));
+        assert_eq!(history.last_said_before(history.end() - 1000, 3), None);
         history.add(1, true, &vec![b'x'; 2 << 20], Moment::default());
         assert_eq!(history.last(9, |_| true).len(), 1);
         assert_eq!(history.bytes.len(), BYTES_MAX);

@@ -192,13 +192,14 @@ impl Outlets {
     }
 
     /// Counts something that was sent again of itself, and tells all desks of it. A program that does not read is not
-    /// told: nothing else would end what there is to tell. It hears how often it was not.
-    pub fn count_sent_again(&mut self, event: &Event<'_>) {
+    /// told: nothing else would end what there is to tell. It hears how often it was not. `is_answer`: nobody waits any more
+    /// who got it; else a desk that counts them is told nothing.
+    pub fn count_sent_again(&mut self, event: &Event<'_>, is_answer: bool) {
         self.seq += 1;
         for outlet in &mut self.outlets {
             if outlet.display.is_json() && outlet.display.has_no_room() {
                 outlet.skipped += 1;
-            } else {
+            } else if is_answer || !outlet.display.hears_itself() {
                 outlet.display.event(event, self.seq, View::Text);
             }
         }
@@ -234,6 +235,11 @@ impl Outlets {
             self.seq += u64::from(event.is_counted());
             self.outlets[at].display.event(event, self.seq, View::Text);
         }
+    }
+
+    /// What was said needs no operator's answer: whoever counts those who wait is told so.
+    pub fn awaits_nothing(&mut self, serial: u64) {
+        self.outlets.iter_mut().for_each(|outlet| outlet.display.awaits_nothing(serial));
     }
 
     /// Replies to a command.

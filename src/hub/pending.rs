@@ -3,11 +3,13 @@
 
 use std::collections::HashMap;
 
+use crate::buffer::framing::{End, Frame};
 use crate::clock::Moment;
 use crate::conn::ConnId;
+use crate::desk::text::without_cr;
 
 /// So much of what it asked is kept here; the rest is in the history, where one is kept.
-const TEXT_BYTES_MAX: usize = 4096;
+pub const TEXT_BYTES_MAX: usize = 4096;
 
 /// One who waits.
 #[derive(Debug)]
@@ -18,6 +20,17 @@ pub struct Entry {
     pub text: Box<[u8]>,
     /// There was more.
     pub is_cut: bool,
+    /// What it asked last, where that may be learnt.
+    pub last: Option<Last>,
+}
+
+/// What somebody asked last.
+#[derive(Debug)]
+pub struct Last {
+    /// It, or how it begins.
+    pub text: Box<[u8]>,
+    /// There is more of it.
+    pub is_cut: bool,
 }
 
 /// All who wait.
@@ -26,6 +39,8 @@ pub struct Pending {
     entries: HashMap<u64, Entry>,
     /// A bit for each place in the table: whoever says thousands of lines is looked up for the first alone.
     waits: Vec<u64>,
+    /// Whoever was struck off last, as it waited: it may be that it was answered.
+    struck_off: Option<(u64, Entry)>,
 }
 
 impl Pending {
@@ -35,22 +50,38 @@ impl Pending {
 
     /// Notes a message.
     #[inline]
-    pub fn note(&mut self, id: ConnId, text: &[u8], now: Moment) {
-        let (word, bit) = Pending::bit(id);
-        if self.waits.get(word).is_none_or(|bits| bits & bit == 0) {
-            self.add(id, text, now);
+    pub fn note(&mut self, id: ConnId, frame: &Frame<'_>, now: Moment) {
+        if !self.waits(id) {
+            self.add(id, frame, now);
         }
     }
 
+    /// Whether it waits.
+    #[inline]
+    pub fn waits(&self, id: ConnId) -> bool {
+        let (word, bit) = Pending::bit(id);
+        self.waits.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    /// Notes the last message of one who waits. `is_cut`: it is part of a longer one.
+    pub fn note_last(&mut self, id: ConnId, text: &[u8], is_cut: bool) {
+        let Some(entry) = self.entries.get_mut(&id.serial()) else { return };
+        let kept = &text[..text.len().min(TEXT_BYTES_MAX)];
+        entry.last = Some(Last { text: kept.into(), is_cut: is_cut || kept.len() < text.len() });
+    }
+
     #[cold]
-    fn add(&mut self, id: ConnId, text: &[u8], now: Moment) {
+    fn add(&mut self, id: ConnId, frame: &Frame<'_>, now: Moment) {
         let (word, bit) = Pending::bit(id);
         if self.waits.len() <= word {
             self.waits.resize(word + 1, 0);
         }
         self.waits[word] |= bit;
+        // Of a line, the `\r` before its end belongs to that.
+        let text = if frame.end == End::Newline { without_cr(frame.bytes) } else { frame.bytes };
         let kept = &text[..text.len().min(TEXT_BYTES_MAX)];
-        let entry = Entry { since: now, text: kept.into(), is_cut: kept.len() < text.len() };
+        let is_cut = kept.len() < text.len() || frame.end == End::Limit;
+        let entry = Entry { since: now, text: kept.into(), is_cut, last: None };
         self.entries.insert(id.serial(), entry);
     }
 
@@ -65,7 +96,18 @@ impl Pending {
 
     #[cold]
     fn strike_off(&mut self, id: ConnId) -> bool {
-        self.entries.remove(&id.serial()).is_some()
+        self.struck_off = self.entries.remove(&id.serial()).map(|entry| (id.serial(), entry));
+        self.struck_off.is_some()
+    }
+
+    /// Whether this one was struck off last, and was not asked for yet.
+    pub fn has_struck_off(&self, serial: u64) -> bool {
+        self.struck_off.as_ref().is_some_and(|(whose, _)| *whose == serial)
+    }
+
+    /// Whoever was struck off last, unless that was asked already.
+    pub fn take_struck_off(&mut self) -> Option<(u64, Entry)> {
+        self.struck_off.take()
     }
 
     /// Strikes all off but these.

@@ -13,10 +13,10 @@ use crate::clock::Moment;
 use crate::conn::ConnId;
 use crate::conn::reason::in_words;
 use crate::desk::text::without_cr;
-use crate::desk::{Author, Event, RuleSet, Spelt, Template, parse_rules};
+use crate::desk::{Author, Event, NoLesson, RuleSet, Spelt, Template, Written, parse_rules};
 use crate::hub::answers::{Said, Saying, Text};
 use crate::hub::desks::Desks;
-use crate::hub::files::read_small;
+use crate::hub::files::{append, read_small};
 
 /// A connection that gets more answers within a second is told of: no device asks so much, but two that answer each other
 /// do.
@@ -33,6 +33,8 @@ pub struct Rules {
     given: Vec<Spelt>,
     /// Where more of them stand.
     path: Option<PathBuf>,
+    /// It was there once, so that its absence is a mistake.
+    was_there: bool,
     /// Those that were learnt and stand in no file.
     learnt: Vec<Spelt>,
     /// Messages are counted, since a text may say how many there were.
@@ -47,14 +49,37 @@ pub struct Rules {
 struct Talk {
     /// Messages so far.
     count: u64,
-    /// The last message was cut, and what comes next belongs to it.
-    is_cut: bool,
+    /// What comes next.
+    next: Next,
+    /// How often the rules have answered it.
+    answered: u64,
     /// By rule with several texts: how many of them were used.
     used: Vec<(usize, usize)>,
     /// The second that is being counted, and its answers.
     second: Moment,
     answers: u32,
     is_told: bool,
+}
+
+/// What the next message is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Next {
+    /// A message.
+    #[default]
+    Message,
+    /// More of one that was cut, whose beginning a rule has answered or has not.
+    Rest { is_answered: bool },
+}
+
+/// Whether a message is answered of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fit {
+    /// By this rule.
+    Rule(usize),
+    /// It belongs to one that was cut and was answered.
+    RestOfAnswered,
+    /// It is left to the operator, and is whole or is not.
+    None { is_part: bool },
 }
 
 impl Rules {
@@ -76,14 +101,22 @@ impl Rules {
     /// Whether messages need not be looked at.
     #[inline]
     pub fn are_idle(&self) -> bool {
-        self.set.is_empty() && !self.counts
+        self.set.is_empty() && !self.counts && self.path.is_none()
     }
 
     /// Reads the file again. Where something is wrong with it, all stays as it was.
     fn reread(&mut self) -> Result<(), String> {
-        let of_file = match &self.path {
-            Some(path) => read(path)?,
+        let of_file = match self.path.as_deref().map(|path| (path, read(path))) {
             None => Vec::new(),
+            Some((path, Ok(None))) if self.was_there => {
+                return Err(format!("cannot read {}: it is there no more", path.display()));
+            }
+            Some((_, Ok(None))) => Vec::new(),
+            Some((_, read)) => {
+                let rules = read?.unwrap_or_default();
+                self.was_there = true;
+                rules
+            }
         };
         let all = self.given.iter().chain(&of_file).chain(&self.learnt);
         let path = self.path.iter().map(|path| format!(" of {}", path.display())).next();
@@ -92,6 +125,38 @@ impl Rules {
         // Places in the old set mean nothing in this one.
         self.talks.values_mut().for_each(|talk| talk.used.clear());
         Ok(())
+    }
+
+    /// The file that is to be there and is not: it is made when something is learnt.
+    pub fn missing_file(&self) -> Option<&Path> {
+        self.path.as_deref().filter(|_| !self.was_there)
+    }
+
+    /// Answers this message with these bytes from now on, and writes that down where there is a file for it.
+    ///
+    /// # Errors
+    /// When a rule answers it already.
+    pub fn learn(&mut self, message: &[u8], answer: &[u8]) -> Result<Written, NoLesson> {
+        if self.set.find(message).is_some() {
+            return Err(NoLesson::Fits(message.into()));
+        }
+        let rule = Spelt::learnt(message, answer);
+        self.set.add_exact(message, Rc::clone(&rule.text));
+        let Some(path) = &self.path else {
+            self.learnt.push(rule);
+            return Ok(Written::Nowhere);
+        };
+        let shown = path.display().to_string();
+        match append(path, &rule.line()) {
+            Ok(()) => {
+                self.was_there = true;
+                Ok(Written::To(shown))
+            }
+            Err(error) => {
+                self.learnt.push(rule);
+                Ok(Written::NotTo(shown, in_words(&error)))
+            }
+        }
     }
 
     fn forget(&mut self, serial: u64) {
@@ -113,29 +178,46 @@ impl Desks {
     #[inline(never)]
     fn converse_by_rules(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) -> bool {
         let message = message_of(&frame);
-        let rule = self.rule_for(id, message, frame.end);
-        self.heard_where(id, frame, rule.is_none(), board);
-        if let Some(rule) = rule {
-            self.answer_by(rule, id, message, board);
+        let fit = self.fit_of(id, message, frame.end);
+        self.heard_where(id, frame, matches!(fit, Fit::None { .. }), board);
+        match fit {
+            Fit::Rule(rule) => self.answer_by(rule, id, message, board),
+            Fit::None { is_part } => self.pending.note_last(id, message, is_part),
+            Fit::RestOfAnswered => {}
         }
-        rule.is_some()
+        if !self.pending.waits(id) {
+            self.out.awaits_nothing(id.serial());
+        }
+        !matches!(fit, Fit::None { .. })
     }
 
     /// The rule that fits a message. Of one that was cut the first part alone is looked at, and whoever is linked is
     /// answered by the other.
-    fn rule_for(&mut self, id: ConnId, message: &[u8], end: End) -> Option<usize> {
-        let goes_on = self.rules.talks.entry(id.serial()).or_default().note(end);
-        if goes_on || (!self.links.is_empty() && self.links.mate(id.serial()).is_some()) {
-            return None;
-        }
-        self.rules.set.find(message)
+    fn fit_of(&mut self, id: ConnId, message: &[u8], end: End) -> Fit {
+        let Rules { talks, set, .. } = &mut self.rules;
+        let talk = talks.entry(id.serial()).or_default();
+        let is_cut = end == End::Limit;
+        let fit = match talk.next {
+            Next::Rest { is_answered: true } => Fit::RestOfAnswered,
+            Next::Rest { is_answered: false } => Fit::None { is_part: true },
+            Next::Message => {
+                talk.count += 1;
+                let is_linked = !self.links.is_empty() && self.links.mate(id.serial()).is_some();
+                let rule = if is_linked { None } else { set.find(message) };
+                rule.map_or(Fit::None { is_part: is_cut }, Fit::Rule)
+            }
+        };
+        let is_answered = !matches!(fit, Fit::None { .. });
+        talk.next = if is_cut { Next::Rest { is_answered } } else { Next::Message };
+        fit
     }
 
     fn answer_by(&mut self, rule: usize, id: ConnId, message: &[u8], board: &mut Board) {
         let Rules { set, talks, .. } = &mut self.rules;
         let talk = talks.entry(id.serial()).or_default();
         let template = Rc::clone(talk.next_text(rule, set.texts(rule)));
-        let groups = if template.groups() > 0 { set.groups(rule, message) } else { Box::default() };
+        let groups = set.groups(rule, message, template.groups());
+        talk.answered += 1;
         let is_flood = talk.is_flood(board.now());
         let text = Text { template, at: 0, groups, count: talk.count };
         let saying = Saying { not_before: Moment::default(), what: Said::Text(text), by: Author::Reply };
@@ -166,13 +248,18 @@ impl Desks {
     /// Counts a message that no rule has to answer, where messages are counted.
     pub(super) fn count_message(&mut self, serial: u64, end: End) {
         if !self.rules.are_idle() {
-            self.rules.talks.entry(serial).or_default().note(end);
+            self.rules.talks.entry(serial).or_default().note_answered(end);
         }
     }
 
     /// How many messages a connection has sent, where that is counted.
     pub(super) fn messages_of(&self, serial: u64) -> u64 {
         self.rules.talks.get(&serial).map_or(0, |talk| talk.count)
+    }
+
+    /// How often the rules have answered a connection.
+    pub(super) fn answers_by_rules(&self, serial: u64) -> u64 {
+        self.rules.talks.get(&serial).map_or(0, |talk| talk.answered)
     }
 
     /// A connection has ended.
@@ -214,11 +301,10 @@ impl Desks {
 }
 
 impl Talk {
-    /// Counts a message, or what belongs to the one before. Returns which it is.
-    fn note(&mut self, end: End) -> bool {
-        let goes_on = std::mem::replace(&mut self.is_cut, end == End::Limit);
-        self.count += u64::from(!goes_on);
-        goes_on
+    /// Counts a message that was answered in another way, unless it belongs to the one before.
+    fn note_answered(&mut self, end: End) {
+        self.count += u64::from(self.next == Next::Message);
+        self.next = if end == End::Limit { Next::Rest { is_answered: true } } else { Next::Message };
     }
 
     /// The text whose turn it is; the last one stays.
@@ -251,15 +337,21 @@ impl Talk {
     }
 }
 
-/// Reads the rules of a file. One that is not there has none: what is learnt makes it.
-fn read(path: &Path) -> Result<Vec<Spelt>, String> {
+/// Reads the rules of a file, if it is there: what is learnt makes it.
+fn read(path: &Path) -> Result<Option<Vec<Spelt>>, String> {
     let shown = path.display();
     let text = match read_small(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(error) if error.kind() == ErrorKind::NotFound && has_folder(path) => return Ok(None),
         Err(error) => return Err(format!("cannot read {shown}: {}", in_words(&error))),
     };
-    parse_rules(&text).map_err(|why| format!("cannot use {shown}, {why}"))
+    parse_rules(&text).map(Some).map_err(|why| format!("cannot use {shown}, {why}"))
+}
+
+/// Whether the folder is there in which a file could be made.
+fn has_folder(path: &Path) -> bool {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.is_none_or(Path::is_dir)
 }
 
 /// What a rule sees: the message without what ended it. Of a line, the `\r` before its end belongs to that.

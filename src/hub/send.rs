@@ -75,7 +75,7 @@ impl Desks {
     #[inline]
     pub(super) fn say_to_current(
         &mut self,
-        session: &Session,
+        session: &mut Session,
         text: &[u8],
         turn: &mut Turn,
         board: &mut Board,
@@ -102,7 +102,7 @@ impl Desks {
     #[inline]
     fn send_to_one(
         &mut self,
-        session: &Session,
+        session: &mut Session,
         around: &Around,
         serial: u64,
         bytes: &[u8],
@@ -117,11 +117,15 @@ impl Desks {
         if has_file {
             return Err(Unsent::Failed(Outcome::BehindFile));
         }
-        let (queued_bytes, not_reading_for) = match self.send_now(around, id, bytes, board) {
+        let (outcome, waited) = self.send_now(around, id, bytes, board);
+        let (queued_bytes, not_reading_for) = match outcome {
             Outcome::Done(queued) => (queued, None),
             Outcome::Behind(queued, time) => (queued, Some(time)),
             outcome => return Err(Unsent::Failed(outcome)),
         };
+        if waited || session.lesson.takes(serial) {
+            self.note_answer(session, around, serial, bytes, waited);
+        }
         let seq = self.out.count_sent_unheard().unwrap_or_else(|| {
             let (by, to) = (Author::Desk(session.id), Receivers::One(serial));
             self.out.count_sent(Some(session.id), &Event::Sent { by, to, bytes: &around.framed(bytes) })
@@ -132,19 +136,20 @@ impl Desks {
         Ok(())
     }
 
-    /// Sends something to a connection that is here.
+    /// Sends something to a connection that is here. Returns whether that waited for an answer, too.
     #[inline]
-    fn send_now(&mut self, around: &Around, id: ConnId, bytes: &[u8], board: &mut Board) -> Outcome {
+    fn send_now(&mut self, around: &Around, id: ConnId, bytes: &[u8], board: &mut Board) -> (Outcome, bool) {
         // Mostly nothing stands before it, and even nothing takes time to queue.
         let outcome = if around.label.is_empty() && around.prefix.is_empty() {
             self.queue(id, &[bytes, around.suffix], board)
         } else {
             self.queue(id, &[around.label, &around.prefix, bytes, around.suffix], board)
         };
+        let waited = outcome.is_done() && self.pending.remove(id);
         if outcome.is_done() {
-            self.answered(id, bytes, board);
+            self.keep_said(id, bytes, board);
         }
-        outcome
+        (outcome, waited)
     }
 
     /// Does something to one of those who were here.
@@ -153,7 +158,11 @@ impl Desks {
         match act {
             _ if act.sends() && !self.files.is_empty() && self.files.go_to(serial) => Outcome::BehindFile,
             Act::SendText | Act::SendExactly => match self.around(act, bytes) {
-                Ok(around) => self.send_now(&around, id, bytes, board),
+                Ok(around) => {
+                    // Whether this one had waited is asked when the job is done.
+                    drop(self.pending.take_struck_off());
+                    self.send_now(&around, id, bytes, board).0
+                }
                 // Its length was checked before.
                 Err(_) => Outcome::Full(0),
             },
@@ -166,10 +175,9 @@ impl Desks {
         }
     }
 
-    /// Notes that something was said to a connection.
+    /// Keeps what was said to a connection, where that is kept.
     #[inline]
-    fn answered(&mut self, id: ConnId, bytes: &[u8], board: &Board) {
-        self.pending.remove(id);
+    fn keep_said(&mut self, id: ConnId, bytes: &[u8], board: &Board) {
         if let Some(history) = &mut self.history {
             history.add(id.serial(), true, bytes, board.now());
         }
@@ -242,6 +250,7 @@ impl Desks {
         };
         let seq = match deed {
             Deed::Send(_) if job.tally.done > 0 => {
+                self.note_answers(session, job);
                 let bytes = &self.around(job.act, job.bytes()).unwrap_or_default().framed(job.bytes());
                 let (by, got) = (Author::Desk(session.id), job.done_to());
                 let event = Event::Sent { by, to: Receivers::Several(&got), bytes };

@@ -15,7 +15,7 @@ use crate::hub::turn::Executed;
 impl Desks {
     pub(super) fn send_to_all(
         &mut self,
-        session: &Session,
+        session: &mut Session,
         act: Act,
         bytes: &[u8],
         asked: Asked<'_>,
@@ -28,6 +28,8 @@ impl Desks {
         let around =
             self.around_for_all(act, bytes).map_err(|error| Refusal::FrameTooLong(error.bytes_max))?;
         let odd = self.say_to_all(act, &around, bytes, board);
+        self.strike_off_but(&odd);
+        session.lesson.was_for_several();
         let mut tally = Tally { done: conns - odd.len(), ..Tally::default() };
         odd.iter().for_each(|(_, outcome)| tally.count(*outcome));
         if tally.done == 0 {
@@ -50,6 +52,12 @@ impl Desks {
         Ok(Executed::Done)
     }
 
+    /// Strikes all off the list of those who wait, but those who did not get it.
+    pub(super) fn strike_off_but(&mut self, odd: &[(ConnId, Outcome)]) {
+        let left_out = odd.iter().filter(|(_, outcome)| !outcome.is_done()).map(|(id, _)| *id);
+        self.pending.clear_but(left_out);
+    }
+
     /// Broadcasts something, and keeps it where it is to be kept. Returns those who have not taken what they were sent
     /// before, and what became of it for them: whoever has too much queued already is left out.
     pub(super) fn say_to_all(
@@ -63,8 +71,6 @@ impl Desks {
         let odd = board.broadcast_where_room(&parts);
         let odd: Vec<(ConnId, Outcome)> =
             odd.into_iter().map(|(id, sent)| (id, self.outcome(id, sent, board))).collect();
-        let left_out = odd.iter().filter(|(_, outcome)| !outcome.is_done()).map(|(id, _)| *id);
-        self.pending.clear_but(left_out);
         if let Some(history) = &mut self.history {
             history.add(TO_ALL, true, bytes, board.now());
         }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::desk::DeskId;
 use crate::hub::job::{Job, Several};
+use crate::hub::learn::Lesson;
 use crate::terminal::{BufferReturn, Entered, Input, Whom};
 
 /// Whom an operator speaks to who names nobody.
@@ -59,6 +60,8 @@ pub struct Session {
     pub job: Option<Box<Job>>,
     /// The current target.
     pub aim: Aim,
+    /// What it has answered last.
+    pub lesson: Lesson,
     /// Whether lines are JSON.
     pub is_json: bool,
     /// Whether its texts wait while a peer reads slowly. A program behind a pipe can wait; a person at a terminal is
@@ -76,6 +79,18 @@ impl Session {
         waits_for_slow: bool,
     ) -> Session {
         let (input, entered) = (Input::new(source), VecDeque::new());
-        Session { id, input, entered, pinned: None, waiting: None, job: None, aim, is_json, waits_for_slow }
+        let lesson = Lesson::default();
+        Session {
+            id,
+            input,
+            entered,
+            pinned: None,
+            waiting: None,
+            job: None,
+            aim,
+            lesson,
+            is_json,
+            waits_for_slow,
+        }
     }
 }

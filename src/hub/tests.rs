@@ -5,6 +5,7 @@
 mod aim;
 mod faults;
 mod files;
+mod learn;
 mod links;
 mod lists;
 mod names;

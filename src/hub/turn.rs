@@ -62,7 +62,7 @@ impl Turn {
             Command::Who(_) => self.lines += board.len(),
             Command::Pending => self.lines += pending,
             Command::Next | Command::Done(To::All) => self.numbers += pending,
-            Command::Show(..) => self.numbers += MESSAGES_MAX,
+            Command::Show(..) | Command::Learn => self.numbers += MESSAGES_MAX,
             Command::Help(_) => self.lines += HELP.len(),
             Command::Close(To::All, ..)
             | Command::File(To::All, _)

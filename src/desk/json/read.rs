@@ -93,7 +93,7 @@ fn command<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
             only(&["to", "spec"])?;
             fault(fields)
         }
-        "learn" => only(&[]).map(|()| Command::NotYet("learn")),
+        "learn" => only(&[]).map(|()| Command::Learn),
         name => Err(Refusal::UnknownCommand(name.chars().take(40).collect())),
     }
 }

@@ -6,7 +6,9 @@ use crate::desk::command::How;
 use crate::desk::event::Who;
 use crate::desk::fault::FaultSpec;
 use crate::desk::help::HELP;
+use crate::desk::lesson::Written;
 use crate::desk::reply::{Deed, Filtered, Outcome, Reply, Row, Tally, Target, Waiting};
+use crate::desk::rules::Spelt;
 use crate::desk::text::push_number;
 
 /// What a reply carries beside what it says.
@@ -183,6 +185,18 @@ fn push_rest(out: &mut Vec<u8>, reply: &Reply<'_>) {
             text(out, "what", help.what);
             out.push(b'}');
         }),
+        Reply::Learnt(message, answer, written) => {
+            let line = Spelt::learnt(message, answer).line();
+            text(out, "learnt", String::from_utf8_lossy(&line).trim_end_matches('\n'));
+            match written {
+                Written::Nowhere => {}
+                Written::To(path) => text(out, "path", path),
+                Written::NotTo(path, why) => {
+                    text(out, "path", path);
+                    text(out, "error", why);
+                }
+            }
+        }
         Reply::Stopping(waiting) => number(out, "waiting", *waiting as u64),
         // The others are spelt above, or are a person's.
         _ => {}

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{Pattern, Spelt};
 use crate::desk::template::Template;
-use crate::desk::text::from_escapes;
+use crate::desk::text::{from_escapes, push_escaped};
 
 /// Reads rules.
 ///
@@ -20,6 +20,14 @@ pub fn parse(text: &[u8]) -> Result<Vec<Spelt>, String> {
         }
     }
     Ok(rules)
+}
+
+/// Appends `=MESSAGE<TAB>TEXT`, so that it is read back as it is whatever the message has in it.
+pub(super) fn push_exact(out: &mut Vec<u8>, message: &[u8], text: &[u8]) {
+    out.push(b'=');
+    push_escaped(out, message);
+    out.push(b'\t');
+    out.extend_from_slice(text);
 }
 
 fn parse_line(line: &[u8]) -> Result<Option<(Pattern, Template)>, String> {

@@ -44,6 +44,12 @@ impl TerminalDesk {
         self.is_stale |= self.roster.waits(serial, self.tracks_pending);
     }
 
+    /// What a peer has said needs no answer: it is answered already.
+    pub fn awaits_nothing(&mut self, serial: u64) {
+        self.is_stale = true;
+        self.roster.answered(serial);
+    }
+
     /// Something else has happened.
     pub fn event(&mut self, event: &Event<'_>, view: View, now: Instant) {
         let (kind, serial) = match event {

@@ -2,6 +2,7 @@
 //! terminal, which is looked at.
 
 mod aim;
+mod answered;
 mod flood;
 mod forged;
 mod guards;

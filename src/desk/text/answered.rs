@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::buffer::framing::whole_chars;
 use crate::desk::event::{Author, Who};
+use crate::desk::lesson::{Written, named};
 use crate::desk::words::plural;
 
 use super::render::{Repertoire, push_sent_to};
@@ -30,4 +31,38 @@ pub(super) fn push_answered(
         out.extend_from_slice(repertoire.ellipsis().as_bytes());
     }
     writeln!(out)
+}
+
+/// Appends `-> "ping" is answered with "pong\n" from now on`, and where that was written down.
+pub(super) fn push_learnt(
+    out: &mut Vec<u8>,
+    message: &[u8],
+    answer: &[u8],
+    written: &Written,
+    repertoire: Repertoire,
+) -> io::Result<()> {
+    out.extend_from_slice(b"-> ");
+    push_spelt(out, &named(message), repertoire);
+    out.extend_from_slice(b" is answered with ");
+    push_spelt(out, &named(answer), repertoire);
+    out.extend_from_slice(b" from now on");
+    match written {
+        Written::Nowhere => {}
+        Written::To(path) => repertoire.push(out, format!("; written to {path}").as_bytes()),
+        Written::NotTo(path, why) => {
+            repertoire.push(out, format!("; not written to {path}: {why}").as_bytes());
+        }
+    }
+    writeln!(out)
+}
+
+/// What is spelt with escapes is not spelt out again, but for what whoever reads it cannot see.
+pub(super) fn push_spelt(out: &mut Vec<u8>, text: &str, repertoire: Repertoire) {
+    for char in text.chars() {
+        match (char, repertoire) {
+            ('…', Repertoire::Ascii) => out.extend_from_slice(b"..."),
+            (char, _) if char.is_ascii() => out.push(char as u8),
+            (char, _) => repertoire.push(out, char.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
 }

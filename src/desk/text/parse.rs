@@ -112,6 +112,7 @@ fn parse_command(line: &[u8]) -> Result<Command<'_>, Mistake> {
         "/view" => view(rest),
         "/every" => every(rest),
         "/fault" => fault(rest),
+        "/learn" => rest.alone(Command::Learn),
         "/stats" => rest.alone(Command::Stats),
         "/help" => explain(rest),
         "/quit" => rest.alone(Command::Quit),

@@ -6,9 +6,11 @@ use crate::board::stats::Stats;
 use crate::desk::command::{How, View};
 use crate::desk::event::Who;
 use crate::desk::help::HELP;
+use crate::desk::refusal::Refusal;
 use crate::desk::reply::{Deed, Filtered, Kept, Outcome, Repeated, Reply, Tally, Target, Waiting};
 use crate::desk::words::{brief, duration, limit, plural, size};
 
+use super::answered::{push_learnt, push_spelt};
 use super::broken::{push_faults, push_not_shown};
 use super::comings::push_linked;
 use super::render::{Reader, Repertoire, push_bytes, push_sent_to, push_serial, push_who};
@@ -108,10 +110,15 @@ pub(super) fn push_reply(
             repertoire.push(out, path.as_bytes());
             writeln!(out)
         }
+        Reply::Learnt(message, answer, written) => push_learnt(out, message, answer, written, repertoire),
         Reply::Stats { stats, conns, uptime } => push_stats(out, stats, *conns, &duration(*uptime)),
         Reply::Help(None) => HELP.iter().try_for_each(|help| push_help(out, help, reader)),
         Reply::Help(Some(help)) => push_help(out, help, reader),
         Reply::Stopping(waiting) => push_stopping(out, *waiting),
+        Reply::Refused(Refusal::NoLesson(why)) => {
+            push_spelt(out, &why.to_string(), repertoire);
+            writeln!(out)
+        }
         Reply::Refused(refusal) => {
             repertoire.push(out, refusal.to_string().as_bytes());
             writeln!(out)

@@ -11,10 +11,10 @@ fn with_file_under_way(spelling: Spelling, options: DeskOptions) -> Rig<Console>
     let (_, mailbox) = Reactor::new(Limits::default()).unwrap();
     rig.hub.desks.mailbox = Some(mailbox);
     (1..=2).for_each(|serial| assert_eq!(rig.connect(), serial));
-    let session = Session::new(FIRST_DESK, None, Aim::Last, false, false);
+    let mut session = Session::new(FIRST_DESK, None, Aim::Last, false, false);
     let asked = crate::hub::send::Asked { line: b"", reference: None };
     let to = crate::desk::To::One(1);
-    rig.hub.desks.send_file(&session, to, b"Cargo.toml", asked, &mut rig.engine.board).unwrap();
+    rig.hub.desks.send_file(&mut session, to, b"Cargo.toml", asked, &mut rig.engine.board).unwrap();
     rig.shown();
     rig
 }

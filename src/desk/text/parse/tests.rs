@@ -91,7 +91,7 @@ fn commands() {
         ("/fault 3", Command::Fault(Whose::These(To::One(3)), Fault::Show)),
         ("/fault @lab-* off\r", Command::Fault(Whose::These(To::Named("lab-*")), Fault::Off)),
         ("/fault new  in:stall  for=5s ", Command::Fault(Whose::Newcomers, broken("in:stall for=5s"))),
-        ("/learn", Command::NotYet("/learn")),
+        ("/learn", Command::Learn),
     ] {
         assert_eq!(parse(line.as_bytes()), Ok(command), "{line:?}");
     }
