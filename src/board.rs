@@ -157,6 +157,19 @@ impl Board {
         }
     }
 
+    /// Whether the App still has something to say to a connection, in its own time: meanwhile neither silence
+    /// (`Limits::idle_max`) nor that its peer has finished (`Limits::half_open_max`) ends it.
+    pub fn owes(&mut self, id: ConnId, owes: bool) {
+        if let Some(conn) = self.table.get_mut(id).filter(|conn| conn.is_owed != owes) {
+            conn.is_owed = owes;
+            if !owes {
+                // Its time begins now.
+                conn.sent_at = self.shared.time.listened();
+            }
+            self.shared.arm(conn);
+        }
+    }
+
     /// Has `App::drained` called once, as soon as no more than the low water (`Limits::outbox_low_bytes`) is queued for
     /// a connection; not where it ends before.
     pub fn tell_when_drained(&mut self, id: ConnId) {

@@ -8,6 +8,7 @@ pub(crate) mod flow;
 mod id;
 pub(crate) mod policy;
 pub(crate) mod reason;
+mod share;
 pub(crate) mod slow_reader;
 pub(crate) mod state;
 pub(crate) mod stream;
@@ -31,6 +32,7 @@ pub(crate) use due::Due;
 pub(crate) use extras::{Extras, Link};
 pub(crate) use id::Key;
 pub use id::{ConnId, Peer};
+pub(crate) use share::Share;
 pub use state::{Inbound, Outbound};
 
 /// What reading brought.
@@ -90,15 +92,6 @@ pub(crate) enum WriteTurn {
     Spent,
 }
 
-/// What a connection counts for in the sums over all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Share {
-    /// It is sent what is broadcast.
-    pub hears: bool,
-    /// It is a slow reader that others wait for; who hears no broadcasts keeps nobody waiting.
-    pub holds_back: bool,
-}
-
 #[derive(Debug)]
 pub(crate) struct Conn {
     pub id: ConnId,
@@ -146,6 +139,8 @@ pub(crate) struct Conn {
     pub tells_drained: bool,
     /// The App wants to know when our side is finished.
     pub tells_finished: bool,
+    /// The App has something to say to it yet.
+    pub is_owed: bool,
     /// When it came, in tenths of a second since the start: it is for people, and four bytes last for 13 years.
     opened_tenths: u32,
 }
@@ -189,6 +184,7 @@ impl Conn {
             lagging: false,
             tells_drained: false,
             tells_finished: false,
+            is_owed: false,
             opened_tenths: u32::try_from(came_at.since(Moment::default()).as_millis() / 100)
                 .unwrap_or(u32::MAX),
         }

@@ -102,6 +102,9 @@ impl<M: Mode> App for Hub<M> {
         // A fault for newcomers may have ended it.
         if board.view(id).is_some_and(|view| view.is_open) {
             self.desks.greet(id, board);
+        }
+        // The greeting may have closed it.
+        if board.view(id).is_some_and(|view| view.is_open) {
             self.mode.opened(id, &mut self.desks, board);
         }
     }

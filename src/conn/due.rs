@@ -62,11 +62,12 @@ impl Conn {
                     Outbound::Finishing => self.outbox.is_empty(),
                     Outbound::Closed => false,
                 };
-                let is_suspended = self.has_detour();
+                let is_suspended = self.has_detour() || self.is_owed;
                 if self.state.inbound() == Inbound::Ended && has_nothing_to_send && !is_suspended {
                     at(active_at + limits.half_open_max, Due::HalfOpenOver);
                 }
-                if let Some(idle_max) = limits.idle_max.filter(|_| policy.has_idle_limit && !self.has_flow())
+                if let Some(idle_max) =
+                    limits.idle_max.filter(|_| policy.has_idle_limit && !self.has_flow() && !self.is_owed)
                 {
                     at(active_at + idle_max, Due::IdleOver);
                 }

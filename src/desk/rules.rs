@@ -17,7 +17,7 @@ use file::push_exact;
 pub use file::parse as parse_rules;
 
 /// What one expression may take when it is compiled, and all of them together: what is longer was not typed by a person.
-const REGEX_BYTES_MAX: usize = 1 << 20;
+const REGEX_BYTES_MAX: usize = 128 << 10;
 const REGEXES_BYTES_MAX: usize = 32 << 20;
 
 /// What the search for all of them may keep to be fast.
@@ -77,6 +77,7 @@ impl Spelt {
 /// A rule that can be asked.
 #[derive(Debug)]
 struct Rule {
+    pattern: Pattern,
     texts: Vec<Rc<Template>>,
     /// Where its texts say what its groups have matched.
     groups: Option<Regex>,
@@ -122,7 +123,8 @@ impl RuleSet {
                 Some(_) => continue,
                 None => {
                     let place = set.rules.len();
-                    set.rules.push(Rule { texts: Vec::new(), groups: None });
+                    let pattern = spelt.pattern.clone();
+                    set.rules.push(Rule { pattern, texts: Vec::new(), groups: None });
                     places.insert((&spelt.pattern, spelt.is_in_turn), place);
                     match &spelt.pattern {
                         Pattern::Exact(message) => drop(set.exact.entry(message.clone()).or_insert(place)),
@@ -152,7 +154,8 @@ impl RuleSet {
     /// Adds a rule for one message behind all others, which no rule has fitted so far.
     pub fn add_exact(&mut self, message: &[u8], text: Rc<Template>) {
         let place = self.rules.len();
-        self.rules.push(Rule { texts: vec![text], groups: None });
+        let pattern = Pattern::Exact(message.into());
+        self.rules.push(Rule { pattern, texts: vec![text], groups: None });
         self.exact.entry(message.into()).or_insert(place);
     }
 
@@ -175,6 +178,13 @@ impl RuleSet {
             (Some(exact), Some(regex)) => Some(exact.min(regex)),
             (exact, regex) => exact.or(regex),
         }
+    }
+
+    /// Where the rules of another set stand in this one, by their patterns.
+    pub fn places_of<'a>(&'a self, other: &'a RuleSet) -> impl Fn(usize) -> Option<usize> + 'a {
+        let places: HashMap<&Pattern, usize> =
+            self.rules.iter().enumerate().rev().map(|(place, rule)| (&rule.pattern, place)).collect();
+        move |rule| places.get(&other.rules[rule].pattern).copied()
     }
 
     /// What a rule answers, in turn; at least one text.

@@ -4,9 +4,11 @@
 //! wait, as any talker does.
 
 use jiff::Timestamp;
-use std::collections::{HashMap, VecDeque};
+mod queue;
+
+use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::time::Duration;
 
 use crate::board::Board;
 use crate::clock::Moment;
@@ -15,68 +17,8 @@ use crate::conn::reason::{Reason, ScriptEnd};
 use crate::desk::{Author, Event, Outcome, Part, Template, Value};
 use crate::hub::desks::Desks;
 
-/// Answers that may wait for one connection; one that has so many outstanding is not read.
-const WAITING_MAX: usize = 64;
-
-/// The same for what was taken out of the messages that are to be answered.
-const GROUPS_BYTES_MAX: usize = 64 << 10;
-
-/// Something to be said or done.
-#[derive(Debug)]
-pub struct Saying {
-    /// Not before this moment.
-    pub not_before: Moment,
-    /// What.
-    pub what: Said,
-    /// By whom.
-    pub by: Author,
-}
-
-/// What is to be said or done.
-#[derive(Debug)]
-pub enum Said {
-    /// This text.
-    Text(Text),
-    /// These bytes, exactly.
-    Exact(Arc<[u8]>),
-    /// Our side is finished.
-    Finish,
-    /// The connection is closed politely.
-    Close,
-    /// The connection is reset.
-    Reset,
-}
-
-/// A text for one connection, as far as it is not said yet.
-#[derive(Debug)]
-pub struct Text {
-    /// What is said.
-    pub template: Rc<Template>,
-    /// The first of its parts that is not said.
-    pub at: usize,
-    /// What the groups of the regular expression have matched, from `${1}` on.
-    pub groups: Box<[Box<[u8]>]>,
-    /// How many messages there were.
-    pub count: u64,
-}
-
-/// What holds up a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Held {
-    /// It is not time yet.
-    Until,
-    /// The peer has not taken what it was sent before.
-    Undrained,
-    /// A file is on its way to it.
-    ByFile,
-}
-
-#[derive(Debug)]
-struct Queue {
-    sayings: VecDeque<Saying>,
-    held: Held,
-    is_paused: bool,
-}
+use queue::{Held, Queue};
+pub use queue::{Said, Saying, Text};
 
 /// All queues.
 #[derive(Debug, Default)]
@@ -91,12 +33,23 @@ enum Progress {
     Done,
     /// The rest of it, and what holds it up.
     Held(Option<Saying>, Held),
+    /// The connection is being closed: nothing that stands behind it is carried out.
+    Ended,
 }
 
 impl Answers {
     /// A connection has ended.
     pub fn forget(&mut self, serial: u64) {
         self.queues.remove(&serial);
+    }
+
+    /// Whether this text is outstanding for a connection.
+    pub fn is_saying(&self, serial: u64, template: &Rc<Template>) -> bool {
+        let is_it = |saying: &Saying| match &saying.what {
+            Said::Text(text) => Rc::ptr_eq(&text.template, template),
+            _ => false,
+        };
+        self.queues.get(&serial).is_some_and(|queue| queue.sayings.iter().any(is_it))
     }
 }
 
@@ -107,46 +60,54 @@ impl Desks {
             return;
         }
         if let Some(queue) = self.answers.queues.get_mut(&id.serial()) {
-            queue.sayings.push_back(saying);
-            // What a recording has comes in its own time, however much it is.
-            let is_answer = |saying: &Saying| saying.by == Author::Reply;
-            if are_many(&queue.sayings) && queue.sayings.back().is_some_and(is_answer) {
+            queue.push_back(saying);
+            if queue.is_full() && !queue.is_paused {
                 queue.is_paused = true;
                 board.pause(id);
             }
             return;
         }
         if let Progress::Held(rest, held) = self.carry_on(id, saying, board) {
-            self.hold_up(id, rest.into_iter().collect(), held, board);
+            let mut queue = Queue::new(held);
+            rest.into_iter().for_each(|rest| queue.push_back(rest));
+            self.hold_up(id, queue, board);
         }
     }
 
-    fn hold_up(&mut self, id: ConnId, sayings: VecDeque<Saying>, held: Held, board: &mut Board) {
-        let is_paused = held == Held::Undrained || are_many(&sayings);
-        match held {
+    fn hold_up(&mut self, id: ConnId, mut queue: Queue, board: &mut Board) {
+        match queue.held {
             Held::Until => {
-                sayings.front().into_iter().for_each(|first| board.set_timer(id, first.not_before))
+                let first = queue.sayings.front();
+                first.into_iter().for_each(|first| board.set_timer(id, first.not_before));
             }
             Held::Undrained => board.tell_when_drained(id),
             Held::ByFile => {}
         }
-        if is_paused {
+        queue.is_paused = queue.held == Held::Undrained || queue.is_full();
+        if queue.is_paused {
             board.pause(id);
         } else {
             board.resume(id);
         }
-        self.answers.queues.insert(id.serial(), Queue { sayings, held, is_paused });
+        board.owes(id, true);
+        self.answers.queues.insert(id.serial(), queue);
     }
 
     /// Goes on with what is outstanding for a connection.
     pub(super) fn go_on_saying(&mut self, id: ConnId, board: &mut Board) {
         let Some(mut queue) = self.answers.queues.remove(&id.serial()) else { return };
-        while let Some(saying) = queue.sayings.pop_front() {
-            if let Progress::Held(rest, held) = self.carry_on(id, saying, board) {
-                rest.into_iter().for_each(|rest| queue.sayings.push_front(rest));
-                return self.hold_up(id, queue.sayings, held, board);
+        while let Some(saying) = queue.pop_front() {
+            match self.carry_on(id, saying, board) {
+                Progress::Done => {}
+                Progress::Held(rest, held) => {
+                    rest.into_iter().for_each(|rest| queue.push_front(rest));
+                    queue.held = held;
+                    return self.hold_up(id, queue, board);
+                }
+                Progress::Ended => break,
             }
         }
+        board.owes(id, false);
         if queue.is_paused {
             board.resume(id);
         }
@@ -156,6 +117,16 @@ impl Desks {
     #[cfg(test)]
     pub(super) fn answers_waiting(&self, serial: u64) -> usize {
         self.answers.queues.get(&serial).map_or(0, |queue| queue.sayings.len())
+    }
+
+    /// Does not hear a connection for so long: what it says is dear.
+    pub(super) fn let_rest(&mut self, id: ConnId, time: Duration, board: &mut Board) {
+        let rest = Saying { not_before: board.now() + time, what: Said::Nothing, by: Author::Reply };
+        self.say(id, rest, board);
+        if let Some(queue) = self.answers.queues.get_mut(&id.serial()) {
+            queue.is_paused = true;
+            board.pause(id);
+        }
     }
 
     /// Finishes our side of a connection, behind what is outstanding for it.
@@ -189,6 +160,7 @@ impl Desks {
         match &mut saying.what {
             Said::Text(text) => match self.say_text(id, text, by, board) {
                 TextProgress::Done => Progress::Done,
+                TextProgress::Ended => Progress::Ended,
                 TextProgress::Waits(until) => {
                     saying.not_before = until;
                     Progress::Held(Some(saying), Held::Until)
@@ -202,6 +174,7 @@ impl Desks {
                 Spoken::Much => Progress::Held(None, Held::Undrained),
                 Spoken::NoRoom => Progress::Held(Some(saying), Held::Undrained),
             },
+            Said::Nothing => Progress::Done,
             Said::Finish => {
                 board.finish(id);
                 Progress::Done
@@ -220,46 +193,41 @@ impl Desks {
         };
         // A reset comes behind all that was sent, too, or it would destroy it.
         board.close(id, Reason::Script(end));
-        Progress::Done
+        Progress::Ended
     }
 
     fn say_text(&mut self, id: ConnId, text: &mut Text, by: Author, board: &mut Board) -> TextProgress {
         let template = Rc::clone(&text.template);
         let parts = template.parts();
-        let mut scratch = std::mem::take(&mut self.answers.scratch);
-        let progress = loop {
-            // All up to what is done on the way goes out as one.
-            let from = text.at;
-            let is_said = |part: &Part| matches!(part, Part::Bytes(_) | Part::Value(_));
-            let until = from + parts[from..].iter().take_while(|part| is_said(part)).count();
-            let spoken = match &parts[from..until] {
-                [] => Spoken::Done,
-                [Part::Bytes(bytes)] => self.say_bytes(id, bytes, by, board),
-                all => {
-                    scratch.clear();
-                    self.push_parts(&mut scratch, all, id, text, board);
-                    self.say_bytes(id, &scratch, by, board)
-                }
-            };
-            if spoken == Spoken::NoRoom {
-                break TextProgress::Undrained { is_whole: false };
-            }
-            text.at = until;
-            let Some(part) = parts.get(until) else {
-                break match spoken {
-                    Spoken::Much => TextProgress::Undrained { is_whole: true },
-                    _ => TextProgress::Done,
-                };
-            };
-            text.at += 1;
-            match part {
-                Part::Wait(time) => break TextProgress::Waits(board.now() + *time),
-                Part::Close => drop(self.end_as(id, by, false, board)),
-                _ => drop(self.end_as(id, by, true, board)),
+        // All up to what is done on the way goes out as one.
+        let from = text.at;
+        let is_said = |part: &Part| matches!(part, Part::Bytes(_) | Part::Value(_));
+        let until = from + parts[from..].iter().take_while(|part| is_said(part)).count();
+        let spoken = match &parts[from..until] {
+            [] => Spoken::Done,
+            [Part::Bytes(bytes)] => self.say_bytes(id, bytes, by, board),
+            all => {
+                let mut scratch = std::mem::take(&mut self.answers.scratch);
+                scratch.clear();
+                self.push_parts(&mut scratch, all, id, text, board);
+                let spoken = self.say_bytes(id, &scratch, by, board);
+                self.answers.scratch = scratch;
+                spoken
             }
         };
-        self.answers.scratch = scratch;
-        progress
+        if spoken == Spoken::NoRoom {
+            return TextProgress::Undrained { is_whole: false };
+        }
+        text.at = until + 1;
+        match parts.get(until) {
+            None if spoken == Spoken::Much => TextProgress::Undrained { is_whole: true },
+            None => TextProgress::Done,
+            Some(Part::Wait(time)) => TextProgress::Waits(board.now() + *time),
+            Some(end) => {
+                self.end_as(id, by, *end == Part::Reset, board);
+                TextProgress::Ended
+            }
+        }
     }
 
     fn push_parts(&self, out: &mut Vec<u8>, parts: &[Part], id: ConnId, text: &Text, board: &Board) {
@@ -316,15 +284,6 @@ impl Desks {
     }
 }
 
-/// Whether more outstanding is not to be taken on.
-fn are_many(sayings: &VecDeque<Saying>) -> bool {
-    let bytes_of = |saying: &Saying| match &saying.what {
-        Said::Text(text) => text.groups.iter().map(|group| group.len()).sum(),
-        _ => 0,
-    };
-    sayings.len() >= WAITING_MAX || sayings.iter().map(bytes_of).sum::<usize>() > GROUPS_BYTES_MAX
-}
-
 /// What became of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Spoken {
@@ -341,4 +300,5 @@ enum TextProgress {
     Done,
     Waits(Moment),
     Undrained { is_whole: bool },
+    Ended,
 }

@@ -264,7 +264,9 @@ impl Desks {
     /// Shows that a connection has taken nearly all that was queued for it.
     pub fn drained(&mut self, id: ConnId, board: &mut Board) {
         let waits = self.waits_for_drained(id);
-        if !waits && (self.files.is_empty() || !self.files.go_to(id.serial())) {
+        // A program that was told to wait is told to go on, whatever else waits for the same.
+        let is_owed = self.out.low_water_bytes != usize::MAX;
+        if (!waits || is_owed) && (self.files.is_empty() || !self.files.go_to(id.serial())) {
             self.out.tell(&Event::Drained(self.names.who(id.serial())));
         }
         self.send_pieces(board);

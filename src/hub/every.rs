@@ -284,6 +284,10 @@ impl Desks {
             while let Some(serial) = serials.pop_if(|_| left > 0) {
                 left -= 1;
                 let Some(id) = board.find(serial) else { continue };
+                // Whoever still waits for the last time is not told again.
+                if self.answers.is_saying(serial, template) {
+                    continue;
+                }
                 let count = self.messages_of(serial);
                 let text = Text { template: Rc::clone(template), at: 0, groups: Box::default(), count };
                 let what = Said::Text(text);

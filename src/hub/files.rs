@@ -170,12 +170,12 @@ impl Desks {
                 self.files.all.push(one);
                 continue;
             }
-            if !self.stdin_is_open {
-                finish_those_who_have(&one.serials, board);
-            }
             let serials = one.serials.clone();
             self.conclude_file(one);
-            serials.into_iter().for_each(|serial| self.say_behind_file(serial, board));
+            serials.iter().for_each(|serial| self.say_behind_file(*serial, board));
+            if !self.stdin_is_open {
+                self.finish_those_who_have(&serials, board);
+            }
         }
     }
 
@@ -227,6 +227,17 @@ impl Desks {
         }
     }
 
+    /// Nobody is left to answer those who have finished: a file was what they waited for, and perhaps answers behind it.
+    fn finish_those_who_have(&mut self, serials: &[u64], board: &mut Board) {
+        for serial in serials {
+            if let Some(id) = board.find(*serial)
+                && board.view(id).is_some_and(|view| view.inbound == Inbound::Ended)
+            {
+                self.finish_behind(id, board);
+            }
+        }
+    }
+
     fn conclude_file(&mut self, one: Sending) {
         let error = match one.ended {
             Some(Some(error)) => Some(in_words(&error)),
@@ -240,17 +251,6 @@ impl Desks {
             bytes: one.sent_bytes,
             error: error.as_deref(),
         });
-    }
-}
-
-/// Nobody is left to answer those who have finished: a file was what they waited for.
-fn finish_those_who_have(serials: &[u64], board: &mut Board) {
-    for serial in serials {
-        if let Some(id) = board.find(*serial)
-            && board.view(id).is_some_and(|view| view.inbound == Inbound::Ended)
-        {
-            board.finish(id);
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::board::Board;
 use crate::buffer::framing::{End, Frame};
@@ -24,6 +24,13 @@ const ANSWERS_A_SECOND: u32 = 1000;
 
 /// It is told of no more often than this, whoever it is.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// How long the expressions took for a message of this length is looked at. Where it was more than so long, its peer is not
+/// heard for so many times as long: linear in the length of both, a large expression and a long message still take
+/// a second, and the others have to be served meanwhile.
+const LONG_BYTES: usize = 1024;
+const DEAR: Duration = Duration::from_millis(5);
+const RESTS: u32 = 10;
 
 /// What is said of itself in answer.
 #[derive(Debug, Default)]
@@ -120,10 +127,15 @@ impl Rules {
         };
         let all = self.given.iter().chain(&of_file).chain(&self.learnt);
         let path = self.path.iter().map(|path| format!(" of {}", path.display())).next();
-        self.set = RuleSet::new(all)
+        let set = RuleSet::new(all)
             .map_err(|why| format!("cannot use the rules{}: {why}", path.unwrap_or_default()))?;
-        // Places in the old set mean nothing in this one.
-        self.talks.values_mut().for_each(|talk| talk.used.clear());
+        let old = std::mem::replace(&mut self.set, set);
+        // Whoever is in the midst of a sequence goes on there.
+        let new_place = self.set.places_of(&old);
+        for talk in self.talks.values_mut() {
+            talk.used =
+                talk.used.iter().filter_map(|(rule, used)| Some((new_place(*rule)?, *used))).collect();
+        }
         Ok(())
     }
 
@@ -178,12 +190,17 @@ impl Desks {
     #[inline(never)]
     fn converse_by_rules(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) -> bool {
         let message = message_of(&frame);
+        let began = (message.len() >= LONG_BYTES).then(Instant::now);
         let fit = self.fit_of(id, message, frame.end);
+        let taken = began.map(|began| began.elapsed()).unwrap_or_default();
         self.heard_where(id, frame, matches!(fit, Fit::None { .. }), board);
         match fit {
             Fit::Rule(rule) => self.answer_by(rule, id, message, board),
             Fit::None { is_part } => self.pending.note_last(id, message, is_part),
             Fit::RestOfAnswered => {}
+        }
+        if taken > DEAR {
+            self.let_rest(id, taken * RESTS, board);
         }
         if !self.pending.waits(id) {
             self.out.awaits_nothing(id.serial());
@@ -321,7 +338,8 @@ impl Talk {
             }
         };
         let used = &mut self.used[place].1;
-        let text = &texts[*used];
+        // There may be fewer than there were.
+        let text = &texts[(*used).min(last)];
         *used = (*used + 1).min(last);
         text
     }
