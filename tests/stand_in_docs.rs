@@ -18,6 +18,11 @@ fn a_device_that_is_not_there_yet() {
 }
 
 #[test]
+fn teach_it_by_answering() {
+    carry_out(PAGE, "Teach it by answering", &["5000"], &["bash", "nc"], Compare::Lines);
+}
+
+#[test]
 fn record_once_and_test_against_it_for_ever() {
     let tools = ["bash", "redis-cli", "redis-server"];
     let title = "Record once and test against it for ever";
