@@ -197,7 +197,7 @@ fn stand_in(args: &ServerArgs, rules: Rules, desks: &mut Desks) -> Result<(), St
 
 /// Says what was lost at the end.
 fn report(desks: Desks, limits: &Limits) -> Result<(), String> {
-    let StopReport { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes } =
+    let StopReport { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes, transcript_lacks } =
         desks.finish(limits, cli::tell::<ServerArgs>)?;
     if discarded_bytes > 0 {
         let (bytes, conns) = (counted(discarded_bytes, "byte"), counted(discarded_conns, "connection"));
@@ -205,10 +205,12 @@ fn report(desks: Desks, limits: &Limits) -> Result<(), String> {
         cli::tell::<ServerArgs>(&format!("{bytes} came too late and {were} thrown away, from {conns}"));
     }
     if unsent_bytes > 0 {
+        transcript_lacks.iter().for_each(|why| cli::tell::<ServerArgs>(why));
         let (bytes, conns) = (counted(unsent_bytes, "byte"), counted(unsent_conns, "connection"));
         return Err(format!("{bytes} could not be sent, to {conns}"));
     }
-    Ok(())
+    // Whoever asked for it counts on it later.
+    transcript_lacks.map_or(Ok(()), Err)
 }
 
 fn counted(count: usize, what: &str) -> String {
