@@ -260,9 +260,10 @@ fn spelling(asked: FormatArg) -> Spelling {
     }
 }
 
-/// How peers' bytes become messages. What is only shown raw needs no frames.
+/// How peers' bytes become messages. What is only shown raw needs no frames; a transcript has messages.
 fn framing(args: &ServerArgs, frame: Framing, spelling: Spelling) -> Framing {
-    let is_only_shown = spelling == Spelling::Text(Format::Raw) && !args.stand_in.looks_at_messages();
+    let is_looked_at = args.stand_in.looks_at_messages() || args.log.is_some();
+    let is_only_shown = spelling == Spelling::Text(Format::Raw) && !is_looked_at;
     if is_only_shown { Framing::Raw } else { frame }
 }
 

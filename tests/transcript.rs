@@ -120,6 +120,29 @@ fn it_is_the_same_for_every_format_and_a_program_finds_its_own_sends_under_their
 }
 
 #[test]
+fn what_is_shown_raw_is_in_it_message_by_message() {
+    let place = Place::new("raw");
+    for (frame, spelt, messages) in
+        [("lines", &b"one\r\ntwo\n"[..], ["one", "two"]), ("len8", b"\x03one\x03two", ["one", "two"])]
+    {
+        let log = place.file(frame);
+        let mut server = Server::start(&["--format", "raw", "--frame", frame, "--log", text(&log)]);
+        let mut peer = server.connect();
+        peer.send(spelt);
+        server.out.wait_for("the bytes", |out| (out == spelt).then_some(()));
+        ends(&mut server);
+
+        let events = events_of(&log);
+        let told = events[0].get("frame").and_then(Value::as_str);
+        assert_eq!(told, Some(frame).filter(|frame| *frame != "lines"), "{}", events[0]);
+        let said: Vec<&str> =
+            of_kind(&events, "msg").iter().map(|said| said["text"].as_str().unwrap()).collect();
+        assert_eq!(said, messages, "{frame}");
+        assert_eq!(server.out.so_far(), spelt, "what is shown is what came");
+    }
+}
+
+#[test]
 fn in_a_chat_it_has_what_everybody_says() {
     let place = Place::new("chat");
     let log = place.file("log");
