@@ -97,6 +97,12 @@ fn run(args: &ServerArgs) -> Result<(), String> {
 fn transcript(path: &Path, mailbox: &Mailbox<Mail>) -> Result<Transcript, String> {
     let cannot_write = || cannot(format!("write the transcript {}", path.display()));
     let file = LogFile::open(path).map_err(cannot_write())?;
+    if let Some(mode) = file.mode_for_others() {
+        let path = path.display();
+        cli::tell::<ServerArgs>(&format!(
+            "the transcript {path} is open to others: it keeps its mode {mode:o}"
+        ));
+    }
     Transcript::new(file, mailbox.clone()).map_err(cannot_write())
 }
 

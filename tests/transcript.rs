@@ -253,6 +253,7 @@ fn h65_it_is_its_owners_alone_whatever_the_umask_and_one_that_is_there_keeps_its
 
     let mut server = Server::of(transcript::served_after("umask 0", &["--log", text(&log)]));
     assert_eq!(mode(&log), 0o600);
+    assert_eq!(times_told(&server, "the transcript"), 0);
     fs::rename(&log, place.file("moved")).unwrap();
     server.signal("USR1");
     wait_until("a new file", || log.exists().then_some(()));
@@ -260,6 +261,9 @@ fn h65_it_is_its_owners_alone_whatever_the_umask_and_one_that_is_there_keeps_its
     ends(&mut server);
     let mut server = Server::of(transcript::served_after("umask 0", &["--log", text(&old)]));
     ends(&mut server);
+    let told =
+        format!("switchboard: the transcript {} is open to others: it keeps its mode 640\n", old.display());
+    assert_eq!(times_told(&server, &told), 1);
 
     assert_eq!(mode(&old), 0o640);
     assert_eq!(check_whole(&events_of(&old)), 0);

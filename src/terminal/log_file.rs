@@ -58,6 +58,13 @@ impl LogFile {
         Ok(LogFile { file, path: path.to_owned(), is_torn })
     }
 
+    /// The mode of a file that was there already and that others may read or write.
+    pub fn mode_for_others(&self) -> Option<u32> {
+        let metadata = self.file.metadata().ok()?;
+        let mode = metadata.mode() & 0o777;
+        (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
