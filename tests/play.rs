@@ -372,3 +372,17 @@ fn failed(path: &str) -> String {
     assert_eq!(program.exit_status().code(), Some(1));
     String::from_utf8(program.err.to_end()).unwrap()
 }
+
+#[test]
+fn half_a_line_before_a_pause_that_goes_on_otherwise_takes_nothing_from_the_recording() {
+    let server = Transcript::new().open().heard(0, "hello\n").said(1, "world\n").play(&["--speed", "0"]);
+    let mut peer = server.connect();
+
+    peer.send("hel");
+    server.out.line_with("1\thel");
+    peer.send("p\n");
+    server.out.line_with("1\tp");
+    peer.send("hello\n");
+
+    assert_eq!(peer.line(), "world");
+}
