@@ -174,8 +174,13 @@ impl Floor<'_> {
 fn played(args: &ServerArgs) -> Result<Option<(Recording, Framing)>, String> {
     let Some(path) = &args.stand_in.play else { return Ok(None) };
     let file = File::open(path).map_err(cannot(format!("read {}", path.display())))?;
-    let read = Recording::read_with_framing(BufReader::new(file));
-    read.map(Some).map_err(|why| format!("cannot play {}: {why}", path.display()))
+    let path = path.display();
+    let (recording, framing) = Recording::read_with_framing(BufReader::new(file))
+        .map_err(|why| format!("cannot play {path}: {why}"))?;
+    if let Some(what) = recording.lacks_in_words() {
+        cli::tell::<ServerArgs>(&format!("{path} {what}"));
+    }
+    Ok(Some((recording, framing)))
 }
 
 /// The rules that messages are answered by.
