@@ -167,7 +167,7 @@ fn in_a_chat_it_has_what_everybody_says() {
 }
 
 #[test]
-fn in_an_echo_it_has_what_came_as_it_came() {
+fn in_an_echo_it_has_what_came_and_went_back_as_it_came() {
     let place = Place::new("echo");
     let log = place.file("log");
     let mut server = Server::start(&["--echo", "--log", text(&log)]);
@@ -186,8 +186,30 @@ fn in_an_echo_it_has_what_came_as_it_came() {
     check_schema(&events);
     assert_eq!(events[0]["frame"], "chunks");
     assert!(payload(&of_kind(&events, "msg")) == said, "what is in the file is what was said");
-    assert_eq!(of_kind(&events, "sent").len(), 0);
+    let sent = of_kind(&events, "sent");
+    assert!(payload(&sent) == said, "and that it went back");
+    assert!(sent.iter().all(|sent| sent["by"] == "echo" && sent["ids"] == json!([1])));
     assert_eq!(server.out.so_far(), b"", "an echo shows nothing");
+}
+
+#[test]
+fn it_has_the_bytes_of_a_file_that_was_sent() {
+    let place = Place::new("file");
+    let (log, path) = (place.file("log"), place.file("firmware"));
+    let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    fs::write(&path, &bytes).unwrap();
+    let (mut server, mut peers) = Server::with_peers(&["--log", text(&log)], 2);
+
+    server.type_line(&format!("/file @1,2 {}", text(&path)));
+    peers.iter_mut().for_each(|peer| assert!(peer.exactly(bytes.len()) == bytes));
+    ends(&mut server);
+
+    let events = events_of(&log);
+    assert_eq!(check_whole(&events), 0);
+    check_schema(&events);
+    let sent = of_kind(&events, "sent");
+    assert!(payload(&sent) == bytes);
+    assert!(sent.iter().all(|sent| sent["by"] == 1 && sent["ids"] == json!([1, 2])));
 }
 
 #[test]
