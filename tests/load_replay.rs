@@ -55,7 +55,7 @@ const TWO: &[(u64, &str)] = &[
     (101, r#"sent "ids":[1],"b64":"MjUwIP8AAQ0K","by":1"#),
     (150, r#"eof "id":1"#),
     (151, r#"sent "ids":[1],"text":"221 you left\r\n","by":1"#),
-    (152, r#"close "id":1,"reason":"finished","msg":"","rx":20,"tx":50,"unsent":0"#),
+    (152, r#"close "id":1,"reason":"finished","msg":"","rx":20,"tx":47,"unsent":0"#),
 ];
 
 /// A server that does as in `TWO`, but for what `change` makes of its replies.
@@ -481,4 +481,17 @@ fn the_echo_of_the_server_itself_is_as_recorded() {
 
     assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "{run:?}");
     assert_eq!(run.number("replay/replies"), 3.0, "{run:?}");
+}
+
+#[test]
+fn what_a_recording_lacks_is_told_before_it_is_replayed() {
+    let text = transcript(TWO).replace("\"tx\":47", "\"tx\":50") + "{\"ev\":\"skipped\",\"count\":4}\n";
+    let path = file("lacks.jsonl", &text);
+    let port = serve(|client, _| answer(client, |reply| reply));
+
+    let run = replay(&path, &port, "--speed 0");
+
+    let told =
+        "leaves out 4 events at line 17, and lacks 3 bytes that were sent, in 1 of its 2 conversations (";
+    assert!(run.err.contains(told), "{run:?}");
 }

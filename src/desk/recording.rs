@@ -1,6 +1,7 @@
 //! A transcript read back: who said what and when, conversation by conversation. The other end of the JSON face: what
 //! stands in for a recorded server, and what loads one as its peers did, go by it.
 
+mod lacks;
 mod line;
 mod progress;
 
@@ -9,6 +10,7 @@ use std::io::{BufRead, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::lacks::Lacks;
 use self::line::{Line, Said};
 pub use self::progress::Progress;
 use crate::buffer::framing::Framing;
@@ -23,6 +25,8 @@ pub struct Recording {
     /// The conversations with those who connected, in the order they came. Whom the server itself had dialled is not
     /// among them.
     pub conversations: Vec<Conversation>,
+    /// What happened and is not in it.
+    pub lacks: Lacks,
 }
 
 /// One recorded connection.
@@ -83,11 +87,13 @@ struct Open {
     was_finished: bool,
     /// It is in the middle of a message, and what framed that in front was told.
     has_begun: bool,
+    /// So much of what it was sent is told.
+    told_bytes: u64,
 }
 
 impl Open {
     fn new(place: usize, since: i64) -> Open {
-        Open { place, since, has_ended: false, was_finished: false, has_begun: false }
+        Open { place, since, has_ended: false, was_finished: false, has_begun: false, told_bytes: 0 }
     }
 
     /// What was said, with what framed it.
@@ -159,12 +165,26 @@ impl Recording {
             if let Some(before) = torn {
                 return Err(before);
             }
-            run.take(line, &mut recording.conversations);
+            match line {
+                Line::Skipped(count) => recording.lacks.hole(number, count),
+                Line::Closed { id, sent, .. } => {
+                    if let Some(open) = run.open.get(&id) {
+                        recording.lacks.ended(sent, open.told_bytes);
+                    }
+                    run.take(line, &mut recording.conversations);
+                }
+                line => run.take(line, &mut recording.conversations),
+            }
         }
         if recording.conversations.is_empty() {
             return Err(torn.unwrap_or_else(|| "nobody connected in it".to_owned()));
         }
         Ok((recording, first_framing.unwrap_or(Framing::Lines)))
+    }
+
+    /// What is not in it, in words that go on behind its name: whoever plays it is to know.
+    pub fn lacks_in_words(&self) -> Option<String> {
+        self.lacks.in_words(self.conversations.len())
     }
 }
 
@@ -205,12 +225,12 @@ impl Run {
                 None => self.note(id, at, What::HeardEnd, all),
             },
             Line::Finished { id, at } => self.note(id, at, What::SaidEnd, all),
-            Line::Closed { id, reason, at } => {
+            Line::Closed { id, reason, at, .. } => {
                 self.close(id, &reason, at, all);
                 self.open.remove(&id);
                 self.targets.remove(&id);
             }
-            Line::Listening(_) | Line::Other => {}
+            Line::Listening(_) | Line::Skipped(_) | Line::Other => {}
         }
     }
 
@@ -232,6 +252,7 @@ impl Run {
         match what {
             What::HeardEnd if open.has_ended => return,
             What::SaidEnd if open.was_finished => return,
+            What::Said(ref bytes) => open.told_bytes += bytes.len() as u64,
             What::HeardEnd => open.has_ended = true,
             What::SaidEnd => open.was_finished = true,
             _ => {}

@@ -4,7 +4,7 @@ use crate::board::Board;
 use crate::buffer::framing::Frame;
 use crate::conn::ConnId;
 use crate::conn::reason::in_words;
-use crate::desk::{Event, Transcript};
+use crate::desk::{Author, Event, Receivers, Transcript};
 use crate::hub::desks::Desks;
 use crate::terminal::LogNews;
 
@@ -20,6 +20,12 @@ impl Desks {
         if let Some(mate) = board.mate(id).filter(|_| !self.links.is_empty()) {
             self.passed_on_unseen(mate, frame, board);
         }
+    }
+
+    /// Keeps that an echo has returned this.
+    pub fn returned_unseen(&mut self, id: ConnId, bytes: &[u8]) {
+        let to = Receivers::One(id.serial());
+        self.out.tell_unseen(&Event::Sent { by: Author::Echo, to, bytes });
     }
 
     /// Goes on in a file that is opened anew: what was there may have been moved away.

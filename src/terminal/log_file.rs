@@ -5,7 +5,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::mem;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -58,6 +58,13 @@ impl LogFile {
         Ok(LogFile { file, path: path.to_owned(), is_torn })
     }
 
+    /// The mode of a file that was there already and that others may read or write.
+    pub fn mode_for_others(&self) -> Option<u32> {
+        let metadata = self.file.metadata().ok()?;
+        let mode = metadata.mode() & 0o777;
+        (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -105,6 +112,12 @@ fn is_torn(path: &Path) -> bool {
     last().map_or(true, |last| last != b'\n')
 }
 
+/// Which file of the system's it is, whatever its name.
+fn identity(file: &File) -> io::Result<(u64, u64)> {
+    let metadata = file.metadata()?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
 /// What the thread needs of a file.
 trait Medium: Sized {
     /// Writes some of it.
@@ -113,8 +126,8 @@ trait Medium: Sized {
     /// Waits until more can be written, for so long at most.
     fn wait(&self, time: Duration);
 
-    /// The file that has this one's name now.
-    fn renewed(&self) -> io::Result<Self>;
+    /// The file that has this one's name now, if it is another one.
+    fn renewed(&self) -> io::Result<Option<Self>>;
 
     /// Takes note that a line is torn here, if one is. Returns whether it had been.
     fn mark_torn(&mut self, is_torn: bool) -> bool;
@@ -131,8 +144,10 @@ impl Medium for LogFile {
         let _ = poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], Some(&time));
     }
 
-    fn renewed(&self) -> io::Result<LogFile> {
-        LogFile::open(&self.path)
+    fn renewed(&self) -> io::Result<Option<LogFile>> {
+        let renewed = LogFile::open(&self.path)?;
+        let is_another = identity(&renewed.file)? != identity(&self.file)?;
+        Ok(is_another.then_some(renewed))
     }
 
     fn mark_torn(&mut self, is_torn: bool) -> bool {
@@ -153,10 +168,12 @@ impl<M: Medium> Appending<M> {
         Appending { medium, retry: RETRY, is_failing: false }
     }
 
-    /// Goes on in the file that has the name now. Returns whether there is one.
+    /// Goes on in the file that has the name now. Returns whether that is another one.
     fn renew(&mut self, tell: &impl Fn(Mail)) -> bool {
         match self.medium.renewed() {
-            Ok(medium) => {
+            // Nobody has moved it away: it goes on where it stands, be that in the middle of a line.
+            Ok(None) => false,
+            Ok(Some(medium)) => {
                 self.medium = medium;
                 true
             }

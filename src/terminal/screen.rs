@@ -304,6 +304,9 @@ impl CapturedScreen {
         let mut slot = self.shared.lock();
         let wants_room = slot.take(&mut waiting);
         slot.being_written = 0;
+        drop(slot);
+        // As the thread does, for whoever waits until all is written.
+        self.shared.changed.notify_all();
         shown.append(&mut waiting);
         wants_room
     }

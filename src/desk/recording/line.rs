@@ -27,7 +27,9 @@ pub enum Line {
     /// Our side was finished.
     Finished { id: u64, at: i64 },
     /// A connection has ended.
-    Closed { id: u64, reason: String, at: i64 },
+    Closed { id: u64, reason: String, sent: u64, at: i64 },
+    /// So many events were left out here.
+    Skipped(u64),
     /// Something else.
     Other,
 }
@@ -84,8 +86,12 @@ impl Line {
             "fin" => Line::Finished { id: number(&object, "id")?, at: moment(&object)? },
             "close" => {
                 let reason = object.get("reason").and_then(Value::as_str).unwrap_or_default().to_owned();
-                Line::Closed { id: number(&object, "id")?, reason, at: moment(&object)? }
+                // What was queued and is lost was told as sent, too.
+                let count = |key| object.get(key).and_then(Value::as_u64).unwrap_or_default();
+                let sent = count("tx").saturating_add(count("unsent"));
+                Line::Closed { id: number(&object, "id")?, reason, sent, at: moment(&object)? }
             }
+            "skipped" => Line::Skipped(number(&object, "count")?),
             _ => Line::Other,
         })
     }

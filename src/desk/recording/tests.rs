@@ -158,3 +158,31 @@ fn a_message_in_parts_is_framed_once() {
     let bad = r#"{"ev":"msg","ts":"2026-01-02T03:04:05Z","id":1,"text":"","part":"limit","head":"!"}"#;
     assert!(read(&format!("{bad}\n{bad}\n")).unwrap_err().starts_with("line 1: \"head\" is no base64"));
 }
+
+#[test]
+fn what_was_sent_and_is_not_told_is_counted_and_so_is_each_hole() {
+    let of = |lines: &str| {
+        let open = "{\"ev\":\"open\",\"ts\":\"2026-01-02T03:04:05Z\",\"id\":1}\n\
+                    {\"ev\":\"sent\",\"ts\":\"2026-01-02T03:04:05Z\",\"ids\":[1],\"text\":\"1234\"}\n";
+        read(&format!("{LISTENING}{open}{lines}")).unwrap().lacks_in_words()
+    };
+    let closed = |counts: &str| {
+        format!(
+            "{{\"ev\":\"close\",\"ts\":\"2026-01-02T03:04:05Z\",\"id\":1,\"reason\":\"finished\",{counts}}}\n"
+        )
+    };
+    let skipped = "{\"ev\":\"skipped\",\"count\":17}\n";
+
+    assert_eq!(of(&closed("\"tx\":4,\"unsent\":0")), None);
+    assert_eq!(of(&closed("\"tx\":1,\"unsent\":3")), None, "it was sent, and is lost");
+    assert_eq!(of(""), None, "one that goes on");
+    assert_eq!(of(skipped).unwrap(), "leaves out 17 events at line 4");
+    assert_eq!(of(&skipped.repeat(2)).unwrap(), "leaves out 34 events in 2 places, the first at line 4");
+    let told = of(&format!("{skipped}{}", closed("\"tx\":10,\"unsent\":0"))).unwrap();
+    assert!(
+        told.starts_with(
+            "leaves out 17 events at line 4, and lacks 6 bytes that were sent, in 1 of its 1 conversation ("
+        ),
+        "{told}"
+    );
+}

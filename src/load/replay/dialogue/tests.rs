@@ -25,7 +25,7 @@ fn turn(millis: u64, what: What) -> Turn {
 /// A conversation that begins at the start, with a timeout of a second.
 fn dialogue(speed: Speed, turns: Vec<Turn>) -> Dialogue {
     let conversation = Conversation { turns, ..Conversation::default() };
-    let script = Script::new(Recording { conversations: vec![conversation] });
+    let script = Script::new(Recording { conversations: vec![conversation], ..Recording::default() });
     Dialogue::new(&script, 0, speed, Duration::from_secs(1), (at(0), at(0)))
 }
 
