@@ -357,6 +357,40 @@ fn h63_moved_away_and_opened_anew_it_misses_nothing() {
 }
 
 #[test]
+fn h63_a_new_file_begins_with_where_it_listens_and_who_is_here_and_one_that_is_the_same_does_not() {
+    let place = Place::new("begins");
+    let (log, moved) = (place.file("log"), place.file("moved"));
+    let mut server = Server::start(&["--frame", "crlf", "--log", text(&log)]);
+    let mut peer = server.connect();
+    peer.send("one\r\n");
+    server.out.line_with("one");
+    server.type_line("/name 1 lab-a");
+    file_with(&log, "lab-a");
+
+    // Nobody has moved it: it goes on, and that it was asked for is not to be seen.
+    server.signal("USR1");
+    server.type_line("@1 hello");
+    assert_eq!(peer.line(), "hello\r");
+    file_with(&log, "hello");
+    fs::rename(&log, &moved).unwrap();
+    server.signal("USR1");
+    file_with(&log, "\"past\"");
+    peer.send("two\r\n");
+    server.out.line_with("two");
+    ends(&mut server);
+
+    let old = events_of(&moved);
+    assert_eq!(of_kind(&old, "listening").len(), 1);
+    let new = events_of(&log);
+    check_schema(&new);
+    assert_eq!(kinds(&new)[..3], ["listening", "open", "msg"], "{new:?}");
+    assert_eq!((&new[0]["frame"], &new[0]["run"]), (&"crlf".into(), &old[0]["run"]));
+    let here = json!([new[1]["id"], new[1]["peer"], new[1]["name"], new[1]["past"]]);
+    assert_eq!(here, json!([1, old[1]["peer"], "lab-a", true]));
+    assert_eq!(check_whole(&[old, new].concat()), 0);
+}
+
+#[test]
 fn h63_if_it_cannot_be_opened_anew_it_goes_on_in_the_old_file_and_says_why() {
     let place = Place::new("stays");
     let (log, moved) = (place.file("log"), place.file("moved"));

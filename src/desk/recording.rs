@@ -7,6 +7,7 @@ mod progress;
 
 use std::collections::HashMap;
 use std::io::{BufRead, Read};
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,6 +71,8 @@ pub enum What {
 #[derive(Debug)]
 struct Run {
     number: usize,
+    /// What it calls itself, until it has ended.
+    id: Option<String>,
     framing: Framing,
     /// When the first came, in microseconds since 1970.
     began: Option<i64>,
@@ -89,11 +92,21 @@ struct Open {
     has_begun: bool,
     /// So much of what it was sent is told.
     told_bytes: u64,
+    /// It was here when the file began.
+    is_past: bool,
 }
 
 impl Open {
     fn new(place: usize, since: i64) -> Open {
-        Open { place, since, has_ended: false, was_finished: false, has_begun: false, told_bytes: 0 }
+        Open {
+            place,
+            since,
+            has_ended: false,
+            was_finished: false,
+            has_begun: false,
+            told_bytes: 0,
+            is_past: false,
+        }
     }
 
     /// What was said, with what framed it.
@@ -107,7 +120,14 @@ impl Open {
 
 impl Default for Run {
     fn default() -> Run {
-        Run { number: 0, framing: Framing::Lines, began: None, open: HashMap::new(), targets: HashMap::new() }
+        Run {
+            number: 0,
+            id: None,
+            framing: Framing::Lines,
+            began: None,
+            open: HashMap::new(),
+            targets: HashMap::new(),
+        }
     }
 }
 
@@ -154,12 +174,16 @@ impl Recording {
                     continue;
                 }
             };
-            if let Line::Listening(framing) = line {
+            if let Line::Listening { run: id, framing } = line {
                 torn = None;
                 first_framing.get_or_insert(framing);
+                if id.is_some() && id == run.id {
+                    // Who is here in a file stays in the next one.
+                    continue;
+                }
                 // Several addresses are one run, and nobody has come between them.
                 let has_begun = run.began.is_some();
-                run = Run { number: run.number + usize::from(has_begun), framing, ..Run::default() };
+                run = Run { number: run.number + usize::from(has_begun), id, framing, ..Run::default() };
                 continue;
             }
             if let Some(before) = torn {
@@ -191,13 +215,17 @@ impl Recording {
 impl Run {
     fn take(&mut self, line: Line, all: &mut Vec<Conversation>) {
         match line {
-            Line::Opened { id, client, is_dialled, at } => {
-                if let Some(client) = client {
+            Line::Opened { id, client, is_dialled, is_past, at } => {
+                if let Some(open) = self.open.get_mut(&id)
+                    && (is_past || mem::take(&mut open.is_past))
+                {
+                    // It is told twice: where the file begins, and among what was under way to the one before.
+                } else if let Some(client) = client {
                     self.targets.insert(id, client);
                 } else if !is_dialled {
                     let began = *self.began.get_or_insert(at);
                     let place = all.len();
-                    self.open.insert(id, Open::new(place, at));
+                    self.open.insert(id, Open { is_past, ..Open::new(place, at) });
                     all.push(Conversation {
                         run: self.number,
                         opened: between(began, at),
@@ -230,7 +258,8 @@ impl Run {
                 self.open.remove(&id);
                 self.targets.remove(&id);
             }
-            Line::Listening(_) | Line::Skipped(_) | Line::Other => {}
+            Line::Bye => self.id = None,
+            Line::Listening { .. } | Line::Skipped(_) | Line::Other => {}
         }
     }
 

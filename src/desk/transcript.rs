@@ -110,9 +110,14 @@ impl Transcript {
         }
     }
 
-    /// Goes on in the file that has its name now.
-    pub fn reopen(&self) {
-        self.link.reopen();
+    /// Goes on in the file that has its name now. If that is another one, it begins with these events, of which nobody
+    /// else is told: where it listens, and who is here already.
+    pub fn reopen<'a>(&mut self, opening: impl Iterator<Item = Event<'a>>) {
+        let mut lines = Vec::new();
+        for event in opening {
+            self.writer.past(&event, &mut lines);
+        }
+        self.link.reopen(lines);
     }
 
     /// How it is called.

@@ -158,6 +158,8 @@ impl Medium for LogFile {
 /// Appends to a medium, and does not give up.
 struct Appending<M> {
     medium: M,
+    /// What a new file begins with, as far as it is not written.
+    opening: Vec<u8>,
     retry: Duration,
     /// It was told that it cannot be written.
     is_failing: bool,
@@ -165,16 +167,17 @@ struct Appending<M> {
 
 impl<M: Medium> Appending<M> {
     fn to(medium: M) -> Appending<M> {
-        Appending { medium, retry: RETRY, is_failing: false }
+        Appending { medium, opening: Vec::new(), retry: RETRY, is_failing: false }
     }
 
-    /// Goes on in the file that has the name now. Returns whether that is another one.
-    fn renew(&mut self, tell: &impl Fn(Mail)) -> bool {
+    /// Goes on in the file that has the name now, behind these lines. Returns whether that is another one.
+    fn renew(&mut self, opening: Vec<u8>, tell: &impl Fn(Mail)) -> bool {
         match self.medium.renewed() {
             // Nobody has moved it away: it goes on where it stands, be that in the middle of a line.
             Ok(None) => false,
             Ok(Some(medium)) => {
                 self.medium = medium;
+                self.opening = opening;
                 true
             }
             Err(error) => {
@@ -184,13 +187,18 @@ impl<M: Medium> Appending<M> {
         }
     }
 
-    /// Writes some; what is torn is ended first.
+    /// Writes some, if only of what stands in front of it; what is torn is ended first.
     fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.medium.mark_torn(false)
             && let Err(error) = some(self.medium.write(b"\n"))
         {
             self.medium.mark_torn(true);
             return Err(error);
+        }
+        if !self.opening.is_empty() {
+            let count = some(self.medium.write(&self.opening))?;
+            self.opening.drain(..count);
+            return Ok(0);
         }
         some(self.medium.write(bytes))
     }
@@ -206,7 +214,7 @@ impl<M: Medium> Appending<M> {
             tell(Mail::LogFile(LogNews::Failed(error)));
             slot = shared.lock();
         }
-        while !slot.reopens {
+        while slot.reopens.is_none() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -228,7 +236,7 @@ impl<M: Medium> Appending<M> {
 impl<M: Medium> Sink for Appending<M> {
     fn write_whole(&mut self, bytes: &[u8], shared: &Shared, tell: &impl Fn(Mail)) -> io::Result<()> {
         let mut written = 0;
-        while written < bytes.len() {
+        while written < bytes.len() || !self.opening.is_empty() {
             match self.write_some(&bytes[written..]) {
                 Ok(count) => {
                     written += count;
@@ -238,7 +246,8 @@ impl<M: Medium> Sink for Appending<M> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.medium.wait(self.retry),
                 Err(error) => self.fail(error, shared, tell),
             }
-            if mem::take(&mut shared.lock().reopens) && self.renew(tell) {
+            let reopens = shared.lock().reopens.take();
+            if reopens.is_some_and(|opening| self.renew(opening, tell)) {
                 // A new file begins with a whole line.
                 written = line_start(bytes, written);
             }
@@ -247,8 +256,8 @@ impl<M: Medium> Sink for Appending<M> {
         Ok(())
     }
 
-    fn reopen(&mut self, tell: &impl Fn(Mail)) {
-        self.renew(tell);
+    fn reopen(&mut self, opening: Vec<u8>, tell: &impl Fn(Mail)) {
+        self.renew(opening, tell);
     }
 }
 

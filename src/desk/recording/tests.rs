@@ -186,3 +186,24 @@ fn what_was_sent_and_is_not_told_is_counted_and_so_is_each_hole() {
         "{told}"
     );
 }
+
+#[test]
+fn a_file_that_a_run_goes_on_in_tells_of_those_who_are_here_and_both_together_are_one() {
+    let first = LISTENING.to_owned()
+        + r#"{"ev":"open","seq":1,"ts":"2026-01-02T03:04:05Z","id":1,"peer":"127.0.0.1:1"}
+{"ev":"msg","seq":2,"ts":"2026-01-02T03:04:06Z","id":1,"text":"a"}
+"#;
+    let second = LISTENING.to_owned()
+        + r#"{"ev":"open","ts":"2026-01-02T03:04:07Z","id":1,"peer":"127.0.0.1:1","past":true}
+{"ev":"open","ts":"2026-01-02T03:04:07Z","id":2,"peer":"127.0.0.1:2","past":true}
+{"ev":"open","seq":3,"ts":"2026-01-02T03:04:06Z","id":2,"peer":"127.0.0.1:2"}
+{"ev":"msg","seq":4,"ts":"2026-01-02T03:04:08Z","id":1,"text":"b"}
+"#;
+
+    let [both, alone] = [read(&format!("{first}{second}")).unwrap(), read(&second).unwrap()];
+
+    assert_eq!(both.conversations.len(), 2);
+    assert_eq!(both.conversations[0].turns, [heard(1000, b"a\n"), heard(3000, b"b\n")]);
+    assert_eq!(alone.conversations.len(), 2);
+    assert_eq!(alone.conversations[0].turns, [heard(1000, b"b\n")]);
+}

@@ -59,7 +59,7 @@ impl Medium for Scripted {
                     Does::FailsAndReopensTheSame => Renews::Same,
                     _ => Renews::Never,
                 };
-                self.shared.lock().reopens = true;
+                self.shared.lock().reopens = Some(b"opening\n".to_vec());
                 return Err(ErrorKind::StorageFull.into());
             }
         };
@@ -100,7 +100,8 @@ fn written(is_torn: bool, does: impl IntoIterator<Item = Does>, buffers: &[&str]
     let script = Script { does: does.into_iter().collect(), files: vec![Vec::new()], ..Script::default() };
     let (script, shared) = (Rc::new(RefCell::new(script)), Rc::new(Shared::default()));
     let medium = Scripted { script: script.clone(), shared: shared.clone(), at: 0, is_torn };
-    let mut appending = Appending { medium, retry: Duration::from_millis(1), is_failing: false };
+    let mut appending =
+        Appending { medium, opening: Vec::new(), retry: Duration::from_millis(1), is_failing: false };
     let told = RefCell::new(Vec::new());
     let tell = |mail| match mail {
         Mail::LogFile(LogNews::Failed(error)) => told.borrow_mut().push(format!("failed: {}", error.kind())),
@@ -161,11 +162,12 @@ fn a_torn_line_of_an_earlier_run_is_ended_first_whatever_fails() {
 
 #[test]
 fn h63_a_new_file_begins_with_the_whole_of_the_line_that_was_torn_in_the_old_one() {
-    let does = [Does::Takes(6), Does::FailsAndReopens];
+    let full = Does::Fails(ErrorKind::StorageFull);
+    let does = [Does::Takes(6), Does::FailsAndReopens, Does::Takes(3), full];
 
     let Outcome { files, told, .. } = written(false, does, &["one\ntwo\nthree\n"]);
 
-    assert_eq!(files, ["one\ntw", "two\nthree\n"]);
+    assert_eq!(files, ["one\ntw", "opening\ntwo\nthree\n"]);
     assert_eq!(told, ["failed: no storage space", "goes on"]);
 }
 
