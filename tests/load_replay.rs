@@ -280,6 +280,38 @@ fn a_server_that_holds_up_a_greeting_is_charged_for_the_messages_behind_it() {
 }
 
 #[test]
+fn a_server_that_keeps_the_next_conversations_waiting_is_charged_for_their_replies() {
+    const COUNT: u64 = 10;
+    const TAKES: u64 = 60;
+    let events: Vec<(u64, String)> = (0..COUNT)
+        .flat_map(|id| {
+            let begins = id * 10;
+            [
+                (begins, format!("open \"id\":{id}")),
+                (begins + 1, format!("msg \"id\":{id},\"text\":\"hi\"")),
+                (begins + 2, format!("sent \"ids\":[{id}],\"text\":\"hi\\n\"")),
+                (begins + 3, format!("fin \"id\":{id}")),
+                (begins + 4, format!("close \"id\":{id},\"reason\":\"finished\",\"msg\":\"\"")),
+            ]
+        })
+        .collect();
+    let events: Vec<(u64, &str)> = events.iter().map(|(at, event)| (*at, event.as_str())).collect();
+    let path = file("kept-waiting.jsonl", &transcript(&events));
+    let port = serve(|mut client, _| {
+        let line = client.line().unwrap();
+        tester::wait_up_to(Instant::now() + Duration::from_millis(TAKES));
+        client.send(&line);
+    });
+
+    let run = replay(&path, &port, "-c 1");
+
+    assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "{run:?}");
+    // One at a time, the last reply cannot come before all have been worked on, and it was due long before.
+    let least = (COUNT * TAKES - (COUNT - 1) * 10 - 1) as f64;
+    assert!(run.number("latency_ms/max") >= least * 0.99, "{least}: {run:?}");
+}
+
+#[test]
 fn a_large_message_and_its_reply_pass_whole_though_the_server_reads_late() {
     const BYTES: usize = 20 << 20;
     let text = "x".repeat(BYTES);

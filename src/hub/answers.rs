@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use crate::board::Board;
 use crate::clock::Moment;
-use crate::conn::reason::{Reason, ScriptEnd};
 use crate::conn::ConnId;
+use crate::conn::reason::{Reason, ScriptEnd};
 use crate::desk::{Author, Event, Outcome, Part, Template, Value};
 use crate::hub::desks::Desks;
 

@@ -24,9 +24,9 @@ pub struct Dialogue {
     place: usize,
     speed: Speed,
     timeout: Duration,
-    /// When it should have begun, by the recording.
+    /// When it should have begun, by the recording: what lateness and responses are counted from.
     planned: Moment,
-    /// What its times are counted from: the same, unless it had to wait for others to end.
+    /// What it goes by in time: the same, unless it had to wait for others to end.
     opens: Moment,
     /// The first turn of the peer that is not done, and how much of it is.
     ours: usize,
@@ -108,8 +108,8 @@ pub struct Account {
 }
 
 impl Dialogue {
-    /// The conversation at this place, which should begin at `planned` and has its times counted from `opens`. A reply
-    /// is waited for up to `timeout` longer than its time.
+    /// The conversation at this place, which should begin at `planned` and goes by the times that it has from `opens`
+    /// on. A reply is waited for up to `timeout` longer than its time.
     pub fn new(
         script: &Arc<Script>,
         place: usize,
@@ -184,7 +184,7 @@ impl Dialogue {
         }
         self.sent = 0;
         let recorded = self.script.start(self.place) + self.turns()[self.ours].at;
-        let due = self.speed.time(self.turns()[self.ours].at).map(|time| self.planned + time);
+        let due = self.planned_for(self.ours);
         self.has_done(now);
         Some(Left { recorded, late: due.map_or(Duration::ZERO, |due| now.since(due)) })
     }
@@ -227,7 +227,8 @@ impl Dialogue {
     }
 
     fn has_done(&mut self, now: Moment) {
-        self.asked = Some(Asked { due: self.due(self.ours).unwrap_or(now), sent: now });
+        // Not from when there was room for it: a server that keeps others waiting for that is charged for them, too.
+        self.asked = Some(Asked { due: self.planned_for(self.ours).unwrap_or(now), sent: now });
         self.ours = self.next_of(self.ours + 1, true);
         self.since = now;
     }
@@ -241,6 +242,11 @@ impl Dialogue {
 
     fn turns(&self) -> &[Turn] {
         self.script.turns(self.place)
+    }
+
+    /// When the turn at this place should come by the recording, if there is a pace.
+    fn planned_for(&self, turn: usize) -> Option<Moment> {
+        self.speed.time(self.turns()[turn].at).map(|time| self.planned + time)
     }
 
     /// When the turn at this place is due, if there is a pace.

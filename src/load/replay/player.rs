@@ -166,7 +166,7 @@ impl Player {
             if planned > now {
                 return board.wake_at(planned);
             }
-            // Whoever had to wait for room is not late by the server's doing.
+            // Whoever had to wait for room still takes its own time between its messages.
             let times = (planned, planned.max(self.room_since));
             let Plan { speed, timeout, .. } = self.plan;
             let dialogue = Dialogue::new(&self.script, place, speed, timeout, times);
