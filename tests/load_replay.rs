@@ -459,6 +459,33 @@ fn a_recording_that_stops_before_its_end_is_left_politely() {
 
     assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "{run:?}");
     assert_eq!(told.recv_timeout(DEADLINE).unwrap(), None, "our end, in order");
+    assert_eq!(run.number("replay/not_compared_bytes"), 16.0, "the goodbye: {run:?}");
+    let run = load_for_people(&port, &["--replay", path.to_str().unwrap()]);
+    let told = "\nnot compared  16 bytes: behind our end, where the recording has no more\n";
+    assert!(run.out.contains(told), "{run:?}");
+}
+
+#[test]
+fn what_a_server_adds_where_the_recording_stops_before_its_end_is_not_as_recorded() {
+    let stops: Vec<(u64, &str)> =
+        [&TWO[..4], &[(900, r#"close "id":1,"reason":"stopping","msg":"""#)]].concat();
+    let path = file("adds.jsonl", &transcript(&stops));
+    let port = serve(|mut client, _| {
+        client.send(b"220 ready\r\n");
+        client.line();
+        client.send(b"250 HELO me\r\n");
+        tester::wait_up_to(Instant::now() + Duration::from_millis(20));
+        client.send(b"GARBAGE\n");
+        client.line();
+    });
+
+    for arguments in ["", "--speed 0"] {
+        let run = replay(&path, &port, arguments);
+
+        let told = "; conversation 1: \"GARBAGE\\n\" came, too, behind all 24 bytes that were recorded of the server\n";
+        assert!(run.err.ends_with(told), "{arguments}: {run:?}");
+        assert_eq!((run.status, run.number("wrong/unasked_bytes")), (Some(1), 8.0), "{arguments}: {run:?}");
+    }
 }
 
 #[test]

@@ -16,6 +16,10 @@ use crate::desk::{Turn, What};
 use super::difference::Difference;
 use super::script::{Script, Speed};
 
+/// Where the recording stops before the end, the server is listened to for so long before we finish: what it says by
+/// then is no goodbye, and nobody has recorded it.
+const QUIET: Duration = Duration::from_millis(200);
+
 /// A conversation that goes on.
 #[derive(Debug)]
 pub struct Dialogue {
@@ -171,7 +175,10 @@ impl Dialogue {
             return if until <= now { Step::Overdue } else { Step::Wait(until) };
         }
         let server_ended = self.turns().iter().rev().any(|turn| turn.what == What::SaidEnd);
-        Step::Leave(if server_ended { Leave::AsRecorded } else { Leave::Unrecorded })
+        if server_ended {
+            return Step::Leave(Leave::AsRecorded);
+        }
+        self.quiet_until().filter(|until| *until > now).map_or(Step::Leave(Leave::Unrecorded), Step::Wait)
     }
 
     /// So many bytes of what was to be sent were. If that was the rest of a message, it has left.
@@ -242,6 +249,17 @@ impl Dialogue {
 
     fn turns(&self) -> &[Turn] {
         self.script.turns(self.place)
+    }
+
+    /// Until when nothing more may come of the server where all has happened; no time where our side is finished, since
+    /// the recording may have been cut off just before what is said to that.
+    fn quiet_until(&self) -> Option<Moment> {
+        let turns = self.turns();
+        if turns.iter().any(|turn| turn.what == What::HeardEnd) {
+            return None;
+        }
+        let last = turns.len().checked_sub(1).and_then(|last| self.due(last));
+        Some(last.map_or(self.since, |due| due.max(self.since)) + QUIET.min(self.timeout))
     }
 
     /// When the turn at this place should come by the recording, if there is a pace.
