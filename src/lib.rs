@@ -142,6 +142,10 @@ pub use limits::Limits;
 pub use reactor::Reactor;
 pub use reactor::mailbox::{Closed, Mailbox};
 pub use reactor::resolver::resolve_in_background;
+#[cfg(feature = "tls")]
+pub use reactor::tls::{Tls, TlsConfigs};
+#[cfg(feature = "tls")]
+pub use rustls;
 
 /// What the project's own programs, benches and fuzzers use beside that. No promise is made about it.
 #[doc(hidden)]

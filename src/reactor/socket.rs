@@ -26,6 +26,7 @@ use crate::conn::stream::{SentBack, Stream};
 use crate::engine::accept::Listen;
 use crate::limits::Limits;
 use crate::reactor::splice::Splice;
+use crate::reactor::tls::Tls;
 
 /// Unanswered questions after which a silent peer is given up.
 const KEEPALIVE_RETRIES: u32 = 3;
@@ -69,7 +70,7 @@ pub(crate) struct SocketFile {
 
 impl Listener {
     /// Binds and listens. Returns the address with the port that it really got.
-    pub fn bind(at: &Address, limits: &Limits) -> io::Result<(Listener, Address)> {
+    pub fn bind(at: &Address, limits: &Limits, tls: &Tls) -> io::Result<(Listener, Address)> {
         match at {
             Address::Tcp(address) => {
                 let listener = bind_tcp(*address, limits)?;
@@ -78,6 +79,10 @@ impl Listener {
                     Listener::Tcp { listener, keepalive_after: limits.keepalive_after },
                     Address::Tcp(address),
                 ))
+            }
+            Address::Tls { .. } => {
+                tls.check_server()?;
+                Err(io::Error::other("TLS is not there yet"))
             }
             Address::Unix(path) => {
                 let (listener, file) = bind_unix(path)?;
@@ -140,6 +145,7 @@ impl Socket {
     pub fn connect(from: Option<IpAddr>, to: &Address, limits: &Limits) -> io::Result<Socket> {
         match to {
             Address::Tcp(address) => connect_tcp(from, *address, limits),
+            Address::Tls { .. } => Err(io::Error::other("TLS is not there yet")),
             Address::Unix(path) => Ok(Socket::of(UnixStream::connect(path)?)),
         }
     }
