@@ -137,6 +137,8 @@ pub use clock::{Clock, Moment};
 pub use conn::faults;
 pub use conn::policy::{Backpressure, Notices, Policy, Role};
 pub use conn::reason::{FaultEnd, Reason, ScriptEnd};
+pub use conn::stream::Via;
+pub use conn::tls_end::{TlsEnd, TlsEndKind};
 pub use conn::{ConnId, Inbound, Outbound, Peer};
 pub use limits::Limits;
 pub use reactor::Reactor;

@@ -45,9 +45,9 @@ use crate::reactor::mailbox::{MailReceiver, Mailbox, mailbox};
 use crate::reactor::socket::{Listener, Socket};
 use crate::reactor::splice::Splice;
 use crate::reactor::timer::Timer;
-use crate::reactor::tls::Tls;
 #[cfg(feature = "tls")]
 use crate::reactor::tls::TlsConfigs;
+use crate::reactor::tls::{Channel, Tls};
 
 /// Events taken from the poller in one turn; more wait for the next.
 const EVENTS_MAX: usize = 1024;
@@ -169,7 +169,7 @@ impl<M: Send + 'static> Reactor<M> {
     /// # Errors
     /// When the poller fails; no connection's error ends the loop.
     pub fn run<A: App<Message = M>>(self, mut app: A) -> io::Result<A> {
-        let Reactor { mut poll, clock, acceptor, mail, board, .. } = self;
+        let Reactor { mut poll, clock, acceptor, mail, board, tls } = self;
         let mut engine = Engine::new(board, acceptor, &app, Splice::new);
         let continued = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SIGCONT, continued.clone())?;
@@ -199,7 +199,7 @@ impl<M: Send + 'static> Reactor<M> {
                     Source::Connection(key) => engine.note(key, readiness(event)),
                 }
             }
-            engine.turn(&mut app, &mut Os { registry: poll.registry(), mail: &mail });
+            engine.turn(&mut app, &mut Os { registry: poll.registry(), mail: &mail, tls: &tls });
         }
         Ok(app)
     }
@@ -209,20 +209,25 @@ impl<M: Send + 'static> Reactor<M> {
 struct Os<'a, M> {
     registry: &'a Registry,
     mail: &'a MailReceiver<M>,
+    tls: &'a Tls,
 }
 
 impl<M> System for Os<'_, M> {
     type Listener = Listener;
     type Mail = M;
 
-    fn watch(&mut self, socket: &mut Socket, key: Key) -> io::Result<()> {
-        socket.register(self.registry, Token(key.place()))
+    fn watch(&mut self, channel: &mut Channel, key: Key) -> io::Result<()> {
+        channel.register(self.registry, Token(key.place()))
     }
 
-    fn dial(&mut self, dial: &Dial, limits: &Limits) -> io::Result<Socket> {
-        let mut socket = Socket::connect(dial.from, &dial.to, limits)?;
-        socket.register(self.registry, Token(dial.id.key.place()))?;
-        Ok(socket)
+    fn dial(&mut self, dial: &Dial, limits: &Limits) -> io::Result<Channel> {
+        let socket = Socket::connect(dial.from, &dial.to, limits)?;
+        let mut channel = match &dial.to {
+            Address::Tls { host, .. } => self.tls.dialled(socket, host)?,
+            Address::Tcp(_) | Address::Unix(_) => Tls::plain(socket),
+        };
+        channel.register(self.registry, Token(dial.id.key.place()))?;
+        Ok(channel)
     }
 
     fn rearm_mail(&mut self) {
