@@ -233,7 +233,8 @@ impl Shared {
         self.sums.own_bytes = self.sums.own_bytes + own_bytes - before;
     }
 
-    /// Notes what a stream keeps of its own after a call. It has something unsent only where it found no room.
+    /// Notes what a stream keeps of its own after a call. Where it has something unsent that it had not before, it found
+    /// no room; where it had, there may be room again by now.
     #[inline]
     pub fn note_kept(&mut self, conn: &mut Conn, stream: &impl Stream) {
         let held_bytes = stream.held_bytes();
@@ -241,7 +242,7 @@ impl Shared {
             conn.stream_bytes = u32::try_from(held_bytes).expect("it keeps a few records at most");
             self.account(conn);
         }
-        if stream.has_unsent() {
+        if stream.has_unsent() && !conn.stream_has_unsent {
             (conn.stream_has_unsent, conn.writable) = (true, false);
         }
     }

@@ -109,11 +109,14 @@ impl Reason {
     pub fn code(&self) -> &'static str {
         match self {
             Reason::Finished => "finished",
-            Reason::Lost(error) => match error.kind() {
-                _ if self.tls_end().is_some() => self.tls_end().map_or("lost", TlsEnd::code),
-                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "reset",
-                io::ErrorKind::TimedOut => "timed-out",
-                _ => "lost",
+            Reason::Lost(error) => match (TlsEnd::of(error).map(|end| end.kind), error.kind()) {
+                (Some(TlsEndKind::Handshake), _) => "tls-handshake",
+                (Some(TlsEndKind::Alert), _) => "tls-alert",
+                (Some(TlsEndKind::Broken), _) => "tls-broken",
+                (Some(TlsEndKind::Truncated), _) => "truncated",
+                (None, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "reset",
+                (None, io::ErrorKind::TimedOut) => "timed-out",
+                (None, _) => "lost",
             },
             Reason::CannotConnect(_) => "cannot-connect",
             Reason::Kicked(_) => "kicked",

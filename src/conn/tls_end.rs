@@ -39,16 +39,6 @@ impl TlsEnd {
     pub fn of(error: &io::Error) -> Option<&TlsEnd> {
         error.get_ref()?.downcast_ref()
     }
-
-    /// One word for programs.
-    pub fn code(&self) -> &'static str {
-        match self.kind {
-            TlsEndKind::Handshake => "tls-handshake",
-            TlsEndKind::Alert => "tls-alert",
-            TlsEndKind::Broken => "tls-broken",
-            TlsEndKind::Truncated => "truncated",
-        }
-    }
 }
 
 impl fmt::Display for TlsEnd {

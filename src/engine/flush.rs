@@ -104,7 +104,7 @@ fn flush_stream<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, shared: &mut
     let flushed = stream.flush();
     shared.note_kept(conn, stream);
     match flushed {
-        Ok(()) => conn.sent_at = shared.time.listened(),
+        Ok(()) => (conn.writable, conn.sent_at) = (true, shared.time.listened()),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
         Err(error) => shared.step(conn, Step::WriteFailed(error)),
     }

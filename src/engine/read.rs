@@ -297,6 +297,7 @@ fn before_reading(
                 shared.step(conn, Step::Established);
                 conn.via = stream.via();
                 // It finds room like one that was just accepted, unless its last flight did not.
+                conn.stream_has_unsent = false;
                 shared.note_kept(conn, stream);
                 return Before::Established;
             }
