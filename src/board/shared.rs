@@ -18,6 +18,7 @@ use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::slow_reader::{Slow, Verdict};
 use crate::conn::state::Step;
+use crate::conn::stream::Stream;
 use crate::conn::{Conn, ConnId, Reading, Share};
 use crate::limits::Limits;
 
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub blocked: BTreeSet<ConnId>,
     /// Those that are broken on purpose, or linked.
     pub detours: BTreeSet<ConnId>,
+    /// Those who were accepted and whose handshake is not over.
+    pub handshakes: BTreeSet<ConnId>,
     /// By role.
     pub policies: [Policy; Role::COUNT],
     /// How many steps the connections have taken, pauses and roles included. Where it stands still, no connection's
@@ -97,6 +100,7 @@ impl Shared {
             flows: BTreeSet::new(),
             blocked: BTreeSet::new(),
             detours: BTreeSet::new(),
+            handshakes: BTreeSet::new(),
             policies: [Policy::LINES; Role::COUNT],
             steps: 0,
         }
@@ -227,6 +231,20 @@ impl Shared {
         let own_bytes = conn.own_bytes();
         let before = mem::replace(&mut conn.accounted_bytes, own_bytes);
         self.sums.own_bytes = self.sums.own_bytes + own_bytes - before;
+    }
+
+    /// Notes what a stream keeps of its own after a call. Where it has something unsent that it had not before, it found
+    /// no room; where it had, there may be room again by now.
+    #[inline]
+    pub fn note_kept(&mut self, conn: &mut Conn, stream: &impl Stream) {
+        let held_bytes = stream.held_bytes();
+        if held_bytes != conn.stream_bytes as usize {
+            conn.stream_bytes = u32::try_from(held_bytes).expect("it keeps a few records at most");
+            self.account(conn);
+        }
+        if stream.has_unsent() && !conn.stream_has_unsent {
+            (conn.stream_has_unsent, conn.writable) = (true, false);
+        }
     }
 
     /// Brings the sums up to date with a connection that counted for this much before.

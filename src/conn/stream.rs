@@ -43,6 +43,18 @@ pub enum Then {
     Failed(io::Error),
 }
 
+/// What bytes pass through on their way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    /// Nothing: they go as they are.
+    #[default]
+    Plain,
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
+
 /// A non-blocking byte stream. `WouldBlock` says: not now.
 pub trait Stream {
     /// What `send_back` needs beside the stream; there is one for all streams.
@@ -83,6 +95,27 @@ pub trait Stream {
 
     /// For a stream that was dialled, or has a handshake: whether it is connected by now, or why it never will be.
     fn connected(&mut self) -> io::Result<bool>;
+
+    /// Whether it has something of its own to send that there was no room for: records of what was written, or answers
+    /// that nobody asked for. `flush` is then called when there is room to write, be anything queued or not.
+    fn has_unsent(&self) -> bool {
+        false
+    }
+
+    /// Sends that. `WouldBlock` says: not now, not all of it.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Bytes of memory that it keeps for what is under way in it.
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
+    /// What its bytes pass through; known once it is connected.
+    fn via(&self) -> Via {
+        Via::Plain
+    }
 
     /// The error that befell it since the last call, if reads would not tell: after a FIN they say
     /// "ended" even when a reset came behind it. A stream whose reads tell all has none.

@@ -156,7 +156,7 @@ impl Desks {
         let (who, dialled) = (self.names.who(id.serial()), self.dialled.contains(&id.serial()));
         self.own.opened(id, view.peer);
         let client = self.links.client_of(id.serial());
-        self.out.tell(&Event::Opened { who, peer: view.peer, dialled, client });
+        self.out.tell(&Event::Opened { who, peer: view.peer, dialled, client, via: view.via });
         if self.out.has_programs() {
             board.tell_when_finished(id);
         }
@@ -241,6 +241,7 @@ impl Desks {
         self.out.tell(&Event::Closed {
             who: self.names.who(id.serial()),
             why,
+            unseen: Some(view.peer).filter(|_| why.is_of_an_unseen_one()),
             received_bytes: view.received_bytes,
             sent_bytes: view.sent_bytes,
             unsent_bytes: view.queued_bytes,

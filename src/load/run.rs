@@ -95,7 +95,9 @@ fn check_room(args: &LoadArgs, target: &Address) -> Result<(), String> {
              and {RESERVED} are kept for other things"
         ));
     }
-    let Address::Tcp(_) = target else { return Ok(()) };
+    if target.socket().is_none() {
+        return Ok(());
+    }
     let addresses = args.source_ip.len().max(1);
     match ports_an_address() {
         Some(ports) if connections > ports * addresses => {

@@ -5,6 +5,7 @@ use super::replies::spelt_faults;
 use super::write::{Writer, bytes, flag, is_plain, list, number, payload, text};
 use crate::buffer::framing::{End, Frame, Framing};
 use crate::conn::Peer;
+use crate::conn::stream::Via;
 use crate::desk::event::{Author, DeskId, Event, Receivers, Who};
 use crate::desk::text::{push_number, push_peer};
 
@@ -27,7 +28,7 @@ impl Writer {
                 out.extend_from_slice(b"{\"ev\":\"skipped\",\"count\":");
                 push_number(out, *count);
             }
-            Event::Opened { who, peer, dialled, client } => {
+            Event::Opened { who, peer, dialled, client, via } => {
                 self.begin_about(out, "open", seq, *who);
                 text(out, "peer", &spelt(peer));
                 if let Some(name) = who.name {
@@ -39,13 +40,19 @@ impl Writer {
                 if let Some(client) = client {
                     number(out, "for", *client);
                 }
+                if *via != Via::Plain {
+                    text(out, "via", "tls");
+                }
             }
             Event::Ended(who, _) => self.begin_about(out, "eof", seq, *who),
             Event::Finished(who) => self.begin_about(out, "fin", seq, *who),
-            Event::Closed { who, why, received_bytes, sent_bytes, unsent_bytes, discarded_bytes } => {
+            Event::Closed { who, why, unseen, received_bytes, sent_bytes, unsent_bytes, discarded_bytes } => {
                 self.begin_about(out, "close", seq, *who);
                 text(out, "reason", why.code());
                 text(out, "msg", &why.to_string());
+                if let Some(peer) = unseen {
+                    text(out, "peer", &spelt(peer));
+                }
                 number(out, "rx", *received_bytes);
                 number(out, "tx", *sent_bytes);
                 number(out, "unsent", *unsent_bytes as u64);
