@@ -127,6 +127,8 @@ mod reactor;
 #[cfg(any(test, feature = "simulator"))]
 pub mod simulator;
 pub mod terminal;
+#[doc(hidden)]
+pub mod tls;
 
 pub use address::{Address, Endpoint};
 pub use app::App;
