@@ -119,6 +119,15 @@ impl Endpoint {
         Ok(Endpoint::Host(host.to_owned(), parse_port(port)?))
     }
 
+    /// Its host, as it was typed.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Endpoint::Host(host, _) => Some(host),
+            Endpoint::Tls(plain) => plain.host(),
+            Endpoint::Loopback(_) | Endpoint::Unix(_) => None,
+        }
+    }
+
     /// Whether TLS is spoken there.
     pub fn is_tls(&self) -> bool {
         matches!(self, Endpoint::Tls(_))

@@ -3,6 +3,7 @@
 mod frame;
 mod limits;
 mod stand_in;
+mod tls;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use crate::terminal::{block_stopping_signals, restore_terminal};
 
 pub use limits::LimitArgs;
 pub use stand_in::StandInArgs;
+pub use tls::{DialTlsArgs, ServerTlsArgs, TrustArgs};
 
 /// The default address of server and client.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:5000";
@@ -36,7 +38,8 @@ pub const DEFAULT_ADDRESS: &str = "127.0.0.1:5000";
 pub struct ServerArgs {
     /// Where to listen; port 0 takes a free one.
     #[arg(
-        help = "Where to listen: host:port, :port or port (loopback), [v6]:port, unix:PATH; port 0 takes a free one"
+        help = "Where to listen: host:port, :port or port (loopback), [v6]:port, unix:PATH, and tls: in front of one of \
+TCP; port 0 takes a free one"
     )]
     #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Endpoint::parse)]
     pub addresses: Vec<Endpoint>,
@@ -127,6 +130,10 @@ pub struct ServerArgs {
     #[command(flatten)]
     pub stand_in: StandInArgs,
 
+    /// See `ServerTlsArgs`.
+    #[command(flatten)]
+    pub tls: ServerTlsArgs,
+
     /// See `LimitArgs`.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -140,6 +147,8 @@ impl ServerArgs {
     pub fn check(&self) -> Result<(), String> {
         self.limits.check()?;
         self.stand_in.check(self.chat || self.echo || self.tap.is_some())?;
+        self.tls
+            .check(&self.addresses, self.dial.iter().chain(&self.tap).map(|place| self.tls.dialled(place)))?;
         match self.faults() {
             Some(spec) if spec.breaks_nothing() => Err(format!("--fault: {}", BadFault::BreaksNothing)),
             _ => Ok(()),
@@ -164,7 +173,9 @@ the input half-closes,\nand the rest of the replies is still shown."
 )]
 pub struct ClientArgs {
     /// Where to connect.
-    #[arg(help = "Where to connect: host:port, :port or port (loopback), [v6]:port, unix:PATH")]
+    #[arg(
+        help = "Where to connect: host:port, :port or port (loopback), [v6]:port, unix:PATH; tls: in front for TLS"
+    )]
     #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Endpoint::parse)]
     pub address: Endpoint,
 
@@ -179,6 +190,25 @@ pub struct ClientArgs {
     /// Taken for older scripts: in a pipe a line that says `exit` is sent like any other anyway
     #[arg(long, hide = true)]
     pub no_exit: bool,
+
+    /// See `DialTlsArgs`.
+    #[command(flatten)]
+    pub tls: DialTlsArgs,
+}
+
+impl ClientArgs {
+    /// Whether what was given goes together.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn check(&self) -> Result<(), String> {
+        self.tls.check(&self.address)
+    }
+
+    /// Where to connect, for TLS if that is asked for.
+    pub fn place(&self) -> Endpoint {
+        self.tls.place(&self.address)
+    }
 }
 
 /// See `ServerArgs::format`.

@@ -31,6 +31,7 @@ use crate::hub::rules::Rules;
 use crate::limits::Limits;
 use crate::reactor::mailbox::Mailbox;
 use crate::terminal::Mail;
+use crate::tls::Keeper;
 
 /// The least time that the last words have to reach the screen; mostly they need no more than a moment.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -86,6 +87,8 @@ pub struct Desks {
     pub(super) greeting: Option<Rc<Template>>,
     /// What is repeated.
     pub everies: Everies,
+    /// What TLS was read from.
+    pub(super) tls: Option<Keeper>,
     /// What is broken on purpose.
     pub faults: Faults,
     /// Files under way.
@@ -132,6 +135,7 @@ impl Desks {
             rules: Rules::default(),
             greeting: None,
             everies: Everies::default(),
+            tls: None,
             faults: Faults::new(options.chance),
             files: Files::default(),
             links: Links::default(),

@@ -6,6 +6,9 @@ use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerInco
 
 use crate::conn::tls_end::{TlsEnd, TlsEndKind};
 
+/// So many of a certificate's names are told.
+const NAMES_MAX: usize = 4;
+
 /// What this error has ended. `first` are the first bytes that the peer ever sent, as long as nothing it said was
 /// understood.
 pub(super) fn end_of(error: &Error, is_handshaking: bool, first: Option<&[u8]>) -> TlsEnd {
@@ -98,13 +101,27 @@ fn of_certificate(why: &CertificateError) -> Cow<'static, str> {
         C::UnknownIssuer => "its issuer is not known".into(),
         C::BadSignature => "a wrong signature".into(),
         C::BadEncoding => "it cannot be read".into(),
-        C::NotValidForName => "it is for another name".into(),
+        C::NotValidForName => "for another name".into(),
         C::InvalidPurpose | C::InvalidPurposeContext { .. } => "it is for another purpose".into(),
         // These say what the names are, and what a verifier of one's own has to say.
-        C::NotValidForNameContext { .. } => format!("it is for another name: {why}").into(),
+        C::NotValidForNameContext { presented, .. } => match bare(presented).as_slice() {
+            [] if presented.is_empty() => "for no name at all".into(),
+            [] => "for another name".into(),
+            names => format!("for another name ({})", names.join(", ")).into(),
+        },
+        // The library's verifier has no word of its own for this.
+        C::Other(other) if other.to_string() == "CaUsedAsEndEntity" => {
+            "an authority's, not a server's own".into()
+        }
         C::Other(other) => other.to_string().into(),
         other => other.to_string().into(),
     }
+}
+
+/// Some of the names that a certificate is for, out of the library's `DnsName("a.example")`.
+fn bare(names: &[String]) -> Vec<&str> {
+    let bare = names.iter().filter_map(|name| name.strip_prefix("DnsName(\"")?.strip_suffix("\")"));
+    bare.take(NAMES_MAX).collect()
 }
 
 fn of_broken(error: &Error) -> Cow<'static, str> {
