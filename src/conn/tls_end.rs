@@ -46,7 +46,7 @@ impl fmt::Display for TlsEnd {
         let TlsEnd { kind, why, .. } = self;
         match kind {
             TlsEndKind::Handshake => write!(f, "no TLS handshake: {why}"),
-            TlsEndKind::Alert => write!(f, "by a TLS alert, the peer said: {why}"),
+            TlsEndKind::Alert => write!(f, "by a TLS alert: {why}"),
             TlsEndKind::Broken => write!(f, "TLS was broken: {why}"),
             TlsEndKind::Truncated => write!(f, "cut off: {why}"),
         }

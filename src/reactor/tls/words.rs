@@ -14,12 +14,28 @@ const NAMES_MAX: usize = 4;
 pub(super) fn end_of(error: &Error, is_handshaking: bool, first: Option<&[u8]>) -> TlsEnd {
     let (kind, why) = match error {
         Error::AlertReceived(alert) if is_handshaking => (TlsEndKind::Handshake, of_refusal(*alert)),
-        Error::AlertReceived(alert) => (TlsEndKind::Alert, name(*alert).into()),
+        Error::AlertReceived(alert) => (TlsEndKind::Alert, of_alert(*alert)),
         error if is_handshaking => (TlsEndKind::Handshake, of_handshake(error, first)),
         error => (TlsEndKind::Broken, of_broken(error)),
     };
     // Who said itself that this is the end has no use for a word of ours.
     TlsEnd { kind, why, is_told: !matches!(error, Error::AlertReceived(_)) }
+}
+
+/// In TLS 1.3 a client has long been ready when the server judges its certificate.
+fn of_alert(alert: AlertDescription) -> Cow<'static, str> {
+    use AlertDescription as A;
+    match alert {
+        A::CertificateRequired => "it demands a certificate of ours (certificate required)".into(),
+        A::UnknownCA
+        | A::BadCertificate
+        | A::UnsupportedCertificate
+        | A::CertificateExpired
+        | A::CertificateRevoked
+        | A::CertificateUnknown
+        | A::AccessDenied => format!("certificate refused by the peer ({})", name(alert)).into(),
+        _ => name(alert).into(),
+    }
 }
 
 fn of_refusal(alert: AlertDescription) -> Cow<'static, str> {
