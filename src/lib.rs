@@ -127,8 +127,6 @@ mod reactor;
 #[cfg(any(test, feature = "simulator"))]
 pub mod simulator;
 pub mod terminal;
-#[doc(hidden)]
-pub mod tls;
 
 pub use address::{Address, Endpoint};
 pub use app::App;
@@ -150,6 +148,12 @@ pub use reactor::resolver::resolve_in_background;
 pub use reactor::tls::{Tls, TlsConfigs};
 #[cfg(feature = "tls")]
 pub use rustls;
+
+/// TLS as the project's own programs are told to speak it.
+#[doc(hidden)]
+pub mod tls {
+    pub use crate::reactor::tls::setup::*;
+}
 
 /// What the project's own programs, benches and fuzzers use beside that. No promise is made about it.
 #[doc(hidden)]

@@ -24,7 +24,7 @@ use switchboard::terminal::{
     read_in_background,
 };
 use switchboard::tls::Keeper;
-use switchboard::{Endpoint, Envelope, Framing, Limits, Mailbox, Reactor, Role};
+use switchboard::{Address, Endpoint, Envelope, Framing, Limits, Mailbox, Reactor, Role};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
@@ -43,9 +43,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
     reactor.admit(Role::PEER, args.allow.clone(), args.deny.clone());
     let tls = args.tls.settings(&args.addresses);
-    let loaded = tls.load()?;
-    let fingerprint = loaded.fingerprint().cloned();
-    let keeper = loaded.keep(tls, &mut reactor);
+    let keeper = tls.load()?.keep(tls, &mut reactor);
     let names = args.names.as_deref().map(NamesFile::read).transpose()?;
     let rules = rules(&args.stand_in)?;
     let (played, frame) = played(args)?.unzip();
@@ -59,12 +57,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     };
     let transcript = args.log.as_deref().map(|path| transcript(path, &mailbox)).transpose()?;
     start_log(&display);
-    let cannot_listen = |place: &Endpoint| cannot(format!("listen on {place}"));
-    let mut found = Vec::new();
-    for place in args.tls.places(&args.addresses) {
-        let at = place.resolve().map_err(cannot_listen(&place))?;
-        found.push((place, at));
-    }
+    let found = places(args)?;
     // If it is not found now, it may be when somebody comes.
     let tap = args.tap.as_ref().map(|target| args.tls.dialled(target));
     let tapped = tap.as_ref().and_then(|target| target.resolve().ok()).unwrap_or_default();
@@ -74,7 +67,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     on_reread(mailbox.clone()).map_err(cannot("watch for signals"))?;
     let mut bound = Vec::new();
     for (place, found) in found {
-        bound.push(reactor.listen(&found[0]).map_err(cannot_listen(&place))?);
+        bound.push(reactor.listen(&found).map_err(cannot_listen(&place))?);
     }
     let own = Own::of(bound);
     if let Some(target) = args.tap.as_ref().filter(|_| tapped.iter().any(|address| own.has(address))) {
@@ -85,12 +78,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         Display::Screens(_) => Some(read_in_background(mailbox.clone()).map_err(cannot("read stdin"))?),
     };
     // Last, since whoever waits for this line may count on everything from now on.
-    if let Some(fingerprint) = fingerprint {
-        cli::tell::<ServerArgs>(&format!("certificate SHA-256 {fingerprint}"));
-    }
-    for address in own.bound() {
-        cli::tell::<ServerArgs>(&format!("listening on {address}"));
-    }
+    tell_where(&keeper, &own);
     if let Display::Terminal(terminal) = &display {
         let mailbox = mailbox.clone();
         // When the loop has ended there is nobody who wants to know.
@@ -103,6 +91,29 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own, keeper };
     let desks = floor.serve_as_asked(framing(args, frame, spelling), played)?;
     report(desks, &limits)
+}
+
+fn cannot_listen(place: &Endpoint) -> impl Fn(io::Error) -> String {
+    cannot(format!("listen on {place}"))
+}
+
+/// Where to listen, as it was said and as it was found.
+fn places(args: &ServerArgs) -> Result<Vec<(Endpoint, Address)>, String> {
+    let look_up = |place: Endpoint| {
+        let found = place.resolve().map_err(cannot_listen(&place))?.remove(0);
+        Ok((place, found))
+    };
+    args.tls.places(&args.addresses).into_iter().map(look_up).collect()
+}
+
+/// Says by what certificate this server is known, and where it listens.
+fn tell_where(keeper: &Keeper, own: &Own) {
+    if let Some(fingerprint) = keeper.fingerprint() {
+        cli::tell::<ServerArgs>(&format!("certificate SHA-256 {fingerprint}"));
+    }
+    for address in own.bound() {
+        cli::tell::<ServerArgs>(&format!("listening on {address}"));
+    }
 }
 
 /// The file that all that happens is appended to.

@@ -47,7 +47,15 @@ fn openssl_s_client_verifies_and_gets_its_line_back() {
     let (certificate, key) = house.authority.sign(&["a client"]).write(&house.folder, "client");
     for (version, flag) in VERSIONS {
         let place = at(&server);
-        let arguments = ["s_client", "-quiet", "-verify_return_error", "-verify_hostname", "localhost", flag];
+        let arguments = [
+            "s_client",
+            "-quiet",
+            "-no_ign_eof",
+            "-verify_return_error",
+            "-verify_hostname",
+            "localhost",
+            flag,
+        ];
         let trusting = [&arguments[..], &["-CAfile", &house.ca]].concat();
         gets_hi_back(start("openssl", &[&trusting[..], &["-connect", &place]].concat()));
         server.wait_for_status(&format!("(TLS {version})"));

@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::address::Endpoint;
-use crate::tls::{Accepting, Dialling, Fingerprint, Own, Pair, Settings, Trust, check_built, check_name};
+use crate::reactor::tls::setup::{
+    Accepting, Dialling, Fingerprint, Own, Pair, Settings, Trust, check_built, check_name,
+};
 
 use super::some_duration;
 

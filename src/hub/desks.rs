@@ -30,8 +30,8 @@ use crate::hub::pending::Pending;
 use crate::hub::rules::Rules;
 use crate::limits::Limits;
 use crate::reactor::mailbox::Mailbox;
+use crate::reactor::tls::setup::Keeper;
 use crate::terminal::Mail;
-use crate::tls::Keeper;
 
 /// The least time that the last words have to reach the screen; mostly they need no more than a moment.
 const LAST_WORDS: Duration = Duration::from_millis(500);

@@ -2,7 +2,7 @@
 
 use crate::desk::Event;
 use crate::hub::desks::Desks;
-use crate::tls::Keeper;
+use crate::reactor::tls::setup::Keeper;
 
 impl Desks {
     /// Has certificates, keys and authorities read again by this.

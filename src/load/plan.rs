@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::address::Address;
-use crate::tls::Loaded;
+use crate::reactor::tls::setup::Loaded;
 
 use super::echo::Expect;
 use super::message::Template;

@@ -1,4 +1,5 @@
 //! TLS: one more `Stream`, over a plain socket; nothing above knows of it. Without the feature `tls` there is none.
+//! What it is spoken with is read in `setup`, out of what was asked for.
 
 #[cfg(not(feature = "tls"))]
 mod absent;
@@ -10,6 +11,7 @@ mod configs;
 mod record;
 #[cfg(feature = "tls")]
 mod session;
+pub mod setup;
 #[cfg(feature = "tls")]
 mod stream;
 #[cfg(feature = "tls")]

@@ -20,8 +20,8 @@ use crate::conn::reason::Reason;
 use crate::limits::Limits;
 use crate::load::tally::{Latencies, SLICE, Slice, Tally};
 use crate::load::tester::{DIALS_MAX, empty_slice, note_processor, processor_time};
+use crate::reactor::tls::setup::Loaded;
 use crate::terminal::Mail;
-use crate::tls::Loaded;
 
 use super::dialogue::{Dialogue, Left};
 use super::script::{Script, Speed};

@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use crate::address::Address;
     use crate::load::message::Template;
-    use crate::tls::Settings;
+    use crate::reactor::tls::setup::Settings;
 
     /// Replies to a message a millisecond, each after `delay`, in a second that counts from 100 ms on.
     fn achieved(talk: Talk, delay: impl Fn(u64) -> u64) -> u64 {

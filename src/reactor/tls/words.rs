@@ -95,15 +95,15 @@ fn of_difference(why: &PeerIncompatible) -> Cow<'static, str> {
         P::ServerDoesNotSupportTls12Or13
         | P::ServerTlsVersionIsDisabledByOurConfig
         | P::SupportedVersionsExtensionRequired
+        // Only what is older than TLS 1.2 says nothing of signatures, and it is looked for before the version.
+        | P::SignatureAlgorithmsExtensionRequired
         | P::Tls12NotOffered
         | P::Tls12NotOfferedOrEnabled => "no common version".into(),
         P::NoCipherSuitesInCommon => "no common cipher suite".into(),
         P::NoKxGroupsInCommon | P::NoEcPointFormatsInCommon | P::NamedGroupsExtensionRequired => {
             "no common key exchange".into()
         }
-        P::NoSignatureSchemesInCommon
-        | P::NoCertificateRequestSignatureSchemesInCommon
-        | P::SignatureAlgorithmsExtensionRequired => "no common signature scheme".into(),
+        P::NoSignatureSchemesInCommon | P::NoCertificateRequestSignatureSchemesInCommon => "no common signature scheme".into(),
         other => format!("nothing in common ({other:?})").into(),
     }
 }

@@ -36,11 +36,6 @@ impl Settings {
 }
 
 impl Loaded {
-    /// None.
-    pub fn fingerprint(&self) -> Option<&Fingerprint> {
-        None
-    }
-
     /// Does nothing.
     pub fn use_in<M: Send + 'static>(&self, _reactor: &mut Reactor<M>) {}
 
@@ -55,6 +50,11 @@ impl Loaded {
 pub struct Keeper;
 
 impl Keeper {
+    /// None.
+    pub fn fingerprint(&self) -> Option<&Fingerprint> {
+        None
+    }
+
     /// Reads nothing again.
     ///
     /// # Errors

@@ -70,11 +70,6 @@ impl Settings {
 }
 
 impl Loaded {
-    /// That of the certificate which a server shows.
-    pub fn fingerprint(&self) -> Option<&Fingerprint> {
-        self.fingerprint.as_ref()
-    }
-
     /// Has it spoken in this reactor.
     pub fn use_in<M: Send + 'static>(&self, reactor: &mut Reactor<M>) {
         reactor.use_tls(self.configs.clone());
@@ -96,6 +91,11 @@ pub struct Keeper {
 }
 
 impl Keeper {
+    /// That of the certificate which a server shows.
+    pub fn fingerprint(&self) -> Option<&Fingerprint> {
+        self.loaded.fingerprint.as_ref()
+    }
+
     /// Reads all files again, for those who come from now on. Says in words what has come of it, where there are files.
     ///
     /// # Errors
@@ -118,7 +118,7 @@ impl Keeper {
         };
         self.used.replace(loaded.configs.clone());
         self.loaded = loaded;
-        Ok(Some(match self.loaded.fingerprint() {
+        Ok(Some(match self.fingerprint() {
             Some(fingerprint) => format!("TLS was read again: certificate SHA-256 {fingerprint}"),
             None => "TLS was read again".into(),
         }))

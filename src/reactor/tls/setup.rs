@@ -1,5 +1,5 @@
 //! TLS as it is configured: certificates and keys in files, whom to believe, and reading all of that again. How it is
-//! spoken is the reactor's affair (`reactor/tls`).
+//! spoken is said beside this folder.
 
 #[cfg(not(feature = "tls"))]
 mod absent;
