@@ -15,6 +15,7 @@ use crate::conn::policy::Backpressure;
 use crate::conn::reason::Reason;
 use crate::conn::state::{Stage, Step};
 use crate::conn::stream::Stream;
+use crate::conn::tls_end::TlsEndKind;
 use crate::conn::{Conn, ConnId, FillEnd, Inbound, Key, Outbound, Reading, WriteTurn};
 use crate::engine::accept::Listen;
 
@@ -224,6 +225,16 @@ impl<L: Listen> Engine<L> {
         self.hand_over_all(key, app);
         let conn = &mut self.board.table[key];
         let id = conn.id;
+        let kind = why.tls_end().map(|end| end.kind);
+        if conn.state.is_parting() && kind == Some(TlsEndKind::Truncated) {
+            // It is sent what it was promised all the same; what it says is thrown away, be it cut short or not.
+            return self.inbound_ended(key, app);
+        }
+        if conn.state.is_parting() && why.is_told() {
+            // The same, as far as it was encrypted already.
+            conn.readable = true;
+            return self.board.shared.work.enlist_to_read(conn);
+        }
         if why.is_told() && conn.state.is_open() {
             // What it still sends is thrown away: with unread input the close would be a reset, which may cost it the
             // alert.
@@ -297,7 +308,7 @@ fn before_reading(
                 shared.step(conn, Step::Established);
                 conn.via = stream.via();
                 // It finds room like one that was just accepted, unless its last flight did not.
-                conn.stream_has_unsent = false;
+                conn.stream_keeps.has_unsent = false;
                 shared.note_kept(conn, stream);
                 return Before::Established;
             }
@@ -339,6 +350,7 @@ fn before_reading(
 }
 
 /// Whether a connection has come about by now.
+#[cold]
 fn go_on_connecting(
     conn: &mut Conn,
     stream: &mut impl Stream,

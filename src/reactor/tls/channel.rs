@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use mio::{Registry, Token};
 
 use super::stream::TlsStream;
-use crate::conn::stream::{SentBack, Stream, Via};
+use crate::conn::stream::{Kept, SentBack, Stream, Via};
 use crate::reactor::socket::Socket;
 use crate::reactor::splice::Splice;
 
@@ -78,18 +78,13 @@ impl Stream for Channel {
         either!(self, stream => stream.connected())
     }
 
-    #[inline]
-    fn has_unsent(&self) -> bool {
-        either!(self, stream => stream.has_unsent())
-    }
-
     fn flush(&mut self) -> io::Result<()> {
         either!(self, stream => stream.flush())
     }
 
     #[inline]
-    fn held_bytes(&self) -> usize {
-        either!(self, stream => stream.held_bytes())
+    fn kept(&self) -> Kept {
+        either!(self, stream => stream.kept())
     }
 
     fn via(&self) -> Via {
