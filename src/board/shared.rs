@@ -237,13 +237,15 @@ impl Shared {
     /// no room; where it still has, there may be room again by now; where it has no more, there was.
     #[inline]
     pub fn note_kept(&mut self, conn: &mut Conn, stream: &impl Stream) {
-        let keeps = stream.kept();
-        if keeps != conn.stream_keeps {
+        if let Some(keeps) = stream.kept()
+            && keeps != conn.stream_keeps
+        {
             self.note_change(conn, keeps);
         }
     }
 
     #[cold]
+    #[inline(never)]
     fn note_change(&mut self, conn: &mut Conn, keeps: Kept) {
         let had_unsent = mem::replace(&mut conn.stream_keeps, keeps).has_unsent;
         self.account(conn);

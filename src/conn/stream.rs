@@ -106,9 +106,9 @@ pub trait Stream {
     /// For a stream that was dialled, or has a handshake: whether it is connected by now, or why it never will be.
     fn connected(&mut self) -> io::Result<bool>;
 
-    /// What it keeps of its own.
-    fn kept(&self) -> Kept {
-        Kept::default()
+    /// What it keeps of its own, if it is of a kind that does.
+    fn kept(&self) -> Option<Kept> {
+        None
     }
 
     /// Sends what it has of its own to send. `WouldBlock` says: not now, not all of it.

@@ -98,6 +98,7 @@ pub(super) fn flush<S: Stream>(
 
 /// Has a stream send what it has of its own. Where it finds no room again, so does what is queued, behind it.
 #[cold]
+#[inline(never)]
 fn flush_stream<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, shared: &mut Shared) {
     conn.stream_keeps.has_unsent = false;
     let Some(stream) = stream.filter(|_| conn.state.writes()) else { return };

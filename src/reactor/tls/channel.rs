@@ -39,17 +39,17 @@ impl Channel {
 impl Stream for Channel {
     type Splice = Splice;
 
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         either!(self, stream => stream.read(buffer))
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         either!(self, stream => stream.write(bytes))
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         either!(self, stream => stream.write_vectored(slices))
     }
@@ -82,9 +82,12 @@ impl Stream for Channel {
         either!(self, stream => stream.flush())
     }
 
-    #[inline]
-    fn kept(&self) -> Kept {
-        either!(self, stream => stream.kept())
+    #[inline(always)]
+    fn kept(&self) -> Option<Kept> {
+        match self {
+            Channel::Plain(_) => None,
+            Channel::Tls(stream) => stream.kept(),
+        }
     }
 
     fn via(&self) -> Via {
@@ -115,7 +118,7 @@ impl Stream for Channel {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn short_read_drains(&self) -> bool {
         either!(self, stream => stream.short_read_drains())
     }

@@ -224,10 +224,10 @@ impl<S: Stream> Stream for TlsStream<S> {
         self.send_unsent()
     }
 
-    fn kept(&self) -> Kept {
+    fn kept(&self) -> Option<Kept> {
         let bytes = self.unfinished.capacity() + self.unread.capacity() + self.unsent.capacity();
         let bytes = u32::try_from(bytes).expect("it keeps a few records at most");
-        Kept { bytes, has_unsent: !self.unsent.is_empty() }
+        Some(Kept { bytes, has_unsent: !self.unsent.is_empty() })
     }
 
     fn via(&self) -> Via {

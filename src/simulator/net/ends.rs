@@ -175,11 +175,11 @@ impl Stream for SimStream {
         if self.is_toy() { self.net.touch().toy_flush(self.sock) } else { Ok(()) }
     }
 
-    fn kept(&self) -> Kept {
+    fn kept(&self) -> Option<Kept> {
         let kernel = self.net.look();
-        let Some(toy) = &kernel.sockets[self.sock].toy else { return Kept::default() };
+        let toy = kernel.sockets[self.sock].toy.as_ref()?;
         let has_unsent = kernel.sabotage != Sabotage::HidesUnsent && !toy.unsent.is_empty();
-        Kept { bytes: toy.held_bytes() as u32, has_unsent }
+        Some(Kept { bytes: toy.held_bytes() as u32, has_unsent })
     }
 
     fn drop_finishes(&self) -> bool {
