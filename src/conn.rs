@@ -26,7 +26,7 @@ use crate::clock::Moment;
 use crate::conn::policy::Role;
 use crate::conn::slow_reader::Slow;
 use crate::conn::state::{Stage, State};
-use crate::conn::stream::{Stream, Via};
+use crate::conn::stream::{Kept, Stream, Via};
 use crate::conn::tail::Tail;
 use crate::limits::Limits;
 
@@ -110,10 +110,8 @@ pub(crate) struct Conn {
     pub is_owed: bool,
     /// What its bytes pass through.
     pub via: Via,
-    /// Its stream has something of its own to send, and waits for room.
-    pub stream_has_unsent: bool,
-    /// What its stream has in memory.
-    pub stream_bytes: u32,
+    /// What its stream keeps of its own.
+    pub stream_keeps: Kept,
     /// When it came, in tenths of a second since the start: it is for people, and four bytes last for 13 years.
     opened_tenths: u32,
 }
@@ -159,8 +157,7 @@ impl Conn {
             tells_finished: false,
             is_owed: false,
             via: Via::Plain,
-            stream_has_unsent: false,
-            stream_bytes: 0,
+            stream_keeps: Kept::default(),
             opened_tenths: u32::try_from(came_at.since(Moment::default()).as_millis() / 100)
                 .unwrap_or(u32::MAX),
         }
@@ -224,7 +221,7 @@ impl Conn {
 
     /// Whether there is something to do for a flush: bytes to send, the stream's own or queued ones, or a FIN.
     pub fn has_something_to_flush(&self, log: &BroadcastLog) -> bool {
-        self.stream_has_unsent
+        self.stream_keeps.has_unsent
             || match self.state.outbound() {
                 Outbound::Open => !self.outbox.is_empty() || self.is_behind(log),
                 Outbound::Finishing => true,
@@ -238,7 +235,7 @@ impl Conn {
             return 0;
         }
         let broken = self.flow().map_or(0, |flow| flow.held_bytes());
-        self.tail.held_bytes() + self.outbox.held_bytes() + broken + self.stream_bytes as usize
+        self.tail.held_bytes() + self.outbox.held_bytes() + broken + self.stream_keeps.bytes as usize
     }
 
     /// Whether it has something broadcast still to hear.

@@ -18,7 +18,7 @@ use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::slow_reader::{Slow, Verdict};
 use crate::conn::state::Step;
-use crate::conn::stream::Stream;
+use crate::conn::stream::{Kept, Stream};
 use crate::conn::{Conn, ConnId, Reading, Share};
 use crate::limits::Limits;
 
@@ -234,16 +234,26 @@ impl Shared {
     }
 
     /// Notes what a stream keeps of its own after a call. Where it has something unsent that it had not before, it found
-    /// no room; where it had, there may be room again by now.
+    /// no room; where it still has, there may be room again by now; where it has no more, there was.
     #[inline]
     pub fn note_kept(&mut self, conn: &mut Conn, stream: &impl Stream) {
-        let held_bytes = stream.held_bytes();
-        if held_bytes != conn.stream_bytes as usize {
-            conn.stream_bytes = u32::try_from(held_bytes).expect("it keeps a few records at most");
-            self.account(conn);
+        if let Some(keeps) = stream.kept()
+            && keeps != conn.stream_keeps
+        {
+            self.note_change(conn, keeps);
         }
-        if stream.has_unsent() && !conn.stream_has_unsent {
-            (conn.stream_has_unsent, conn.writable) = (true, false);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_change(&mut self, conn: &mut Conn, keeps: Kept) {
+        let had_unsent = mem::replace(&mut conn.stream_keeps, keeps).has_unsent;
+        self.account(conn);
+        if keeps.has_unsent != had_unsent {
+            conn.writable = had_unsent;
+            if had_unsent && conn.has_something_to_flush(&self.log) {
+                self.work.enlist_to_write(conn);
+            }
         }
     }
 

@@ -55,6 +55,16 @@ pub enum Via {
     Tls13,
 }
 
+/// What a stream keeps of its own between two calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Bytes of memory for what is under way in it.
+    pub bytes: u32,
+    /// It has something to send that there was no room for: records of what was written, or answers that nobody asked
+    /// for. `flush` is then called when there is room to write, be anything queued or not.
+    pub has_unsent: bool,
+}
+
 /// A non-blocking byte stream. `WouldBlock` says: not now.
 pub trait Stream {
     /// What `send_back` needs beside the stream; there is one for all streams.
@@ -96,20 +106,14 @@ pub trait Stream {
     /// For a stream that was dialled, or has a handshake: whether it is connected by now, or why it never will be.
     fn connected(&mut self) -> io::Result<bool>;
 
-    /// Whether it has something of its own to send that there was no room for: records of what was written, or answers
-    /// that nobody asked for. `flush` is then called when there is room to write, be anything queued or not.
-    fn has_unsent(&self) -> bool {
-        false
+    /// What it keeps of its own, if it is of a kind that does.
+    fn kept(&self) -> Option<Kept> {
+        None
     }
 
-    /// Sends that. `WouldBlock` says: not now, not all of it.
+    /// Sends what it has of its own to send. `WouldBlock` says: not now, not all of it.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-
-    /// Bytes of memory that it keeps for what is under way in it.
-    fn held_bytes(&self) -> usize {
-        0
     }
 
     /// What its bytes pass through; known once it is connected.

@@ -253,6 +253,7 @@ impl<L: Listen> Engine<L> {
     /// Where nobody else fits in, whoever has not finished its handshake is first to go, the oldest of them. Who has only
     /// just come is not pushed out by those who only come to do that, unless they are most of all. Returns whether there
     /// is room now.
+    #[cold]
     fn make_room(&mut self, role: Role, conns_max: usize) -> bool {
         let Board { table, shared, .. } = &mut self.board;
         let now = shared.time.now();

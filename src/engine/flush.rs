@@ -69,7 +69,7 @@ pub(super) fn flush<S: Stream>(
     shared: &mut Shared,
 ) -> usize {
     conn.write_turn = WriteTurn::Off;
-    if conn.stream_has_unsent {
+    if conn.stream_keeps.has_unsent {
         flush_stream(conn, stream.as_deref_mut(), shared);
     }
     if conn.has_flow() {
@@ -107,15 +107,19 @@ pub(super) fn flush<S: Stream>(
 
 /// Has a stream send what it has of its own. Where it finds no room again, so does what is queued, behind it.
 #[cold]
+#[inline(never)]
 fn flush_stream<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, shared: &mut Shared) {
-    conn.stream_has_unsent = false;
+    conn.stream_keeps.has_unsent = false;
     let Some(stream) = stream.filter(|_| conn.state.writes()) else { return };
     let flushed = stream.flush();
     shared.note_kept(conn, stream);
     match flushed {
         Ok(()) => (conn.writable, conn.sent_at) = (true, shared.time.listened()),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-        Err(error) => shared.step(conn, Step::WriteFailed(error)),
+        Err(error) => {
+            shared.step(conn, Step::WriteFailed(error));
+            shared.work.enlist_to_read(conn);
+        }
     }
 }
 

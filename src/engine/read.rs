@@ -15,6 +15,7 @@ use crate::conn::policy::Backpressure;
 use crate::conn::reason::Reason;
 use crate::conn::state::{Stage, Step};
 use crate::conn::stream::Stream;
+use crate::conn::tls_end::TlsEndKind;
 use crate::conn::{Conn, ConnId, FillEnd, Inbound, Key, Outbound, Reading, WriteTurn};
 use crate::engine::accept::Listen;
 
@@ -220,10 +221,22 @@ impl<L: Listen> Engine<L> {
     }
 
     /// All that could be read was, and then the connection was lost.
+    #[cold]
+    #[inline(never)]
     pub(super) fn inbound_failed<A: App>(&mut self, key: Key, why: Reason, app: &mut A) {
         self.hand_over_all(key, app);
         let conn = &mut self.board.table[key];
         let id = conn.id;
+        let kind = why.tls_end().map(|end| end.kind);
+        if conn.state.is_parting() && kind == Some(TlsEndKind::Truncated) {
+            // It is sent what it was promised all the same; what it says is thrown away, be it cut short or not.
+            return self.inbound_ended(key, app);
+        }
+        if conn.state.is_parting() && why.is_told() {
+            // The same, as far as it was encrypted already.
+            conn.readable = true;
+            return self.board.shared.work.enlist_to_read(conn);
+        }
         if why.is_told() && conn.state.is_open() {
             // What it still sends is thrown away: with unread input the close would be a reset, which may cost it the
             // alert.
@@ -291,22 +304,7 @@ fn before_reading(
 ) -> Before {
     match conn.state.stage() {
         Stage::Over(_) => return Before::Wait,
-        Stage::Connecting(_) if stream.has_handshake() && *handshakes_left == 0 => return Before::NextTurn,
-        Stage::Connecting(_) => match go_on_connecting(conn, stream, handshakes_left, shared) {
-            Ok(true) => {
-                shared.step(conn, Step::Established);
-                conn.via = stream.via();
-                // It finds room like one that was just accepted, unless its last flight did not.
-                conn.stream_has_unsent = false;
-                shared.note_kept(conn, stream);
-                return Before::Established;
-            }
-            Ok(false) => {
-                conn.readable = false;
-                return Before::Wait;
-            }
-            Err(error) => return Before::Failed(error),
-        },
+        Stage::Connecting(_) => return go_on_connecting(conn, stream, handshakes_left, shared),
         Stage::Open | Stage::Parting(_) | Stage::Broken(_) => {}
     }
     if conn.is_paused() && conn.state.inbound() == Inbound::Open {
@@ -339,16 +337,38 @@ fn before_reading(
 }
 
 /// Whether a connection has come about by now.
+#[cold]
+#[inline(never)]
 fn go_on_connecting(
     conn: &mut Conn,
     stream: &mut impl Stream,
     handshakes_left: &mut usize,
     shared: &mut Shared,
-) -> io::Result<bool> {
-    *handshakes_left -= usize::from(stream.has_handshake());
+) -> Before {
+    if stream.has_handshake() {
+        let Some(left) = handshakes_left.checked_sub(1) else { return Before::NextTurn };
+        *handshakes_left = left;
+    }
     let connected = stream.connected();
-    shared.note_kept(conn, stream);
-    connected
+    match connected {
+        Ok(true) => {
+            shared.step(conn, Step::Established);
+            conn.via = stream.via();
+            // It finds room like one that was just accepted, unless its last flight did not.
+            conn.stream_keeps.has_unsent = false;
+            shared.note_kept(conn, stream);
+            Before::Established
+        }
+        Ok(false) => {
+            conn.readable = false;
+            shared.note_kept(conn, stream);
+            Before::Wait
+        }
+        Err(error) => {
+            shared.note_kept(conn, stream);
+            Before::Failed(error)
+        }
+    }
 }
 
 /// Ends a connection's turn to be read. Flushes what came of the end of what it said: an answer, or our FIN.

@@ -507,7 +507,7 @@ fn check_end(world: &World<Chaos>) {
         let is_heard = !world.app.breaking.harm(id).inbound;
         if is_heard && matches!(why, "finished" | "reset" | "lost" | "timed-out" | "truncated") {
             let rest = account.heard.rest(sock.said());
-            assert!(rest.is_empty(), "{id}: {why}, and this was not heard: {rest:?}");
+            assert!(rest.is_empty(), "{id}: {why}, and this was not heard: {rest:?} {sock:?}");
         }
         // What was promised arrives, unless the far end itself broke the connection, or took so long over it
         // that the closing had to come to its end.

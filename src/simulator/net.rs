@@ -107,6 +107,8 @@ pub(super) enum Sabotage {
     LeaksDescriptors,
     /// Of what is moved from one connection to another a byte is left out where not all is taken.
     LosesSpliced,
+    /// A stream does not say that it has something of its own to send.
+    HidesUnsent,
     /// The engine is not told that it was stopped, or that the poller did not tell everything.
     HidesStops,
 }
@@ -300,6 +302,8 @@ impl Kernel {
             let sock = &mut self.sockets[number];
             sock.on_ready_list = false;
             if let Some(key) = sock.key {
+                // Who is asked and has no room announces it when it has (tcp_poll in Linux's net/ipv4/tcp.c).
+                sock.blocked |= !sock.has_room(self.terms.buffer_bytes);
                 told.push(Event::Of(key, sock.readiness(self.terms.buffer_bytes)));
             }
         }

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use mio::{Registry, Token};
 
 use super::stream::TlsStream;
-use crate::conn::stream::{SentBack, Stream, Via};
+use crate::conn::stream::{Kept, SentBack, Stream, Via};
 use crate::reactor::socket::Socket;
 use crate::reactor::splice::Splice;
 
@@ -39,17 +39,17 @@ impl Channel {
 impl Stream for Channel {
     type Splice = Splice;
 
-    #[inline]
+    #[inline(always)]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         either!(self, stream => stream.read(buffer))
     }
 
-    #[inline]
+    #[inline(always)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         either!(self, stream => stream.write(bytes))
     }
 
-    #[inline]
+    #[inline(always)]
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         either!(self, stream => stream.write_vectored(slices))
     }
@@ -78,18 +78,16 @@ impl Stream for Channel {
         either!(self, stream => stream.connected())
     }
 
-    #[inline]
-    fn has_unsent(&self) -> bool {
-        either!(self, stream => stream.has_unsent())
-    }
-
     fn flush(&mut self) -> io::Result<()> {
         either!(self, stream => stream.flush())
     }
 
-    #[inline]
-    fn held_bytes(&self) -> usize {
-        either!(self, stream => stream.held_bytes())
+    #[inline(always)]
+    fn kept(&self) -> Option<Kept> {
+        match self {
+            Channel::Plain(_) => None,
+            Channel::Tls(stream) => stream.kept(),
+        }
     }
 
     fn via(&self) -> Via {
@@ -120,7 +118,7 @@ impl Stream for Channel {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn short_read_drains(&self) -> bool {
         either!(self, stream => stream.short_read_drains())
     }

@@ -6,7 +6,7 @@
 //! taken (`unsent`). While there are such, nothing more is encrypted, so each of the three is a few records at most.
 //!
 //! What is to be sent unasked (flights, answers to key updates, alerts) is sent in the call that brought it about; what
-//! is left is sent when the poller says that there is room, as the engine arranges (`has_unsent`).
+//! is left is sent when the poller says that there is room, as the engine arranges (`Kept`).
 
 mod incoming;
 mod outgoing;
@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use std::io::{self, IoSlice};
 
 use super::session::{RECORD_BYTES_MAX, Session, Wish};
-use crate::conn::stream::{Stream, Via};
+use crate::conn::stream::{Kept, Stream, Via};
 use crate::conn::tls_end::TlsEnd;
 
 /// The most that one write takes. More at a time would save system calls, and be kept where a peer reads slowly.
@@ -220,16 +220,14 @@ impl<S: Stream> Stream for TlsStream<S> {
         false
     }
 
-    fn has_unsent(&self) -> bool {
-        !self.unsent.is_empty()
-    }
-
     fn flush(&mut self) -> io::Result<()> {
         self.send_unsent()
     }
 
-    fn held_bytes(&self) -> usize {
-        self.unfinished.capacity() + self.unread.capacity() + self.unsent.capacity()
+    fn kept(&self) -> Option<Kept> {
+        let bytes = self.unfinished.capacity() + self.unread.capacity() + self.unsent.capacity();
+        let bytes = u32::try_from(bytes).expect("it keeps a few records at most");
+        Some(Kept { bytes, has_unsent: !self.unsent.is_empty() })
     }
 
     fn via(&self) -> Via {

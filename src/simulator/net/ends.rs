@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use super::sock::Link;
 use super::{Net, Sabotage};
 use crate::conn::Peer;
-use crate::conn::stream::{SentBack, Stream, Then};
+use crate::conn::stream::{Kept, SentBack, Stream, Then};
 use crate::engine::accept::Listen;
 
 /// The simulated listener.
@@ -171,16 +171,15 @@ impl Stream for SimStream {
         self.net.look().sockets[self.sock].toy.as_ref().is_some_and(|toy| !toy.is_settled())
     }
 
-    fn has_unsent(&self) -> bool {
-        !self.unsent_is_empty()
-    }
-
     fn flush(&mut self) -> io::Result<()> {
         if self.is_toy() { self.net.touch().toy_flush(self.sock) } else { Ok(()) }
     }
 
-    fn held_bytes(&self) -> usize {
-        self.net.look().sockets[self.sock].toy.as_ref().map_or(0, |toy| toy.held_bytes())
+    fn kept(&self) -> Option<Kept> {
+        let kernel = self.net.look();
+        let toy = kernel.sockets[self.sock].toy.as_ref()?;
+        let has_unsent = kernel.sabotage != Sabotage::HidesUnsent && !toy.unsent.is_empty();
+        Some(Kept { bytes: toy.held_bytes() as u32, has_unsent })
     }
 
     fn drop_finishes(&self) -> bool {

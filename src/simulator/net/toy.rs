@@ -225,6 +225,9 @@ impl Kernel {
         if let Some(kind) = sock.error.take() {
             return Err(kind.into());
         }
+        if let Some(end) = &self.toy(number).failing {
+            return Err(end.clone().into());
+        }
         if self.toy(number).last_said {
             return Err(ErrorKind::BrokenPipe.into());
         }

@@ -53,6 +53,10 @@ impl<S: Stream> TlsStream<S> {
         output: &mut Vec<u8>,
         write: fn(&mut S, &[u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
+        if let Incoming::Failing(end) = &self.incoming {
+            // The next read will say the same.
+            return Err((**end).clone().into());
+        }
         if self.outgoing != Outgoing::Open {
             return Err(ErrorKind::BrokenPipe.into());
         }

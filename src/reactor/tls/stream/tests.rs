@@ -127,7 +127,7 @@ impl Pair {
 
     /// What the engine would do on an event.
     fn step(&mut self) -> Option<End> {
-        if self.ours.has_unsent() {
+        if self.ours.kept().unwrap().has_unsent {
             let _ = self.ours.flush();
         }
         if self.ours.has_handshake() {
@@ -173,7 +173,7 @@ impl Pair {
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::WouldBlock);
-                    assert!(self.ours.has_unsent(), "who has nothing to send takes more");
+                    assert!(self.ours.kept().unwrap().has_unsent, "who has nothing to send takes more");
                     self.wire.puts([Put::Accept(1000)]);
                     let _ = self.ours.flush();
                 }
@@ -209,7 +209,7 @@ fn a_session_that_comes_byte_by_byte_is_heard_whole() {
 
         assert_eq!(pair.heard, said);
         assert_eq!(pair.peer_heard(), said);
-        assert_eq!(pair.ours.held_bytes(), 0, "nothing is kept of what is over");
+        assert_eq!(pair.ours.kept().unwrap().bytes, 0, "nothing is kept of what is over");
     }
 }
 
@@ -234,21 +234,27 @@ fn a_socket_that_takes_a_few_bytes_at_a_time_gets_all_in_order() {
         for _ in 0..4000 {
             pair.wire.puts([Put::Accept(3), Put::Interrupted, Put::WouldBlock]);
             pair.exchange(usize::MAX);
-            if !pair.ours.has_handshake() && !pair.peer.is_handshaking() && !pair.ours.has_unsent() {
+            if !pair.ours.has_handshake()
+                && !pair.peer.is_handshaking()
+                && !pair.ours.kept().unwrap().has_unsent
+            {
                 break;
             }
         }
         let said = text(70_000);
         pair.say(&said);
-        while pair.ours.has_unsent() {
-            assert!(pair.ours.held_bytes() <= 2 * READ_BYTES_MIN, "no more is encrypted meanwhile");
+        while pair.ours.kept().unwrap().has_unsent {
+            assert!(
+                pair.ours.kept().unwrap().bytes <= 2 * READ_BYTES_MIN as u32,
+                "no more is encrypted meanwhile"
+            );
             pair.wire.puts([Put::Accept(500)]);
             let _ = pair.ours.flush();
         }
         pair.peer_hears();
 
         assert_eq!(pair.peer_heard(), said);
-        assert_eq!(pair.ours.held_bytes(), 0);
+        assert_eq!(pair.ours.kept().unwrap().bytes, 0);
     }
 }
 
@@ -369,7 +375,7 @@ fn an_end_that_finds_no_room_waits_with_all_that_is_before_it() {
                 !pair.wire.is_finished()
             );
             pair.wire.puts([Put::Accept(1)]);
-            if pair.ours.flush().is_ok() && !pair.ours.has_unsent() {
+            if pair.ours.flush().is_ok() && !pair.ours.kept().unwrap().has_unsent {
                 pair.wire.takes_all();
             }
         }
@@ -408,7 +414,7 @@ fn a_key_update_is_answered_when_there_is_room() {
         pair.exchange(usize::MAX);
         assert_eq!(pair.heard, b"with new keys");
         pair.wire.takes_all();
-        if pair.ours.has_unsent() {
+        if pair.ours.kept().unwrap().has_unsent {
             pair.ours.flush().unwrap();
         }
         pair.say(b"answer");
@@ -424,7 +430,7 @@ fn an_idle_session_keeps_no_buffer() {
         let mut pair = pair.settled();
         pair.peer_says(&text(64 << 10));
         pair.exchange(1460);
-        assert_eq!(pair.ours.held_bytes(), 0);
+        assert_eq!(pair.ours.kept().unwrap().bytes, 0);
     }
     let bytes = size_of::<TlsStream<crate::reactor::socket::Socket>>();
     assert!(bytes <= 1200, "{bytes}");
