@@ -20,14 +20,32 @@ const UNIX_PATH_BYTES_MAX: usize = 103;
 pub enum Address {
     /// A TCP address.
     Tcp(SocketAddr),
+    /// A TCP address at which TLS is spoken.
+    Tls {
+        /// The address.
+        socket: SocketAddr,
+        /// The host as it was typed, which the certificate of a server that is dialled has to name.
+        host: Box<str>,
+    },
     /// A Unix socket's path.
     Unix(PathBuf),
+}
+
+impl Address {
+    /// The TCP address, be TLS spoken there or not.
+    pub fn socket(&self) -> Option<SocketAddr> {
+        match self {
+            Address::Tcp(socket) | Address::Tls { socket, .. } => Some(*socket),
+            Address::Unix(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Address::Tcp(address) => address.fmt(f),
+            Address::Tls { socket, .. } => write!(f, "tls:{socket}"),
             Address::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -42,10 +60,13 @@ pub enum Endpoint {
     Host(String, u16),
     /// A Unix socket's path.
     Unix(PathBuf),
+    /// One of the first two, at which TLS is spoken.
+    Tls(Box<Endpoint>),
 }
 
 impl Endpoint {
-    /// Reads `host:port`, `:port` or `port` (loopback), `[v6]:port`, `unix:PATH`.
+    /// Reads `host:port`, `:port` or `port` (loopback), `[v6]:port`, `unix:PATH`, and all but the last with `tls:` in
+    /// front.
     ///
     /// # Errors
     /// What is wrong with the text, and what to write instead where that can be told.
@@ -54,10 +75,14 @@ impl Endpoint {
             return parse_unix(path);
         }
         if let Some((scheme, rest)) = text.split_once("://") {
+            let tls = if matches!(scheme, "tls" | "ssl") { "tls:" } else { "" };
             return Err(format!(
-                "an address has no {scheme}:// in front: write {}",
+                "an address has no {scheme}:// in front: write {tls}{}",
                 rest.split('/').next().unwrap_or_default()
             ));
+        }
+        if let Some(text) = text.strip_prefix("tls:") {
+            return parse_tls(text);
         }
         if let Some(in_brackets) = text.strip_prefix('[') {
             let (v6, rest) = in_brackets.split_once(']').ok_or("a ] is missing")?;
@@ -94,6 +119,29 @@ impl Endpoint {
         Ok(Endpoint::Host(host.to_owned(), parse_port(port)?))
     }
 
+    /// Its host, as it was typed.
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Endpoint::Host(host, _) => Some(host),
+            Endpoint::Tls(plain) => plain.host(),
+            Endpoint::Loopback(_) | Endpoint::Unix(_) => None,
+        }
+    }
+
+    /// Whether TLS is spoken there.
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Endpoint::Tls(_))
+    }
+
+    /// The same with TLS, as where that is asked for beside the address. A Unix socket has none.
+    #[must_use]
+    pub fn over_tls(self) -> Endpoint {
+        match self {
+            Endpoint::Loopback(_) | Endpoint::Host(..) => Endpoint::Tls(Box::new(self)),
+            Endpoint::Unix(_) | Endpoint::Tls(_) => self,
+        }
+    }
+
     /// Its address where that needs no looking up: it is one already, or a Unix socket's path. `None` for a name, and
     /// for an IPv6 address with a zone, which the system knows. What stands at a path is not looked at, as `resolve`
     /// does.
@@ -105,6 +153,7 @@ impl Endpoint {
                 Some(Address::Tcp(canonical((host, *port).into())))
             }
             Endpoint::Unix(path) => Some(Address::Unix(path.clone())),
+            Endpoint::Tls(plain) => Some(plain.with_tls(plain.literal()?)),
         }
     }
 
@@ -138,6 +187,20 @@ impl Endpoint {
                 }
                 Ok(found)
             }
+            Endpoint::Tls(plain) => {
+                Ok(plain.resolve()?.into_iter().map(|found| plain.with_tls(found)).collect())
+            }
+        }
+    }
+
+    /// An address of this endpoint, which speaks no TLS, for TLS.
+    fn with_tls(&self, address: Address) -> Address {
+        match (self, address) {
+            (Endpoint::Host(host, _), Address::Tcp(socket)) => {
+                Address::Tls { socket, host: host.as_str().into() }
+            }
+            (_, Address::Tcp(socket)) => Address::Tls { socket, host: socket.ip().to_string().into() },
+            (_, address) => address,
         }
     }
 }
@@ -152,6 +215,14 @@ pub(crate) fn joined(host: &str, port: &str) -> Option<String> {
     let in_brackets = parse_v6(host).is_ok();
     let address = if in_brackets { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     Endpoint::parse(&address).ok().map(|_| address)
+}
+
+fn parse_tls(text: &str) -> Result<Endpoint, String> {
+    match Endpoint::parse(text)? {
+        Endpoint::Unix(_) => Err(format!("a Unix socket speaks no TLS: write {text}")),
+        Endpoint::Tls(_) => Err(format!("tls: stands there twice: write {text}")),
+        plain => Ok(plain.over_tls()),
+    }
 }
 
 fn parse_unix(path: &str) -> Result<Endpoint, String> {
@@ -223,6 +294,7 @@ impl fmt::Display for Endpoint {
             Endpoint::Host(host, port) if host.contains(':') => write!(f, "[{host}]:{port}"),
             Endpoint::Host(host, port) => write!(f, "{host}:{port}"),
             Endpoint::Unix(path) => write!(f, "unix:{}", path.display()),
+            Endpoint::Tls(plain) => write!(f, "tls:{plain}"),
         }
     }
 }
@@ -260,6 +332,10 @@ mod tests {
             ("[::1]:80", Endpoint::Host("::1".into(), 80), "[::1]:80"),
             ("[fe80::1%eth0]:80", Endpoint::Host("fe80::1%eth0".into(), 80), "[fe80::1%eth0]:80"),
             ("unix:/tmp/a", Endpoint::Unix("/tmp/a".into()), "unix:/tmp/a"),
+            ("tls:5000", Endpoint::Loopback(5000).over_tls(), "tls:127.0.0.1:5000"),
+            ("tls::0", Endpoint::Loopback(0).over_tls(), "tls:127.0.0.1:0"),
+            ("tls:a.org:80", Endpoint::Host("a.org".into(), 80).over_tls(), "tls:a.org:80"),
+            ("tls:[::1]:80", Endpoint::Host("::1".into(), 80).over_tls(), "tls:[::1]:80"),
         ] {
             assert_eq!(Endpoint::parse(text), Ok(place.clone()), "{text}");
             assert_eq!(place.to_string(), shown);
@@ -274,6 +350,11 @@ mod tests {
             ("[::1]", "\"[::1]\" has no port: write [::1]:5000"),
             ("/run/a", "write unix:/run/a"),
             ("tcp://host:80", "write host:80"),
+            ("tls://host:80", "write tls:host:80"),
+            ("tls:", "an address is missing"),
+            ("tls:host", "\"host\" has no port: write host:5000"),
+            ("tls:unix:/run/a", "a Unix socket speaks no TLS: write unix:/run/a"),
+            ("tls:tls:80", "tls: stands there twice: write tls:80"),
             ("http://host:80/", "write host:80"),
             ("host:", "\"host\" has no port: write host:5000"),
             ("host:http", "is no port (0 to 65535)"),
@@ -324,6 +405,8 @@ mod tests {
             ("[2001:db8::1]:80", Some("[2001:db8::1]:80")),
             ("[::ffff:127.0.0.1]:80", Some("127.0.0.1:80")),
             ("unix:/tmp/a", Some("unix:/tmp/a")),
+            ("tls:[::ffff:127.0.0.1]:80", Some("tls:127.0.0.1:80")),
+            ("tls:localhost:80", None),
             ("localhost:80", None),
             ("[fe80::1%eth0]:80", None),
             // The resolver takes it for 127.0.0.1, as ever.
@@ -331,6 +414,18 @@ mod tests {
         ] {
             assert_eq!(literal(text).as_deref(), address, "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_for_tls_knows_whom_it_was_typed_for() {
+        let host = |text: &str| match Endpoint::parse(text).unwrap().resolve().unwrap().remove(0) {
+            Address::Tls { host, .. } => host,
+            other => panic!("{other}"),
+        };
+        assert_eq!(&*host("tls:localhost:80"), "localhost");
+        assert_eq!(&*host("tls:[::1]:80"), "::1");
+        assert_eq!(&*host("tls:80"), "127.0.0.1");
+        assert_eq!(Endpoint::Unix("/tmp/a".into()).over_tls(), Endpoint::Unix("/tmp/a".into()));
     }
 
     #[test]

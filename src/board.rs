@@ -309,6 +309,7 @@ impl Board {
             id,
             peer: &conn.peer,
             role: conn.role,
+            via: conn.via,
             inbound: conn.state.inbound(),
             outbound: conn.state.outbound(),
             is_open: conn.state.is_open(),

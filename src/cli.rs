@@ -1,8 +1,10 @@
 //! The command lines: what may be given, and how sizes, durations and addresses are written.
 
+mod client;
 mod frame;
 mod limits;
 mod stand_in;
+mod tls;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -20,8 +22,10 @@ use crate::desk::{BadFault, FaultSpec};
 use crate::limits::{typed_number, typed_size};
 use crate::terminal::{block_stopping_signals, restore_terminal};
 
+pub use client::ClientArgs;
 pub use limits::LimitArgs;
 pub use stand_in::StandInArgs;
+pub use tls::{DialTlsArgs, ServerTlsArgs, TrustArgs};
 
 /// The default address of server and client.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:5000";
@@ -36,7 +40,8 @@ pub const DEFAULT_ADDRESS: &str = "127.0.0.1:5000";
 pub struct ServerArgs {
     /// Where to listen; port 0 takes a free one.
     #[arg(
-        help = "Where to listen: host:port, :port or port (loopback), [v6]:port, unix:PATH; port 0 takes a free one"
+        help = "Where to listen: host:port, :port or port (loopback), [v6]:port, unix:PATH, and tls: in front of one of \
+TCP; port 0 takes a free one"
     )]
     #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Endpoint::parse)]
     pub addresses: Vec<Endpoint>,
@@ -127,6 +132,10 @@ pub struct ServerArgs {
     #[command(flatten)]
     pub stand_in: StandInArgs,
 
+    /// See `ServerTlsArgs`.
+    #[command(flatten)]
+    pub tls: ServerTlsArgs,
+
     /// See `LimitArgs`.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -140,6 +149,8 @@ impl ServerArgs {
     pub fn check(&self) -> Result<(), String> {
         self.limits.check()?;
         self.stand_in.check(self.chat || self.echo || self.tap.is_some())?;
+        self.tls
+            .check(&self.addresses, self.dial.iter().chain(&self.tap).map(|place| self.tls.dialled(place)))?;
         match self.faults() {
             Some(spec) if spec.breaks_nothing() => Err(format!("--fault: {}", BadFault::BreaksNothing)),
             _ => Ok(()),
@@ -153,32 +164,6 @@ impl ServerArgs {
         rest.iter().for_each(|more| spec.add(more));
         Some(spec)
     }
-}
-
-/// A client for switchboard, and for any line-based TCP server.
-#[derive(Debug, Parser)]
-#[command(name = "switchboard-client", version, max_term_width = 100)]
-#[command(
-    after_help = "Each line typed is sent; what arrives is shown. Typed on a terminal, `exit` leaves. The end of \
-the input half-closes,\nand the rest of the replies is still shown."
-)]
-pub struct ClientArgs {
-    /// Where to connect.
-    #[arg(help = "Where to connect: host:port, :port or port (loopback), [v6]:port, unix:PATH")]
-    #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Endpoint::parse)]
-    pub address: Endpoint,
-
-    /// In a pipe, too, a line that says `exit` ends the input
-    #[arg(long)]
-    pub exit: bool,
-
-    /// On a terminal: write as it comes, and leave typing to the terminal itself
-    #[arg(long)]
-    pub plain: bool,
-
-    /// Taken for older scripts: in a pipe a line that says `exit` is sent like any other anyway
-    #[arg(long, hide = true)]
-    pub no_exit: bool,
 }
 
 /// See `ServerArgs::format`.

@@ -6,6 +6,7 @@ mod extras;
 pub mod faults;
 pub(crate) mod flow;
 mod id;
+mod moved;
 pub(crate) mod policy;
 pub(crate) mod reason;
 mod share;
@@ -13,6 +14,7 @@ pub(crate) mod slow_reader;
 pub(crate) mod state;
 pub(crate) mod stream;
 pub(crate) mod tail;
+pub(crate) mod tls_end;
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -24,7 +26,7 @@ use crate::clock::Moment;
 use crate::conn::policy::Role;
 use crate::conn::slow_reader::Slow;
 use crate::conn::state::{Stage, State};
-use crate::conn::stream::Stream;
+use crate::conn::stream::{Kept, Stream, Via};
 use crate::conn::tail::Tail;
 use crate::limits::Limits;
 
@@ -32,44 +34,9 @@ pub(crate) use due::Due;
 pub(crate) use extras::{Extras, Link};
 pub(crate) use id::Key;
 pub use id::{ConnId, Peer};
+pub(crate) use moved::{Fill, FillEnd, Flush, FlushEnd};
 pub(crate) use share::Share;
 pub use state::{Inbound, Outbound};
-
-/// What reading brought.
-#[derive(Debug)]
-pub(crate) struct Fill {
-    pub bytes: usize,
-    pub then: FillEnd,
-}
-
-#[derive(Debug)]
-pub(crate) enum FillEnd {
-    /// Nothing is left for now.
-    Drained,
-    /// The budget is used up, or may be.
-    More,
-    /// The peer's FIN.
-    Ended,
-    Failed(io::Error),
-}
-
-/// How far writing got.
-#[derive(Debug)]
-pub(crate) struct Flush {
-    pub bytes: usize,
-    pub then: FlushEnd,
-}
-
-#[derive(Debug)]
-pub(crate) enum FlushEnd {
-    /// All that was queued is out.
-    Done,
-    /// The stream takes no more for now.
-    Blocked,
-    /// The budget is used up.
-    More,
-    Failed(io::Error),
-}
 
 /// Whether a connection is read, as far as the App has a say in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +108,10 @@ pub(crate) struct Conn {
     pub tells_finished: bool,
     /// The App has something to say to it yet.
     pub is_owed: bool,
+    /// What its bytes pass through.
+    pub via: Via,
+    /// What its stream keeps of its own.
+    pub stream_keeps: Kept,
     /// When it came, in tenths of a second since the start: it is for people, and four bytes last for 13 years.
     opened_tenths: u32,
 }
@@ -185,6 +156,8 @@ impl Conn {
             tells_drained: false,
             tells_finished: false,
             is_owed: false,
+            via: Via::Plain,
+            stream_keeps: Kept::default(),
             opened_tenths: u32::try_from(came_at.since(Moment::default()).as_millis() / 100)
                 .unwrap_or(u32::MAX),
         }
@@ -246,13 +219,14 @@ impl Conn {
         Share { hears: self.hears(), holds_back: self.hears() && self.holds_back() }
     }
 
-    /// Whether there is something to do for a flush: bytes to send, or a FIN.
+    /// Whether there is something to do for a flush: bytes to send, the stream's own or queued ones, or a FIN.
     pub fn has_something_to_flush(&self, log: &BroadcastLog) -> bool {
-        match self.state.outbound() {
-            Outbound::Open => !self.outbox.is_empty() || self.is_behind(log),
-            Outbound::Finishing => true,
-            Outbound::Closed => false,
-        }
+        self.stream_keeps.has_unsent
+            || match self.state.outbound() {
+                Outbound::Open => !self.outbox.is_empty() || self.is_behind(log),
+                Outbound::Finishing => true,
+                Outbound::Closed => false,
+            }
     }
 
     /// What it has in memory of its own, spare room included. Once it is over, the rest goes with the sweep.
@@ -261,7 +235,7 @@ impl Conn {
             return 0;
         }
         let broken = self.flow().map_or(0, |flow| flow.held_bytes());
-        self.tail.held_bytes() + self.outbox.held_bytes() + broken
+        self.tail.held_bytes() + self.outbox.held_bytes() + broken + self.stream_keeps.bytes as usize
     }
 
     /// Whether it has something broadcast still to hear.

@@ -12,6 +12,7 @@ mod link;
 mod mail;
 pub(crate) mod note;
 mod read;
+mod send_back;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -81,6 +82,8 @@ pub(crate) struct Engine<L: Listen> {
     scratch: Box<[u8]>,
     /// The walk over those to whom broadcasts are to be delivered.
     walk: Walk,
+    /// So many handshakes may still go on in this turn.
+    handshakes_left: usize,
     /// For an App that only sends back what it hears.
     splice: Option<SpliceOf<L>>,
 }
@@ -104,6 +107,7 @@ impl<L: Listen> Engine<L> {
             streams: Vec::new(),
             scratch: vec![0; board.limits().read_budget_bytes].into_boxed_slice(),
             walk: Walk::Resting,
+            handshakes_left: 0,
             splice: splices.then(splice),
             board,
         }
@@ -212,7 +216,7 @@ impl<L: Listen> Engine<L> {
     /// Takes in an accepted connection. Its key will be `board.next_key()`.
     fn adopt<A: App>(&mut self, stream: StreamOf<L>, peer: Peer, role: Role, app: &mut A) {
         let is_connected = !stream.has_handshake();
-        let state = if is_connected { State::open() } else { State::connecting() };
+        let state = if is_connected { State::open() } else { State::shaking_hands() };
         let conn = self.board.add(peer, role, state);
         // A new socket has room. Its first event may be awaited, but need not.
         conn.writable = is_connected;
@@ -220,6 +224,8 @@ impl<L: Listen> Engine<L> {
         self.attach(id.key, stream);
         if is_connected {
             app.opened(id, &mut self.board);
+        } else {
+            self.board.shared.handshakes.insert(id);
         }
     }
 

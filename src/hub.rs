@@ -28,6 +28,7 @@ mod send;
 mod send_all;
 mod session;
 mod target;
+mod tls;
 mod transcript;
 mod turn;
 mod who;
@@ -167,6 +168,7 @@ impl<M: Mode> App for Hub<M> {
                 self.desks.reopen_transcript(framing, board);
                 self.desks.reread_names();
                 self.desks.reread_rules();
+                self.desks.reread_tls();
             }
             Mail::Terminate => self.desks.stop(None, board),
         }

@@ -137,11 +137,23 @@ pub use clock::{Clock, Moment};
 pub use conn::faults;
 pub use conn::policy::{Backpressure, Notices, Policy, Role};
 pub use conn::reason::{FaultEnd, Reason, ScriptEnd};
+pub use conn::stream::Via;
+pub use conn::tls_end::{TlsEnd, TlsEndKind};
 pub use conn::{ConnId, Inbound, Outbound, Peer};
 pub use limits::Limits;
 pub use reactor::Reactor;
 pub use reactor::mailbox::{Closed, Mailbox};
 pub use reactor::resolver::resolve_in_background;
+#[cfg(feature = "tls")]
+pub use reactor::tls::{Tls, TlsConfigs};
+#[cfg(feature = "tls")]
+pub use rustls;
+
+/// TLS as the project's own programs are told to speak it.
+#[doc(hidden)]
+pub mod tls {
+    pub use crate::reactor::tls::setup::*;
+}
 
 /// What the project's own programs, benches and fuzzers use beside that. No promise is made about it.
 #[doc(hidden)]

@@ -102,10 +102,20 @@ pub struct Limits {
     /// (`Framing::Silence`).
     /// Default: 200 ms.
     pub partial_after: Duration,
-    /// How long a connection may take to come about, be it dialled or accepted with a handshake. Where it is dialled
+    /// How long a connection that is dialled may take to come about, its handshake included. Where it is dialled
     /// before its addresses are known, they have as long, and then each address has it anew.
     /// Default: 60 s.
     pub connect_max: Duration,
+    /// How long the TLS handshake of one that was accepted may take (`--tls-handshake`).
+    /// Default: 10 s.
+    pub tls_handshake_max: Duration,
+    /// So many TLS handshakes go on in one turn: each takes a third of a millisecond.
+    /// Default: 32.
+    pub handshake_budget: usize,
+    /// Where no connection is free, a newcomer takes the place of the oldest whose handshake is unfinished for so long;
+    /// where more than half of all are unfinished, of the oldest in any case.
+    /// Default: 1 s.
+    pub handshake_grace: Duration,
     /// Of several addresses each but the last has only so long, if that is less than `connect_max`: one that swallows
     /// what it is sent would keep a good one waiting for a minute. By then a first packet that is lost has been sent
     /// again three times, after 1, 3 and 7 s (RFC 6298), so who is there has mostly answered.
@@ -173,6 +183,9 @@ impl Default for Limits {
             conns_max: usize::MAX,
             partial_after: Duration::from_millis(200),
             connect_max: Duration::from_secs(60),
+            tls_handshake_max: Duration::from_secs(10),
+            handshake_budget: 32,
+            handshake_grace: Duration::from_secs(1),
             try_next_after: Duration::from_secs(10),
             half_open_max: Duration::from_secs(60),
             idle_max: None,
@@ -215,6 +228,8 @@ impl Limits {
             outbox_bytes_max: 800,
             keeps_up_bytes_min: 50,
             connect_max: Duration::from_secs(4),
+            tls_handshake_max: Duration::from_secs(3),
+            handshake_budget: 2,
             try_next_after: Duration::from_secs(1),
             half_open_max: Duration::from_secs(5),
             write_stall_max: Duration::from_secs(6),

@@ -23,7 +23,8 @@ use switchboard::terminal::{
     BufferReturn, HistoryFile, LogFile, Mail, Terminal, history_path, is_interactive, on_reread, on_signal,
     read_in_background,
 };
-use switchboard::{Endpoint, Envelope, Framing, Limits, Mailbox, Reactor, Role};
+use switchboard::tls::Keeper;
+use switchboard::{Address, Endpoint, Envelope, Framing, Limits, Mailbox, Reactor, Role};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
@@ -34,12 +35,15 @@ fn main() -> ExitCode {
 
 fn run(args: &ServerArgs) -> Result<(), String> {
     let mut limits = args.limits.limits();
+    limits.tls_handshake_max = args.tls.tls_handshake;
     limits.conns_max = limits.conns_max.min(connections_possible(args.limits.max_conns));
     if args.limits.buffers_max.is_none() {
         limits.buffers_bytes_max = memory::buffers_bytes_max();
     }
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
     reactor.admit(Role::PEER, args.allow.clone(), args.deny.clone());
+    let tls = args.tls.settings(&args.addresses);
+    let keeper = tls.load()?.keep(tls, &mut reactor);
     let names = args.names.as_deref().map(NamesFile::read).transpose()?;
     let rules = rules(&args.stand_in)?;
     let (played, frame) = played(args)?.unzip();
@@ -53,20 +57,17 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     };
     let transcript = args.log.as_deref().map(|path| transcript(path, &mailbox)).transpose()?;
     start_log(&display);
-    let cannot_listen = |place: &Endpoint| cannot(format!("listen on {place}"));
-    let mut found = Vec::new();
-    for place in &args.addresses {
-        found.push((place, place.resolve().map_err(cannot_listen(place))?));
-    }
+    let found = places(args)?;
     // If it is not found now, it may be when somebody comes.
-    let tapped = args.tap.as_ref().and_then(|target| target.resolve().ok()).unwrap_or_default();
+    let tap = args.tap.as_ref().map(|target| args.tls.dialled(target));
+    let tapped = tap.as_ref().and_then(|target| target.resolve().ok()).unwrap_or_default();
     // Before there is a socket's file that a signal could leave behind; after the names were looked up, which
     // may take long and is ended by any signal.
     on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
     on_reread(mailbox.clone()).map_err(cannot("watch for signals"))?;
     let mut bound = Vec::new();
     for (place, found) in found {
-        bound.push(reactor.listen(&found[0]).map_err(cannot_listen(place))?);
+        bound.push(reactor.listen(&found).map_err(cannot_listen(&place))?);
     }
     let own = Own::of(bound);
     if let Some(target) = args.tap.as_ref().filter(|_| tapped.iter().any(|address| own.has(address))) {
@@ -77,9 +78,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         Display::Screens(_) => Some(read_in_background(mailbox.clone()).map_err(cannot("read stdin"))?),
     };
     // Last, since whoever waits for this line may count on everything from now on.
-    for address in own.bound() {
-        cli::tell::<ServerArgs>(&format!("listening on {address}"));
-    }
+    tell_where(&keeper, &own);
     if let Display::Terminal(terminal) = &display {
         let mailbox = mailbox.clone();
         // When the loop has ended there is nobody who wants to know.
@@ -88,9 +87,33 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         };
         terminal.begin(post).map_err(cannot("use the terminal"))?;
     }
-    let floor = Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own };
+    let floor =
+        Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own, keeper };
     let desks = floor.serve_as_asked(framing(args, frame, spelling), played)?;
     report(desks, &limits)
+}
+
+fn cannot_listen(place: &Endpoint) -> impl Fn(io::Error) -> String {
+    cannot(format!("listen on {place}"))
+}
+
+/// Where to listen, as it was said and as it was found.
+fn places(args: &ServerArgs) -> Result<Vec<(Endpoint, Address)>, String> {
+    let look_up = |place: Endpoint| {
+        let found = place.resolve().map_err(cannot_listen(&place))?.remove(0);
+        Ok((place, found))
+    };
+    args.tls.places(&args.addresses).into_iter().map(look_up).collect()
+}
+
+/// Says by what certificate this server is known, and where it listens.
+fn tell_where(keeper: &Keeper, own: &Own) {
+    if let Some(fingerprint) = keeper.fingerprint() {
+        cli::tell::<ServerArgs>(&format!("certificate SHA-256 {fingerprint}"));
+    }
+    for address in own.bound() {
+        cli::tell::<ServerArgs>(&format!("listening on {address}"));
+    }
 }
 
 /// The file that all that happens is appended to.
@@ -128,6 +151,8 @@ struct Floor<'a> {
     names: Option<NamesFile>,
     rules: Rules,
     own: Own,
+    /// What TLS was read from.
+    keeper: Keeper,
 }
 
 impl Floor<'_> {
@@ -137,7 +162,7 @@ impl Floor<'_> {
         match (&args.tap, played) {
             _ if args.echo => self.serve(Echo { is_kept: args.log.is_some() }),
             _ if args.chat => self.serve(Chat::new(args.chat_raw, args.replay_last as usize)),
-            (Some(target), _) => self.serve(Tap::new(target.clone(), framing, heard(args))),
+            (Some(target), _) => self.serve(Tap::new(args.tls.dialled(target), framing, heard(args))),
             (None, Some(played)) => {
                 self.serve(modes::Play::new(Play::new(played, args.stand_in.speed), framing))
             }
@@ -147,7 +172,8 @@ impl Floor<'_> {
 
     /// Serves to the end.
     fn serve<M: Mode>(self, mode: M) -> Result<Desks, String> {
-        let Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own } = self;
+        let Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own, keeper } =
+            self;
         let options = desk_options(args, frame);
         let framing = mode.policy(Role::PEER).framing;
         let mut hub = Hub::new(mode, display, source, options).with_mailbox(mailbox);
@@ -160,7 +186,8 @@ impl Floor<'_> {
             desks.out.tell(&Event::Listening(&address.to_string(), framing));
         }
         desks.own = own;
-        args.dial.iter().for_each(|endpoint| desks.hold(endpoint.clone()));
+        desks.keep_tls(keeper);
+        args.dial.iter().for_each(|endpoint| desks.hold(args.tls.dialled(endpoint)));
         stand_in(args, rules, desks)?;
         args.faults().iter().for_each(|spec| desks.break_newcomers(spec));
         if let Some(names) = names {
@@ -316,6 +343,7 @@ fn desk_options(args: &ServerArgs, frame: Framing) -> DeskOptions {
         tracks_pending: is_console(args),
         envelope: envelope(args, frame),
         view: if args.view == ViewArg::Hex { View::Hex } else { View::Text },
+        dials_over_tls: args.tls.tls,
         // Its keys differ from run to run.
         chance: RandomState::new().hash_one(()),
         ..DeskOptions::PIPE

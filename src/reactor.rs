@@ -19,6 +19,7 @@ pub(crate) mod resolver;
 mod socket;
 mod splice;
 mod timer;
+pub(crate) mod tls;
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -44,6 +45,9 @@ use crate::reactor::mailbox::{MailReceiver, Mailbox, mailbox};
 use crate::reactor::socket::{Listener, Socket};
 use crate::reactor::splice::Splice;
 use crate::reactor::timer::Timer;
+#[cfg(feature = "tls")]
+use crate::reactor::tls::TlsConfigs;
+use crate::reactor::tls::{Channel, Tls};
 
 /// Events taken from the poller in one turn; more wait for the next.
 const EVENTS_MAX: usize = 1024;
@@ -82,6 +86,7 @@ pub struct Reactor<M> {
     acceptor: Acceptor<Listener>,
     mail: MailReceiver<M>,
     board: Board,
+    tls: Tls,
 }
 
 impl<M: Send + 'static> Reactor<M> {
@@ -98,6 +103,7 @@ impl<M: Send + 'static> Reactor<M> {
             acceptor: Acceptor::default(),
             mail,
             board: Board::new(limits),
+            tls: Tls::default(),
         };
         Ok((reactor, mailbox))
     }
@@ -111,7 +117,8 @@ impl<M: Send + 'static> Reactor<M> {
         self.listen_as(Role::PEER, at)
     }
 
-    /// The same at an address as it is typed: `host:port`, `:port` or `port` (loopback), `[v6]:port`, `unix:PATH`.
+    /// The same at an address as it is typed: `host:port`, `:port` or `port` (loopback), `[v6]:port`, `unix:PATH`, and
+    /// with `tls:` in front of one of TCP, where `use_tls` has said with what.
     ///
     /// # Errors
     /// When the text is no address, its name is not found, or it cannot be bound.
@@ -125,7 +132,7 @@ impl<M: Send + 'static> Reactor<M> {
     /// # Errors
     /// When the address cannot be bound.
     pub fn listen_as(&mut self, role: Role, at: &Address) -> io::Result<Address> {
-        let (mut listener, address) = Listener::bind(at, self.board.limits())?;
+        let (mut listener, address) = Listener::bind(at, self.board.limits(), &self.tls)?;
         let token = Token(FIRST_LISTENER - self.acceptor.listeners());
         self.poll.registry().register(listener.source(), token, Interest::READABLE)?;
         self.acceptor.add(listener, role);
@@ -135,6 +142,14 @@ impl<M: Send + 'static> Reactor<M> {
     /// Lets in, in this role, only addresses of `allow`, if there are any, and none of `deny`.
     pub fn admit(&mut self, role: Role, allow: Vec<IpNet>, deny: Vec<IpNet>) {
         self.acceptor.set_admission(role, allow, deny);
+    }
+
+    /// Says what TLS is spoken with at `tls:` addresses, before one of them is listened at. By the handle that is
+    /// returned it may be replaced later, by any thread.
+    #[cfg(feature = "tls")]
+    pub fn use_tls(&mut self, configs: TlsConfigs) -> Tls {
+        self.tls.replace(configs);
+        self.tls.clone()
     }
 
     /// The clock by which `Board::now` goes; an App that has to know the time more exactly than once a
@@ -154,7 +169,7 @@ impl<M: Send + 'static> Reactor<M> {
     /// # Errors
     /// When the poller fails; no connection's error ends the loop.
     pub fn run<A: App<Message = M>>(self, mut app: A) -> io::Result<A> {
-        let Reactor { mut poll, clock, acceptor, mail, board } = self;
+        let Reactor { mut poll, clock, acceptor, mail, board, tls } = self;
         let mut engine = Engine::new(board, acceptor, &app, Splice::new);
         let continued = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SIGCONT, continued.clone())?;
@@ -184,7 +199,7 @@ impl<M: Send + 'static> Reactor<M> {
                     Source::Connection(key) => engine.note(key, readiness(event)),
                 }
             }
-            engine.turn(&mut app, &mut Os { registry: poll.registry(), mail: &mail });
+            engine.turn(&mut app, &mut Os { registry: poll.registry(), mail: &mail, tls: &tls });
         }
         Ok(app)
     }
@@ -194,20 +209,25 @@ impl<M: Send + 'static> Reactor<M> {
 struct Os<'a, M> {
     registry: &'a Registry,
     mail: &'a MailReceiver<M>,
+    tls: &'a Tls,
 }
 
 impl<M> System for Os<'_, M> {
     type Listener = Listener;
     type Mail = M;
 
-    fn watch(&mut self, socket: &mut Socket, key: Key) -> io::Result<()> {
-        socket.register(self.registry, Token(key.place()))
+    fn watch(&mut self, channel: &mut Channel, key: Key) -> io::Result<()> {
+        channel.register(self.registry, Token(key.place()))
     }
 
-    fn dial(&mut self, dial: &Dial, limits: &Limits) -> io::Result<Socket> {
-        let mut socket = Socket::connect(dial.from, &dial.to, limits)?;
-        socket.register(self.registry, Token(dial.id.key.place()))?;
-        Ok(socket)
+    fn dial(&mut self, dial: &Dial, limits: &Limits) -> io::Result<Channel> {
+        let socket = Socket::connect(dial.from, &dial.to, limits)?;
+        let mut channel = match &dial.to {
+            Address::Tls { host, .. } => self.tls.dialled(socket, host)?,
+            Address::Tcp(_) | Address::Unix(_) => Tls::plain(socket),
+        };
+        channel.register(self.registry, Token(dial.id.key.place()))?;
+        Ok(channel)
     }
 
     fn rearm_mail(&mut self) {

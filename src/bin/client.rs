@@ -27,7 +27,7 @@ use switchboard::{
 };
 
 fn main() -> ExitCode {
-    cli::main(run)
+    cli::main_checked(ClientArgs::check, run)
 }
 
 /// How long a line that was typed may wait for a connection that does not come about, once it was said to leave.
@@ -52,8 +52,11 @@ fn limits() -> Limits {
 }
 
 fn run(args: &ClientArgs) -> Result<(), String> {
-    let found = args.address.resolve().map_err(cannot(format!("connect to {}", args.address)))?;
-    let (reactor, mailbox) = Reactor::new(limits()).map_err(cannot("start"))?;
+    let place = args.place();
+    let tls = args.tls.settings().load()?;
+    let found = place.resolve().map_err(cannot(format!("connect to {place}")))?;
+    let (mut reactor, mailbox) = Reactor::new(limits()).map_err(cannot("start"))?;
+    tls.use_in(&mut reactor);
     let shows_to_person = io::stdout().is_terminal();
     let ends = Ends::open(args.plain, shows_to_person, mailbox.clone())?;
     on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
@@ -79,7 +82,7 @@ fn run(args: &ClientArgs) -> Result<(), String> {
     let client = reactor.run(client).map_err(cannot("wait for events"))?;
     // Whoever reads our output may take as long as it likes, unless we were told to leave.
     let patience = if client.is_leaving { limits().drain_max } else { Duration::MAX };
-    let outcome = client.outcome(&args.address);
+    let outcome = client.outcome(&place);
     match client.ends.close(patience) {
         // What was written last failed when the loop had ended.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

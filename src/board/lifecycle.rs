@@ -30,7 +30,7 @@ impl Shared {
                 (conn.end_hinted, conn.error_hinted) = (false, false);
             }
             Became::Established => {
-                self.untried.forget(conn.id);
+                self.no_longer_connects(conn);
                 conn.writable = true;
                 conn.cursor = self.log.cursor_at_end();
                 (conn.received_at, conn.sent_at) = (self.time.listened(), self.time.listened());
@@ -49,6 +49,9 @@ impl Shared {
                 self.work.enlist_to_read(conn);
                 self.work.enlist_to_write(conn);
                 self.note_parting(conn);
+                if was_connecting {
+                    self.no_longer_connects(conn);
+                }
             }
             Became::Broken => {
                 conn.readable = true;
@@ -57,8 +60,7 @@ impl Shared {
             }
             Became::Over(why) => {
                 if was_connecting {
-                    self.work.dials.retain(|dial| dial.id != conn.id);
-                    self.untried.forget(conn.id);
+                    self.no_longer_connects(conn);
                 }
                 self.lay_out(conn, why, unsent_bytes);
             }
@@ -66,6 +68,13 @@ impl Shared {
         self.account(conn);
         self.count(before, conn);
         self.arm(conn);
+    }
+
+    /// It is connected, or will not be.
+    fn no_longer_connects(&mut self, conn: &Conn) {
+        self.work.dials.retain(|dial| dial.id != conn.id);
+        self.untried.forget(conn.id);
+        self.handshakes.remove(&conn.id);
     }
 
     /// The limits that were suspended hold for the rest of its way; where it takes nothing, no flush will note it.

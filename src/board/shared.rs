@@ -18,6 +18,7 @@ use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::conn::slow_reader::{Slow, Verdict};
 use crate::conn::state::Step;
+use crate::conn::stream::{Kept, Stream};
 use crate::conn::{Conn, ConnId, Reading, Share};
 use crate::limits::Limits;
 
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub blocked: BTreeSet<ConnId>,
     /// Those that are broken on purpose, or linked.
     pub detours: BTreeSet<ConnId>,
+    /// Those who were accepted and whose handshake is not over.
+    pub handshakes: BTreeSet<ConnId>,
     /// By role.
     pub policies: [Policy; Role::COUNT],
     /// How many steps the connections have taken, pauses and roles included. Where it stands still, no connection's
@@ -97,6 +100,7 @@ impl Shared {
             flows: BTreeSet::new(),
             blocked: BTreeSet::new(),
             detours: BTreeSet::new(),
+            handshakes: BTreeSet::new(),
             policies: [Policy::LINES; Role::COUNT],
             steps: 0,
         }
@@ -227,6 +231,30 @@ impl Shared {
         let own_bytes = conn.own_bytes();
         let before = mem::replace(&mut conn.accounted_bytes, own_bytes);
         self.sums.own_bytes = self.sums.own_bytes + own_bytes - before;
+    }
+
+    /// Notes what a stream keeps of its own after a call. Where it has something unsent that it had not before, it found
+    /// no room; where it still has, there may be room again by now; where it has no more, there was.
+    #[inline]
+    pub fn note_kept(&mut self, conn: &mut Conn, stream: &impl Stream) {
+        if let Some(keeps) = stream.kept()
+            && keeps != conn.stream_keeps
+        {
+            self.note_change(conn, keeps);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_change(&mut self, conn: &mut Conn, keeps: Kept) {
+        let had_unsent = mem::replace(&mut conn.stream_keeps, keeps).has_unsent;
+        self.account(conn);
+        if keeps.has_unsent != had_unsent {
+            conn.writable = had_unsent;
+            if had_unsent && conn.has_something_to_flush(&self.log) {
+                self.work.enlist_to_write(conn);
+            }
+        }
     }
 
     /// Brings the sums up to date with a connection that counted for this much before.

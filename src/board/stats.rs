@@ -38,6 +38,8 @@ pub struct Stats {
     pub closed_idle: u64,
     /// Connections closed because the peer had finished and nothing was said for too long.
     pub closed_half_open: u64,
+    /// Connections that TLS has ended: no handshake, a broken record, an alert of the peer's, or cut short.
+    pub ended_tls: u64,
     /// Lines handed over in parts because they were too long; counted once for each cut.
     pub cuts: u64,
     /// Turns of the loop.
@@ -46,7 +48,7 @@ pub struct Stats {
 
 impl Stats {
     /// All of them by name.
-    pub fn counters(&self) -> [(&'static str, u64); 18] {
+    pub fn counters(&self) -> [(&'static str, u64); 19] {
         [
             ("opened", self.opened),
             ("closed", self.closed),
@@ -64,6 +66,7 @@ impl Stats {
             ("dropped_buffers", self.dropped_buffers),
             ("closed_idle", self.closed_idle),
             ("closed_half_open", self.closed_half_open),
+            ("ended_tls", self.ended_tls),
             ("cuts", self.cuts),
             ("turns", self.turns),
         ]
@@ -78,6 +81,7 @@ impl Stats {
 
     /// Counts a connection that was ended by a limit.
     pub(crate) fn count_limit(&mut self, why: &Reason) {
+        self.ended_tls += u64::from(why.tls_end().is_some());
         match why {
             Reason::QueueFull | Reason::ReadsTooSlowly(_) | Reason::ReadsNothing(_) => self.dropped_slow += 1,
             Reason::BuffersFull => self.dropped_buffers += 1,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::conn::policy::Role;
+use crate::conn::stream::Via;
 use crate::conn::{ConnId, Inbound, Outbound, Peer};
 
 /// What became of bytes given to `Board::send`.
@@ -30,6 +31,8 @@ pub struct View<'a> {
     pub peer: &'a Peer,
     /// What it is for.
     pub role: Role,
+    /// What its bytes pass through, once it is connected.
+    pub via: Via,
     /// The peer's direction.
     pub inbound: Inbound,
     /// Our direction.

@@ -36,6 +36,7 @@ impl Conn {
             Stage::Connecting(attempt) => {
                 let longest = match attempt {
                     Attempt::Awaited | Attempt::Last => limits.connect_max,
+                    Attempt::Handshake => limits.tls_handshake_max,
                     Attempt::WithMore => limits.connect_max.min(limits.try_next_after),
                 };
                 at(self.received_at + longest, Due::ConnectOver);

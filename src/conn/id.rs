@@ -71,7 +71,7 @@ impl From<SocketAddr> for Peer {
 impl From<&Address> for Peer {
     fn from(address: &Address) -> Peer {
         match address {
-            Address::Tcp(address) => Peer::from(*address),
+            Address::Tcp(socket) | Address::Tls { socket, .. } => Peer::from(*socket),
             Address::Unix(_) => Peer::Unix,
         }
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use crate::conn::tls_end::{TlsEnd, TlsEndKind};
+
 /// Why a connection ended. Each connection ends once, with one of these.
 #[derive(Debug)]
 pub enum Reason {
@@ -84,14 +86,37 @@ impl Reason {
         }
     }
 
+    /// Whether the peer is still to be told of it, by an alert of TLS.
+    pub(crate) fn is_told(&self) -> bool {
+        matches!(self, Reason::Lost(error) if TlsEnd::of(error).is_some_and(|end| end.is_told))
+    }
+
+    /// Whether it ended before anybody was told that it had come: its handshake did not come about.
+    pub(crate) fn is_of_an_unseen_one(&self) -> bool {
+        let is_handshake = |end: &TlsEnd| end.kind == TlsEndKind::Handshake;
+        matches!(self, Reason::Lost(error) if TlsEnd::of(error).is_some_and(is_handshake))
+    }
+
+    /// How TLS has ended it, if it has.
+    pub fn tls_end(&self) -> Option<&TlsEnd> {
+        match self {
+            Reason::Lost(error) | Reason::CannotConnect(error) => TlsEnd::of(error),
+            _ => None,
+        }
+    }
+
     /// One word for programs. Words may be added and never change meaning.
     pub fn code(&self) -> &'static str {
         match self {
             Reason::Finished => "finished",
-            Reason::Lost(error) => match error.kind() {
-                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "reset",
-                io::ErrorKind::TimedOut => "timed-out",
-                _ => "lost",
+            Reason::Lost(error) => match (TlsEnd::of(error).map(|end| end.kind), error.kind()) {
+                (Some(TlsEndKind::Handshake), _) => "tls-handshake",
+                (Some(TlsEndKind::Alert), _) => "tls-alert",
+                (Some(TlsEndKind::Broken), _) => "tls-broken",
+                (Some(TlsEndKind::Truncated), _) => "truncated",
+                (None, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "reset",
+                (None, io::ErrorKind::TimedOut) => "timed-out",
+                (None, _) => "lost",
             },
             Reason::CannotConnect(_) => "cannot-connect",
             Reason::Kicked(_) => "kicked",
@@ -166,6 +191,11 @@ impl fmt::Display for Reason {
 pub(crate) fn is_of_the_way(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::AFNOSUPPORT.raw_os_error())
         || matches!(error.kind(), ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable)
+}
+
+/// Whether this process, or the system, has no descriptor left.
+pub(crate) fn is_for_want_of_descriptors(error: &io::Error) -> bool {
+    [Errno::MFILE, Errno::NFILE].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 /// An error in the system's words alone: `Connection refused`, without the number behind it.

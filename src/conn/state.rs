@@ -3,7 +3,7 @@
 //! ```text
 //!     ,-Try-.
 //!     |     v
-//!   Connecting --Established--> Open ---Close(why)--> Parting
+//!   Connecting --Established--> Open ---Close(why)--> Parting <--HandshakeFailed(why)-- Connecting
 //!       |                       |  \                     |
 //!       |                       |   `--WriteFailed-->  Broken       (only while the peer may still be read)
 //!       |                       |                        |
@@ -19,10 +19,12 @@
 //!   outbound:  Open --Finish, Close--> Finishing --FinSent--> Closed     (FinBlocked: it stays Finishing)
 //! ```
 //!
-//! Before it is connected, one address is tried after the other, each by a step of its own:
+//! Before it is connected, one address is tried after the other, each by a step of its own; who was accepted may have a
+//! handshake to come:
 //!
 //! ```text
 //!   attempt:   Awaited --Try--> WithMore --Try--> ... --Try--> Last      (straight to Last where there is only one)
+//!              Handshake
 //! ```
 //!
 //! Nobody else writes these fields, and this file decides nothing else: what follows from a step (queues, sums, lists)
@@ -74,8 +76,10 @@ pub(crate) enum Attempt {
     Awaited,
     /// An address is tried, and there are more where it fails.
     WithMore,
-    /// The only address, or the last of several, is tried; or a handshake is settled.
+    /// The only address, or the last of several, is tried.
     Last,
+    /// It was accepted, and a handshake has to come about first.
+    Handshake,
 }
 
 #[derive(Debug)]
@@ -107,6 +111,8 @@ pub(crate) enum Step {
     Established,
     /// The peer's FIN was read.
     PeerFinished,
+    /// The handshake of one that was accepted has failed, and it is told so.
+    HandshakeFailed(Reason),
     /// Our FIN is to follow what is queued.
     Finish,
     /// Our FIN is due, and the stream cannot send it yet.
@@ -166,6 +172,11 @@ impl State {
         State { stage: Stage::Connecting(Attempt::Last), ..State::open() }
     }
 
+    /// One that was accepted, and whose handshake is to come.
+    pub fn shaking_hands() -> State {
+        State { stage: Stage::Connecting(Attempt::Handshake), ..State::open() }
+    }
+
     /// One that is to be dialled, where it is not known yet.
     pub fn awaited() -> State {
         State { stage: Stage::Connecting(Attempt::Awaited), ..State::open() }
@@ -194,6 +205,11 @@ impl State {
     /// Whether it is to be dialled, and is not known yet where.
     pub fn awaits_address(&self) -> bool {
         matches!(self.stage, Stage::Connecting(Attempt::Awaited))
+    }
+
+    /// Whether it was accepted and its handshake is not over.
+    pub fn is_shaking_hands(&self) -> bool {
+        matches!(self.stage, Stage::Connecting(Attempt::Handshake))
     }
 
     pub fn is_parting(&self) -> bool {
@@ -255,7 +271,8 @@ impl State {
             (Stage::Over(_), _) => return Became::Same,
 
             (Stage::Connecting(attempt), Step::Try { is_last }) => {
-                assert_ne!(*attempt, Attempt::Last, "nothing is tried after the last");
+                let may = matches!(*attempt, Attempt::Awaited | Attempt::WithMore);
+                assert!(may, "nothing is tried after the last, or by who came to us");
                 *attempt = if is_last { Attempt::Last } else { Attempt::WithMore };
                 return Became::Trying;
             }
@@ -263,6 +280,9 @@ impl State {
                 assert_ne!(*attempt, Attempt::Awaited, "what was not tried does not come about");
                 self.stage = Stage::Open;
                 return Became::Established;
+            }
+            (Stage::Connecting(Attempt::Handshake), Step::HandshakeFailed(why)) => {
+                return self.part(why, None);
             }
             (Stage::Connecting(_), Step::Finish | Step::EndIfFinished) => return Became::Same,
             (Stage::Connecting(_), Step::Close(why) | Step::HangUp(why)) => why,
@@ -303,12 +323,7 @@ impl State {
 
             (Stage::Open, Step::Close(why)) => {
                 let was_due = self.outbound == Outbound::Closed || self.fin_is_blocked;
-                let fin_at = was_due.then_some(now);
-                self.stage = Stage::Parting(Box::new(Parting { why, fin_at, discarded_bytes: 0 }));
-                if self.outbound == Outbound::Open {
-                    self.outbound = Outbound::Finishing;
-                }
-                return Became::Parting;
+                return self.part(why, was_due.then_some(now));
             }
             (Stage::Parting(_) | Stage::Broken(_), Step::Close(_)) => return Became::Same,
 
@@ -337,6 +352,15 @@ impl State {
         };
         self.leave(unsent_bytes);
         Became::Over(why)
+    }
+
+    /// Begins a polite close.
+    fn part(&mut self, why: Reason, fin_at: Option<Moment>) -> Became {
+        self.stage = Stage::Parting(Box::new(Parting { why, fin_at, discarded_bytes: 0 }));
+        if self.outbound == Outbound::Open {
+            self.outbound = Outbound::Finishing;
+        }
+        Became::Parting
     }
 
     /// Ends for the reason that lies in the state itself.

@@ -43,6 +43,28 @@ pub enum Then {
     Failed(io::Error),
 }
 
+/// What bytes pass through on their way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    /// Nothing: they go as they are.
+    #[default]
+    Plain,
+    /// TLS 1.2.
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
+
+/// What a stream keeps of its own between two calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Bytes of memory for what is under way in it.
+    pub bytes: u32,
+    /// It has something to send that there was no room for: records of what was written, or answers that nobody asked
+    /// for. `flush` is then called when there is room to write, be anything queued or not.
+    pub has_unsent: bool,
+}
+
 /// A non-blocking byte stream. `WouldBlock` says: not now.
 pub trait Stream {
     /// What `send_back` needs beside the stream; there is one for all streams.
@@ -83,6 +105,21 @@ pub trait Stream {
 
     /// For a stream that was dialled, or has a handshake: whether it is connected by now, or why it never will be.
     fn connected(&mut self) -> io::Result<bool>;
+
+    /// What it keeps of its own, if it is of a kind that does.
+    fn kept(&self) -> Option<Kept> {
+        None
+    }
+
+    /// Sends what it has of its own to send. `WouldBlock` says: not now, not all of it.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// What its bytes pass through; known once it is connected.
+    fn via(&self) -> Via {
+        Via::Plain
+    }
 
     /// The error that befell it since the last call, if reads would not tell: after a FIN they say
     /// "ended" even when a reset came behind it. A stream whose reads tell all has none.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::buffer::framing::{Frame, Framing};
 use crate::conn::Peer;
 use crate::conn::reason::Reason;
+use crate::conn::stream::Via;
 
 use super::fault::FaultSpec;
 
@@ -99,6 +100,8 @@ pub enum Event<'a> {
         dialled: bool,
         /// Whose target's side it is, where it was dialled for a newcomer.
         client: Option<u64>,
+        /// What its bytes pass through.
+        via: Via,
     },
     /// A peer said something.
     Message(Who<'a>, Frame<'a>),
@@ -131,6 +134,8 @@ pub enum Event<'a> {
         who: Who<'a>,
         /// Why.
         why: &'a Reason,
+        /// Who it was, where that was not told before: its handshake did not come about.
+        unseen: Option<&'a Peer>,
         /// Bytes it sent.
         received_bytes: u64,
         /// Bytes it was sent.

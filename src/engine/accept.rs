@@ -8,11 +8,14 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::app::App;
-use crate::board::Running;
+use crate::board::{Board, Running};
 use crate::clock::Moment;
 use crate::conn::Peer;
 use crate::conn::policy::Role;
+use crate::conn::reason::{Reason, is_for_want_of_descriptors};
+use crate::conn::state::Step;
 use crate::conn::stream::Stream;
+use crate::conn::tls_end::{TlsEnd, TlsEndKind};
 use crate::engine::{Engine, System};
 
 /// That accepting fails is said this often at most.
@@ -175,13 +178,13 @@ impl<L: Listen> Engine<L> {
         let mut gone = 0;
         for _ in 0..budget {
             let Entrance { listener, accepting, role } = &mut self.acceptor.entrances[at];
+            let role = *role;
             // The App may have stopped while it was told of the last newcomer.
             if *accepting == Accepting::Idle || self.board.running != Running::On {
                 return;
             }
             match listener.accept() {
                 Ok((stream, peer)) => {
-                    let role = *role;
                     self.admit(stream, peer, role, app, system);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => *accepting = Accepting::Idle,
@@ -195,7 +198,9 @@ impl<L: Listen> Engine<L> {
                         *accepting = Accepting::Retry(retry_at);
                     }
                 }
+                Err(error) if is_for_want_of_descriptors(&error) && self.make_room(role, usize::MAX) => {}
                 Err(error) => {
+                    let accepting = &mut self.acceptor.entrances[at].accepting;
                     *accepting = Accepting::Retry(retry_at);
                     self.board.shared.stats.accept_errors += 1;
                     if self.acceptor.may_warn(self.board.now()) {
@@ -225,13 +230,16 @@ impl<L: Listen> Engine<L> {
             log::info!("turned away {peer}: its address is not allowed in");
             return;
         }
-        if board.shared.sums.of_role[role.number()] >= conns_max {
+        let is_full = board.shared.sums.of_role[role.number()] >= conns_max;
+        if is_full && !self.make_room(role, conns_max) {
+            let Engine { board, acceptor, .. } = self;
             board.shared.stats.refused_full += 1;
             acceptor.tell_at.get_or_insert(tell_at);
             log::info!("turned away {peer}: full");
             let plural = if conns_max == 1 { "" } else { "s" };
             return refuse(stream, &format!("switchboard: full ({conns_max} connection{plural})\n"));
         }
+        let Engine { board, acceptor, .. } = self;
         if let Err(error) = system.watch(&mut stream, board.next_key()) {
             board.shared.stats.accept_errors += 1;
             if acceptor.may_warn(board.now()) {
@@ -241,6 +249,29 @@ impl<L: Listen> Engine<L> {
         }
         self.adopt(stream, peer, role, app);
     }
+
+    /// Where nobody else fits in, whoever has not finished its handshake is first to go, the oldest of them. Who has only
+    /// just come is not pushed out by those who only come to do that, unless they are most of all. Returns whether there
+    /// is room now.
+    #[cold]
+    fn make_room(&mut self, role: Role, conns_max: usize) -> bool {
+        let Board { table, shared, .. } = &mut self.board;
+        let now = shared.time.now();
+        let are_most = shared.handshakes.len() > conns_max / 2;
+        let oldest =
+            shared.handshakes.iter().find(|id| table.get(**id).is_some_and(|conn| conn.role == role));
+        let Some(conn) = oldest.and_then(|id| table.get_mut(*id)) else { return false };
+        if !are_most && now.since(conn.opened_at()) < shared.limits.handshake_grace {
+            return false;
+        }
+        // Its descriptor may be what the newcomer needs.
+        if let Some(stream) = self.streams.get_mut(conn.id.key.place()) {
+            *stream = None;
+        }
+        let end = TlsEnd::untold(TlsEndKind::Handshake, "it was not done when its place was needed");
+        shared.step(conn, Step::HangUp(Reason::Lost(end.into())));
+        true
+    }
 }
 
 /// Tells a newcomer why it cannot stay. Its first words, if they are here already, are read and thrown
@@ -248,7 +279,9 @@ impl<L: Listen> Engine<L> {
 fn refuse(mut stream: impl Stream, why: &str) {
     let mut unread = [0; 4096];
     // Whatever fails here, the newcomer is let go all the same.
-    let _ = stream.write(why.as_bytes());
+    if !stream.has_handshake() {
+        let _ = stream.write(why.as_bytes());
+    }
     let _ = stream.finish();
     let _ = stream.read(&mut unread);
 }

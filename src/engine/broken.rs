@@ -71,6 +71,7 @@ impl<L: Listen> Engine<L> {
         let now = shared.time.now();
         let most = room.min(self.scratch.len());
         let fill = conn.fill(stream, &mut self.scratch[..most]);
+        shared.note_kept(conn, stream);
         shared.stats.received_bytes += fill.bytes as u64;
         let fresh = &self.scratch[..fill.bytes];
         if fill.bytes > 0 {
@@ -191,6 +192,7 @@ pub(super) fn flush_broken<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, s
             }
         }
     }
+    shared.note_kept(conn, stream);
     conn.sent_bytes += bytes as u64;
     shared.stats.sent_bytes += bytes as u64;
     // What a fault keeps back is left in the queue as well as what the peer does not take.

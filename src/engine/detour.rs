@@ -22,6 +22,7 @@ impl<L: Listen> Engine<L> {
             let conn = &mut table[key];
             let Some(stream) = self.streams[key.place()].as_mut() else { return Next::Wait };
             let fill = conn.fill(stream, &mut self.scratch);
+            shared.note_kept(conn, stream);
             conn.is_bulk = fill.bytes >= shared.limits.splice_bytes_min;
             shared.stats.received_bytes += fill.bytes as u64;
             let scratch = mem::take(&mut self.scratch);

@@ -9,6 +9,7 @@ use crate::board::{Board, Running};
 use crate::conn::policy::Notices;
 use crate::conn::reason::Reason;
 use crate::conn::state::Step;
+use crate::conn::tls_end::{TlsEnd, TlsEndKind};
 use crate::conn::{Due, Key, Reading};
 use crate::engine::accept::Listen;
 
@@ -56,7 +57,14 @@ impl<L: Listen> Engine<L> {
             // That it has come about may be waiting to be noticed.
             Due::ConnectOver if conn.readable => conn.received_at = shared.time.listened(),
             Due::ConnectOver => {
-                self.attempt_failed(key, ErrorKind::TimedOut.into());
+                let limit = shared.limits.tls_handshake_max;
+                let error = match conn.state.is_shaking_hands() {
+                    true => {
+                        TlsEnd::untold(TlsEndKind::Handshake, format!("it took longer than {limit:?}")).into()
+                    }
+                    false => ErrorKind::TimedOut.into(),
+                };
+                self.attempt_failed(key, error);
             }
             Due::HalfOpenOver => {
                 // Not told: it waits for an answer, and would take the line for one.

@@ -64,11 +64,14 @@ impl<L: Listen> Engine<L> {
 /// Returns how many bytes it took. One that is dialled may have no stream yet.
 pub(super) fn flush<S: Stream>(
     conn: &mut Conn,
-    stream: Option<&mut S>,
+    mut stream: Option<&mut S>,
     in_place: &[u8],
     shared: &mut Shared,
 ) -> usize {
     conn.write_turn = WriteTurn::Off;
+    if conn.stream_keeps.has_unsent {
+        flush_stream(conn, stream.as_deref_mut(), shared);
+    }
     if conn.has_flow() {
         if !in_place.is_empty() {
             // It was broken while it was answered.
@@ -89,6 +92,7 @@ pub(super) fn flush<S: Stream>(
         FlushEnd::More => shared.work.enlist_for_next_turn(conn),
         FlushEnd::Failed(error) => shared.step(conn, Step::WriteFailed(error)),
     }
+    shared.note_kept(conn, stream);
     shared.note_flush(conn, flush.bytes, blocked);
     if conn.extras.is_some() {
         note_queue(conn, shared);
@@ -99,6 +103,24 @@ pub(super) fn flush<S: Stream>(
         shared.work.enlist_to_read(conn);
     }
     flush.bytes
+}
+
+/// Has a stream send what it has of its own. Where it finds no room again, so does what is queued, behind it.
+#[cold]
+#[inline(never)]
+fn flush_stream<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, shared: &mut Shared) {
+    conn.stream_keeps.has_unsent = false;
+    let Some(stream) = stream.filter(|_| conn.state.writes()) else { return };
+    let flushed = stream.flush();
+    shared.note_kept(conn, stream);
+    match flushed {
+        Ok(()) => (conn.writable, conn.sent_at) = (true, shared.time.listened()),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+        Err(error) => {
+            shared.step(conn, Step::WriteFailed(error));
+            shared.work.enlist_to_read(conn);
+        }
+    }
 }
 
 /// Has the App told that little is left, where it wants to know.

@@ -198,6 +198,7 @@ fn write_apart<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, piece: &[u8],
         }
         Err(error) => (0, Some(error)),
     };
+    shared.note_kept(conn, stream);
     conn.outbox.push(&piece[written..]);
     conn.sent_bytes += written as u64;
     shared.stats.sent_bytes += written as u64;

@@ -7,6 +7,8 @@ use super::{Engine, System};
 use crate::app::App;
 use crate::board::Board;
 use crate::conn::Key;
+use crate::conn::reason::Reason;
+use crate::conn::state::Step;
 use crate::engine::accept::Listen;
 
 impl<L: Listen> Engine<L> {
@@ -36,6 +38,13 @@ impl<L: Listen> Engine<L> {
 
     /// What was tried has failed. Its stream goes at once, so that nothing of it is taken for the next attempt.
     pub(super) fn attempt_failed(&mut self, key: Key, error: io::Error) {
+        let conn = &self.board.table[key];
+        if conn.state.is_shaking_hands() {
+            let (id, why) = (conn.id, Reason::Lost(error));
+            // Who is told why is heard until it has hung up.
+            let step = if why.is_told() { Step::HandshakeFailed(why) } else { Step::HangUp(why) };
+            return self.board.step(id, step);
+        }
         if let Some(stream) = self.streams.get_mut(key.place()) {
             *stream = None;
         }

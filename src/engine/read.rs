@@ -7,13 +7,15 @@ use std::mem;
 use super::Engine;
 use super::flush::flush;
 use super::hand_over::Rest;
+use super::send_back::send_back;
 use crate::app::App;
 use crate::board::{Board, Shared};
 use crate::buffer::framing::Framing;
 use crate::conn::policy::Backpressure;
 use crate::conn::reason::Reason;
 use crate::conn::state::{Stage, Step};
-use crate::conn::stream::{SentBack, Stream, Then};
+use crate::conn::stream::Stream;
+use crate::conn::tls_end::TlsEndKind;
 use crate::conn::{Conn, ConnId, FillEnd, Inbound, Key, Outbound, Reading, WriteTurn};
 use crate::engine::accept::Listen;
 
@@ -35,10 +37,13 @@ enum Before {
     Failed(io::Error),
     /// Nothing, for now.
     Wait,
+    /// A handshake goes on in the next turn: this one has had its share of them.
+    NextTurn,
 }
 
 impl<L: Listen> Engine<L> {
     pub(super) fn read<A: App>(&mut self, app: &mut A) {
+        self.handshakes_left = self.board.limits().handshake_budget;
         let mut list = mem::take(&mut self.board.shared.work.ready);
         let mut kept = 0;
         for at in 0..list.len() {
@@ -83,9 +88,13 @@ impl<L: Listen> Engine<L> {
             conn.readable = false;
             return Next::Wait;
         };
-        match before_reading(conn, stream, shared) {
+        match before_reading(conn, stream, &mut self.handshakes_left, shared) {
             Before::Read => {}
             Before::Wait => return Next::Wait,
+            Before::NextTurn => {
+                conn.on_ready_list = true;
+                return Next::Again;
+            }
             Before::Established => return self.established(key, app),
             Before::Failed(error) => {
                 self.attempt_failed(key, error);
@@ -105,6 +114,7 @@ impl<L: Listen> Engine<L> {
             return settle(conn, Some(stream), shared, next);
         }
         let fill = conn.fill(stream, &mut self.scratch);
+        shared.note_kept(conn, stream);
         conn.is_bulk = fill.bytes >= shared.limits.splice_bytes_min;
         let mut rest = None;
         let scratch = mem::take(&mut self.scratch);
@@ -211,9 +221,29 @@ impl<L: Listen> Engine<L> {
     }
 
     /// All that could be read was, and then the connection was lost.
+    #[cold]
+    #[inline(never)]
     pub(super) fn inbound_failed<A: App>(&mut self, key: Key, why: Reason, app: &mut A) {
         self.hand_over_all(key, app);
-        self.board.hang_up(self.board.table[key].id, why);
+        let conn = &mut self.board.table[key];
+        let id = conn.id;
+        let kind = why.tls_end().map(|end| end.kind);
+        if conn.state.is_parting() && kind == Some(TlsEndKind::Truncated) {
+            // It is sent what it was promised all the same; what it says is thrown away, be it cut short or not.
+            return self.inbound_ended(key, app);
+        }
+        if conn.state.is_parting() && why.is_told() {
+            // The same, as far as it was encrypted already.
+            conn.readable = true;
+            return self.board.shared.work.enlist_to_read(conn);
+        }
+        if why.is_told() && conn.state.is_open() {
+            // What it still sends is thrown away: with unread input the close would be a reset, which may cost it the
+            // alert.
+            conn.readable = true;
+            return self.board.close(id, why);
+        }
+        self.board.hang_up(id, why);
     }
 
     /// All that came before the break has been read: now it is over.
@@ -266,20 +296,15 @@ pub(super) fn put_back<S: Stream>(
 }
 
 /// What there is to do before a connection can be read, and whether it can.
-fn before_reading(conn: &mut Conn, stream: &mut impl Stream, shared: &mut Shared) -> Before {
+fn before_reading(
+    conn: &mut Conn,
+    stream: &mut impl Stream,
+    handshakes_left: &mut usize,
+    shared: &mut Shared,
+) -> Before {
     match conn.state.stage() {
         Stage::Over(_) => return Before::Wait,
-        Stage::Connecting(_) => match stream.connected() {
-            Ok(true) => {
-                shared.step(conn, Step::Established);
-                return Before::Established;
-            }
-            Ok(false) => {
-                conn.readable = false;
-                return Before::Wait;
-            }
-            Err(error) => return Before::Failed(error),
-        },
+        Stage::Connecting(_) => return go_on_connecting(conn, stream, handshakes_left, shared),
         Stage::Open | Stage::Parting(_) | Stage::Broken(_) => {}
     }
     if conn.is_paused() && conn.state.inbound() == Inbound::Open {
@@ -311,49 +336,37 @@ fn before_reading(conn: &mut Conn, stream: &mut impl Stream, shared: &mut Shared
     Before::Read
 }
 
-/// Sends back what has come in, where that is all the App would do and much comes at a time. `None` where it has to be
-/// read.
-fn send_back<S: Stream>(
+/// Whether a connection has come about by now.
+#[cold]
+#[inline(never)]
+fn go_on_connecting(
     conn: &mut Conn,
-    stream: &mut S,
-    splice: &mut S::Splice,
-    rest: &mut [u8],
+    stream: &mut impl Stream,
+    handshakes_left: &mut usize,
     shared: &mut Shared,
-) -> Option<Next> {
-    if !(conn.is_bulk && conn.tail.is_empty() && conn.may_be_sent() && conn.takes_at_once()) {
-        return None;
+) -> Before {
+    if stream.has_handshake() {
+        let Some(left) = handshakes_left.checked_sub(1) else { return Before::NextTurn };
+        *handshakes_left = left;
     }
-    // Twice the read budget, so that after a peer's burst of a whole budget the same call also sees `EAGAIN`.
-    let (bytes_max, bytes_min) = (2 * shared.limits.read_budget_bytes, shared.limits.splice_bytes_min);
-    match stream.send_back(splice, bytes_max, rest) {
-        SentBack::Nothing => None,
-        SentBack::Failed(error) => {
-            conn.readable = false;
-            shared.step(conn, Step::HangUp(Reason::Lost(error)));
-            Some(Next::Wait)
+    let connected = stream.connected();
+    match connected {
+        Ok(true) => {
+            shared.step(conn, Step::Established);
+            conn.via = stream.via();
+            // It finds room like one that was just accepted, unless its last flight did not.
+            conn.stream_keeps.has_unsent = false;
+            shared.note_kept(conn, stream);
+            Before::Established
         }
-        SentBack::Some { read, written, kept, then } => {
-            // Where there was nothing, nothing is known of what comes next.
-            conn.is_bulk = read == 0 || read >= bytes_min;
-            conn.readable = !matches!(then, Then::Drained | Then::Failed(_));
-            conn.writable = !matches!(then, Then::Blocked | Then::Broken(_));
-            conn.sent_back(read, written, &rest[..kept], shared.time.listened());
-            let next = if conn.readable { Next::Again } else { Next::Wait };
-            // Moving stops before an urgent byte as if nothing came after it. A read goes past it.
-            let has_to_read = conn.end_hinted && matches!(then, Then::Drained);
-            conn.readable |= has_to_read;
-            shared.stats.received_bytes += read as u64;
-            shared.stats.sent_bytes += written as u64;
-            shared.stats.delivered_bytes += (written + kept) as u64;
-            shared.stats.discarded_bytes += (read - written - kept) as u64;
-            shared.stats.frames += u64::from(read > 0);
-            shared.note_flush(conn, written, matches!(then, Then::Blocked));
-            match then {
-                Then::Broken(error) => shared.step(conn, Step::WriteFailed(error)),
-                Then::Failed(error) => shared.step(conn, Step::HangUp(Reason::Lost(error))),
-                Then::Drained | Then::More | Then::Blocked => {}
-            }
-            if has_to_read { None } else { Some(next) }
+        Ok(false) => {
+            conn.readable = false;
+            shared.note_kept(conn, stream);
+            Before::Wait
+        }
+        Err(error) => {
+            shared.note_kept(conn, stream);
+            Before::Failed(error)
         }
     }
 }

@@ -30,6 +30,7 @@ use crate::hub::pending::Pending;
 use crate::hub::rules::Rules;
 use crate::limits::Limits;
 use crate::reactor::mailbox::Mailbox;
+use crate::reactor::tls::setup::Keeper;
 use crate::terminal::Mail;
 
 /// The least time that the last words have to reach the screen; mostly they need no more than a moment.
@@ -86,6 +87,8 @@ pub struct Desks {
     pub(super) greeting: Option<Rc<Template>>,
     /// What is repeated.
     pub everies: Everies,
+    /// What TLS was read from.
+    pub(super) tls: Option<Keeper>,
     /// What is broken on purpose.
     pub faults: Faults,
     /// Files under way.
@@ -132,6 +135,7 @@ impl Desks {
             rules: Rules::default(),
             greeting: None,
             everies: Everies::default(),
+            tls: None,
             faults: Faults::new(options.chance),
             files: Files::default(),
             links: Links::default(),
@@ -156,7 +160,7 @@ impl Desks {
         let (who, dialled) = (self.names.who(id.serial()), self.dialled.contains(&id.serial()));
         self.own.opened(id, view.peer);
         let client = self.links.client_of(id.serial());
-        self.out.tell(&Event::Opened { who, peer: view.peer, dialled, client });
+        self.out.tell(&Event::Opened { who, peer: view.peer, dialled, client, via: view.via });
         if self.out.has_programs() {
             board.tell_when_finished(id);
         }
@@ -241,6 +245,7 @@ impl Desks {
         self.out.tell(&Event::Closed {
             who: self.names.who(id.serial()),
             why,
+            unseen: Some(view.peer).filter(|_| why.is_of_an_unseen_one()),
             received_bytes: view.received_bytes,
             sent_bytes: view.sent_bytes,
             unsent_bytes: view.queued_bytes,

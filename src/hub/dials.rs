@@ -49,6 +49,7 @@ impl Desks {
     ) -> Result<(), Refusal> {
         let bad = |why: String| Refusal::BadAddress(address.chars().take(80).collect(), why);
         let endpoint = Endpoint::parse(address).map_err(|error| bad(error.to_string()))?;
+        let endpoint = if self.options.dials_over_tls { endpoint.over_tls() } else { endpoint };
         if let Some(name) = &name {
             check_name(name).map_err(|why| Refusal::BadName(name.chars().take(40).collect(), why))?;
             if let Some(holder) = self.names.find(name) {

@@ -45,6 +45,8 @@ pub struct DeskOptions {
     pub envelope: Envelope,
     /// What is queued for a peer beyond this is told to programs.
     pub low_water_bytes: usize,
+    /// Whether TLS is spoken with whoever is dialled, also where that does not stand in front of the address.
+    pub dials_over_tls: bool,
     /// What nobody has given a seed for follows from this.
     pub chance: u64,
 }
@@ -60,6 +62,7 @@ impl DeskOptions {
         view: View::Text,
         envelope: Envelope::Lf,
         low_water_bytes: 16 << 10,
+        dials_over_tls: false,
         chance: 0,
     };
 }

@@ -38,9 +38,10 @@ impl Own {
     /// Whether whoever connects to this address reaches this server.
     pub fn has(&self, address: &Address) -> bool {
         self.bound.iter().any(|bound| match (bound, address) {
-            (Address::Tcp(bound), Address::Tcp(address)) => leads_to(*address, *bound),
             (Address::Unix(bound), Address::Unix(path)) => is_same_file(bound, path),
-            _ => false,
+            _ => {
+                bound.socket().zip(address.socket()).is_some_and(|(bound, address)| leads_to(address, bound))
+            }
         })
     }
 

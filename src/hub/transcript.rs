@@ -38,7 +38,7 @@ impl Desks {
         let here = board.peers().filter(|view| !view.is_connecting).map(|view| {
             let serial = view.id.serial();
             let (dialled, client) = (dialled.contains(&serial), links.client_of(serial));
-            Event::Opened { who: names.who(serial), peer: view.peer, dialled, client }
+            Event::Opened { who: names.who(serial), peer: view.peer, dialled, client, via: view.via }
         });
         transcript.reopen(listening.chain(here));
     }

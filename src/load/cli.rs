@@ -8,7 +8,7 @@ use clap::builder::ArgPredicate;
 use clap::{Parser, ValueEnum};
 
 use crate::address::Endpoint;
-use crate::cli::{DEFAULT_ADDRESS, duration, sizes, some_duration};
+use crate::cli::{DEFAULT_ADDRESS, DialTlsArgs, duration, sizes, some_duration};
 use crate::desk::text::plural;
 
 use super::echo::Expect;
@@ -35,7 +35,9 @@ fails where the server falls behind or anything goes wrong; one that failed is r
 Exit status: 0 when all went well, 1 on any error or failed --fail-if, 2 on wrong usage.")]
 pub struct LoadArgs {
     /// Whom to load.
-    #[arg(help = "Whom to load: host:port, :port or port (loopback), [v6]:port, unix:PATH")]
+    #[arg(
+        help = "Whom to load: host:port, :port or port (loopback), [v6]:port, unix:PATH; tls: in front for TLS"
+    )]
     #[arg(value_name = "ADDRESS", default_value = DEFAULT_ADDRESS, value_parser = Endpoint::parse)]
     pub address: Endpoint,
 
@@ -139,6 +141,10 @@ pub struct LoadArgs {
     /// Without a terminal: say every five seconds how it goes
     #[arg(short, long)]
     pub verbose: bool,
+
+    /// See `DialTlsArgs`.
+    #[command(flatten)]
+    pub tls: DialTlsArgs,
 }
 
 /// What says how and what to talk, and does not go with what a transcript says of that.
@@ -201,6 +207,7 @@ impl LoadArgs {
     /// # Errors
     /// Why they do not.
     pub fn check(&self) -> Result<(), String> {
+        self.tls.check(&self.address)?;
         let bytes = self.message.as_ref().map_or(self.size, String::len);
         if bytes > MESSAGE_BYTES_MAX {
             return Err("a message may have 64M bytes at most".into());
@@ -224,6 +231,11 @@ impl LoadArgs {
             return Err(format!("--timeout has to be longer than the time of --find {:?}", bound.text()));
         }
         self.talk().map(drop)
+    }
+
+    /// Whom to load, over TLS if that is asked for.
+    pub fn place(&self) -> Endpoint {
+        self.tls.place(&self.address)
     }
 
     /// What is said, or why these arguments do not go together.
@@ -329,7 +341,7 @@ impl LoadArgs {
             times += &format!(" after {:?} of warm-up", self.warmup());
         }
         let connections = plural(self.connections.into(), "connection");
-        format!("{connections} to {}: {what}{pace}{message}{times}", self.address)
+        format!("{connections} to {}: {what}{pace}{message}{times}", self.place())
     }
 }
 

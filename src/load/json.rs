@@ -17,7 +17,7 @@ pub fn result(args: &LoadArgs, tally: &Tally, saturated: bool) -> Value {
     let wrong = &tally.wrong;
     json!({
         "config": {
-            "address": args.address.to_string(),
+            "address": args.place().to_string(),
             "connections": args.connections,
             "threads": args.threads,
             "pattern": match (args.hold, args.churn, args.pattern) {

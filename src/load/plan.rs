@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::address::Address;
+use crate::reactor::tls::setup::Loaded;
 
 use super::echo::Expect;
 use super::message::Template;
@@ -13,6 +14,8 @@ use super::message::Template;
 pub struct Plan {
     /// Whom to load.
     pub target: Address,
+    /// What TLS is spoken with, where it is.
+    pub tls: Loaded,
     /// This machine's addresses to connect from, in turn; the system's choice where there is none.
     pub sources: Vec<IpAddr>,
     /// How many connections.

@@ -46,9 +46,12 @@ const AT_A_TIME: usize = 100;
 /// One line: why nothing could be played, or what was not as recorded.
 pub fn run(args: &LoadArgs, path: &Path) -> Result<(), String> {
     let script = read(path)?;
-    let found = args.address.resolve().map_err(cannot(format!("connect to {}", args.address)))?;
+    let place = args.place();
+    let tls = args.tls.settings().load()?;
+    let found = place.resolve().map_err(cannot(format!("connect to {place}")))?;
     let plan = Plan {
         target: found[0].clone(),
+        tls,
         sources: args.source_ip.clone(),
         at_a_time: at_a_time(args, &script),
         speed: args.speed,
@@ -95,7 +98,8 @@ fn at_a_time(args: &LoadArgs, script: &Script) -> usize {
 
 fn play(plan: &Plan, script: &Arc<Script>, live: Live) -> Result<(Played, Vec<Slice>), String> {
     let (watcher, watched) = channel();
-    let (reactor, mailbox) = Reactor::new(plan.limits()).map_err(cannot("start"))?;
+    let (mut reactor, mailbox) = Reactor::new(plan.limits()).map_err(cannot("start"))?;
+    plan.tls.use_in(&mut reactor);
     // Before anything is sent: whoever sees the traffic may interrupt it, and gets what there is.
     on_signal(vec![mailbox]).map_err(cannot("watch for signals"))?;
     let player = Player::new(plan.clone(), script.clone(), reactor.clock(), watcher);

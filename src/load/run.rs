@@ -58,11 +58,14 @@ pub fn run(args: &LoadArgs) -> Result<(), String> {
 /// One line: why nothing can be run.
 pub(super) fn plan(args: &LoadArgs) -> Result<Plan, String> {
     let talk = args.talk()?;
-    let found = args.address.resolve().map_err(cannot(format!("connect to {}", args.address)))?;
+    let place = args.place();
+    let tls = args.tls.settings().load()?;
+    let found = place.resolve().map_err(cannot(format!("connect to {place}")))?;
     let target = found[0].clone();
     check_room(args, &target)?;
     Ok(Plan {
         target,
+        tls,
         sources: args.source_ip.clone(),
         connections: u64::from(args.connections),
         first_conn: 0,
@@ -95,7 +98,9 @@ fn check_room(args: &LoadArgs, target: &Address) -> Result<(), String> {
              and {RESERVED} are kept for other things"
         ));
     }
-    let Address::Tcp(_) = target else { return Ok(()) };
+    if target.socket().is_none() {
+        return Ok(());
+    }
     let addresses = args.source_ip.len().max(1);
     match ports_an_address() {
         Some(ports) if connections > ports * addresses => {
@@ -130,7 +135,8 @@ pub(super) fn run_threads(
     let mut mailboxes = Vec::new();
     let mut ready = Vec::new();
     for plan in plan.split(threads) {
-        let (reactor, mailbox) = Reactor::new(tester::limits(&plan)).map_err(cannot("start"))?;
+        let (mut reactor, mailbox) = Reactor::new(tester::limits(&plan)).map_err(cannot("start"))?;
+        plan.tls.use_in(&mut reactor);
         ready.push((reactor, plan));
         mailboxes.push(mailbox);
     }

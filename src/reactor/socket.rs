@@ -26,6 +26,7 @@ use crate::conn::stream::{SentBack, Stream};
 use crate::engine::accept::Listen;
 use crate::limits::Limits;
 use crate::reactor::splice::Splice;
+use crate::reactor::tls::{Channel, Tls};
 
 /// Unanswered questions after which a silent peer is given up.
 const KEEPALIVE_RETRIES: u32 = 3;
@@ -50,13 +51,12 @@ pub(crate) enum Listener {
     Tcp {
         listener: TcpListener,
         keepalive_after: Duration,
+        /// With what TLS is spoken there, if it is.
+        tls: Option<Tls>,
     },
     /// The file is kept to be removed in the end. It goes first: as long as the socket is open nobody else takes
     /// the path for free, and its inode's number is given to no other file.
-    Unix {
-        _file: SocketFile,
-        listener: UnixListener,
-    },
+    Unix { _file: SocketFile, listener: UnixListener },
 }
 
 /// The file of a Unix socket: removed in the end, if it is still ours.
@@ -69,21 +69,28 @@ pub(crate) struct SocketFile {
 
 impl Listener {
     /// Binds and listens. Returns the address with the port that it really got.
-    pub fn bind(at: &Address, limits: &Limits) -> io::Result<(Listener, Address)> {
+    pub fn bind(at: &Address, limits: &Limits, tls: &Tls) -> io::Result<(Listener, Address)> {
         match at {
-            Address::Tcp(address) => {
-                let listener = bind_tcp(*address, limits)?;
-                let address = listener.local_addr()?;
-                Ok((
-                    Listener::Tcp { listener, keepalive_after: limits.keepalive_after },
-                    Address::Tcp(address),
-                ))
+            Address::Tcp(socket) => {
+                let (listener, socket) = Listener::bind_tcp(*socket, limits, None)?;
+                Ok((listener, Address::Tcp(socket)))
+            }
+            Address::Tls { socket, host } => {
+                tls.check_server()?;
+                let (listener, socket) = Listener::bind_tcp(*socket, limits, Some(tls.clone()))?;
+                Ok((listener, Address::Tls { socket, host: host.clone() }))
             }
             Address::Unix(path) => {
                 let (listener, file) = bind_unix(path)?;
                 Ok((Listener::Unix { _file: file, listener }, at.clone()))
             }
         }
+    }
+
+    fn bind_tcp(at: SocketAddr, limits: &Limits, tls: Option<Tls>) -> io::Result<(Listener, SocketAddr)> {
+        let listener = bind_tcp(at, limits)?;
+        let address = listener.local_addr()?;
+        Ok((Listener::Tcp { listener, keepalive_after: limits.keepalive_after, tls }, address))
     }
 
     pub fn source(&mut self) -> &mut dyn Source {
@@ -95,21 +102,26 @@ impl Listener {
 }
 
 impl Listen for Listener {
-    type Stream = Socket;
+    type Stream = Channel;
 
-    fn accept(&mut self) -> io::Result<(Socket, Peer)> {
+    fn accept(&mut self) -> io::Result<(Channel, Peer)> {
         match self {
-            Listener::Tcp { listener, keepalive_after } => {
+            Listener::Tcp { listener, keepalive_after, tls } => {
                 let (stream, peer) = listener.accept()?;
                 // On Linux an accepted socket has the options of its listener.
                 if cfg!(not(target_os = "linux")) {
                     set_options(&SockRef::from(&stream), *keepalive_after);
                 }
-                Ok((Socket::of(stream), peer.into()))
+                let socket = Socket::of(stream);
+                let channel = match tls {
+                    Some(tls) => tls.accepted(socket)?,
+                    None => Tls::plain(socket),
+                };
+                Ok((channel, peer.into()))
             }
             Listener::Unix { listener, .. } => {
                 let (stream, _) = listener.accept()?;
-                Ok((Socket::of(stream), Peer::Unix))
+                Ok((Tls::plain(Socket::of(stream)), Peer::Unix))
             }
         }
     }
@@ -139,7 +151,7 @@ impl Socket {
     /// Begins a connection, from one of this machine's own addresses if that is given.
     pub fn connect(from: Option<IpAddr>, to: &Address, limits: &Limits) -> io::Result<Socket> {
         match to {
-            Address::Tcp(address) => connect_tcp(from, *address, limits),
+            Address::Tcp(socket) | Address::Tls { socket, .. } => connect_tcp(from, *socket, limits),
             Address::Unix(path) => Ok(Socket::of(UnixStream::connect(path)?)),
         }
     }

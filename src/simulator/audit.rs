@@ -73,6 +73,12 @@ pub(super) fn check_rest(engine: &Engine<SimListener>, net: &Net, buffer_bytes: 
         let waits_for_far = resets && conn.outbox.is_empty() && !sock.all_has_arrived();
         let takes_output = sock.takes_output(buffer_bytes) && !waits_for_far;
         check_flow_at_rest(conn, is_held, takes_output);
+        // A flow, too, is flushed when its stream has room.
+        let is_written_to = conn.state.writes() || conn.state.is_connecting();
+        assert!(
+            !(sock.stream_has_unsent() && takes_output && is_written_to),
+            "{id}: its stream has something to send, and does not: {conn:?} {sock:?}"
+        );
         let wants_to_write =
             !conn.has_flow() && !conn.state.is_broken() && conn.has_something_to_flush(&board.shared.log);
         assert!(

@@ -28,6 +28,7 @@ pub(super) fn run(count: usize, at_the_peak: impl FnOnce()) {
         backlog_max: BACKLOG,
         buffer_bytes: 4096,
         turbulence: 0,
+        toys: false,
         keeps_records: false,
     };
     let limits = Limits { accept_budget: BACKLOG, ..Limits::default() };

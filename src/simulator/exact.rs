@@ -78,6 +78,7 @@ impl Bench {
             backlog_max: 10,
             buffer_bytes: 1 << 20,
             turbulence: 0,
+            toys: false,
             keeps_records: true,
         };
         let dice = Dice::of_seed(1);

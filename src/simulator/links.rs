@@ -263,6 +263,7 @@ fn world(dice: &Dice, sabotage: Sabotage) -> World<Linker> {
         backlog_max: 6,
         buffer_bytes: dice.pick(&[30, 100, 300]),
         turbulence: dice.pick(&[6, 20]),
+        toys: false,
         keeps_records: true,
     };
     let limits = Limits { splice_bytes_min: dice.pick(&[1, 20]), ..small_limits() };

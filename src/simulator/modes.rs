@@ -303,6 +303,7 @@ fn run_mode<A: App<Message = Mail>>(
         backlog_max: 6,
         buffer_bytes: dice.pick(&[100, 300]),
         turbulence: dice.pick(&[6, 20]),
+        toys: false,
         keeps_records: true,
     };
     let net = Net::new(terms, dice.clone(), Sabotage::None);

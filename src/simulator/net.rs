@@ -17,6 +17,7 @@ mod calls;
 mod ends;
 mod far_ends;
 mod sock;
+mod toy;
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::{HashMap, VecDeque};
@@ -52,6 +53,8 @@ pub(super) struct Terms {
     pub buffer_bytes: usize,
     /// At one call in so many something befalls the socket first; 0 for never.
     pub turbulence: usize,
+    /// Some of those who come speak a toy of TLS.
+    pub toys: bool,
     /// All that was said and written is kept, to be compared, and the sums are checked after each turn.
     pub keeps_records: bool,
 }
@@ -104,6 +107,8 @@ pub(super) enum Sabotage {
     LeaksDescriptors,
     /// Of what is moved from one connection to another a byte is left out where not all is taken.
     LosesSpliced,
+    /// A stream does not say that it has something of its own to send.
+    HidesUnsent,
     /// The engine is not told that it was stopped, or that the poller did not tell everything.
     HidesStops,
 }
@@ -197,6 +202,8 @@ impl Kernel {
         }
         let mut sock = Sock::new(far, link, self.awake());
         sock.reads_short = self.terms.turbulence > 0 && self.dice.one_in(4);
+        let speaks_toy = self.terms.toys && link == Link::Up && self.dice.one_in(3);
+        sock.toy = speaks_toy.then(|| toy::Toy::new(&self.dice));
         sock.record = self.terms.keeps_records.then(Box::default);
         self.sockets.push(sock);
         self.sockets.len() - 1
@@ -295,6 +302,8 @@ impl Kernel {
             let sock = &mut self.sockets[number];
             sock.on_ready_list = false;
             if let Some(key) = sock.key {
+                // Who is asked and has no room announces it when it has (tcp_poll in Linux's net/ipv4/tcp.c).
+                sock.blocked |= !sock.has_room(self.terms.buffer_bytes);
                 told.push(Event::Of(key, sock.readiness(self.terms.buffer_bytes)));
             }
         }

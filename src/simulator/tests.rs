@@ -76,6 +76,7 @@ fn faults_built_in_on_purpose_are_found_and_found_again() {
     let _alone = without_backtraces_beside_it();
     for (sabotage, told) in [
         (Sabotage::ForgetsRoom, &["is to be sent something, and is not"][..]),
+        (Sabotage::HidesUnsent, &["its stream has something to send, and does not"]),
         (Sabotage::StutteringWrites, &["sent something else than was accepted"]),
         (Sabotage::LeaksDescriptors, &["open descriptors, against streams"]),
         (Sabotage::LosesSpliced, &["got something else than"]),

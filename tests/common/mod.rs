@@ -317,7 +317,8 @@ impl Server {
     #[track_caller]
     pub fn of_program(program: Program) -> Server {
         let line = program.err.line_with("switchboard: listening on ");
-        let address = line.rsplit(' ').next().unwrap().parse().expect("an address");
+        let address =
+            line.rsplit(' ').next().unwrap().trim_start_matches("tls:").parse().expect("an address");
         let arguments = std::fs::read(format!("/proc/{}/cmdline", program.child.id())).unwrap_or_default();
         let greets = arguments.split(|byte| *byte == 0).any(|argument| argument == b"--chat");
         Server { program, address, greets }

@@ -5,6 +5,7 @@ use super::replies::spelt_faults;
 use super::write::{Writer, bytes, flag, is_plain, list, number, payload, text};
 use crate::buffer::framing::{End, Frame, Framing};
 use crate::conn::Peer;
+use crate::conn::stream::Via;
 use crate::desk::event::{Author, DeskId, Event, Receivers, Who};
 use crate::desk::text::{push_number, push_peer};
 
@@ -27,16 +28,19 @@ impl Writer {
                 out.extend_from_slice(b"{\"ev\":\"skipped\",\"count\":");
                 push_number(out, *count);
             }
-            Event::Opened { who, peer, dialled, client } => {
+            Event::Opened { who, .. } => {
                 self.begin_about(out, "open", seq, *who);
-                opened(out, *who, peer, *dialled, *client);
+                opened(out, event);
             }
             Event::Ended(who, _) => self.begin_about(out, "eof", seq, *who),
             Event::Finished(who) => self.begin_about(out, "fin", seq, *who),
-            Event::Closed { who, why, received_bytes, sent_bytes, unsent_bytes, discarded_bytes } => {
+            Event::Closed { who, why, unseen, received_bytes, sent_bytes, unsent_bytes, discarded_bytes } => {
                 self.begin_about(out, "close", seq, *who);
                 text(out, "reason", why.code());
                 text(out, "msg", &why.to_string());
+                if let Some(peer) = unseen {
+                    text(out, "peer", &spelt(peer));
+                }
                 number(out, "rx", *received_bytes);
                 number(out, "tx", *sent_bytes);
                 number(out, "unsent", *unsent_bytes as u64);
@@ -53,11 +57,11 @@ impl Writer {
 
     /// Appends an event that is told again to whoever was not there: it has no number.
     pub fn past(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        let Event::Opened { who, peer, dialled, client } = event else { return self.event(event, 0, out) };
+        let Event::Opened { who, .. } = event else { return self.event(event, 0, out) };
         out.extend_from_slice(b"{\"ev\":\"open\"");
         self.after_seq(out);
         number(out, "id", who.serial);
-        opened(out, *who, peer, *dialled, *client);
+        opened(out, event);
         flag(out, "past");
         out.extend_from_slice(b"}\n");
     }
@@ -199,16 +203,21 @@ impl Writer {
     }
 }
 
-fn opened(out: &mut Vec<u8>, who: Who<'_>, peer: &Peer, dialled: bool, client: Option<u64>) {
+/// What is told of somebody who came.
+fn opened(out: &mut Vec<u8>, event: &Event<'_>) {
+    let Event::Opened { who, peer, dialled, client, via } = event else { return };
     text(out, "peer", &spelt(peer));
     if let Some(name) = who.name {
         text(out, "name", name);
     }
-    if dialled {
+    if *dialled {
         flag(out, "dialed");
     }
     if let Some(client) = client {
-        number(out, "for", client);
+        number(out, "for", *client);
+    }
+    if *via != Via::Plain {
+        text(out, "via", "tls");
     }
 }
 

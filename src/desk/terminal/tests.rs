@@ -15,6 +15,7 @@ use super::*;
 use crate::buffer::framing::{End, Frame};
 use crate::conn::Peer;
 use crate::conn::reason::Reason;
+use crate::conn::stream::Via;
 use crate::desk::command::View;
 use crate::desk::event::{Event, Who};
 use crate::desk::reply::{Delivered, Reply, Target};
@@ -60,8 +61,13 @@ impl Rig {
     }
 
     fn opens(&mut self, serial: u64) {
-        let opened =
-            Event::Opened { who: Who::nameless(serial), peer: &Peer::Unix, dialled: false, client: None };
+        let opened = Event::Opened {
+            who: Who::nameless(serial),
+            peer: &Peer::Unix,
+            dialled: false,
+            client: None,
+            via: Via::Plain,
+        };
         self.desk.event(&opened, View::Text, self.now);
     }
 
@@ -69,6 +75,7 @@ impl Rig {
         let closed = Event::Closed {
             who: Who::nameless(serial),
             why: &Reason::Finished,
+            unseen: None,
             received_bytes: 0,
             sent_bytes: 0,
             unsent_bytes: 0,

@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 
 use super::render::{Repertoire, push_event_of, push_number, push_peer, push_serial, push_who};
+use crate::conn::stream::Via;
 use crate::desk::event::{Event, Who};
 use crate::desk::words::plural;
 
 /// That somebody has connected, or was connected to.
 pub(super) fn push_opened(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()> {
-    let Event::Opened { who, peer, dialled, client } = event else { return Ok(()) };
+    let Event::Opened { who, peer, dialled, client, via } = event else { return Ok(()) };
     push_event_of(out, *who);
     out.extend_from_slice(if *dialled { b" connected to " } else { b" connected from " });
     push_peer(out, peer)?;
@@ -16,6 +17,11 @@ pub(super) fn push_opened(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()
         out.extend_from_slice(b" for ");
         push_serial(out, *client);
     }
+    out.extend_from_slice(match via {
+        Via::Plain => b"",
+        Via::Tls12 => b" (TLS 1.2)",
+        Via::Tls13 => b" (TLS 1.3)",
+    });
     writeln!(out)
 }
 
@@ -30,10 +36,15 @@ pub(super) fn push_linked(out: &mut Vec<u8>, before: &str, both: [Who<'_>; 2], a
 
 /// That a connection has ended.
 pub(super) fn push_closed(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> io::Result<()> {
-    let Event::Closed { who, why, received_bytes, sent_bytes, unsent_bytes, discarded_bytes } = event else {
+    let Event::Closed { who, why, unseen, received_bytes, sent_bytes, unsent_bytes, discarded_bytes } = event
+    else {
         return Ok(());
     };
     push_event_of(out, *who);
+    if let Some(peer) = unseen {
+        out.extend_from_slice(b" from ");
+        push_peer(out, peer)?;
+    }
     out.extend_from_slice(b" closed: ");
     repertoire.push(out, why.to_string().as_bytes());
     out.extend_from_slice(b" (received ");

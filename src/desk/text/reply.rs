@@ -361,10 +361,11 @@ fn push_stats(out: &mut Vec<u8>, stats: &Stats, conns: usize, uptime: &str) -> i
     )?;
     writeln!(
         out,
-        "limits: {} closed as idle, {} as half-open, {} dropped for all buffers; {} cut",
+        "limits: {} closed as idle, {} as half-open, {} dropped for all buffers, {} ended by TLS; {} cut",
         stats.closed_idle,
         stats.closed_half_open,
         stats.dropped_buffers,
+        stats.ended_tls,
         plural(stats.cuts, "line")
     )?;
     writeln!(

@@ -20,6 +20,7 @@ use crate::conn::reason::Reason;
 use crate::limits::Limits;
 use crate::load::tally::{Latencies, SLICE, Slice, Tally};
 use crate::load::tester::{DIALS_MAX, empty_slice, note_processor, processor_time};
+use crate::reactor::tls::setup::Loaded;
 use crate::terminal::Mail;
 
 use super::dialogue::{Dialogue, Left};
@@ -30,6 +31,8 @@ use super::script::{Script, Speed};
 pub struct Plan {
     /// The server.
     pub target: Address,
+    /// What TLS is spoken with, where it is.
+    pub tls: Loaded,
     /// This machine's addresses to connect from, in turn; the system's choice where there is none.
     pub sources: Vec<IpAddr>,
     /// How many conversations may go on at a time; a further one begins when one of these has ended.

@@ -36,7 +36,7 @@ pub fn summary(args: &LoadArgs, script: &Script, plan: &Plan) -> String {
     };
     let (conversations, messages) =
         (plural(script.len() as u64, "conversation"), plural(script.messages(), "message"));
-    format!("replay of {file} to {}: {conversations} with {messages}, {pace}", args.address)
+    format!("replay of {file} to {}: {conversations} with {messages}, {pace}", args.place())
 }
 
 /// To the microsecond at most, as stamps are.

@@ -214,12 +214,14 @@ mod tests {
     use super::*;
     use crate::address::Address;
     use crate::load::message::Template;
+    use crate::reactor::tls::setup::Settings;
 
     /// Replies to a message a millisecond, each after `delay`, in a second that counts from 100 ms on.
     fn achieved(talk: Talk, delay: impl Fn(u64) -> u64) -> u64 {
         let at = |millis| Moment::after_start(Duration::from_millis(millis));
         let plan = Plan {
             target: Address::Tcp(([127, 0, 0, 1], 9).into()),
+            tls: Settings::default().load().unwrap(),
             sources: Vec::new(),
             connections: 1,
             first_conn: 0,

@@ -18,7 +18,7 @@ impl Kernel {
                 count = 1 + dice.below(count);
             }
             for (place, byte) in buffer.iter_mut().zip(sock.inbox.drain(..count)) {
-                *place = byte;
+                *place = byte as u8;
             }
             if sock.inbox.is_empty() {
                 sock.inbox = VecDeque::new();
@@ -67,7 +67,7 @@ impl Kernel {
         for slice in slices {
             let taken = &slice[..slice.len().min(left)];
             left -= taken.len();
-            sock.outgoing.extend(taken);
+            sock.outgoing.extend(taken.iter().copied().map(u16::from));
             if let Some(record) = &mut sock.record {
                 record.written.extend_from_slice(taken);
                 if *sabotage == Sabotage::StutteringWrites && dice.one_in(50) {
@@ -114,6 +114,10 @@ impl Kernel {
     pub(super) fn close(&mut self, number: usize) {
         let sock = &mut self.sockets[number];
         sock.closed_at = Some(self.now);
+        if let Some(toy) = sock.toy.as_mut().filter(|toy| toy.is_settled()) {
+            sock.lost_bytes += toy.unsent.len();
+            toy.unsent.clear();
+        }
         let resets = sock.aborts || !sock.inbox.is_empty();
         sock.inbox = VecDeque::new();
         if let Some(key) = sock.key

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use super::sock::Link;
 use super::{Net, Sabotage};
 use crate::conn::Peer;
-use crate::conn::stream::{SentBack, Stream, Then};
+use crate::conn::stream::{Kept, SentBack, Stream, Then};
 use crate::engine::accept::Listen;
 
 /// The simulated listener.
@@ -74,10 +74,23 @@ pub(in crate::simulator) struct SimStream {
     pub(super) sock: usize,
 }
 
+impl SimStream {
+    fn is_toy(&self) -> bool {
+        self.net.look().sockets[self.sock].toy.is_some()
+    }
+
+    fn unsent_is_empty(&self) -> bool {
+        self.net.look().sockets[self.sock].toy.as_ref().is_none_or(|toy| toy.unsent.is_empty())
+    }
+}
+
 impl Stream for SimStream {
     type Splice = ();
 
     fn send_back(&mut self, _splice: &mut (), bytes_max: usize, rest: &mut [u8]) -> SentBack {
+        if self.is_toy() {
+            return SentBack::Nothing;
+        }
         self.net.send_on(self.sock, self.sock, bytes_max, rest)
     }
 
@@ -88,26 +101,44 @@ impl Stream for SimStream {
         bytes_max: usize,
         rest: &mut [u8],
     ) -> SentBack {
+        if self.is_toy() || to.is_toy() {
+            return SentBack::Nothing;
+        }
         self.net.send_on(self.sock, to.sock, bytes_max, rest)
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_toy() {
+            return self.net.touch().toy_read(self.sock, buffer);
+        }
         self.net.touch().read(self.sock, buffer)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_toy() {
+            return self.net.touch().toy_write(self.sock, &[IoSlice::new(bytes)]);
+        }
         self.net.touch().write(self.sock, &[IoSlice::new(bytes)])
     }
 
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if self.is_toy() {
+            return self.net.touch().toy_write(self.sock, slices);
+        }
         self.net.touch().write(self.sock, slices)
     }
 
     fn is_drained(&mut self) -> bool {
+        if self.is_toy() {
+            return self.unsent_is_empty() && self.net.touch().is_drained(self.sock);
+        }
         self.net.touch().is_drained(self.sock)
     }
 
     fn finish(&mut self) -> io::Result<()> {
+        if self.is_toy() {
+            return self.net.touch().toy_finish(self.sock);
+        }
         self.net.touch().finish(self.sock)
     }
 
@@ -117,6 +148,9 @@ impl Stream for SimStream {
     }
 
     fn connected(&mut self) -> io::Result<bool> {
+        if self.is_toy() {
+            return self.net.touch().toy_connected(self.sock);
+        }
         let mut kernel = self.net.touch();
         let sock = &mut kernel.sockets[self.sock];
         match sock.error.take() {
@@ -130,11 +164,26 @@ impl Stream for SimStream {
     }
 
     fn short_read_drains(&self) -> bool {
-        !self.net.look().sockets[self.sock].reads_short
+        !self.net.look().sockets[self.sock].reads_short && !self.is_toy()
+    }
+
+    fn has_handshake(&self) -> bool {
+        self.net.look().sockets[self.sock].toy.as_ref().is_some_and(|toy| !toy.is_settled())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.is_toy() { self.net.touch().toy_flush(self.sock) } else { Ok(()) }
+    }
+
+    fn kept(&self) -> Option<Kept> {
+        let kernel = self.net.look();
+        let toy = kernel.sockets[self.sock].toy.as_ref()?;
+        let has_unsent = kernel.sabotage != Sabotage::HidesUnsent && !toy.unsent.is_empty();
+        Some(Kept { bytes: toy.held_bytes() as u32, has_unsent })
     }
 
     fn drop_finishes(&self) -> bool {
-        !self.net.look().sockets[self.sock].reads_short
+        !self.net.look().sockets[self.sock].reads_short && !self.is_toy()
     }
 }
 

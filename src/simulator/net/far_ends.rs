@@ -33,7 +33,7 @@ impl Kernel {
         }
         match self.dice.below(4) {
             0 => self.far_hears(number),
-            1 | 2 if self.sockets[number].far.has_more_to_say() => self.far_says(number),
+            1 | 2 if self.sockets[number].has_more_to_say() => self.far_says(number),
             _ => self.far_concludes(number),
         }
     }
@@ -48,6 +48,9 @@ impl Kernel {
         let sock = &mut sockets[number];
         if sock.far.fin_out || sock.link == Link::Dead {
             return;
+        }
+        if sock.toy.is_some() {
+            return self.toy_far_says(number);
         }
         let room = terms.buffer_bytes.saturating_sub(sock.inbox.len());
         if room == 0 {
@@ -65,7 +68,7 @@ impl Kernel {
             // Nobody is there to take it.
             return self.reset_far(number);
         }
-        sock.inbox.extend(said);
+        sock.inbox.extend(said.into_iter().map(u16::from));
         sock.said_after_polls = self.polls;
         self.changed(number);
     }
@@ -84,9 +87,10 @@ impl Kernel {
     /// The far end has said all it had to say: what follows.
     pub(super) fn far_concludes(&mut self, number: usize) {
         let sock = &mut self.sockets[number];
-        if sock.far.has_more_to_say() || sock.link == Link::Dead {
+        if sock.has_more_to_say() || sock.link == Link::Dead || !self.toy_far_closes(number) {
             return;
         }
+        let sock = &mut self.sockets[number];
         match std::mem::replace(&mut sock.far.then, Then::Stay) {
             Then::Stay => {}
             Then::Finish => self.far_finishes(number),
@@ -156,7 +160,13 @@ impl Kernel {
         }
         let room = buffer_bytes.saturating_sub(sock.arrived.len());
         let count = room.min(sock.outgoing.len());
-        sock.arrived.extend(sock.outgoing.drain(..count));
+        match &mut sock.toy {
+            Some(toy) => {
+                let bytes = sock.outgoing.drain(..count).filter_map(|symbol| toy.far_takes(symbol));
+                sock.arrived.extend(bytes);
+            }
+            None => sock.arrived.extend(sock.outgoing.drain(..count).map(|symbol| symbol as u8)),
+        }
         if sock.outgoing.is_empty() && sock.closed_at.is_some() {
             sock.outgoing = VecDeque::new();
         }

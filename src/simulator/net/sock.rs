@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use super::toy::Toy;
 use crate::clock::Moment;
 use crate::conn::Key;
 use crate::engine::note::Readiness;
@@ -13,10 +14,10 @@ use crate::simulator::far::Far;
 #[derive(Debug)]
 pub(in crate::simulator) struct Sock {
     pub far: Far,
-    /// Received, and not yet read by us.
-    pub(super) inbox: VecDeque<u8>,
+    /// Received, and not yet read by us: bytes, and what a toy of TLS has beside them.
+    pub(super) inbox: VecDeque<u16>,
     /// Written by us, and not yet at the far end.
-    pub(super) outgoing: VecDeque<u8>,
+    pub(super) outgoing: VecDeque<u16>,
     /// At the far end, and not yet read there.
     pub arrived: VecDeque<u8>,
     pub(super) link: Link,
@@ -47,6 +48,8 @@ pub(in crate::simulator) struct Sock {
     /// Written, and destroyed by a reset before the far end had it.
     pub lost_bytes: usize,
     pub record: Option<Box<Record>>,
+    /// Where TLS is played.
+    pub toy: Option<Box<Toy>>,
 }
 
 /// A moment, and for how long the engine had been stopped by then.
@@ -118,6 +121,7 @@ impl Sock {
             written_bytes: 0,
             lost_bytes: 0,
             record: None,
+            toy: None,
         }
     }
 
@@ -141,6 +145,11 @@ impl Sock {
         self.outgoing.len() <= buffer_bytes - buffer_bytes.div_ceil(3)
     }
 
+    /// Whether the far end has more to say, or something on its way.
+    pub(super) fn has_more_to_say(&self) -> bool {
+        self.far.has_more_to_say() || self.toy.as_ref().is_some_and(|toy| toy.far_has_more())
+    }
+
     /// All that the far end has said, where records are kept.
     pub fn said(&self) -> &[u8] {
         self.record.as_ref().map_or(&[], |record| &record.said)
@@ -153,7 +162,8 @@ impl Sock {
 
     /// Whether a read would bring something: bytes, an end not yet read, or an error.
     pub fn has_input(&self) -> bool {
-        !self.inbox.is_empty() || self.fin_in || self.link == Link::Dead
+        let has_unread = self.toy.as_ref().is_some_and(|toy| toy.has_unread());
+        !self.inbox.is_empty() || has_unread || self.fin_in || self.link == Link::Dead
     }
 
     pub fn inbox_is_empty(&self) -> bool {
@@ -195,7 +205,12 @@ impl Sock {
 
     /// Whether all that was written is at the far end, or lost.
     pub fn all_has_arrived(&self) -> bool {
-        self.outgoing.is_empty()
+        self.outgoing.is_empty() && !self.stream_has_unsent()
+    }
+
+    /// Whether its stream has something of its own to send, and was not broken off.
+    pub fn stream_has_unsent(&self) -> bool {
+        self.link == Link::Up && self.toy.as_ref().is_some_and(|toy| !toy.unsent.is_empty())
     }
 
     /// Whether our FIN was sent.

@@ -1,6 +1,7 @@
 //! Each kind of line, as it is documented.
 
 use super::*;
+use crate::conn::stream::Via;
 use crate::desk::{DeskId, Namer};
 use std::time::Duration;
 
@@ -78,15 +79,15 @@ fn events_read_as_documented() {
     let peer = Peer::from("127.0.0.1:50122".parse::<std::net::SocketAddr>().unwrap());
     for (event, text) in [
         (
-            Event::Opened { who: named(), peer: &peer, dialled: false, client: None },
+            Event::Opened { who: named(), peer: &peer, dialled: false, client: None, via: Via::Plain },
             "* #1 lab-a connected from 127.0.0.1:50122\n",
         ),
         (
-            Event::Opened { who: who(), peer: &peer, dialled: true, client: None },
+            Event::Opened { who: who(), peer: &peer, dialled: true, client: None, via: Via::Plain },
             "* #1 connected to 127.0.0.1:50122\n",
         ),
         (
-            Event::Opened { who: named(), peer: &peer, dialled: true, client: Some(7) },
+            Event::Opened { who: named(), peer: &peer, dialled: true, client: Some(7), via: Via::Plain },
             "* #1 lab-a connected to 127.0.0.1:50122 for #7\n",
         ),
         (Event::Linked(named(), Who::nameless(7), DeskId(2)), "* #1 lab-a and #7 are linked\n"),

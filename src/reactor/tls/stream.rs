@@ -1,0 +1,239 @@
+//! A TLS session over a socket, as a `Stream`.
+//!
+//! What comes in is read into a buffer that all of a thread share, decrypted there, and what was said is put where the
+//! reader wants it. A connection keeps bytes of its own only while it has to: the beginning of a record whose rest has
+//! not come (`unfinished`), what was said and the reader had no room for (`unread`), and records that the socket has not
+//! taken (`unsent`). While there are such, nothing more is encrypted, so each of the three is a few records at most.
+//!
+//! What is to be sent unasked (flights, answers to key updates, alerts) is sent in the call that brought it about; what
+//! is left is sent when the poller says that there is room, as the engine arranges (`Kept`).
+
+mod incoming;
+mod outgoing;
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+
+use super::session::{RECORD_BYTES_MAX, Session, Wish};
+use crate::conn::stream::{Kept, Stream, Via};
+use crate::conn::tls_end::TlsEnd;
+
+/// The most that one write takes. More at a time would save system calls, and be kept where a peer reads slowly.
+const WRITE_BYTES_MAX: usize = 2 * RECORD_BYTES_MAX;
+
+/// What the sessions of a thread share.
+#[derive(Default)]
+struct Scratch {
+    /// What was read.
+    input: Vec<u8>,
+    /// What is to be sent.
+    output: Vec<u8>,
+    /// What is gathered for one record.
+    gathered: Vec<u8>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The socket is not connected yet.
+    Dialling,
+    /// It is, and nothing was understood of the peer.
+    Greeting,
+    /// Something was.
+    Handshake,
+    /// Anything may be said.
+    Settled,
+}
+
+/// What the peer may still say.
+#[derive(Debug)]
+enum Incoming {
+    Open,
+    /// It has said its last.
+    Ended,
+    /// It was cut short by this, which the next read tells.
+    Failing(Box<TlsEnd>),
+    /// What comes is thrown away.
+    Ignored,
+}
+
+/// What may still be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outgoing {
+    Open,
+    /// The last record is among what is unsent, or was sent.
+    LastSaid,
+    /// The FIN is out.
+    Closed,
+}
+
+/// A TLS session over a socket.
+pub(crate) struct TlsStream<S> {
+    socket: S,
+    phase: Phase,
+    incoming: Incoming,
+    outgoing: Outgoing,
+    unfinished: Vec<u8>,
+    unread: Vec<u8>,
+    unsent: Vec<u8>,
+    session: Session,
+}
+
+// What a session has in it is nobody's business.
+impl<S> std::fmt::Debug for TlsStream<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsStream").field("phase", &self.phase).finish_non_exhaustive()
+    }
+}
+
+impl<S: Stream> TlsStream<S> {
+    /// Over a socket that was accepted.
+    pub(super) fn accepted(socket: S, session: Session) -> TlsStream<S> {
+        TlsStream::new(socket, Phase::Greeting, session)
+    }
+
+    /// Over a socket that is being connected.
+    pub(super) fn dialled(socket: S, session: Session) -> TlsStream<S> {
+        TlsStream::new(socket, Phase::Dialling, session)
+    }
+
+    fn new(socket: S, phase: Phase, session: Session) -> TlsStream<S> {
+        TlsStream {
+            socket,
+            phase,
+            incoming: Incoming::Open,
+            outgoing: Outgoing::Open,
+            unfinished: Vec::new(),
+            unread: Vec::new(),
+            unsent: Vec::new(),
+            session,
+        }
+    }
+
+    /// The socket below, to be registered.
+    pub fn socket_mut(&mut self) -> &mut S {
+        &mut self.socket
+    }
+}
+
+impl<S: Stream> Stream for TlsStream<S> {
+    type Splice = S::Splice;
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if !self.unread.is_empty() {
+            let count = buffer.len().min(self.unread.len());
+            buffer[..count].copy_from_slice(&self.unread[..count]);
+            self.unread.drain(..count);
+            if self.unread.is_empty() {
+                self.unread = Vec::new();
+            }
+            return Ok(count);
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            loop {
+                match &self.incoming {
+                    Incoming::Ended => return Ok(0),
+                    Incoming::Ignored => return self.ignore(scratch),
+                    Incoming::Failing(end) => {
+                        let end = (**end).clone();
+                        self.incoming = Incoming::Ignored;
+                        return Err(end.into());
+                    }
+                    // One who is turned away before anything was settled.
+                    Incoming::Open if self.phase != Phase::Settled => return self.ignore(scratch),
+                    Incoming::Open => {}
+                }
+                let count = self.take_in(buffer, scratch)?;
+                if count > 0 {
+                    return Ok(count);
+                }
+            }
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        SCRATCH.with_borrow_mut(|scratch| self.say(bytes, &mut scratch.output, S::write))
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        if let Some(first) = first
+            && first.len() >= RECORD_BYTES_MAX
+        {
+            return self.write(first);
+        }
+        SCRATCH.with_borrow_mut(|Scratch { output, gathered, .. }| {
+            gathered.clear();
+            for slice in slices {
+                let room = RECORD_BYTES_MAX - gathered.len();
+                gathered.extend_from_slice(&slice[..slice.len().min(room)]);
+            }
+            self.say(gathered, output, S::write)
+        })
+    }
+
+    fn write_piece(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let bytes = &bytes[..bytes.len().min(RECORD_BYTES_MAX)];
+        SCRATCH.with_borrow_mut(|scratch| self.say(bytes, &mut scratch.output, S::write_piece))
+    }
+
+    fn is_drained(&mut self) -> bool {
+        self.unsent.is_empty() && self.socket.is_drained()
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        if self.outgoing == Outgoing::Open && self.phase == Phase::Settled {
+            self.send_unsent()?;
+            self.outgoing = Outgoing::LastSaid;
+            SCRATCH.with_borrow_mut(|Scratch { output, .. }| {
+                self.encrypt(Wish::Close, output)?;
+                self.send(output, S::write)
+            })?;
+        }
+        self.send_unsent()?;
+        self.socket.finish()?;
+        self.outgoing = Outgoing::Closed;
+        Ok(())
+    }
+
+    fn abort(&mut self) -> io::Result<()> {
+        self.socket.abort()
+    }
+
+    fn has_handshake(&self) -> bool {
+        self.phase != Phase::Settled
+    }
+
+    fn connected(&mut self) -> io::Result<bool> {
+        SCRATCH.with_borrow_mut(|scratch| self.shake_hands(scratch))
+    }
+
+    fn take_error(&mut self) -> io::Result<Option<io::Error>> {
+        self.socket.take_error()
+    }
+
+    fn short_read_drains(&self) -> bool {
+        false
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send_unsent()
+    }
+
+    fn kept(&self) -> Option<Kept> {
+        let bytes = self.unfinished.capacity() + self.unread.capacity() + self.unsent.capacity();
+        let bytes = u32::try_from(bytes).expect("it keeps a few records at most");
+        Some(Kept { bytes, has_unsent: !self.unsent.is_empty() })
+    }
+
+    fn via(&self) -> Via {
+        if self.session.is_tls13() { Via::Tls13 } else { Via::Tls12 }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! What comes in: read, decrypted and understood, or the reason why it is not.
+
+use std::io::{self, ErrorKind};
+
+use super::{Incoming, Outgoing, Phase, Scratch, TlsStream};
+use crate::conn::stream::Stream;
+use crate::conn::tls_end::{TlsEnd, TlsEndKind};
+use crate::reactor::tls::record::{First, READ_BYTES_MIN, first_bytes, is_unfinished};
+use crate::reactor::tls::session::{Driven, Wish};
+use crate::reactor::tls::words::end_of;
+
+/// At most so much is read at a time.
+const READ_BYTES_MAX: usize = 64 << 10;
+/// The most that is kept of what is unfinished: the longest handshake message that the library takes, in records.
+const UNFINISHED_BYTES_MAX: usize = 96 << 10;
+/// Of one whom nobody listens to any more so many reads' worth is thrown away at a time; who sends more is let go.
+const IGNORED_READS_MAX: usize = 8;
+
+impl<S: Stream> TlsStream<S> {
+    /// Reads from the socket once, and looks at all that is complete. Returns how much of what was said was put into
+    /// `room`; what it has no room for is kept.
+    pub(super) fn take_in(&mut self, room: &mut [u8], scratch: &mut Scratch) -> io::Result<usize> {
+        let Scratch { input, output, .. } = scratch;
+        let begun = self.unfinished.len();
+        let most = room.len().clamp(READ_BYTES_MIN, READ_BYTES_MAX);
+        input.resize(input.len().max(begun + most), 0);
+        let count = self.socket.read(&mut input[begun..begun + most])?;
+        if count == 0 {
+            return Err(self.cut_short().into());
+        }
+        if is_unfinished(&self.unfinished, &input[begun..begun + count]) {
+            // A record that comes byte by byte is not copied with each of them.
+            self.unfinished.extend_from_slice(&input[begun..begun + count]);
+            return Ok(0);
+        }
+        input[..begun].copy_from_slice(&self.unfinished);
+        let incoming = &mut input[..begun + count];
+        let first = (self.phase == Phase::Greeting).then(|| first_bytes(incoming));
+        let (mut said, unread) = (0, &mut self.unread);
+        output.clear();
+        let driven = self.session.drive(incoming, Wish::Nothing, output, |heard| {
+            let fits = if unread.is_empty() { heard.len().min(room.len() - said) } else { 0 };
+            room[said..said + fits].copy_from_slice(&heard[..fits]);
+            said += fits;
+            unread.extend_from_slice(&heard[fits..]);
+        });
+        let left = &incoming[driven.used..];
+        if left.len() > UNFINISHED_BYTES_MAX {
+            // The library takes no message that is as long.
+            self.fail(TlsEnd::untold(TlsEndKind::Broken, "a message that is too long"));
+        }
+        self.unfinished.clear();
+        self.unfinished.shrink_to(left.len());
+        self.unfinished.extend_from_slice(left);
+        self.send_unasked(output);
+        self.note(driven, first);
+        Ok(said)
+    }
+
+    /// What follows from what was looked at.
+    pub(super) fn note(&mut self, driven: Driven, first: Option<First>) {
+        if let Some(error) = driven.error {
+            let is_handshaking = self.phase != Phase::Settled;
+            return self.fail(end_of(&error, is_handshaking, first.as_ref().map(|first| &first[..])));
+        }
+        if driven.used > 0 && self.phase == Phase::Greeting {
+            self.phase = Phase::Handshake;
+        }
+        if driven.ended {
+            self.incoming = Incoming::Ended;
+            self.unfinished = Vec::new();
+        }
+    }
+
+    /// Nothing more is understood, and after the alert that is under way nothing more is said.
+    pub(super) fn fail(&mut self, end: TlsEnd) {
+        self.incoming = Incoming::Failing(Box::new(end));
+        if self.outgoing == Outgoing::Open {
+            self.outgoing = Outgoing::LastSaid;
+        }
+        self.unfinished = Vec::new();
+    }
+
+    /// The peer's FIN was read, and it had not said that it would say nothing more.
+    pub(super) fn cut_short(&mut self) -> TlsEnd {
+        self.incoming = Incoming::Ignored;
+        self.unfinished = Vec::new();
+        match self.phase {
+            Phase::Settled => TlsEnd::untold(TlsEndKind::Truncated, "it ended without TLS's close_notify"),
+            Phase::Handshake => TlsEnd::untold(TlsEndKind::Handshake, "the peer left in the middle of it"),
+            Phase::Dialling | Phase::Greeting => {
+                TlsEnd::untold(TlsEndKind::Handshake, "the peer left before it began")
+            }
+        }
+    }
+
+    /// Throws away what comes. Only an end is told.
+    pub(super) fn ignore(&mut self, scratch: &mut Scratch) -> io::Result<usize> {
+        scratch.input.resize(scratch.input.len().max(READ_BYTES_MAX), 0);
+        for _ in 0..IGNORED_READS_MAX {
+            if self.socket.read(&mut scratch.input)? == 0 {
+                return Ok(0);
+            }
+        }
+        Err(io::Error::new(ErrorKind::ConnectionAborted, "it went on although nobody listened"))
+    }
+
+    /// Goes on with the handshake as far as can be. Returns whether it is over.
+    pub(super) fn shake_hands(&mut self, scratch: &mut Scratch) -> io::Result<bool> {
+        if self.phase == Phase::Dialling {
+            if !self.socket.connected()? {
+                return Ok(false);
+            }
+            self.phase = Phase::Greeting;
+            scratch.output.clear();
+            let driven = self.session.drive(&mut [], Wish::Nothing, &mut scratch.output, |_| {});
+            self.send_unasked(&scratch.output);
+            self.note(driven, None);
+        }
+        // Where that fails, the peer may have said why.
+        let _ = self.send_unsent();
+        while self.session.is_handshaking() {
+            match self.take_in(&mut [], scratch) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+            if let Incoming::Failing(end) = &self.incoming {
+                let end = (**end).clone();
+                self.incoming = Incoming::Ignored;
+                return Err(end.into());
+            }
+        }
+        self.phase = Phase::Settled;
+        Ok(true)
+    }
+}

@@ -1,0 +1,107 @@
+//! What goes out: encrypted, sent as far as the socket takes it, and kept until it does.
+
+use std::io::{self, ErrorKind};
+
+use super::{Incoming, Outgoing, TlsStream, WRITE_BYTES_MAX};
+use crate::conn::stream::Stream;
+use crate::reactor::tls::session::Wish;
+use crate::reactor::tls::words::end_of;
+
+impl<S: Stream> TlsStream<S> {
+    /// Sends what was encrypted before and not taken.
+    pub(super) fn send_unsent(&mut self) -> io::Result<()> {
+        if self.unsent.is_empty() {
+            return Ok(());
+        }
+        let (sent, result) = send(&mut self.socket, &self.unsent, S::write);
+        if sent == self.unsent.len() {
+            self.unsent = Vec::new();
+        } else {
+            self.unsent.drain(..sent);
+        }
+        result
+    }
+
+    /// Sends records behind those that are unsent.
+    pub(super) fn send(
+        &mut self,
+        records: &[u8],
+        write: fn(&mut S, &[u8]) -> io::Result<usize>,
+    ) -> io::Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let (sent, result) = match self.send_unsent() {
+            Ok(()) => send(&mut self.socket, records, write),
+            failed => (0, failed),
+        };
+        self.unsent.extend_from_slice(&records[sent..]);
+        result
+    }
+
+    /// Sends what came about unasked. Where the socket is broken, whoever writes next is told.
+    pub(super) fn send_unasked(&mut self, records: &[u8]) {
+        if self.outgoing == Outgoing::Open {
+            let _ = self.send(records, S::write);
+        }
+    }
+
+    /// Encrypts and sends.
+    pub(super) fn say(
+        &mut self,
+        bytes: &[u8],
+        output: &mut Vec<u8>,
+        write: fn(&mut S, &[u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        if let Incoming::Failing(end) = &self.incoming {
+            // The next read will say the same.
+            return Err((**end).clone().into());
+        }
+        if self.outgoing != Outgoing::Open {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        self.send_unsent()?;
+        let bytes = &bytes[..bytes.len().min(WRITE_BYTES_MAX)];
+        self.encrypt(Wish::Say(bytes), output)?;
+        match self.send(output, write) {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(bytes.len()),
+        }
+    }
+
+    /// Encrypts into `output`.
+    pub(super) fn encrypt(&mut self, wish: Wish<'_>, output: &mut Vec<u8>) -> io::Result<()> {
+        output.clear();
+        let unread = &mut self.unread;
+        // What is unfinished is given again, since the library may have a place in it.
+        let driven = self.session.drive(&mut self.unfinished, wish, output, |heard| {
+            unread.extend_from_slice(heard);
+        });
+        self.unfinished.drain(..driven.used);
+        if driven.ended {
+            self.incoming = Incoming::Ended;
+        }
+        match driven.error {
+            Some(error) => Err(end_of(&error, false, None).into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes until the socket takes no more; returns how much it took.
+fn send<S: Stream>(
+    socket: &mut S,
+    bytes: &[u8],
+    write: fn(&mut S, &[u8]) -> io::Result<usize>,
+) -> (usize, io::Result<()>) {
+    let mut sent = 0;
+    while sent < bytes.len() {
+        match write(socket, &bytes[sent..]) {
+            Ok(0) => return (sent, Err(ErrorKind::WriteZero.into())),
+            Ok(count) => sent += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return (sent, Err(error)),
+        }
+    }
+    (sent, Ok(()))
+}
