@@ -23,8 +23,8 @@ pub struct StandInArgs {
           conflicts_with_all = ["chat", "echo", "tap"])]
     pub reply: Vec<String>,
 
-    /// The same from a file of lines REGEX<TAB>TEXT; =MESSAGE<TAB>TEXT fits that message alone; lines with the same first
-    /// column are used in turn; read again on SIGUSR1; /learn appends to it
+    /// The same from a file of lines REGEX, a tab, TEXT; =MESSAGE, a tab, TEXT fits that message alone; lines with the same
+    /// first column are used in turn; read again on SIGUSR1; /learn appends to it
     #[arg(long, value_name = "FILE", conflicts_with_all = ["chat", "echo", "tap"])]
     pub reply_file: Option<PathBuf>,
 

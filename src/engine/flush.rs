@@ -44,7 +44,8 @@ impl<L: Listen> Engine<L> {
     /// Tells the App of those whose side of ours was being finished in the last turn, and that are still heard.
     pub(super) fn tell_finished<A: App>(&mut self, app: &mut A) {
         for id in mem::take(&mut self.board.shared.work.finished) {
-            if self.board.table.get(id).is_some_and(|conn| conn.state.is_open()) {
+            let is_heard = |conn: &Conn| conn.state.is_open() && conn.state.inbound() == Inbound::Open;
+            if self.board.table.get(id).is_some_and(is_heard) {
                 app.finished(id, &mut self.board);
             }
         }
