@@ -459,3 +459,22 @@ fn where_both_have_finished_and_our_end_cannot_be_sent_it_is_over_after_a_while(
 
     assert_eq!((before, rig.told()), (vec!["#1 ended".to_owned()], vec!["#1 closed half-open".to_owned()]));
 }
+
+#[test]
+fn so_many_handshakes_go_on_in_a_turn_and_the_others_in_the_next() {
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
+    let newcomers: Vec<_> = (0..5).map(|_| rig.connect_with_handshake()).collect();
+    for far in &newcomers {
+        far.wire.dial_is(Outcome::Connected);
+        rig.note(far, READABLE);
+    }
+    let is_open = |rig: &mut Rig, far: &Far| rig.board().view(far.id).is_some_and(|view| view.is_open);
+
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        rig.turn();
+        open.push(newcomers.iter().filter(|far| is_open(&mut rig, far)).count());
+    }
+
+    assert_eq!(open, [2, 4, 5]);
+}
