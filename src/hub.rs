@@ -109,6 +109,10 @@ impl<M: Mode> App for Hub<M> {
         }
     }
 
+    fn first_bytes(&mut self, id: ConnId, bytes: &[u8]) {
+        self.desks.recognise(id, bytes);
+    }
+
     fn received(&mut self, id: ConnId, mut frame: Frame<'_>, board: &mut Board) {
         if !frame.head.is_empty() {
             self.desks.told_head(id, &mut frame);

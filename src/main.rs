@@ -154,6 +154,7 @@ impl Floor<'_> {
             desks.out.tell(&Event::Listening(&address.to_string(), framing));
         }
         desks.own = own;
+        desks.is_played = args.stand_in.play.is_some();
         args.dial.iter().for_each(|endpoint| desks.hold(endpoint.clone()));
         stand_in(args, rules, desks)?;
         args.faults().iter().for_each(|spec| desks.break_newcomers(spec));

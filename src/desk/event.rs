@@ -7,6 +7,7 @@ use crate::conn::Peer;
 use crate::conn::reason::Reason;
 
 use super::fault::FaultSpec;
+use super::protocol::Protocol;
 
 /// A connection, as it is shown: never by its name alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +97,15 @@ pub enum Event<'a> {
         dialled: bool,
         /// Whose target's side it is, where it was dialled for a newcomer.
         client: Option<u64>,
+    },
+    /// The first bytes of a connection are of something that has a name, and is mostly spoken elsewhere.
+    Speaks {
+        /// Who.
+        who: Who<'a>,
+        /// What.
+        protocol: Protocol,
+        /// It was us who connected.
+        dialled: bool,
     },
     /// A peer said something.
     Message(Who<'a>, Frame<'a>),

@@ -13,7 +13,7 @@ use crate::clock::Moment;
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
 use crate::desk::text::without_cr;
-use crate::desk::{Display, Event, Namer, Template, Unwritten};
+use crate::desk::{Display, Event, Namer, Protocol, Template, Unwritten};
 use crate::hub::answers::Answers;
 use crate::hub::dials::Held;
 use crate::hub::every::Everies;
@@ -82,6 +82,8 @@ pub struct Desks {
     pub answers: Answers,
     /// Messages that are answered of themselves.
     pub rules: Rules,
+    /// A recording is played.
+    pub is_played: bool,
     /// What newcomers are greeted with.
     pub(super) greeting: Option<Rc<Template>>,
     /// What is repeated.
@@ -130,6 +132,7 @@ impl Desks {
             mailbox: None,
             answers: Answers::default(),
             rules: Rules::default(),
+            is_played: false,
             greeting: None,
             everies: Everies::default(),
             faults: Faults::new(options.chance),
@@ -161,6 +164,17 @@ impl Desks {
             board.tell_when_finished(id);
         }
         self.break_newcomer(id, board);
+    }
+
+    /// Shows what somebody speaks whose first bytes are known. Where answers are given of themselves, whoever wrote
+    /// them knows what is spoken here; that it comes in TLS is told all the same.
+    pub(super) fn recognise(&mut self, id: ConnId, bytes: &[u8]) {
+        let Some(protocol) = Protocol::of_first_bytes(bytes) else { return };
+        let is_expected = self.is_played || !self.rules.are_idle();
+        if protocol == Protocol::Tls || !is_expected {
+            let (who, dialled) = (self.names.who(id.serial()), self.dialled.contains(&id.serial()));
+            self.out.tell(&Event::Speaks { who, protocol, dialled });
+        }
     }
 
     /// What frames a message in front is told with its first part.

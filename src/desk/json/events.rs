@@ -131,6 +131,10 @@ impl Writer {
                 self.begin(out, "stopping", seq);
                 number(out, "waiting", *waiting as u64);
             }
+            Event::Speaks { who, protocol, .. } => {
+                self.begin_about(out, "note", seq, *who);
+                text(out, "msg", &format!("it speaks {protocol}"));
+            }
             Event::Note(what) => {
                 self.begin(out, "note", seq);
                 text(out, "msg", what);

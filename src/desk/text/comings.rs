@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::render::{Repertoire, push_event_of, push_number, push_peer, push_serial, push_who};
 use crate::desk::event::{Event, Who};
+use crate::desk::protocol::Protocol;
 use crate::desk::words::plural;
 
 /// That somebody has connected, or was connected to.
@@ -17,6 +18,17 @@ pub(super) fn push_opened(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()
         push_serial(out, *client);
     }
     writeln!(out)
+}
+
+/// What somebody speaks who may have come to the wrong port, or been dialled at one.
+pub(super) fn push_speaks(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()> {
+    let Event::Speaks { who, protocol, dialled } = event else { return Ok(()) };
+    push_event_of(out, *who);
+    match (protocol, dialled) {
+        (Protocol::Tls, false) => writeln!(out, " it speaks TLS (this port is plain)"),
+        (Protocol::Tls, true) => writeln!(out, " it speaks TLS (it was dialled without)"),
+        _ => writeln!(out, " it speaks {protocol}"),
+    }
 }
 
 /// `#3 and #4 are linked`.
