@@ -1,5 +1,6 @@
 //! The command lines: what may be given, and how sizes, durations and addresses are written.
 
+mod doors;
 mod frame;
 mod limits;
 mod stand_in;
@@ -20,6 +21,7 @@ use crate::desk::{BadFault, FaultSpec};
 use crate::limits::{typed_number, typed_size};
 use crate::terminal::{block_stopping_signals, restore_terminal};
 
+pub use doors::DoorArgs;
 pub use limits::LimitArgs;
 pub use stand_in::StandInArgs;
 
@@ -122,6 +124,10 @@ pub struct ServerArgs {
     /// Let in none of these addresses; wins over --allow
     #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = parse_net)]
     pub deny: Vec<IpNet>,
+
+    /// See `DoorArgs`.
+    #[command(flatten)]
+    pub doors: DoorArgs,
 
     /// See `StandInArgs`.
     #[command(flatten)]

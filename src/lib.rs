@@ -137,7 +137,7 @@ pub use clock::{Clock, Moment};
 pub use conn::faults;
 pub use conn::policy::{Backpressure, Notices, Policy, Role};
 pub use conn::reason::{FaultEnd, Reason, ScriptEnd};
-pub use conn::{ConnId, Inbound, Outbound, Peer};
+pub use conn::{ConnId, Credentials, Inbound, Outbound, Peer};
 pub use limits::Limits;
 pub use reactor::Reactor;
 pub use reactor::mailbox::{Closed, Mailbox};

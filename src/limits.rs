@@ -134,6 +134,9 @@ pub struct Limits {
     /// to try again in a second.
     /// Default: 4096.
     pub backlog: u32,
+    /// The permissions of a Unix socket that is made here (`--unix-mode`): whoever may write to it may connect.
+    /// Default: 0600, its owner's alone.
+    pub unix_mode: u32,
     /// A peer that is silent for this long is asked whether it is still there (TCP keepalive), three
     /// times, a third of this apart.
     /// Default: 60 s.
@@ -180,6 +183,7 @@ impl Default for Limits {
             linger_max: Duration::from_secs(10),
             drain_max: Duration::from_secs(10),
             backlog: 4096,
+            unix_mode: 0o600,
             keepalive_after: Duration::from_secs(60),
             unacked_max: Duration::from_secs(60),
             accept_retry: Duration::from_millis(100),

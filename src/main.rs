@@ -34,6 +34,7 @@ fn main() -> ExitCode {
 
 fn run(args: &ServerArgs) -> Result<(), String> {
     let mut limits = args.limits.limits();
+    args.doors.limit(&mut limits);
     limits.conns_max = limits.conns_max.min(connections_possible(args.limits.max_conns));
     if args.limits.buffers_max.is_none() {
         limits.buffers_bytes_max = memory::buffers_bytes_max();

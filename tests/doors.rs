@@ -9,10 +9,17 @@ mod common;
 #[path = "common/desk.rs"]
 mod desk;
 
+use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
 
-use common::Server;
+use common::{Program, Server};
 use desk::Desk;
 use serde_json::json;
 
@@ -80,4 +87,71 @@ fn where_it_is_known_what_is_spoken_nothing_is_told() {
         let shown = String::from_utf8(server.out.so_far()).unwrap();
         assert!(!shown.contains("speaks"), "{shown}");
     }
+}
+
+/// A path in a directory of these tests at which there is nothing yet.
+fn place(name: &str) -> PathBuf {
+    let path =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("doors-{name}-{}", std::process::id()));
+    let _ = fs::remove_file(&path);
+    path
+}
+
+/// A server at a Unix socket, with these arguments.
+#[track_caller]
+fn at_path(path: &Path, arguments: &[&str]) -> Program {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    command.args(arguments).arg(format!("unix:{}", path.display()));
+    let program = Program::start(command);
+    program.err.line_with("switchboard: listening on unix:");
+    program
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn who_comes_through_a_unix_socket_is_shown_with_its_process_and_its_user() {
+    let path = place("credentials");
+    let own = std::process::id();
+    let uid = fs::metadata("/proc/self").unwrap().uid();
+
+    let server = at_path(&path, &["--format", "human"]);
+    let _peer = UnixStream::connect(&path).unwrap();
+    server.out.line_with(&format!("* #1 connected from unix (pid {own}, uid {uid})"));
+    drop(server);
+
+    let mut server = at_path(&path, &["--format", "json"]);
+    let _peer = UnixStream::connect(&path).unwrap();
+    let open = server.out.line_with("\"ev\":\"open\"");
+    server.type_line("{\"cmd\":\"who\",\"ref\":\"w\"}");
+    let who = server.out.line_with("\"conns\"");
+    for line in [open, who] {
+        assert!(line.contains(&format!("\"peer\":\"unix\",\"pid\":{own},\"uid\":{uid}")), "{line}");
+        let line = serde_json::from_str(&line).unwrap();
+        assert!(desk::lines(true).is_valid(&line), "{line}");
+    }
+}
+
+#[test]
+fn a_unix_socket_is_never_wider_than_it_was_asked_to_be() {
+    let path = place("mode");
+    // More of them: SWITCHBOARD_STARTS=1000.
+    let starts = std::env::var("SWITCHBOARD_STARTS").map_or(20, |starts| starts.parse().unwrap());
+    let (seen, is_over) = (AtomicU32::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                if let Ok(found) = fs::symlink_metadata(&path) {
+                    seen.fetch_or(found.mode() & 0o7777, Ordering::Relaxed);
+                }
+            }
+        });
+        for _ in 0..starts {
+            let server = at_path(&path, &["--unix-mode", "0660"]);
+            seen.fetch_or(fs::symlink_metadata(&path).unwrap().mode() & 0o7777, Ordering::Relaxed);
+            drop(server);
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+
+    assert_eq!(seen.into_inner(), 0o660, "all modes that were seen, one upon the other");
 }

@@ -147,7 +147,7 @@ impl<L: Listen> Acceptor<L> {
             Peer::V4(v4) => IpAddr::V4(*v4.ip()),
             Peer::V6(v6) => IpAddr::V6(*v6.ip()).to_canonical(),
             // Whoever is accepted has an address, unless it came through a Unix socket.
-            Peer::Unix | Peer::Named(_) => return true,
+            Peer::Unix | Peer::UnixOf(_) | Peer::Named(_) => return true,
         };
         let is_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
         !is_in(deny) && (allow.is_empty() || is_in(allow))

@@ -59,7 +59,7 @@ impl Own {
             _ if !self.dialled.contains(&id.serial()) => return,
             Peer::V4(address) => Address::Tcp((*address).into()),
             Peer::V6(address) => Address::Tcp((**address).into()),
-            Peer::Unix | Peer::Named(_) => return,
+            Peer::Unix | Peer::UnixOf(_) | Peer::Named(_) => return,
         };
         if !self.has(&address) {
             self.dialled.remove(&id.serial());

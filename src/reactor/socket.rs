@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr};
+#[cfg(target_os = "linux")]
+use std::num::NonZeroU32;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -20,6 +22,8 @@ use rustix::net::SendFlags;
 use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, TcpKeepalive, Type};
 
 use crate::address::Address;
+#[cfg(target_os = "linux")]
+use crate::conn::Credentials;
 use crate::conn::Peer;
 use crate::conn::reason::in_words;
 use crate::conn::stream::{SentBack, Stream};
@@ -35,9 +39,6 @@ const KEEPALIVE_RETRIES: u32 = 3;
 /// takes nothing for seconds and then much at once.
 #[cfg(target_os = "linux")]
 const NOTSENT_LOWAT_BYTES: u32 = 128 << 10;
-
-/// The umask for a Unix socket: it is its owner's alone.
-const UNIX_UMASK: u32 = 0o177;
 
 /// How long to wait for another server that is replacing a stale socket in the same directory, which takes it
 /// some microseconds. Somebody may hold a lock on a directory for purposes of their own, and for good.
@@ -80,7 +81,7 @@ impl Listener {
                 ))
             }
             Address::Unix(path) => {
-                let (listener, file) = bind_unix(path)?;
+                let (listener, file) = bind_unix(path, limits.unix_mode)?;
                 Ok((Listener::Unix { _file: file, listener }, at.clone()))
             }
         }
@@ -109,7 +110,8 @@ impl Listen for Listener {
             }
             Listener::Unix { listener, .. } => {
                 let (stream, _) = listener.accept()?;
-                Ok((Socket::of(stream), Peer::Unix))
+                let peer = peer_of(&stream);
+                Ok((Socket::of(stream), peer))
             }
         }
     }
@@ -292,12 +294,27 @@ fn note_refusal(option: &str, result: io::Result<()>) {
     }
 }
 
-fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+/// Who is at the other end of a Unix socket.
+#[cfg(target_os = "linux")]
+fn peer_of(stream: &UnixStream) -> Peer {
+    let told = nix::sys::socket::getsockopt(stream, nix::sys::socket::sockopt::PeerCredentials);
+    told.map_or(Peer::Unix, |told| {
+        let pid = u32::try_from(told.pid()).ok().and_then(NonZeroU32::new);
+        Peer::UnixOf(Credentials { pid, uid: told.uid() })
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn peer_of(_stream: &UnixStream) -> Peer {
+    Peer::Unix
+}
+
+fn bind_unix(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     // Held until the socket is bound: whoever finds none there, between the two, would be the one to bind.
     let _lock = remove_stale(path)?;
     // The mode is set by the mask at the bind itself: set afterwards, the socket would be open to
     // everybody for a moment.
-    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(UNIX_UMASK));
+    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(!mode & 0o777));
     let listener = std::os::unix::net::UnixListener::bind(path);
     rustix::process::umask(before);
     let listener = listener?;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::render::{Repertoire, push_event_of, push_number, push_peer, push_serial, push_who};
+use crate::conn::Credentials;
 use crate::desk::event::{Event, Who};
 use crate::desk::protocol::Protocol;
 use crate::desk::words::plural;
@@ -13,6 +14,12 @@ pub(super) fn push_opened(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()
     push_event_of(out, *who);
     out.extend_from_slice(if *dialled { b" connected to " } else { b" connected from " });
     push_peer(out, peer)?;
+    if let Some(Credentials { pid, uid }) = peer.credentials() {
+        match pid {
+            Some(pid) => write!(out, " (pid {pid}, uid {uid})")?,
+            None => write!(out, " (uid {uid})")?,
+        }
+    }
     if let Some(client) = client {
         out.extend_from_slice(b" for ");
         push_serial(out, *client);
