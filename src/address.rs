@@ -1,5 +1,7 @@
 //! Where to listen, or whom to dial.
 
+mod admission;
+
 use std::fmt;
 use std::fs;
 use std::io;
@@ -8,6 +10,9 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv4Net};
+
+pub(crate) use admission::parse_list;
+pub use admission::{Admission, Nets};
 
 /// The longest path of a Unix socket: what `sun_path` has room for, and a NUL behind it (unix(7)).
 #[cfg(target_os = "linux")]
@@ -330,6 +335,19 @@ mod tests {
             ("127.1:80", None),
         ] {
             assert_eq!(literal(text).as_deref(), address, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_net_of_mapped_addresses_is_an_ipv4_net() {
+        for (text, meant) in [
+            ("::ffff:127.0.0.0/104", "127.0.0.0/8"),
+            ("::ffff:10.1.2.3", "10.1.2.3/32"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("fe80::/10", "fe80::/10"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(parse_net(text).unwrap().to_string(), meant);
         }
     }
 

@@ -12,6 +12,7 @@ mod link;
 mod mail;
 pub(crate) mod note;
 mod read;
+mod sources;
 mod sweep;
 #[cfg(test)]
 mod tests;

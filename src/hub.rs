@@ -7,6 +7,7 @@ mod around;
 mod close;
 mod desks;
 mod dials;
+mod doors;
 mod every;
 mod execute;
 mod faults;
@@ -45,6 +46,7 @@ use crate::reactor::mailbox::Mailbox;
 use crate::terminal::{BufferReturn, Chunk, Mail};
 
 pub use desks::{Desks, StopReport};
+pub use doors::Doors;
 pub use history::History;
 pub use mode::Mode;
 pub use names_file::NamesFile;
@@ -170,6 +172,7 @@ impl<M: Mode> App for Hub<M> {
                 self.desks.reopen_transcript();
                 self.desks.reread_names();
                 self.desks.reread_rules();
+                self.desks.reread_doors(board);
             }
             Mail::Terminate => self.desks.stop(None, board),
         }

@@ -128,7 +128,7 @@ mod reactor;
 pub mod simulator;
 pub mod terminal;
 
-pub use address::{Address, Endpoint};
+pub use address::{Address, Admission, Endpoint};
 pub use app::App;
 pub use board::stats::Stats;
 pub use board::{Board, Sent, View};

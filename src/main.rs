@@ -13,8 +13,8 @@ use switchboard::desk::{
     terminal_repertoire,
 };
 use switchboard::hub::{
-    DeskOptions, Desks, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Own, Play, Rules, StopReport,
-    Voice,
+    DeskOptions, Desks, Doors, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Own, Play, Rules,
+    StopReport, Voice,
 };
 use switchboard::internals::cannot;
 use switchboard::modes::{self, Chat, Console, Echo, Heard, Tap};
@@ -40,7 +40,8 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         limits.buffers_bytes_max = memory::buffers_bytes_max();
     }
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
-    reactor.admit(Role::PEER, args.allow.clone(), args.deny.clone());
+    let doors = Doors::new(args.doors.allow.clone(), args.doors.deny.clone());
+    reactor.admit(Role::PEER, doors.read()?);
     let names = args.names.as_deref().map(NamesFile::read).transpose()?;
     let rules = rules(&args.stand_in)?;
     let (played, frame) = played(args)?.unzip();
@@ -89,9 +90,9 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         };
         terminal.begin(post).map_err(cannot("use the terminal"))?;
     }
-    let floor = Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own };
-    let desks = floor.serve_as_asked(framing(args, frame, spelling), played)?;
-    report(desks, &limits)
+    let floor =
+        Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own, doors };
+    report(floor.serve_as_asked(framing(args, frame, spelling), played)?, &limits)
 }
 
 /// The file that all that happens is appended to.
@@ -123,6 +124,7 @@ struct Floor<'a> {
     names: Option<NamesFile>,
     rules: Rules,
     own: Own,
+    doors: Doors,
 }
 
 impl Floor<'_> {
@@ -142,7 +144,8 @@ impl Floor<'_> {
 
     /// Serves to the end.
     fn serve<M: Mode>(self, mode: M) -> Result<Desks, String> {
-        let Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own } = self;
+        let Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own, doors } =
+            self;
         let options = desk_options(args, frame);
         let framing = mode.policy(Role::PEER).framing;
         let mut hub = Hub::new(mode, display, source, options).with_mailbox(mailbox);
@@ -155,6 +158,7 @@ impl Floor<'_> {
             desks.out.tell(&Event::Listening(&address.to_string(), framing));
         }
         desks.own = own;
+        desks.doors = doors;
         desks.is_played = args.stand_in.play.is_some();
         args.dial.iter().for_each(|endpoint| desks.hold(endpoint.clone()));
         stand_in(args, rules, desks)?;

@@ -25,12 +25,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ipnet::IpNet;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::SIGCONT;
 
-use crate::address::{Address, Endpoint};
+use crate::address::{Address, Admission, Endpoint};
 use crate::app::App;
 use crate::board::{Board, Dial, Polled, Told};
 use crate::clock::{Clock, Moment};
@@ -132,9 +131,9 @@ impl<M: Send + 'static> Reactor<M> {
         Ok(address)
     }
 
-    /// Lets in, in this role, only addresses of `allow`, if there are any, and none of `deny`.
-    pub fn admit(&mut self, role: Role, allow: Vec<IpNet>, deny: Vec<IpNet>) {
-        self.acceptor.set_admission(role, allow, deny);
+    /// Lets in, in this role, only whom `admission` admits: peers with an address, that is; see `Board::admit`.
+    pub fn admit(&mut self, role: Role, admission: Admission) {
+        self.board.admit(role, admission);
     }
 
     /// The clock by which `Board::now` goes; an App that has to know the time more exactly than once a

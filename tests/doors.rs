@@ -155,3 +155,111 @@ fn a_unix_socket_is_never_wider_than_it_was_asked_to_be() {
 
     assert_eq!(seen.into_inner(), 0o660, "all modes that were seen, one upon the other");
 }
+
+/// How many were turned away for this, as a program was told so far.
+fn told_of(desk: &mut Desk, why: &str, count: u64) {
+    let mut sum = 0;
+    while sum < count {
+        let refused = desk.event("refused");
+        assert_eq!(refused["why"], why, "{refused}");
+        sum += refused["count"].as_u64().unwrap();
+    }
+    assert_eq!(sum, count);
+}
+
+#[test]
+fn so_many_of_one_address_are_let_in_and_the_next_when_one_has_left() {
+    let (mut desk, mut peers) = Desk::with_peers(&["--max-per-ip", "2"], 2);
+
+    let told = desk.server.connect().read_to_end();
+    told_of(&mut desk, "too many from one address", 1);
+    drop(peers.pop());
+    desk.event("eof");
+    desk.ask(json!({"cmd": "close", "to": 2, "how": "rst"}));
+    desk.about("close", 2);
+    peers.push(desk.connect(3));
+    let stats = desk.ask(json!({"cmd": "stats"}));
+
+    assert_eq!(String::from_utf8_lossy(&told), "switchboard: too many from one address (2 connections)\n");
+    assert_eq!(stats["refused_too_many"], 1);
+    desk.quit();
+}
+
+#[test]
+fn who_comes_too_fast_is_told_so_and_the_operator_gathered() {
+    let mut desk = Desk::start(&["--max-rate", "3/s"]);
+
+    let told: Vec<_> = (0..40).map(|_| desk.server.connect()).collect();
+    let mut turned_away = 0;
+    for (at, mut peer) in told.into_iter().enumerate() {
+        peer.finish();
+        let got = String::from_utf8(peer.read_to_any_end().0).unwrap();
+        if at < 3 {
+            assert_eq!(got, "", "the first three are let in");
+        } else if !got.is_empty() {
+            assert_eq!(got, "switchboard: too fast (3 newcomers a second from one address)\n");
+            turned_away += 1;
+        }
+        // Whoever was let in is closed, since a program at the desk has nothing to say.
+        if got.is_empty() {
+            desk.event("eof");
+        }
+    }
+    assert!(turned_away >= 30, "{turned_away}");
+    told_of(&mut desk, "too fast", turned_away);
+    assert_eq!(desk.ask(json!({"cmd": "stats"}))["refused_too_fast"], turned_away);
+}
+
+#[test]
+fn lists_of_addresses_are_read_again_and_a_broken_one_changes_nothing() {
+    let path = place("allow");
+    fs::write(&path, "# nobody of this machine\n10.0.0.0/8\n").unwrap();
+    let mut desk = Desk::start(&["--allow", &format!("192.0.2.1,@{}", path.display())]);
+    desk.server.connect().read_to_any_end();
+    told_of(&mut desk, "address not allowed", 1);
+
+    fs::write(&path, "10.0.0.0/8\n127.0.0.0/33\n").unwrap();
+    desk.server.signal("USR1");
+    let why = format!(
+        "cannot use {}, line 2: \"127.0.0.0/33\" is not an address or CIDR such as 10.0.0.0/8: who may come in \
+         stays as it was",
+        path.display()
+    );
+    assert_eq!(desk.event("note")["msg"], why);
+    desk.server.connect().read_to_any_end();
+    told_of(&mut desk, "address not allowed", 1);
+
+    fs::write(&path, "::ffff:127.0.0.0/104\n").unwrap();
+    desk.server.signal("USR1");
+    let mut peer = common::wait_until("the new list to hold", || {
+        let mut peer = desk.server.connect();
+        peer.stream.set_nonblocking(false).unwrap();
+        peer.stream.set_read_timeout(Some(std::time::Duration::from_millis(200))).unwrap();
+        peer.read_to_any_end().1.is_some_and(|kind| kind == std::io::ErrorKind::WouldBlock).then_some(peer)
+    });
+    peer.send("here I am\n");
+    desk.event_where("msg", |event| event["text"] == "here I am");
+}
+
+#[test]
+fn a_list_that_cannot_be_used_is_told_at_the_start() {
+    let path = place("broken");
+    for (content, why) in [
+        (None, format!("switchboard: cannot read {}: No such file or directory\n", path.display())),
+        (
+            Some("lab-a\n"),
+            format!(
+                "switchboard: cannot use {}, line 1: \"lab-a\" is not an address or CIDR such as 10.0.0.0/8\n",
+                path.display()
+            ),
+        ),
+    ] {
+        content.iter().for_each(|content| fs::write(&path, content).unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        command.args(["--deny", &format!("@{}", path.display()), "0"]);
+        let mut program = Program::start(command);
+
+        assert_eq!(program.exit_status().code(), Some(1));
+        assert_eq!(String::from_utf8(program.err.to_end()).unwrap(), why);
+    }
+}

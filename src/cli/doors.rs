@@ -2,11 +2,20 @@
 
 use clap::Args;
 
+use crate::address::Nets;
 use crate::limits::Limits;
 
 /// Who may come in.
 #[derive(Debug, Args)]
 pub struct DoorArgs {
+    /// Let in only these addresses; @FILE has one a line, and is read again on SIGUSR1
+    #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = Nets::parse)]
+    pub allow: Vec<Nets>,
+
+    /// Let in none of these addresses; wins over --allow
+    #[arg(long, value_name = "CIDR,…", value_delimiter = ',', value_parser = Nets::parse)]
+    pub deny: Vec<Nets>,
+
     /// The permissions of a Unix socket that is made here: whoever may write to it may connect; 0000 to 0777
     #[arg(long, value_name = "MODE", default_value = "0600", value_parser = mode)]
     unix_mode: u32,

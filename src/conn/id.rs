@@ -1,7 +1,7 @@
 //! Which connection, and who is at its other end.
 
 use std::fmt;
-use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::num::NonZeroU32;
 
 use crate::address::{Address, Endpoint};
@@ -72,6 +72,15 @@ pub struct Credentials {
 }
 
 impl Peer {
+    /// Its address, where it has one; an IPv4 address in IPv6 clothes is the IPv4 address.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Peer::V4(v4) => Some(IpAddr::V4(*v4.ip())),
+            Peer::V6(v6) => Some(v6.ip().to_canonical()),
+            Peer::Unix | Peer::UnixOf(_) | Peer::Named(_) => None,
+        }
+    }
+
     /// Who it is, as the system has told it.
     pub fn credentials(&self) -> Option<Credentials> {
         if let Peer::UnixOf(credentials) = self { Some(*credentials) } else { None }
