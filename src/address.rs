@@ -197,7 +197,8 @@ fn parse_v6(text: &str) -> Result<(), String> {
     if zone == Some("") { Err(wrong()) } else { Ok(()) }
 }
 
-fn canonical(address: SocketAddr) -> SocketAddr {
+/// An IPv4 address in IPv6 clothes (`::ffff:127.0.0.1`) as what it is.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V6(v6) => v6.ip().to_ipv4_mapped().map_or(address, |v4| (v4, v6.port()).into()),
         SocketAddr::V4(_) => address,

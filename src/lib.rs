@@ -140,6 +140,7 @@ pub use conn::reason::{FaultEnd, Reason, ScriptEnd};
 pub use conn::{ConnId, Credentials, Inbound, Outbound, Peer};
 pub use limits::Limits;
 pub use reactor::Reactor;
+pub use reactor::handed::HandedOver;
 pub use reactor::mailbox::{Closed, Mailbox};
 pub use reactor::resolver::resolve_in_background;
 

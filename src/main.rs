@@ -1,5 +1,8 @@
 //! The server: parses, builds, runs, and turns what went wrong into one line and an exit status.
 
+#[path = "main/doors.rs"]
+mod doors;
+
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufReader, IsTerminal, Write};
@@ -18,12 +21,14 @@ use switchboard::hub::{
 };
 use switchboard::internals::cannot;
 use switchboard::modes::{self, Chat, Console, Echo, Heard, Tap};
-use switchboard::process::{descriptors, memory};
+use switchboard::process::{descriptors, handed, manager, memory};
 use switchboard::terminal::{
     BufferReturn, HistoryFile, LogFile, Mail, Terminal, history_path, is_interactive, on_reread, on_signal,
     read_in_background,
 };
-use switchboard::{Endpoint, Envelope, Framing, Limits, Mailbox, Reactor, Role};
+use switchboard::{Envelope, Framing, Limits, Mailbox, Reactor, Role};
+
+use doors::{Ways, warn_of_open};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
@@ -33,6 +38,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &ServerArgs) -> Result<(), String> {
+    // Before there are threads.
+    let handed = handed::take()?;
     let mut limits = args.limits.limits();
     args.doors.limit(&mut limits);
     limits.conns_max = limits.conns_max.min(connections_possible(args.limits.max_conns));
@@ -55,22 +62,14 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     };
     let transcript = args.log.as_deref().map(|path| transcript(path, &mailbox)).transpose()?;
     start_log(&display);
-    let cannot_listen = |place: &Endpoint| cannot(format!("listen on {place}"));
-    let mut found = Vec::new();
-    for place in &args.addresses {
-        found.push((place, place.resolve().map_err(cannot_listen(place))?));
-    }
+    let ways = Ways::find(&args.addresses, handed)?;
     // If it is not found now, it may be when somebody comes.
     let tapped = args.tap.as_ref().and_then(|target| target.resolve().ok()).unwrap_or_default();
     // Before there is a socket's file that a signal could leave behind; after the names were looked up, which
     // may take long and is ended by any signal.
     on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
     on_reread(mailbox.clone()).map_err(cannot("watch for signals"))?;
-    let mut bound = Vec::new();
-    for (place, found) in found {
-        bound.push(reactor.listen(&found[0]).map_err(cannot_listen(place))?);
-    }
-    let own = Own::of(bound);
+    let own = ways.open(&mut reactor)?;
     if let Some(target) = args.tap.as_ref().filter(|_| tapped.iter().any(|address| own.has(address))) {
         return Err(format!("cannot tap {target}: {ITSELF}"));
     }
@@ -78,10 +77,14 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         Display::Terminal(_) | Display::Transcript(_) => None,
         Display::Screens(_) => Some(read_in_background(mailbox.clone()).map_err(cannot("read stdin"))?),
     };
+    if !doors.are_listed() {
+        warn_of_open(&own);
+    }
     // Last, since whoever waits for this line may count on everything from now on.
     for address in own.bound() {
         cli::tell::<ServerArgs>(&format!("listening on {address}"));
     }
+    manager::tell(manager::Progress::Ready);
     if let Display::Terminal(terminal) = &display {
         let mailbox = mailbox.clone();
         // When the loop has ended there is nobody who wants to know.

@@ -30,6 +30,7 @@ use crate::hub::own::Own;
 use crate::hub::pending::Pending;
 use crate::hub::rules::Rules;
 use crate::limits::Limits;
+use crate::process::manager::{self, Progress};
 use crate::reactor::mailbox::Mailbox;
 use crate::terminal::Mail;
 
@@ -325,6 +326,7 @@ impl Desks {
         if self.stop.is_some() {
             return false;
         }
+        manager::tell(Progress::Stopping);
         self.stop = Some(Stop { since: Instant::now(), discarded: Lost::default() });
         // Those of the last second, of whom nothing was said yet.
         self.turned_away(board);

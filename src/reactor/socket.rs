@@ -21,7 +21,7 @@ use rustix::io::Errno;
 use rustix::net::SendFlags;
 use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, TcpKeepalive, Type};
 
-use crate::address::Address;
+use crate::address::{Address, canonical};
 #[cfg(target_os = "linux")]
 use crate::conn::Credentials;
 use crate::conn::Peer;
@@ -55,7 +55,7 @@ pub(crate) enum Listener {
     /// The file is kept to be removed in the end. It goes first: as long as the socket is open nobody else takes
     /// the path for free, and its inode's number is given to no other file.
     Unix {
-        _file: SocketFile,
+        _file: Option<SocketFile>,
         listener: UnixListener,
     },
 }
@@ -82,7 +82,7 @@ impl Listener {
             }
             Address::Unix(path) => {
                 let (listener, file) = bind_unix(path, limits.unix_mode)?;
-                Ok((Listener::Unix { _file: file, listener }, at.clone()))
+                Ok((Listener::Unix { _file: Some(file), listener }, at.clone()))
             }
         }
     }
@@ -106,7 +106,8 @@ impl Listen for Listener {
                 if cfg!(not(target_os = "linux")) {
                     set_options(&SockRef::from(&stream), *keepalive_after);
                 }
-                Ok((Socket::of(stream), peer.into()))
+                // A socket that was handed over may take both.
+                Ok((Socket::of(stream), canonical(peer).into()))
             }
             Listener::Unix { listener, .. } => {
                 let (stream, _) = listener.accept()?;
@@ -277,7 +278,7 @@ fn backlog(limits: &Limits) -> i32 {
 
 /// Sets what makes a connection quick to notice trouble. A system that knows an option not does without
 /// it.
-fn set_options(socket: &SockRef<'_>, keepalive_after: Duration) {
+pub(super) fn set_options(socket: &SockRef<'_>, keepalive_after: Duration) {
     let keepalive = TcpKeepalive::new()
         .with_time(keepalive_after)
         .with_interval(keepalive_after / KEEPALIVE_RETRIES)
@@ -288,7 +289,7 @@ fn set_options(socket: &SockRef<'_>, keepalive_after: Duration) {
     note_refusal("TCP_NODELAY", socket.set_tcp_nodelay(true));
 }
 
-fn note_refusal(option: &str, result: io::Result<()>) {
+pub(super) fn note_refusal(option: &str, result: io::Result<()>) {
     if let Err(error) = result {
         log::warn!("cannot set {option}: {error}");
     }
