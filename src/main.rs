@@ -16,19 +16,19 @@ use switchboard::desk::{
     terminal_repertoire,
 };
 use switchboard::hub::{
-    DeskOptions, Desks, Doors, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Own, Play, Rules,
-    StopReport, Voice,
+    DeskOptions, Desks, Doors, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Play, Rules, StopReport,
+    Voice,
 };
 use switchboard::internals::cannot;
 use switchboard::modes::{self, Chat, Console, Echo, Heard, Tap};
-use switchboard::process::{descriptors, handed, manager, memory};
+use switchboard::process::{descriptors, handed, memory};
 use switchboard::terminal::{
     BufferReturn, HistoryFile, LogFile, Mail, Terminal, history_path, is_interactive, on_reread, on_signal,
     read_in_background,
 };
 use switchboard::{Envelope, Framing, Limits, Mailbox, Reactor, Role};
 
-use doors::{Ways, warn_of_open};
+use doors::{House, Ways};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
@@ -77,14 +77,8 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         Display::Terminal(_) | Display::Transcript(_) => None,
         Display::Screens(_) => Some(read_in_background(mailbox.clone()).map_err(cannot("read stdin"))?),
     };
-    if !doors.are_listed() {
-        warn_of_open(&own);
-    }
-    // Last, since whoever waits for this line may count on everything from now on.
-    for address in own.bound() {
-        cli::tell::<ServerArgs>(&format!("listening on {address}"));
-    }
-    manager::tell(manager::Progress::Ready);
+    // Last, since whoever waits for this may count on everything from now on.
+    let house = House::open(own, doors);
     if let Display::Terminal(terminal) = &display {
         let mailbox = mailbox.clone();
         // When the loop has ended there is nobody who wants to know.
@@ -93,8 +87,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         };
         terminal.begin(post).map_err(cannot("use the terminal"))?;
     }
-    let floor =
-        Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own, doors };
+    let floor = Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, house };
     report(floor.serve_as_asked(framing(args, frame, spelling), played)?, &limits)
 }
 
@@ -126,8 +119,7 @@ struct Floor<'a> {
     source: Option<BufferReturn>,
     names: Option<NamesFile>,
     rules: Rules,
-    own: Own,
-    doors: Doors,
+    house: House,
 }
 
 impl Floor<'_> {
@@ -147,8 +139,7 @@ impl Floor<'_> {
 
     /// Serves to the end.
     fn serve<M: Mode>(self, mode: M) -> Result<Desks, String> {
-        let Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own, doors } =
-            self;
+        let Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, house } = self;
         let options = desk_options(args, frame);
         let framing = mode.policy(Role::PEER).framing;
         let mut hub = Hub::new(mode, display, source, options).with_mailbox(mailbox);
@@ -157,11 +148,12 @@ impl Floor<'_> {
         if let Some(transcript) = transcript {
             desks.keep_transcript(transcript);
         }
-        for address in own.bound() {
+        for address in house.own.bound() {
             desks.out.tell(&Event::Listening(&address.to_string(), framing));
         }
-        desks.own = own;
-        desks.doors = doors;
+        desks.own = house.own;
+        desks.doors = house.doors;
+        desks.manager = house.manager;
         desks.is_played = args.stand_in.play.is_some();
         args.dial.iter().for_each(|endpoint| desks.hold(endpoint.clone()));
         stand_in(args, rules, desks)?;

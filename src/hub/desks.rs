@@ -13,7 +13,7 @@ use crate::clock::Moment;
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
 use crate::desk::text::without_cr;
-use crate::desk::{Display, Event, Namer, Protocol, Template, Unwritten};
+use crate::desk::{Display, Event, Namer, Template, Unwritten};
 use crate::hub::answers::Answers;
 use crate::hub::dials::Held;
 use crate::hub::doors::Doors;
@@ -30,7 +30,7 @@ use crate::hub::own::Own;
 use crate::hub::pending::Pending;
 use crate::hub::rules::Rules;
 use crate::limits::Limits;
-use crate::process::manager::{self, Progress};
+use crate::process::manager::{Manager, Progress};
 use crate::reactor::mailbox::Mailbox;
 use crate::terminal::Mail;
 
@@ -89,6 +89,8 @@ pub struct Desks {
     pub rules: Rules,
     /// Which addresses may come in.
     pub doors: Doors,
+    /// Who is told when the end begins.
+    pub manager: Option<Manager>,
     /// A recording is played.
     pub is_played: bool,
     /// What newcomers are greeted with.
@@ -140,6 +142,7 @@ impl Desks {
             answers: Answers::default(),
             rules: Rules::default(),
             doors: Doors::default(),
+            manager: None,
             is_played: false,
             greeting: None,
             everies: Everies::default(),
@@ -172,17 +175,6 @@ impl Desks {
             board.tell_when_finished(id);
         }
         self.break_newcomer(id, board);
-    }
-
-    /// Shows what somebody speaks whose first bytes are known. Where answers are given of themselves, whoever wrote
-    /// them knows what is spoken here; that it comes in TLS is told all the same.
-    pub(super) fn recognise(&mut self, id: ConnId, bytes: &[u8]) {
-        let Some(protocol) = Protocol::of_first_bytes(bytes) else { return };
-        let is_expected = self.is_played || !self.rules.are_idle();
-        if protocol == Protocol::Tls || !is_expected {
-            let (who, dialled) = (self.names.who(id.serial()), self.dialled.contains(&id.serial()));
-            self.out.tell(&Event::Speaks { who, protocol, dialled });
-        }
     }
 
     /// What frames a message in front is told with its first part.
@@ -326,7 +318,7 @@ impl Desks {
         if self.stop.is_some() {
             return false;
         }
-        manager::tell(Progress::Stopping);
+        self.manager.iter().for_each(|manager| manager.tell(Progress::Stopping));
         self.stop = Some(Stop { since: Instant::now(), discarded: Lost::default() });
         // Those of the last second, of whom nothing was said yet.
         self.turned_away(board);

@@ -1,4 +1,5 @@
-//! Which addresses peers may come from: what was given on the command line, and files that are read again on request.
+//! Who comes in: which addresses peers may come from, as it was given on the command line and in files that are read again
+//! on request; and what they turn out to speak.
 
 use std::path::Path;
 
@@ -6,9 +7,10 @@ use ipnet::IpNet;
 
 use crate::address::{Admission, Nets, parse_list};
 use crate::board::Board;
+use crate::conn::ConnId;
 use crate::conn::policy::Role;
 use crate::conn::reason::in_words;
-use crate::desk::Event;
+use crate::desk::{Event, Protocol};
 use crate::hub::desks::Desks;
 use crate::hub::files::read_small;
 
@@ -63,6 +65,17 @@ fn read_list(path: &Path) -> Result<Vec<IpNet>, String> {
 }
 
 impl Desks {
+    /// Shows what somebody speaks whose first bytes are known. Where answers are given of themselves, whoever wrote
+    /// them knows what is spoken here; that it comes in TLS is told all the same.
+    pub(super) fn recognise(&mut self, id: ConnId, bytes: &[u8]) {
+        let Some(protocol) = Protocol::of_first_bytes(bytes) else { return };
+        let is_expected = self.is_played || !self.rules.are_idle();
+        if protocol == Protocol::Tls || !is_expected {
+            let (who, dialled) = (self.names.who(id.serial()), self.dialled.contains(&id.serial()));
+            self.out.tell(&Event::Speaks { who, protocol, dialled });
+        }
+    }
+
     /// Reads the lists of addresses again, for those who come from now on. What is broken keeps its old state.
     pub(super) fn reread_doors(&mut self, board: &mut Board) {
         if !self.doors.are_in_files() {

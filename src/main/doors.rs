@@ -5,8 +5,9 @@ use std::os::fd::OwnedFd;
 
 use switchboard::cli::{self, DEFAULT_ADDRESS, ServerArgs};
 use switchboard::desk::text::plural;
-use switchboard::hub::Own;
+use switchboard::hub::{Doors, Own};
 use switchboard::internals::cannot;
+use switchboard::process::manager::{Manager, Progress};
 use switchboard::{Address, Endpoint, Reactor, Role};
 
 /// Where to listen.
@@ -63,14 +64,32 @@ fn cannot_listen(place: &Endpoint) -> impl Fn(std::io::Error) -> String {
     cannot(format!("listen on {place}"))
 }
 
-/// Says which listeners anybody on the network may connect to, where nobody has said who may.
-pub fn warn_of_open(own: &Own) {
-    for address in own.bound() {
-        if let Address::Tcp(tcp) = address
-            && !tcp.ip().to_canonical().is_loopback()
-        {
-            let open = format!("{address} is open to the network: --allow names who may connect");
-            cli::tell::<ServerArgs>(&open);
+/// A server that listens.
+pub struct House {
+    /// Where.
+    pub own: Own,
+    /// Who may come in.
+    pub doors: Doors,
+    /// Who wants to know how far it is.
+    pub manager: Option<Manager>,
+}
+
+impl House {
+    /// Says where it listens, and which of that anybody on the network may connect to, where nobody has said who may.
+    pub fn open(own: Own, doors: Doors) -> House {
+        for address in own.bound().iter().filter(|_| !doors.are_listed()) {
+            if let Address::Tcp(tcp) = address
+                && !tcp.ip().to_canonical().is_loopback()
+            {
+                let open = format!("{address} is open to the network: --allow names who may connect");
+                cli::tell::<ServerArgs>(&open);
+            }
         }
+        for address in own.bound() {
+            cli::tell::<ServerArgs>(&format!("listening on {address}"));
+        }
+        let manager = Manager::of_environment();
+        manager.iter().for_each(|manager| manager.tell(Progress::Ready));
+        House { own, doors, manager }
     }
 }

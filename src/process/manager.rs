@@ -1,7 +1,7 @@
 //! What the service manager is told of this process, if one wants to know: sd_notify(3).
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 #[cfg(target_os = "linux")]
 use std::os::linux::net::SocketAddrExt;
@@ -21,11 +21,24 @@ pub enum Progress {
     Stopping,
 }
 
-/// Tells the manager how far we are. Where it cannot be told, that is logged, and nothing else is different for it.
-pub fn tell(progress: Progress) {
-    let Some(socket) = env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()) else { return };
-    if let Err(error) = send(&socket, progress) {
-        log::warn!("cannot tell the service manager ({}): {error}", socket.display());
+/// Whoever has started this process and wants to know how far it is.
+#[derive(Debug)]
+pub struct Manager {
+    socket: OsString,
+}
+
+impl Manager {
+    /// The one that the environment names, if it does.
+    pub fn of_environment() -> Option<Manager> {
+        let socket = env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty())?;
+        Some(Manager { socket })
+    }
+
+    /// Tells it how far we are. Where it cannot be told, that is logged, and nothing else is different for it.
+    pub fn tell(&self, progress: Progress) {
+        if let Err(error) = send(&self.socket, progress) {
+            log::warn!("cannot tell the service manager ({}): {error}", self.socket.display());
+        }
     }
 }
 
