@@ -44,7 +44,7 @@ fn what_is_repeated_behind_a_wait_does_not_pile_up_and_its_peer_is_heard() {
 fn whoever_a_recording_speaks_to_is_heard_meanwhile() {
     let mut script = Transcript::new().open();
     for number in 0..200 {
-        script = script.said(number * 25, &format!("{number}\n"));
+        script = script.said(number * 25, format!("{number}\n"));
     }
     let server = script.play(&[]);
     let mut peer = server.connect();
