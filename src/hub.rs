@@ -169,7 +169,8 @@ impl<M: Mode> App for Hub<M> {
             Mail::File(number, chunk) => self.desks.take_chunk(number, chunk, board),
             Mail::Resolved(id, found) => self.desks.resolved(id, found, board),
             Mail::Reread => {
-                self.desks.reopen_transcript();
+                let framing = self.mode.policy(Role::PEER).framing;
+                self.desks.reopen_transcript(framing, board);
                 self.desks.reread_names();
                 self.desks.reread_rules();
                 self.desks.reread_doors(board);

@@ -95,6 +95,12 @@ fn run(args: &ServerArgs) -> Result<(), String> {
 fn transcript(path: &Path, mailbox: &Mailbox<Mail>) -> Result<Transcript, String> {
     let cannot_write = || cannot(format!("write the transcript {}", path.display()));
     let file = LogFile::open(path).map_err(cannot_write())?;
+    if let Some(mode) = file.mode_for_others() {
+        let path = path.display();
+        cli::tell::<ServerArgs>(&format!(
+            "the transcript {path} is open to others: it keeps its mode {mode:o}"
+        ));
+    }
     Transcript::new(file, mailbox.clone()).map_err(cannot_write())
 }
 
@@ -169,8 +175,13 @@ impl Floor<'_> {
 fn played(args: &ServerArgs) -> Result<Option<(Recording, Framing)>, String> {
     let Some(path) = &args.stand_in.play else { return Ok(None) };
     let file = File::open(path).map_err(cannot(format!("read {}", path.display())))?;
-    let read = Recording::read_with_framing(BufReader::new(file));
-    read.map(Some).map_err(|why| format!("cannot play {}: {why}", path.display()))
+    let path = path.display();
+    let (recording, framing) = Recording::read_with_framing(BufReader::new(file))
+        .map_err(|why| format!("cannot play {path}: {why}"))?;
+    if let Some(what) = recording.lacks_in_words() {
+        cli::tell::<ServerArgs>(&format!("{path} {what}"));
+    }
+    Ok(Some((recording, framing)))
 }
 
 /// The rules that messages are answered by.
@@ -198,7 +209,7 @@ fn stand_in(args: &ServerArgs, rules: Rules, desks: &mut Desks) -> Result<(), St
 
 /// Says what was lost at the end.
 fn report(desks: Desks, limits: &Limits) -> Result<(), String> {
-    let StopReport { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes } =
+    let StopReport { unsent_conns, unsent_bytes, discarded_conns, discarded_bytes, transcript_lacks } =
         desks.finish(limits, cli::tell::<ServerArgs>)?;
     if discarded_bytes > 0 {
         let (bytes, conns) = (counted(discarded_bytes, "byte"), counted(discarded_conns, "connection"));
@@ -206,10 +217,12 @@ fn report(desks: Desks, limits: &Limits) -> Result<(), String> {
         cli::tell::<ServerArgs>(&format!("{bytes} came too late and {were} thrown away, from {conns}"));
     }
     if unsent_bytes > 0 {
+        transcript_lacks.iter().for_each(|why| cli::tell::<ServerArgs>(why));
         let (bytes, conns) = (counted(unsent_bytes, "byte"), counted(unsent_conns, "connection"));
         return Err(format!("{bytes} could not be sent, to {conns}"));
     }
-    Ok(())
+    // Whoever asked for it counts on it later.
+    transcript_lacks.map_or(Ok(()), Err)
 }
 
 fn counted(count: usize, what: &str) -> String {
@@ -259,9 +272,10 @@ fn spelling(asked: FormatArg) -> Spelling {
     }
 }
 
-/// How peers' bytes become messages. What is only shown raw needs no frames.
+/// How peers' bytes become messages. What is only shown raw needs no frames; a transcript has messages.
 fn framing(args: &ServerArgs, frame: Framing, spelling: Spelling) -> Framing {
-    let is_only_shown = spelling == Spelling::Text(Format::Raw) && !args.stand_in.looks_at_messages();
+    let is_looked_at = args.stand_in.looks_at_messages() || args.log.is_some();
+    let is_only_shown = spelling == Spelling::Text(Format::Raw) && !is_looked_at;
     if is_only_shown { Framing::Raw } else { frame }
 }
 

@@ -55,7 +55,7 @@ const TWO: &[(u64, &str)] = &[
     (101, r#"sent "ids":[1],"b64":"MjUwIP8AAQ0K","by":1"#),
     (150, r#"eof "id":1"#),
     (151, r#"sent "ids":[1],"text":"221 you left\r\n","by":1"#),
-    (152, r#"close "id":1,"reason":"finished","msg":"","rx":20,"tx":50,"unsent":0"#),
+    (152, r#"close "id":1,"reason":"finished","msg":"","rx":20,"tx":47,"unsent":0"#),
 ];
 
 /// A server that does as in `TWO`, but for what `change` makes of its replies.
@@ -280,6 +280,38 @@ fn a_server_that_holds_up_a_greeting_is_charged_for_the_messages_behind_it() {
 }
 
 #[test]
+fn a_server_that_keeps_the_next_conversations_waiting_is_charged_for_their_replies() {
+    const COUNT: u64 = 10;
+    const TAKES: u64 = 60;
+    let events: Vec<(u64, String)> = (0..COUNT)
+        .flat_map(|id| {
+            let begins = id * 10;
+            [
+                (begins, format!("open \"id\":{id}")),
+                (begins + 1, format!("msg \"id\":{id},\"text\":\"hi\"")),
+                (begins + 2, format!("sent \"ids\":[{id}],\"text\":\"hi\\n\"")),
+                (begins + 3, format!("fin \"id\":{id}")),
+                (begins + 4, format!("close \"id\":{id},\"reason\":\"finished\",\"msg\":\"\"")),
+            ]
+        })
+        .collect();
+    let events: Vec<(u64, &str)> = events.iter().map(|(at, event)| (*at, event.as_str())).collect();
+    let path = file("kept-waiting.jsonl", &transcript(&events));
+    let port = serve(|mut client, _| {
+        let line = client.line().unwrap();
+        tester::wait_up_to(Instant::now() + Duration::from_millis(TAKES));
+        client.send(&line);
+    });
+
+    let run = replay(&path, &port, "-c 1");
+
+    assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "{run:?}");
+    // One at a time, the last reply cannot come before all have been worked on, and it was due long before.
+    let least = (COUNT * TAKES - (COUNT - 1) * 10 - 1) as f64;
+    assert!(run.number("latency_ms/max") >= least * 0.99, "{least}: {run:?}");
+}
+
+#[test]
 fn a_large_message_and_its_reply_pass_whole_though_the_server_reads_late() {
     const BYTES: usize = 20 << 20;
     let text = "x".repeat(BYTES);
@@ -427,6 +459,33 @@ fn a_recording_that_stops_before_its_end_is_left_politely() {
 
     assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "{run:?}");
     assert_eq!(told.recv_timeout(DEADLINE).unwrap(), None, "our end, in order");
+    assert_eq!(run.number("replay/not_compared_bytes"), 16.0, "the goodbye: {run:?}");
+    let run = load_for_people(&port, &["--replay", path.to_str().unwrap()]);
+    let told = "\nnot compared  16 bytes: behind our end, where the recording has no more\n";
+    assert!(run.out.contains(told), "{run:?}");
+}
+
+#[test]
+fn what_a_server_adds_where_the_recording_stops_before_its_end_is_not_as_recorded() {
+    let stops: Vec<(u64, &str)> =
+        [&TWO[..4], &[(900, r#"close "id":1,"reason":"stopping","msg":"""#)]].concat();
+    let path = file("adds.jsonl", &transcript(&stops));
+    let port = serve(|mut client, _| {
+        client.send(b"220 ready\r\n");
+        client.line();
+        client.send(b"250 HELO me\r\n");
+        tester::wait_up_to(Instant::now() + Duration::from_millis(20));
+        client.send(b"GARBAGE\n");
+        client.line();
+    });
+
+    for arguments in ["", "--speed 0"] {
+        let run = replay(&path, &port, arguments);
+
+        let told = "; conversation 1: \"GARBAGE\\n\" came, too, behind all 24 bytes that were recorded of the server\n";
+        assert!(run.err.ends_with(told), "{arguments}: {run:?}");
+        assert_eq!((run.status, run.number("wrong/unasked_bytes")), (Some(1), 8.0), "{arguments}: {run:?}");
+    }
 }
 
 #[test]
@@ -481,4 +540,17 @@ fn the_echo_of_the_server_itself_is_as_recorded() {
 
     assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "{run:?}");
     assert_eq!(run.number("replay/replies"), 3.0, "{run:?}");
+}
+
+#[test]
+fn what_a_recording_lacks_is_told_before_it_is_replayed() {
+    let text = transcript(TWO).replace("\"tx\":47", "\"tx\":50") + "{\"ev\":\"skipped\",\"count\":4}\n";
+    let path = file("lacks.jsonl", &text);
+    let port = serve(|client, _| answer(client, |reply| reply));
+
+    let run = replay(&path, &port, "--speed 0");
+
+    let told =
+        "leaves out 4 events at line 17, and lacks 3 bytes that were sent, in 1 of its 2 conversations (";
+    assert!(run.err.contains(told), "{run:?}");
 }

@@ -15,7 +15,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::{Program, Random, connect_narrow};
-use recorded::{File, Transcript};
+use recorded::{File, Transcript, play};
 
 #[test]
 fn who_connects_is_told_what_was_told_when_it_has_said_what_was_said() {
@@ -371,4 +371,35 @@ fn failed(path: &str) -> String {
     let mut program = Program::start(command);
     assert_eq!(program.exit_status().code(), Some(1));
     String::from_utf8(program.err.to_end()).unwrap()
+}
+
+#[test]
+fn half_a_line_before_a_pause_that_goes_on_otherwise_takes_nothing_from_the_recording() {
+    let server = Transcript::new().open().heard(0, "hello\n").said(1, "world\n").play(&["--speed", "0"]);
+    let mut peer = server.connect();
+
+    peer.send("hel");
+    server.out.line_with("1\thel");
+    peer.send("p\n");
+    server.out.line_with("1\tp");
+    peer.send("hello\n");
+
+    assert_eq!(peer.line(), "world");
+}
+
+#[test]
+fn what_a_recording_lacks_is_told_once_at_the_start() {
+    let whole = Transcript::new().open().heard(0, "hello\n").said(1, "world\n");
+    let whole = std::fs::read_to_string(whole.file().path()).unwrap();
+    let close = r#"{"ev":"close","ts":"2026-01-02T03:04:07Z","id":1,"reason":"kicked","msg":"","rx":6,"tx":9,"unsent":0}"#;
+    let file = File::with(format!("{whole}{{\"ev\":\"skipped\",\"count\":3}}\n{close}\n"));
+
+    let server = play(&file, &[]);
+    let told =
+        server.err.line_with("leaves out 3 events at line 5, and lacks 3 bytes that were sent, in 1 of its");
+
+    assert!(told.starts_with(&format!("switchboard: {} leaves out", file.path())), "{told}");
+    let file = File::with(whole);
+    let server = play(&file, &[]);
+    assert!(!String::from_utf8_lossy(&server.err.so_far()).contains("lacks"));
 }

@@ -212,7 +212,7 @@ fn what_is_wrong_with_a_rule_is_one_line_before_anything_listens() {
         (
             &["--reply", "(a{1000}){1000}", "x"],
             2,
-            "it is too large: compiled, it takes more than 1048576 bytes",
+            "it is too large: compiled, it takes more than 131072 bytes",
         ),
         (&["--reply", "a", "\\q"], 2, "--reply \"a\" \"\\\\q\": \"\\q\" is no escape"),
         (&["--reply", "a", "${x}"], 2, "${x} stands for nothing"),

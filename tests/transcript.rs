@@ -120,6 +120,29 @@ fn it_is_the_same_for_every_format_and_a_program_finds_its_own_sends_under_their
 }
 
 #[test]
+fn what_is_shown_raw_is_in_it_message_by_message() {
+    let place = Place::new("raw");
+    for (frame, spelt, messages) in
+        [("lines", &b"one\r\ntwo\n"[..], ["one", "two"]), ("len8", b"\x03one\x03two", ["one", "two"])]
+    {
+        let log = place.file(frame);
+        let mut server = Server::start(&["--format", "raw", "--frame", frame, "--log", text(&log)]);
+        let mut peer = server.connect();
+        peer.send(spelt);
+        server.out.wait_for("the bytes", |out| (out == spelt).then_some(()));
+        ends(&mut server);
+
+        let events = events_of(&log);
+        let told = events[0].get("frame").and_then(Value::as_str);
+        assert_eq!(told, Some(frame).filter(|frame| *frame != "lines"), "{}", events[0]);
+        let said: Vec<&str> =
+            of_kind(&events, "msg").iter().map(|said| said["text"].as_str().unwrap()).collect();
+        assert_eq!(said, messages, "{frame}");
+        assert_eq!(server.out.so_far(), spelt, "what is shown is what came");
+    }
+}
+
+#[test]
 fn in_a_chat_it_has_what_everybody_says() {
     let place = Place::new("chat");
     let log = place.file("log");
@@ -144,7 +167,7 @@ fn in_a_chat_it_has_what_everybody_says() {
 }
 
 #[test]
-fn in_an_echo_it_has_what_came_as_it_came() {
+fn in_an_echo_it_has_what_came_and_went_back_as_it_came() {
     let place = Place::new("echo");
     let log = place.file("log");
     let mut server = Server::start(&["--echo", "--log", text(&log)]);
@@ -163,8 +186,30 @@ fn in_an_echo_it_has_what_came_as_it_came() {
     check_schema(&events);
     assert_eq!(events[0]["frame"], "chunks");
     assert!(payload(&of_kind(&events, "msg")) == said, "what is in the file is what was said");
-    assert_eq!(of_kind(&events, "sent").len(), 0);
+    let sent = of_kind(&events, "sent");
+    assert!(payload(&sent) == said, "and that it went back");
+    assert!(sent.iter().all(|sent| sent["by"] == "echo" && sent["ids"] == json!([1])));
     assert_eq!(server.out.so_far(), b"", "an echo shows nothing");
+}
+
+#[test]
+fn it_has_the_bytes_of_a_file_that_was_sent() {
+    let place = Place::new("file");
+    let (log, path) = (place.file("log"), place.file("firmware"));
+    let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    fs::write(&path, &bytes).unwrap();
+    let (mut server, mut peers) = Server::with_peers(&["--log", text(&log)], 2);
+
+    server.type_line(&format!("/file @1,2 {}", text(&path)));
+    peers.iter_mut().for_each(|peer| assert!(peer.exactly(bytes.len()) == bytes));
+    ends(&mut server);
+
+    let events = events_of(&log);
+    assert_eq!(check_whole(&events), 0);
+    check_schema(&events);
+    let sent = of_kind(&events, "sent");
+    assert!(payload(&sent) == bytes);
+    assert!(sent.iter().all(|sent| sent["by"] == 1 && sent["ids"] == json!([1, 2])));
 }
 
 #[test]
@@ -230,6 +275,7 @@ fn h65_it_is_its_owners_alone_whatever_the_umask_and_one_that_is_there_keeps_its
 
     let mut server = Server::of(transcript::served_after("umask 0", &["--log", text(&log)]));
     assert_eq!(mode(&log), 0o600);
+    assert_eq!(times_told(&server, "the transcript"), 0);
     fs::rename(&log, place.file("moved")).unwrap();
     server.signal("USR1");
     wait_until("a new file", || log.exists().then_some(()));
@@ -237,6 +283,9 @@ fn h65_it_is_its_owners_alone_whatever_the_umask_and_one_that_is_there_keeps_its
     ends(&mut server);
     let mut server = Server::of(transcript::served_after("umask 0", &["--log", text(&old)]));
     ends(&mut server);
+    let told =
+        format!("switchboard: the transcript {} is open to others: it keeps its mode 640\n", old.display());
+    assert_eq!(times_told(&server, &told), 1);
 
     assert_eq!(mode(&old), 0o640);
     assert_eq!(check_whole(&events_of(&old)), 0);
@@ -305,6 +354,40 @@ fn h63_moved_away_and_opened_anew_it_misses_nothing() {
     let events: Vec<Value> = files.iter().flat_map(|file| events_of(file)).collect();
     assert_eq!(check_whole(&events), 0);
     assert_eq!(of_kind(&events, "msg").len(), 8001);
+}
+
+#[test]
+fn h63_a_new_file_begins_with_where_it_listens_and_who_is_here_and_one_that_is_the_same_does_not() {
+    let place = Place::new("begins");
+    let (log, moved) = (place.file("log"), place.file("moved"));
+    let mut server = Server::start(&["--frame", "crlf", "--log", text(&log)]);
+    let mut peer = server.connect();
+    peer.send("one\r\n");
+    server.out.line_with("one");
+    server.type_line("/name 1 lab-a");
+    file_with(&log, "lab-a");
+
+    // Nobody has moved it: it goes on, and that it was asked for is not to be seen.
+    server.signal("USR1");
+    server.type_line("@1 hello");
+    assert_eq!(peer.line(), "hello\r");
+    file_with(&log, "hello");
+    fs::rename(&log, &moved).unwrap();
+    server.signal("USR1");
+    file_with(&log, "\"past\"");
+    peer.send("two\r\n");
+    server.out.line_with("two");
+    ends(&mut server);
+
+    let old = events_of(&moved);
+    assert_eq!(of_kind(&old, "listening").len(), 1);
+    let new = events_of(&log);
+    check_schema(&new);
+    assert_eq!(kinds(&new)[..3], ["listening", "open", "msg"], "{new:?}");
+    assert_eq!((&new[0]["frame"], &new[0]["run"]), (&"crlf".into(), &old[0]["run"]));
+    let here = json!([new[1]["id"], new[1]["peer"], new[1]["name"], new[1]["past"]]);
+    assert_eq!(here, json!([1, old[1]["peer"], "lab-a", true]));
+    assert_eq!(check_whole(&[old, new].concat()), 0);
 }
 
 #[test]

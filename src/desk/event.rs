@@ -37,6 +37,8 @@ pub enum Author {
     Play,
     /// Whom it is linked to: what that one has said is passed on.
     Link,
+    /// An echo.
+    Echo,
 }
 
 impl Author {
@@ -49,6 +51,7 @@ impl Author {
             Author::Reply => Some("reply"),
             Author::Play => Some("play"),
             Author::Link => Some("link"),
+            Author::Echo => Some("echo"),
         }
     }
 }

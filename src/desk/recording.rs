@@ -1,14 +1,17 @@
 //! A transcript read back: who said what and when, conversation by conversation. The other end of the JSON face: what
 //! stands in for a recorded server, and what loads one as its peers did, go by it.
 
+mod lacks;
 mod line;
 mod progress;
 
 use std::collections::HashMap;
 use std::io::{BufRead, Read};
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::lacks::Lacks;
 use self::line::{Line, Said};
 pub use self::progress::Progress;
 use crate::buffer::framing::Framing;
@@ -23,6 +26,8 @@ pub struct Recording {
     /// The conversations with those who connected, in the order they came. Whom the server itself had dialled is not
     /// among them.
     pub conversations: Vec<Conversation>,
+    /// What happened and is not in it.
+    pub lacks: Lacks,
 }
 
 /// One recorded connection.
@@ -66,6 +71,8 @@ pub enum What {
 #[derive(Debug)]
 struct Run {
     number: usize,
+    /// What it calls itself, until it has ended.
+    id: Option<String>,
     framing: Framing,
     /// When the first came, in microseconds since 1970.
     began: Option<i64>,
@@ -83,11 +90,23 @@ struct Open {
     was_finished: bool,
     /// It is in the middle of a message, and what framed that in front was told.
     has_begun: bool,
+    /// So much of what it was sent is told.
+    told_bytes: u64,
+    /// It was here when the file began.
+    is_past: bool,
 }
 
 impl Open {
     fn new(place: usize, since: i64) -> Open {
-        Open { place, since, has_ended: false, was_finished: false, has_begun: false }
+        Open {
+            place,
+            since,
+            has_ended: false,
+            was_finished: false,
+            has_begun: false,
+            told_bytes: 0,
+            is_past: false,
+        }
     }
 
     /// What was said, with what framed it.
@@ -101,7 +120,14 @@ impl Open {
 
 impl Default for Run {
     fn default() -> Run {
-        Run { number: 0, framing: Framing::Lines, began: None, open: HashMap::new(), targets: HashMap::new() }
+        Run {
+            number: 0,
+            id: None,
+            framing: Framing::Lines,
+            began: None,
+            open: HashMap::new(),
+            targets: HashMap::new(),
+        }
     }
 }
 
@@ -148,36 +174,58 @@ impl Recording {
                     continue;
                 }
             };
-            if let Line::Listening(framing) = line {
+            if let Line::Listening { run: id, framing } = line {
                 torn = None;
                 first_framing.get_or_insert(framing);
+                if id.is_some() && id == run.id {
+                    // Who is here in a file stays in the next one.
+                    continue;
+                }
                 // Several addresses are one run, and nobody has come between them.
                 let has_begun = run.began.is_some();
-                run = Run { number: run.number + usize::from(has_begun), framing, ..Run::default() };
+                run = Run { number: run.number + usize::from(has_begun), id, framing, ..Run::default() };
                 continue;
             }
             if let Some(before) = torn {
                 return Err(before);
             }
-            run.take(line, &mut recording.conversations);
+            match line {
+                Line::Skipped(count) => recording.lacks.hole(number, count),
+                Line::Closed { id, sent, .. } => {
+                    if let Some(open) = run.open.get(&id) {
+                        recording.lacks.ended(sent, open.told_bytes);
+                    }
+                    run.take(line, &mut recording.conversations);
+                }
+                line => run.take(line, &mut recording.conversations),
+            }
         }
         if recording.conversations.is_empty() {
             return Err(torn.unwrap_or_else(|| "nobody connected in it".to_owned()));
         }
         Ok((recording, first_framing.unwrap_or(Framing::Lines)))
     }
+
+    /// What is not in it, in words that go on behind its name: whoever plays it is to know.
+    pub fn lacks_in_words(&self) -> Option<String> {
+        self.lacks.in_words(self.conversations.len())
+    }
 }
 
 impl Run {
     fn take(&mut self, line: Line, all: &mut Vec<Conversation>) {
         match line {
-            Line::Opened { id, client, is_dialled, at } => {
-                if let Some(client) = client {
+            Line::Opened { id, client, is_dialled, is_past, at } => {
+                if let Some(open) = self.open.get_mut(&id)
+                    && (is_past || mem::take(&mut open.is_past))
+                {
+                    // It is told twice: where the file begins, and among what was under way to the one before.
+                } else if let Some(client) = client {
                     self.targets.insert(id, client);
                 } else if !is_dialled {
                     let began = *self.began.get_or_insert(at);
                     let place = all.len();
-                    self.open.insert(id, Open::new(place, at));
+                    self.open.insert(id, Open { is_past, ..Open::new(place, at) });
                     all.push(Conversation {
                         run: self.number,
                         opened: between(began, at),
@@ -205,12 +253,13 @@ impl Run {
                 None => self.note(id, at, What::HeardEnd, all),
             },
             Line::Finished { id, at } => self.note(id, at, What::SaidEnd, all),
-            Line::Closed { id, reason, at } => {
+            Line::Closed { id, reason, at, .. } => {
                 self.close(id, &reason, at, all);
                 self.open.remove(&id);
                 self.targets.remove(&id);
             }
-            Line::Listening(_) | Line::Other => {}
+            Line::Bye => self.id = None,
+            Line::Listening { .. } | Line::Skipped(_) | Line::Other => {}
         }
     }
 
@@ -232,6 +281,7 @@ impl Run {
         match what {
             What::HeardEnd if open.has_ended => return,
             What::SaidEnd if open.was_finished => return,
+            What::Said(ref bytes) => open.told_bytes += bytes.len() as u64,
             What::HeardEnd => open.has_ended = true,
             What::SaidEnd => open.was_finished = true,
             _ => {}

@@ -18,7 +18,7 @@ pub use file::parse as parse_rules;
 
 /// What one expression may take when it is compiled, and all of them together: what is longer was not typed by a person.
 const REGEX_BYTES_MAX: usize = 128 << 10;
-const REGEXES_BYTES_MAX: usize = 32 << 20;
+const REGEXES_BYTES_MAX: usize = 8 << 20;
 
 /// What the search for all of them may keep to be fast.
 const CACHE_BYTES_MAX: usize = 8 << 20;

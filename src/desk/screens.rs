@@ -144,11 +144,8 @@ impl Screens {
             Event::Message(who, frame) => {
                 out.put(|out| renderer.message(*who, frame, view, stamp, out));
             }
-            Event::Sent { .. }
-            | Event::Listening(..)
-            | Event::Bye
-            | Event::Drained(_)
-            | Event::Finished(_) => {}
+            Event::Listening(_, framing) => renderer.set_envelope(framing.envelope()),
+            Event::Sent { .. } | Event::Bye | Event::Drained(_) | Event::Finished(_) => {}
             // As the replies to what is typed: what was sent is no data.
             Event::Answered { .. } if text.is_quiet => {}
             Event::Answered { .. } if !text.all_on_out && !text.stamps_status => {

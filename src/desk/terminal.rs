@@ -95,6 +95,8 @@ pub struct TerminalDesk {
     composed: Option<(Pin, Option<(String, Pin)>)>,
     /// Something has changed that is to be seen.
     is_stale: bool,
+    /// Whose message was the last, and whether it is shown.
+    spoke_last: Option<(u64, bool)>,
     is_drawn: bool,
     clears_screen: bool,
     rings: bool,
@@ -140,6 +142,7 @@ impl TerminalDesk {
             shown_named: None,
             composed: None,
             is_stale: true,
+            spoke_last: None,
             is_drawn: false,
             clears_screen: false,
             rings: false,

@@ -2,7 +2,7 @@
 //! waits for it. What it has no room for is counted, and the count stands where the hole is.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::buffer::framing::Frame;
 use crate::reactor::mailbox::Mailbox;
@@ -66,14 +66,15 @@ impl Transcript {
         link.put(|out| render(writer, out));
     }
 
-    /// Says how much is missing here, if anything is.
+    /// Says how much is missing here, if anything is; returns whether that is so.
     #[inline]
-    fn mark_hole(&mut self) {
+    fn mark_hole(&mut self) -> bool {
         let Transcript { writer, link, .. } = self;
         let skipped = link.take_skipped();
         if skipped > 0 {
             link.put(|out| writer.event(&Event::Skipped(skipped), 0, out));
         }
+        skipped > 0
     }
 
     /// Hands what was added in this turn to the thread.
@@ -109,9 +110,14 @@ impl Transcript {
         }
     }
 
-    /// Goes on in the file that has its name now.
-    pub fn reopen(&self) {
-        self.link.reopen();
+    /// Goes on in the file that has its name now. If that is another one, it begins with these events, of which nobody
+    /// else is told: where it listens, and who is here already.
+    pub fn reopen<'a>(&mut self, opening: impl Iterator<Item = Event<'a>>) {
+        let mut lines = Vec::new();
+        for event in opening {
+            self.writer.past(&event, &mut lines);
+        }
+        self.link.reopen(lines);
     }
 
     /// How it is called.
@@ -122,9 +128,15 @@ impl Transcript {
     /// Waits until all was written, for `patience` at most, and not for one that cannot be written. Returns why there
     /// is something that was not.
     pub fn close(mut self, patience: Duration) -> Option<String> {
-        self.hand_over();
-        let unwritten = self.link.close(patience);
-        self.mark_hole();
+        let began = Instant::now();
+        let unwritten = loop {
+            self.hand_over();
+            let unwritten = self.link.close(patience.saturating_sub(began.elapsed()));
+            // What had no room up to now is counted behind what had, and that is to be written, too.
+            if !matches!(unwritten, Ok(0)) || !self.mark_hole() {
+                break unwritten;
+            }
+        };
         let why = match unwritten {
             Ok(0) => return None,
             Ok(_) => self.link.failure(),
@@ -138,6 +150,8 @@ impl Transcript {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
     use crate::buffer::framing::End;
     use crate::terminal::WhenFull;
@@ -159,6 +173,24 @@ mod tests {
     fn says(transcript: &mut Transcript, seq: u64) {
         let frame = Frame::of(b"hello", End::Newline);
         transcript.message(Who::nameless(1), &frame, seq);
+    }
+
+    #[test]
+    fn h63_a_hole_at_the_very_end_is_counted_in_the_last_line() {
+        let (link, file) = Screen::on_reel(WhenFull::Skip, 1);
+        let mut transcript = Transcript::over(link, "/log".into());
+        (1..=5).for_each(|seq| says(&mut transcript, seq));
+
+        // Nothing was taken before the end began.
+        let closed = thread::spawn(move || transcript.close(Duration::from_secs(30)));
+        let mut written = Vec::new();
+        while !closed.is_finished() {
+            file.take(&mut written);
+            thread::yield_now();
+        }
+
+        assert_eq!(closed.join().unwrap(), None);
+        assert_eq!(numbers(&String::from_utf8(written).unwrap()), ["1", "2", "skipped 3"]);
     }
 
     #[test]

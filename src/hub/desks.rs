@@ -344,12 +344,12 @@ impl Desks {
         // The screen gets what is left of `--drain`, at least LAST_WORDS, so that the report still appears.
         let taken = self.stop.as_ref().map_or(Duration::ZERO, |stop| stop.since.elapsed());
         let patience = limits.drain_max.saturating_sub(taken).max(LAST_WORDS);
-        let (mut unwritten, mut failed) = (0, None);
+        let (mut unwritten, mut failed, mut transcript_lacks) = (0, None, None);
         for missing in self.out.close(patience, LAST_WORDS) {
             match missing {
                 Unwritten::Nothing => {}
                 Unwritten::Bytes(bytes) => unwritten += bytes,
-                Unwritten::OfTranscript(why) => tell(&why),
+                Unwritten::OfTranscript(why) => transcript_lacks = Some(why),
                 // What was written last may have failed when the loop had ended; a reader that has gone is no error.
                 Unwritten::Failed(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
                 Unwritten::Failed(error) => failed = Some(error),
@@ -362,7 +362,11 @@ impl Desks {
             self.screen_error = None;
             self.stop.iter_mut().for_each(|stop| stop.discarded = Lost::default());
         }
-        if let Some(error) = self.screen_error.or(failed) {
+        let error = self.screen_error.or(failed);
+        if error.is_some() || unwritten > 0 {
+            transcript_lacks.iter().for_each(|why| tell(why));
+        }
+        if let Some(error) = error {
             return Err(format!("cannot write to stdout: {}", crate::conn::reason::in_words(&error)));
         }
         if unwritten > 0 {
@@ -374,12 +378,13 @@ impl Desks {
             unsent_bytes: self.unsent.bytes,
             discarded_conns: discarded.conns,
             discarded_bytes: discarded.bytes,
+            transcript_lacks,
         })
     }
 }
 
 /// What there is to say at the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StopReport {
     /// Connections that did not get all that was queued for them when the stop began.
     pub unsent_conns: usize,
@@ -389,4 +394,6 @@ pub struct StopReport {
     pub discarded_conns: usize,
     /// How many bytes those were.
     pub discarded_bytes: usize,
+    /// Why the end of the transcript is missing, in one line, if it is.
+    pub transcript_lacks: Option<String>,
 }

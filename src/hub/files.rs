@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::board::Board;
 use crate::conn::Inbound;
 use crate::conn::reason::in_words;
-use crate::desk::{Event, How, Outcome, Refusal, Reply, To};
+use crate::desk::{Author, DeskId, Event, How, Outcome, Receivers, Refusal, Reply, To};
 use crate::hub::desks::Desks;
 use crate::hub::job::Act;
 use crate::hub::options::Voice;
@@ -32,6 +32,8 @@ const FILES_MAX: usize = 16;
 #[derive(Debug)]
 struct Sending {
     number: u64,
+    /// At which desk it was asked for.
+    by: DeskId,
     path: String,
     /// To whom, as long as they are here.
     serials: Vec<u64>,
@@ -118,6 +120,7 @@ impl Desks {
         self.out.reply(session.id, asked.reference, &Reply::FileBegun(whom, &named, bytes));
         self.files.all.push(Sending {
             number,
+            by: session.id,
             path: named,
             serials,
             only,
@@ -207,6 +210,10 @@ impl Desks {
             board.tell_when_drained(id);
             matches!(outcome, Outcome::Done(_) | Outcome::Behind(..))
         });
+        if !one.serials.is_empty() {
+            let (by, to) = (Author::Desk(one.by), Receivers::Several(&one.serials));
+            self.out.tell_unseen(&Event::Sent { by, to, bytes: piece });
+        }
         one.sent_bytes += piece.len() as u64;
         one.taken += piece.len();
         if one.taken == bytes.len()

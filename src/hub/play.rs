@@ -39,8 +39,6 @@ struct Listener {
     since: Moment,
     /// Messages of it so far.
     messages: u64,
-    /// The message under way was cut: what comes next belongs to it.
-    is_cut: bool,
     /// It was told that something does not fit, and nothing has since.
     is_told: bool,
 }
@@ -71,8 +69,7 @@ impl Play {
         self.next = (self.next + 1).min(self.conversations.len() - 1);
         let since = board.now();
         let progress = Progress::default();
-        let mut listener =
-            Listener { conversation, progress, since, messages: 0, is_cut: false, is_told: false };
+        let mut listener = Listener { conversation, progress, since, messages: 0, is_told: false };
         listener.go_on(id, self.speed, desks, board);
         self.listeners.insert(id.serial(), listener);
     }
@@ -84,12 +81,13 @@ impl Play {
         let Some(listener) = self.listeners.get_mut(&id.serial()).filter(|_| !is_linked) else {
             return false;
         };
-        let goes_on = frame.end == End::Limit;
-        let behind = frame.behind(desks.links.envelope);
+        let piece = [&frame.head, frame.bytes, frame.behind(desks.links.envelope)];
         let Listener { conversation, progress, .. } = listener;
-        let fits = progress.hear(&conversation.turns, &[&frame.head, frame.bytes, behind], goes_on);
-        listener.messages += u64::from(!listener.is_cut);
-        listener.is_cut = goes_on;
+        listener.messages += u64::from(!progress.is_within_message());
+        let fits = match frame.end {
+            End::Silence => progress.hear_until_silence(&conversation.turns, &piece),
+            end => progress.hear(&conversation.turns, &piece, end == End::Limit),
+        };
         if fits {
             listener.is_told = false;
             desks.followed(id, frame, board);

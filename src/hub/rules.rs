@@ -46,6 +46,8 @@ pub struct Rules {
     learnt: Vec<Spelt>,
     /// Messages are counted, since a text may say how many there were.
     counts: bool,
+    /// Messages are looked at at all: one look for all that are not.
+    looks: bool,
     /// Of those who have said something.
     talks: HashMap<u64, Talk>,
     told_at: Option<Moment>,
@@ -103,12 +105,13 @@ impl Rules {
     /// Counts messages, whether there are rules or not.
     pub fn count_messages(&mut self) {
         self.counts = true;
+        self.looks = true;
     }
 
     /// Whether messages need not be looked at.
     #[inline]
     pub fn are_idle(&self) -> bool {
-        self.set.is_empty() && !self.counts && self.path.is_none()
+        !self.looks
     }
 
     /// Reads the file again. Where something is wrong with it, all stays as it was.
@@ -131,6 +134,7 @@ impl Rules {
             .map_err(|why| format!("cannot use the rules{}: {why}", path.unwrap_or_default()))?;
         let old = std::mem::replace(&mut self.set, set);
         // Whoever is in the midst of a sequence goes on there.
+        self.looks = !self.set.is_empty() || self.counts || self.path.is_some();
         let new_place = self.set.places_of(&old);
         for talk in self.talks.values_mut() {
             talk.used =
@@ -154,6 +158,7 @@ impl Rules {
         }
         let rule = Spelt::learnt(message, answer);
         self.set.add_exact(message, Rc::clone(&rule.text));
+        self.looks = true;
         let Some(path) = &self.path else {
             self.learnt.push(rule);
             return Ok(Written::Nowhere);

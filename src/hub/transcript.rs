@@ -1,10 +1,10 @@
 //! The transcript as the hub sees it: what goes into it that no desk is shown, and what is told of its file.
 
 use crate::board::Board;
-use crate::buffer::framing::Frame;
+use crate::buffer::framing::{Frame, Framing};
 use crate::conn::ConnId;
 use crate::conn::reason::in_words;
-use crate::desk::{Event, Transcript};
+use crate::desk::{Author, Event, Receivers, Transcript};
 use crate::hub::desks::Desks;
 use crate::terminal::LogNews;
 
@@ -22,11 +22,25 @@ impl Desks {
         }
     }
 
-    /// Goes on in a file that is opened anew: what was there may have been moved away.
-    pub(super) fn reopen_transcript(&mut self) {
-        if let Some(transcript) = self.out.transcript() {
-            transcript.reopen();
-        }
+    /// Keeps that an echo has returned this.
+    pub fn returned_unseen(&mut self, id: ConnId, bytes: &[u8]) {
+        let to = Receivers::One(id.serial());
+        self.out.tell_unseen(&Event::Sent { by: Author::Echo, to, bytes });
+    }
+
+    /// Goes on in a file that is opened anew: what was there may have been moved away. A new one says by itself who is here,
+    /// and how what they say is framed.
+    pub(super) fn reopen_transcript(&mut self, framing: Framing, board: &Board) {
+        let Desks { out, own, names, links, dialled, .. } = self;
+        let Some(transcript) = out.transcript() else { return };
+        let addresses: Vec<String> = own.bound().iter().map(ToString::to_string).collect();
+        let listening = addresses.iter().map(|address| Event::Listening(address, framing));
+        let here = board.peers().filter(|view| !view.is_connecting).map(|view| {
+            let serial = view.id.serial();
+            let (dialled, client) = (dialled.contains(&serial), links.client_of(serial));
+            Event::Opened { who: names.who(serial), peer: view.peer, dialled, client }
+        });
+        transcript.reopen(listening.chain(here));
     }
 
     /// Tells what became of the transcript's file.

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread;
 
+use crate::cli::tell;
 use crate::conn::reason::cannot;
 use crate::desk::Recording;
 use crate::process::descriptors::{self, RESERVED};
@@ -75,6 +76,9 @@ fn read(path: &Path) -> Result<Arc<Script>, String> {
     let doing = format!("replay {}", path.display());
     let file = File::open(path).map_err(cannot(&doing))?;
     let recording = Recording::read(BufReader::new(file)).map_err(|why| format!("cannot {doing}: {why}"))?;
+    if let Some(what) = recording.lacks_in_words() {
+        tell::<LoadArgs>(&format!("{} {what}", path.display()));
+    }
     Ok(Script::new(recording))
 }
 

@@ -10,7 +10,7 @@ use crate::hub::{Desks, Mode};
 /// Returns bytes exactly as they came.
 #[derive(Debug, Default)]
 pub struct Echo {
-    /// The transcript has what was said. It does not have that the same went back.
+    /// The transcript has what was said, and that the same went back.
     pub is_kept: bool,
 }
 
@@ -28,9 +28,11 @@ impl Mode for Echo {
         if !desks.links.is_empty() && board.mate(id).is_some() {
             return;
         }
-        if let Sent::Full(_) = board.send(id, frame.bytes) {
+        match board.send(id, frame.bytes) {
             // It is not read while it does not read, so this does not happen; but no byte is ever left out.
-            board.hang_up(id, Reason::QueueFull);
+            Sent::Full(_) => board.hang_up(id, Reason::QueueFull),
+            Sent::Queued(_) | Sent::Slow(_) if self.is_kept => desks.returned_unseen(id, frame.bytes),
+            _ => {}
         }
     }
 

@@ -5,7 +5,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::mem;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -58,6 +58,13 @@ impl LogFile {
         Ok(LogFile { file, path: path.to_owned(), is_torn })
     }
 
+    /// The mode of a file that was there already and that others may read or write.
+    pub fn mode_for_others(&self) -> Option<u32> {
+        let metadata = self.file.metadata().ok()?;
+        let mode = metadata.mode() & 0o777;
+        (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -105,6 +112,12 @@ fn is_torn(path: &Path) -> bool {
     last().map_or(true, |last| last != b'\n')
 }
 
+/// Which file of the system's it is, whatever its name.
+fn identity(file: &File) -> io::Result<(u64, u64)> {
+    let metadata = file.metadata()?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
 /// What the thread needs of a file.
 trait Medium: Sized {
     /// Writes some of it.
@@ -113,8 +126,8 @@ trait Medium: Sized {
     /// Waits until more can be written, for so long at most.
     fn wait(&self, time: Duration);
 
-    /// The file that has this one's name now.
-    fn renewed(&self) -> io::Result<Self>;
+    /// The file that has this one's name now, if it is another one.
+    fn renewed(&self) -> io::Result<Option<Self>>;
 
     /// Takes note that a line is torn here, if one is. Returns whether it had been.
     fn mark_torn(&mut self, is_torn: bool) -> bool;
@@ -131,8 +144,10 @@ impl Medium for LogFile {
         let _ = poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], Some(&time));
     }
 
-    fn renewed(&self) -> io::Result<LogFile> {
-        LogFile::open(&self.path)
+    fn renewed(&self) -> io::Result<Option<LogFile>> {
+        let renewed = LogFile::open(&self.path)?;
+        let is_another = identity(&renewed.file)? != identity(&self.file)?;
+        Ok(is_another.then_some(renewed))
     }
 
     fn mark_torn(&mut self, is_torn: bool) -> bool {
@@ -143,6 +158,8 @@ impl Medium for LogFile {
 /// Appends to a medium, and does not give up.
 struct Appending<M> {
     medium: M,
+    /// What a new file begins with, as far as it is not written.
+    opening: Vec<u8>,
     retry: Duration,
     /// It was told that it cannot be written.
     is_failing: bool,
@@ -150,14 +167,17 @@ struct Appending<M> {
 
 impl<M: Medium> Appending<M> {
     fn to(medium: M) -> Appending<M> {
-        Appending { medium, retry: RETRY, is_failing: false }
+        Appending { medium, opening: Vec::new(), retry: RETRY, is_failing: false }
     }
 
-    /// Goes on in the file that has the name now. Returns whether there is one.
-    fn renew(&mut self, tell: &impl Fn(Mail)) -> bool {
+    /// Goes on in the file that has the name now, behind these lines. Returns whether that is another one.
+    fn renew(&mut self, opening: Vec<u8>, tell: &impl Fn(Mail)) -> bool {
         match self.medium.renewed() {
-            Ok(medium) => {
+            // Nobody has moved it away: it goes on where it stands, be that in the middle of a line.
+            Ok(None) => false,
+            Ok(Some(medium)) => {
                 self.medium = medium;
+                self.opening = opening;
                 true
             }
             Err(error) => {
@@ -167,13 +187,18 @@ impl<M: Medium> Appending<M> {
         }
     }
 
-    /// Writes some; what is torn is ended first.
+    /// Writes some, if only of what stands in front of it; what is torn is ended first.
     fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.medium.mark_torn(false)
             && let Err(error) = some(self.medium.write(b"\n"))
         {
             self.medium.mark_torn(true);
             return Err(error);
+        }
+        if !self.opening.is_empty() {
+            let count = some(self.medium.write(&self.opening))?;
+            self.opening.drain(..count);
+            return Ok(0);
         }
         some(self.medium.write(bytes))
     }
@@ -189,7 +214,7 @@ impl<M: Medium> Appending<M> {
             tell(Mail::LogFile(LogNews::Failed(error)));
             slot = shared.lock();
         }
-        while !slot.reopens {
+        while slot.reopens.is_none() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
@@ -211,7 +236,7 @@ impl<M: Medium> Appending<M> {
 impl<M: Medium> Sink for Appending<M> {
     fn write_whole(&mut self, bytes: &[u8], shared: &Shared, tell: &impl Fn(Mail)) -> io::Result<()> {
         let mut written = 0;
-        while written < bytes.len() {
+        while written < bytes.len() || !self.opening.is_empty() {
             match self.write_some(&bytes[written..]) {
                 Ok(count) => {
                     written += count;
@@ -221,7 +246,8 @@ impl<M: Medium> Sink for Appending<M> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.medium.wait(self.retry),
                 Err(error) => self.fail(error, shared, tell),
             }
-            if mem::take(&mut shared.lock().reopens) && self.renew(tell) {
+            let reopens = shared.lock().reopens.take();
+            if reopens.is_some_and(|opening| self.renew(opening, tell)) {
                 // A new file begins with a whole line.
                 written = line_start(bytes, written);
             }
@@ -230,8 +256,8 @@ impl<M: Medium> Sink for Appending<M> {
         Ok(())
     }
 
-    fn reopen(&mut self, tell: &impl Fn(Mail)) {
-        self.renew(tell);
+    fn reopen(&mut self, opening: Vec<u8>, tell: &impl Fn(Mail)) {
+        self.renew(opening, tell);
     }
 }
 

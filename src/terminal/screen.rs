@@ -80,8 +80,8 @@ pub(super) struct Slot {
     wants_room: bool,
     /// All is to be written now, without a pause.
     hurries: bool,
-    /// What is written goes into a new file from now on, if that can be opened.
-    pub(super) reopens: bool,
+    /// What is written goes into a new file from now on, if there is one and it can be opened; behind these lines.
+    pub(super) reopens: Option<Vec<u8>>,
     /// Why nothing can be written at present; it is tried again.
     pub(super) failing: Option<io::Error>,
     /// Why nothing can be written any more.
@@ -230,9 +230,9 @@ impl Screen {
         self.shared.lock().failing.as_ref().map(same_error)
     }
 
-    /// Goes on in a new file, where it is one: the thread opens it.
-    pub fn reopen(&self) {
-        self.shared.lock().reopens = true;
+    /// Goes on in a new file, where it is one: the thread opens it, and begins it with these lines.
+    pub fn reopen(&self, opening: Vec<u8>) {
+        self.shared.lock().reopens = Some(opening);
         self.shared.changed.notify_all();
     }
 
@@ -304,6 +304,9 @@ impl CapturedScreen {
         let mut slot = self.shared.lock();
         let wants_room = slot.take(&mut waiting);
         slot.being_written = 0;
+        drop(slot);
+        // As the thread does, for whoever waits until all is written.
+        self.shared.changed.notify_all();
         shown.append(&mut waiting);
         wants_room
     }

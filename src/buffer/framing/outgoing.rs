@@ -62,6 +62,8 @@ impl Envelope {
 
 /// The few bytes that stand before a message: a slice that needs no memory elsewhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+// As large as a register, since each frame carries one.
+#[repr(align(8))]
 pub struct Prefix {
     pub(super) bytes: [u8; 4],
     pub(super) count: u8,

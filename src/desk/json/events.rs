@@ -29,16 +29,7 @@ impl Writer {
             }
             Event::Opened { who, peer, dialled, client } => {
                 self.begin_about(out, "open", seq, *who);
-                self::peer(out, peer);
-                if let Some(name) = who.name {
-                    text(out, "name", name);
-                }
-                if *dialled {
-                    flag(out, "dialed");
-                }
-                if let Some(client) = client {
-                    number(out, "for", *client);
-                }
+                opened(out, *who, peer, *dialled, *client);
             }
             Event::Ended(who, _) => self.begin_about(out, "eof", seq, *who),
             Event::Finished(who) => self.begin_about(out, "fin", seq, *who),
@@ -58,6 +49,17 @@ impl Writer {
         if !matches!(event, Event::Message(..)) {
             out.extend_from_slice(b"}\n");
         }
+    }
+
+    /// Appends an event that is told again to whoever was not there: it has no number.
+    pub fn past(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        let Event::Opened { who, peer, dialled, client } = event else { return self.event(event, 0, out) };
+        out.extend_from_slice(b"{\"ev\":\"open\"");
+        self.after_seq(out);
+        number(out, "id", who.serial);
+        opened(out, *who, peer, *dialled, *client);
+        flag(out, "past");
+        out.extend_from_slice(b"}\n");
     }
 
     /// What the desks, and not the peers, have brought about.
@@ -198,6 +200,19 @@ impl Writer {
     fn begin_about(&mut self, out: &mut Vec<u8>, kind: &str, seq: u64, who: Who<'_>) {
         self.begin(out, kind, seq);
         number(out, "id", who.serial);
+    }
+}
+
+fn opened(out: &mut Vec<u8>, who: Who<'_>, peer: &Peer, dialled: bool, client: Option<u64>) {
+    self::peer(out, peer);
+    if let Some(name) = who.name {
+        text(out, "name", name);
+    }
+    if dialled {
+        flag(out, "dialed");
+    }
+    if let Some(client) = client {
+        number(out, "for", client);
     }
 }
 

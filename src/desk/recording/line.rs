@@ -12,10 +12,10 @@ use crate::buffer::framing::Framing;
 /// What a line says. Moments are microseconds since 1970.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
-    /// A run begins, in which messages are framed in this way.
-    Listening(Framing),
-    /// Somebody connected.
-    Opened { id: u64, client: Option<u64>, is_dialled: bool, at: i64 },
+    /// A run begins, in which messages are framed in this way; or, where it is under way, one more file of it.
+    Listening { run: Option<String>, framing: Framing },
+    /// Somebody connected, or has been here for a while where a file begins.
+    Opened { id: u64, client: Option<u64>, is_dialled: bool, is_past: bool, at: i64 },
     /// A peer said something.
     Heard { id: u64, said: Said, at: i64 },
     /// These were sent something.
@@ -27,7 +27,11 @@ pub enum Line {
     /// Our side was finished.
     Finished { id: u64, at: i64 },
     /// A connection has ended.
-    Closed { id: u64, reason: String, at: i64 },
+    Closed { id: u64, reason: String, sent: u64, at: i64 },
+    /// So many events were left out here.
+    Skipped(u64),
+    /// The run has ended.
+    Bye,
     /// Something else.
     Other,
 }
@@ -53,17 +57,21 @@ impl Line {
             serde_json::from_slice(text).map_err(|error| format!("this is no JSON object: {error}"))?;
         let kind = object.get("ev").and_then(Value::as_str).ok_or("the key \"ev\" is missing")?;
         Ok(match kind {
-            "listening" => Line::Listening(match object.get("frame") {
-                None => Framing::Lines,
-                Some(frame) => {
-                    let frame = frame.as_str().ok_or("\"frame\" is no text")?;
-                    Framing::parse(frame).map_err(|why| format!("\"frame\" is none: {why}"))?
-                }
-            }),
+            "listening" => Line::Listening {
+                run: object.get("run").and_then(Value::as_str).map(str::to_owned),
+                framing: match object.get("frame") {
+                    None => Framing::Lines,
+                    Some(frame) => {
+                        let frame = frame.as_str().ok_or("\"frame\" is no text")?;
+                        Framing::parse(frame).map_err(|why| format!("\"frame\" is none: {why}"))?
+                    }
+                },
+            },
             "open" => Line::Opened {
                 id: number(&object, "id")?,
                 client: object.get("for").and_then(Value::as_u64),
                 is_dialled: object.get("dialed") == Some(&Value::Bool(true)),
+                is_past: object.get("past") == Some(&Value::Bool(true)),
                 at: moment(&object)?,
             },
             "msg" => Line::Heard {
@@ -84,8 +92,13 @@ impl Line {
             "fin" => Line::Finished { id: number(&object, "id")?, at: moment(&object)? },
             "close" => {
                 let reason = object.get("reason").and_then(Value::as_str).unwrap_or_default().to_owned();
-                Line::Closed { id: number(&object, "id")?, reason, at: moment(&object)? }
+                // What was queued and is lost was told as sent, too.
+                let count = |key| object.get(key).and_then(Value::as_u64).unwrap_or_default();
+                let sent = count("tx").saturating_add(count("unsent"));
+                Line::Closed { id: number(&object, "id")?, reason, sent, at: moment(&object)? }
             }
+            "skipped" => Line::Skipped(number(&object, "count")?),
+            "bye" => Line::Bye,
             _ => Line::Other,
         })
     }

@@ -56,6 +56,21 @@ impl Progress {
         passed.is_some()
     }
 
+    /// The same of a piece that a silence has ended. It was a message where one ended then, and where it does not fit. In the
+    /// middle of what was said at once then it has only begun: if the rest does not fit, it is left out whole, too.
+    pub fn hear_until_silence(&mut self, turns: &[Turn], piece: &[&[u8]]) -> bool {
+        let fits = self.hear(turns, piece, true);
+        if !fits || self.at.bytes == 0 {
+            self.message = Message::New;
+        }
+        fits
+    }
+
+    /// Whether what comes next belongs to the message of the piece before.
+    pub fn is_within_message(&self) -> bool {
+        self.message != Message::New
+    }
+
     /// The peer has finished sending. Returns whether it did so then.
     pub fn hear_end(&mut self, turns: &[Turn]) -> bool {
         self.pass_ours(turns);
@@ -190,6 +205,25 @@ mod tests {
         assert_eq!(ours(&mut progress, &turns), "");
         assert!(progress.hear(&turns, &[b"aabb", b"\n"], false), "from where it began");
         assert_eq!(ours(&mut progress, &turns), "2");
+    }
+
+    #[test]
+    fn half_a_message_that_a_silence_has_ended_is_left_out_with_the_rest_of_it() {
+        let turns = [heard(b"one\n"), said(b"1"), heard(b"two"), said(b"2"), heard(b"three\n"), said(b"3")];
+        let mut progress = Progress::default();
+
+        assert!(progress.hear_until_silence(&turns, &[b"on"]));
+        assert!(progress.is_within_message());
+        assert!(!progress.hear(&turns, &[b"p", b"\n"], false));
+        assert!(progress.hear_until_silence(&turns, &[b"o"]));
+        assert!(progress.hear(&turns, &[b"ne", b"\n"], false), "what is cut by a silence is the same");
+        assert_eq!(ours(&mut progress, &turns), "1");
+        assert!(progress.hear_until_silence(&turns, &[b"two"]));
+        assert!(!progress.is_within_message(), "it ended there then");
+        assert_eq!(ours(&mut progress, &turns), "2");
+        assert!(!progress.hear_until_silence(&turns, &[b"x"]));
+        assert!(progress.hear(&turns, &[b"three", b"\n"], false), "a stray one takes nothing back");
+        assert_eq!(ours(&mut progress, &turns), "3");
     }
 
     #[test]

@@ -158,3 +158,52 @@ fn a_message_in_parts_is_framed_once() {
     let bad = r#"{"ev":"msg","ts":"2026-01-02T03:04:05Z","id":1,"text":"","part":"limit","head":"!"}"#;
     assert!(read(&format!("{bad}\n{bad}\n")).unwrap_err().starts_with("line 1: \"head\" is no base64"));
 }
+
+#[test]
+fn what_was_sent_and_is_not_told_is_counted_and_so_is_each_hole() {
+    let of = |lines: &str| {
+        let open = "{\"ev\":\"open\",\"ts\":\"2026-01-02T03:04:05Z\",\"id\":1}\n\
+                    {\"ev\":\"sent\",\"ts\":\"2026-01-02T03:04:05Z\",\"ids\":[1],\"text\":\"1234\"}\n";
+        read(&format!("{LISTENING}{open}{lines}")).unwrap().lacks_in_words()
+    };
+    let closed = |counts: &str| {
+        format!(
+            "{{\"ev\":\"close\",\"ts\":\"2026-01-02T03:04:05Z\",\"id\":1,\"reason\":\"finished\",{counts}}}\n"
+        )
+    };
+    let skipped = "{\"ev\":\"skipped\",\"count\":17}\n";
+
+    assert_eq!(of(&closed("\"tx\":4,\"unsent\":0")), None);
+    assert_eq!(of(&closed("\"tx\":1,\"unsent\":3")), None, "it was sent, and is lost");
+    assert_eq!(of(""), None, "one that goes on");
+    assert_eq!(of(skipped).unwrap(), "leaves out 17 events at line 4");
+    assert_eq!(of(&skipped.repeat(2)).unwrap(), "leaves out 34 events in 2 places, the first at line 4");
+    let told = of(&format!("{skipped}{}", closed("\"tx\":10,\"unsent\":0"))).unwrap();
+    assert!(
+        told.starts_with(
+            "leaves out 17 events at line 4, and lacks 6 bytes that were sent, in 1 of its 1 conversation ("
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_file_that_a_run_goes_on_in_tells_of_those_who_are_here_and_both_together_are_one() {
+    let first = LISTENING.to_owned()
+        + r#"{"ev":"open","seq":1,"ts":"2026-01-02T03:04:05Z","id":1,"peer":"127.0.0.1:1"}
+{"ev":"msg","seq":2,"ts":"2026-01-02T03:04:06Z","id":1,"text":"a"}
+"#;
+    let second = LISTENING.to_owned()
+        + r#"{"ev":"open","ts":"2026-01-02T03:04:07Z","id":1,"peer":"127.0.0.1:1","past":true}
+{"ev":"open","ts":"2026-01-02T03:04:07Z","id":2,"peer":"127.0.0.1:2","past":true}
+{"ev":"open","seq":3,"ts":"2026-01-02T03:04:06Z","id":2,"peer":"127.0.0.1:2"}
+{"ev":"msg","seq":4,"ts":"2026-01-02T03:04:08Z","id":1,"text":"b"}
+"#;
+
+    let [both, alone] = [read(&format!("{first}{second}")).unwrap(), read(&second).unwrap()];
+
+    assert_eq!(both.conversations.len(), 2);
+    assert_eq!(both.conversations[0].turns, [heard(1000, b"a\n"), heard(3000, b"b\n")]);
+    assert_eq!(alone.conversations.len(), 2);
+    assert_eq!(alone.conversations[0].turns, [heard(1000, b"b\n")]);
+}

@@ -9,7 +9,7 @@ use super::sampler::Notice;
 use super::{TerminalDesk, grouped};
 use crate::buffer::framing::Frame;
 use crate::desk::command::View;
-use crate::desk::event::{Event, Namer, Receivers, Who};
+use crate::desk::event::{Author, Event, Namer, Receivers, Who};
 use crate::desk::help::KEYS;
 use crate::desk::reply::{Outcome, Reply, Target};
 use crate::desk::text::push_who;
@@ -20,7 +20,9 @@ impl TerminalDesk {
         self.is_stale |= self.roster.spoke(who.serial, self.tracks_pending);
         // About so many: what is spelt out, or stands in bytes, takes more.
         let rows = frame.bytes.len().div_ceil(self.painter.columns).max(1) as u64;
-        if !self.sampler.shows(who.serial, rows, now) {
+        let shows = self.sampler.shows(who.serial, rows, now);
+        self.spoke_last = Some((who.serial, shows));
+        if !shows {
             return;
         }
         let mut line = Vec::new();
@@ -111,10 +113,15 @@ impl TerminalDesk {
         self.push(kind, serial, &line);
     }
 
-    /// A connection was sent something of itself. Where what it says comes in floods, so does that.
+    /// A connection was sent something of itself. Where what it says comes in floods, so does that: an answer is shown where
+    /// its question was.
     fn answered(&mut self, event: &Event<'_>, view: View, now: Instant) {
-        let Event::Answered { who, bytes, .. } = event else { return };
-        if self.is_quiet || !self.sampler.shows(who.serial, 1, now) {
+        let Event::Answered { who, bytes, by } = event else { return };
+        let shows = match self.spoke_last {
+            Some((serial, shown)) if serial == who.serial && *by == Author::Reply => shown,
+            _ => self.sampler.shows(who.serial, 1, now),
+        };
+        if self.is_quiet || !shows {
             return;
         }
         let mut line = Vec::new();

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use crate::buffer::framing::{End, Frame};
+use crate::buffer::framing::{End, Envelope, Frame};
 use crate::conn::{ConnId, Peer};
 use crate::desk::command::View;
 use crate::desk::event::{Event, Who};
@@ -69,6 +69,8 @@ pub struct Renderer {
     format: Format,
     repertoire: Repertoire,
     reader: Reader,
+    /// What framed a message behind, where that is shown as it came.
+    envelope: Envelope,
     /// What stands in front of the lines of `labelled`: most lines are by whoever said the one before.
     label: Vec<u8>,
     labelled: Option<u64>,
@@ -95,11 +97,17 @@ impl Renderer {
         self.reader = Reader::Person(columns);
     }
 
+    /// Messages are framed like this.
+    pub fn set_envelope(&mut self, envelope: Envelope) {
+        self.envelope = envelope;
+    }
+
     fn of(format: Format, repertoire: Repertoire, reader: Reader) -> Renderer {
         Renderer {
             format,
             repertoire,
             reader,
+            envelope: Envelope::Lf,
             label: Vec::new(),
             labelled: None,
             reply_label: Vec::new(),
@@ -145,10 +153,9 @@ impl Renderer {
                 out.push(b'\n');
             }
             Format::Raw => {
+                out.extend_from_slice(&frame.head);
                 out.extend_from_slice(frame.bytes);
-                if frame.end == End::Newline {
-                    out.push(b'\n');
-                }
+                out.extend_from_slice(frame.behind(self.envelope));
             }
         }
     }

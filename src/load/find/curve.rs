@@ -141,8 +141,8 @@ impl View {
         rates.dedup();
         let points = rates.into_iter().filter_map(|rate| {
             let at = || steps.iter().filter(move |step| step.rate == rate);
-            let has_full = at().any(|step| step.length == Length::Full);
-            let shown = at().filter(|step| !has_full || step.length == Length::Full);
+            let has_full = at().any(|step| step.length != Length::Short);
+            let shown = at().filter(|step| !has_full || step.length != Length::Short);
             let mut values: Vec<f64> = shown.map(&value).collect();
             values.sort_by(f64::total_cmp);
             let middle = *values.get(values.len() / 2)?;
@@ -157,7 +157,7 @@ impl View {
         }
         let (x, y) = self.place(step.rate, ms);
         let (x, y) = (self.panel.x(x), self.panel.y(y));
-        let radius = if step.length == Length::Full { 5.0 } else { 3.0 };
+        let radius = if step.length != Length::Short { 5.0 } else { 3.0 };
         if step.held() {
             line(
                 out,

@@ -42,6 +42,7 @@ fn of_step(bounds: &[Bound], step: &Step) -> Value {
         "length": match step.length {
             Length::Short => "short",
             Length::Full => "full",
+            Length::Long => "long",
         },
         "measured_s": step.measured.as_secs_f64(),
         "achieved_rate": step.achieved,
@@ -60,6 +61,7 @@ fn of_step(bounds: &[Bound], step: &Step) -> Value {
             Verdict::Failed(Cause::Starved(_)) => Some("starved"),
             Verdict::Failed(Cause::Behind(_)) => Some("behind"),
             Verdict::Failed(Cause::Latency(_)) => Some("latency"),
+            Verdict::Failed(Cause::Stalled(_)) => Some("stalled"),
             Verdict::Failed(Cause::Growing(_)) => Some("growing"),
         },
         "why": text::verdict(bounds, step),

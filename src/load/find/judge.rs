@@ -9,8 +9,8 @@ use super::Length;
 /// Parts of a step that are looked at alone, to say how steadily something held; each with so many messages.
 const WINDOWS: u32 = 5;
 const WINDOW_MESSAGES_MIN: f64 = 20.0;
-/// A latency that is too long over all of a step has to be short in this part of its windows: four of five. So one
-/// stall of the machine does not decide, and a server that pauses again and again does not get away with it.
+/// A latency that is too long over all of a step, but short in this part of its windows, four of five, may be so for one
+/// stall of the machine. That settles nothing: a server that pauses now and then looks the same.
 const WINDOWS_HELD_MIN: f64 = 0.8;
 
 /// Who keeps up answers at least this part of what is asked for while the backlog grows.
@@ -57,6 +57,8 @@ pub struct Step {
     pub growth: f64,
     /// The share of its processor that the tester's busiest thread used.
     pub busiest: Option<f64>,
+    /// All its latencies.
+    pub latency: Latencies,
     /// What it comes to.
     pub verdict: Verdict,
 }
@@ -86,6 +88,8 @@ pub enum Cause {
     Behind(Option<f64>),
     /// The conditions at these places are not met.
     Latency(Vec<usize>),
+    /// They are not met either, but only because of one window: another step has to tell what that was.
+    Stalled(Vec<usize>),
     /// They are, but would not be for long: seconds by which the backlog grew in each second.
     Growing(f64),
 }
@@ -108,10 +112,11 @@ impl Step {
             windows: windows.len(),
             growth,
             busiest: tally.busiest,
+            latency: tally.latency.clone(),
             verdict: Verdict::Held,
         };
         let missed = missed(bounds, &tally.latency, &windows);
-        if let Some(cause) = cause(&step, missed, is_growing, bounds, tally) {
+        if let Some(cause) = cause(&step, &missed, is_growing, bounds, tally) {
             step.verdict = Verdict::Failed(cause);
         }
         step
@@ -123,22 +128,24 @@ impl Step {
     }
 }
 
-/// The places of the conditions that are not met.
-fn missed(bounds: &[Bound], latency: &Latencies, windows: &[Latencies]) -> Vec<usize> {
-    let is_met = |bound: &Bound| {
-        let held = windows.iter().filter(|window| bound.holds(window)).count();
-        bound.holds(latency) || held as f64 >= windows.len() as f64 * WINDOWS_HELD_MIN
-    };
-    (0..bounds.len()).filter(|at| !is_met(&bounds[*at])).collect()
+/// The conditions that are not met.
+struct Missed {
+    /// The places of all of them.
+    all: Vec<usize>,
+    /// The places of those that are not met in too many windows.
+    steadily: Vec<usize>,
 }
 
-fn cause(
-    step: &Step,
-    missed: Vec<usize>,
-    is_growing: bool,
-    bounds: &[Bound],
-    tally: &Tally,
-) -> Option<Cause> {
+fn missed(bounds: &[Bound], latency: &Latencies, windows: &[Latencies]) -> Missed {
+    let all: Vec<usize> = (0..bounds.len()).filter(|at| !bounds[*at].holds(latency)).collect();
+    let is_steady = |at: &usize| {
+        let held = windows.iter().filter(|window| bounds[*at].holds(window)).count();
+        (held as f64) < windows.len() as f64 * WINDOWS_HELD_MIN
+    };
+    Missed { steadily: all.iter().copied().filter(is_steady).collect(), all }
+}
+
+fn cause(step: &Step, missed: &Missed, is_growing: bool, bounds: &[Bound], tally: &Tally) -> Option<Cause> {
     if tally.failed() > 0 {
         let counts = Failure::ALL.iter().filter_map(|failure| {
             tally.failures.get(failure).map(|count| format!("{count} {}", failure.name()))
@@ -150,20 +157,27 @@ fn cause(
     }
     let fell_short = step.achieved < step.rate * KEPT_UP && (tally.fell_behind || tally.unsent > 0);
     let is_behind = fell_short || tally.gave_up;
-    if missed.is_empty() && !is_behind && !is_growing {
+    if missed.all.is_empty() && !is_behind && !is_growing {
         return None;
+    }
+    // Counted from when a message did leave all is well, so it is the leaving that was late.
+    let left_late = bounds.iter().all(|bound| bound.holds(&tally.service));
+    if missed.steadily.is_empty() && !is_behind && !is_growing {
+        let says_nothing = left_late && step.length != Length::Short;
+        let stalled = || Cause::Stalled(missed.all.clone());
+        return Some(if says_nothing { Cause::Starved(step.busiest) } else { stalled() });
     }
     if step.busiest.is_some_and(|share| share > TESTER_BUSY) {
         return Some(Cause::Tester(step.busiest));
     }
-    // Counted from when a message did leave all is well, so it is the leaving that was late.
-    if !missed.is_empty() && bounds.iter().all(|bound| bound.holds(&tally.service)) {
+    if !missed.steadily.is_empty() && left_late {
         return Some(Cause::Starved(step.busiest));
     }
     if is_behind {
         return Some(Cause::Behind((step.measured >= BEHIND_TIME_MIN).then_some(step.achieved)));
     }
-    Some(if missed.is_empty() { Cause::Growing(step.growth) } else { Cause::Latency(missed) })
+    let is_missed = !missed.steadily.is_empty();
+    Some(if is_missed { Cause::Latency(missed.all.clone()) } else { Cause::Growing(step.growth) })
 }
 
 /// The latencies of each part of the time that counted. What was answered after it belongs to the last.

@@ -21,6 +21,8 @@ const FIRST_MAX: f64 = 1000.0;
 /// A short step is this part of a full one, and its warm-up this part of a full one's.
 const SHORT: u32 = 4;
 const SHORT_WARMUP: u32 = 2;
+/// A long one is so many full ones.
+const LONG: u32 = 3;
 /// In less time than this nothing is measured.
 const SHORT_MIN: Duration = Duration::from_millis(100);
 
@@ -65,7 +67,7 @@ pub fn run(args: &LoadArgs) -> Result<(), String> {
 
 fn search(args: &LoadArgs, plan: &Plan, interrupt: &Interrupt) -> Result<Found, String> {
     let began = Instant::now();
-    let mut search = Search::new(f64::from(args.connections).clamp(FIRST_MIN, FIRST_MAX));
+    let mut search = Search::new(&args.find, f64::from(args.connections).clamp(FIRST_MIN, FIRST_MAX));
     // What held once may turn out not to, so the best alone would not do.
     let mut held: Vec<(f64, Tally)> = Vec::new();
     let mut last = (0.0, Tally::default());
@@ -86,7 +88,7 @@ fn search(args: &LoadArgs, plan: &Plan, interrupt: &Interrupt) -> Result<Found, 
         if cannot_go_on(&tally) {
             search.stop(Stop::CannotGoOn);
         }
-        if step.held() && length == Length::Full {
+        if step.held() && length != Length::Short {
             held.push((rate, tally.clone()));
         }
         search.note(step);
@@ -105,6 +107,7 @@ fn step_of(plan: &Plan, args: &LoadArgs, rate: f64, length: Length) -> Plan {
     let (duration, warmup) = (args.duration().unwrap_or_default(), args.warmup());
     let (duration, warmup) = match length {
         Length::Full => (duration, warmup),
+        Length::Long => (duration.saturating_mul(LONG), warmup),
         Length::Short => ((duration / SHORT).max(SHORT_MIN).min(duration), warmup / SHORT_WARMUP),
     };
     Plan {
@@ -149,6 +152,10 @@ fn verdict(args: &LoadArgs, found: &Found) -> Result<(), String> {
     match (found.stop, found.search.found()) {
         (Stop::CannotGoOn, _) => failed.push(format!("the search could not go on: {}", why_last())),
         (Stop::Interrupted, None) => failed.push("interrupted before a rate was known to hold".to_owned()),
+        (Stop::Steps, None) => {
+            let count = found.search.steps().len();
+            failed.push(format!("no rate was known to hold after {count} steps: {}", why_last()));
+        }
         (_, None) => {
             let lowest = text::per_second(found.rate);
             failed.push(format!("not even {lowest} messages/s held: {}", why_last()));

@@ -50,15 +50,20 @@ pub fn verdict(bounds: &[Bound], step: &Step) -> String {
         Cause::Behind(Some(achieved)) => {
             format!("the server fell behind: {} messages/s answered", per_second(*achieved))
         }
-        Cause::Latency(missed) => {
-            let missed =
-                missed.iter().map(|at| format!("{} was {} ms", bounds[*at].name(), ms(step.values_ms[*at])));
-            missed.collect::<Vec<_>>().join(", ")
+        Cause::Latency(missed) => too_long(bounds, step, missed),
+        Cause::Stalled(missed) => {
+            let (held, windows) = (step.windows_held, step.windows);
+            format!("{}, though {held} of {windows} windows held", too_long(bounds, step, missed))
         }
         Cause::Growing(growth) => {
             format!("the backlog grew by {} ms in each second", ms(growth * 1e3))
         }
     }
+}
+
+fn too_long(bounds: &[Bound], step: &Step, missed: &[usize]) -> String {
+    let missed = missed.iter().map(|at| format!("{} was {} ms", bounds[*at].name(), ms(step.values_ms[*at])));
+    missed.collect::<Vec<_>>().join(", ")
 }
 
 /// The result.
@@ -80,12 +85,15 @@ fn write_result(out: &mut String, bounds: &[Bound], found: &Found) -> fmt::Resul
     }
     if let Some(rate) = search.found() {
         write!(out, "held          at {}: {}", per_second(rate), evidence(found, rate))?;
+        let latency = search.latencies_at(rate);
         for bound in bounds {
-            write!(out, "; {} was {} ms", bound.name(), ms(bound.value_ms(&found.tally.latency)))?;
+            write!(out, "; {} was {} ms", bound.name(), ms(bound.value_ms(&latency)))?;
         }
         writeln!(out)?;
     } else if let Some(low) = low {
-        writeln!(out, "held          at {}, in a short step alone", per_second(low))?;
+        let is_full = search.steps_at(low).any(|step| step.length != Length::Short);
+        let enough = if is_full { "in full steps, but in no long one" } else { "in a short step alone" };
+        writeln!(out, "held          at {}, {enough}", per_second(low))?;
     }
     if let Some(high) = high {
         let more = search.found().map(|rate| format!(" ({:.1} % more)", (high / rate - 1.0) * 100.0));
@@ -94,7 +102,7 @@ fn write_result(out: &mut String, bounds: &[Bound], found: &Found) -> fmt::Resul
         writeln!(out, "; {}", why_not(bounds, found, high))?;
     }
     writeln!(out, "stopped       {}", why_stopped(bounds, found))?;
-    let full = search.steps().iter().filter(|step| step.length == Length::Full).count();
+    let full = search.steps().iter().filter(|step| step.length != Length::Short).count();
     let short = search.steps().len() - full;
     let took = found.took.as_secs_f64();
     writeln!(out, "took          {took:.1} s: {}, {full} in full", plural(short as u64, "short step"))
@@ -104,9 +112,9 @@ fn write_result(out: &mut String, bounds: &[Bound], found: &Found) -> fmt::Resul
 /// processor say nothing, and are set aside.
 fn evidence(found: &Found, rate: f64) -> String {
     let at = || found.search.steps_at(rate);
-    let length = if at().any(|step| step.length == Length::Full) { Length::Full } else { Length::Short };
+    let is_full = at().any(|step| step.length != Length::Short);
     let is_starved = |step: &&Step| matches!(step.verdict, Verdict::Failed(Cause::Starved(_)));
-    let all = || at().filter(|step| step.length == length);
+    let all = || at().filter(|step| (step.length != Length::Short) == is_full);
     let steps = || all().filter(|step| !is_starved(step));
     let held = steps().filter(|step| step.held()).count();
     let windows_held: usize = steps().map(|step| step.windows_held).sum();

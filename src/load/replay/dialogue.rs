@@ -16,6 +16,10 @@ use crate::desk::{Turn, What};
 use super::difference::Difference;
 use super::script::{Script, Speed};
 
+/// Where the recording stops before the end, the server is listened to for so long before we finish: what it says by
+/// then is no goodbye, and nobody has recorded it.
+const QUIET: Duration = Duration::from_millis(200);
+
 /// A conversation that goes on.
 #[derive(Debug)]
 pub struct Dialogue {
@@ -24,9 +28,9 @@ pub struct Dialogue {
     place: usize,
     speed: Speed,
     timeout: Duration,
-    /// When it should have begun, by the recording.
+    /// When it should have begun, by the recording: what lateness and responses are counted from.
     planned: Moment,
-    /// What its times are counted from: the same, unless it had to wait for others to end.
+    /// What it goes by in time: the same, unless it had to wait for others to end.
     opens: Moment,
     /// The first turn of the peer that is not done, and how much of it is.
     ours: usize,
@@ -108,8 +112,8 @@ pub struct Account {
 }
 
 impl Dialogue {
-    /// The conversation at this place, which should begin at `planned` and has its times counted from `opens`. A reply
-    /// is waited for up to `timeout` longer than its time.
+    /// The conversation at this place, which should begin at `planned` and goes by the times that it has from `opens`
+    /// on. A reply is waited for up to `timeout` longer than its time.
     pub fn new(
         script: &Arc<Script>,
         place: usize,
@@ -171,7 +175,10 @@ impl Dialogue {
             return if until <= now { Step::Overdue } else { Step::Wait(until) };
         }
         let server_ended = self.turns().iter().rev().any(|turn| turn.what == What::SaidEnd);
-        Step::Leave(if server_ended { Leave::AsRecorded } else { Leave::Unrecorded })
+        if server_ended {
+            return Step::Leave(Leave::AsRecorded);
+        }
+        self.quiet_until().filter(|until| *until > now).map_or(Step::Leave(Leave::Unrecorded), Step::Wait)
     }
 
     /// So many bytes of what was to be sent were. If that was the rest of a message, it has left.
@@ -184,7 +191,7 @@ impl Dialogue {
         }
         self.sent = 0;
         let recorded = self.script.start(self.place) + self.turns()[self.ours].at;
-        let due = self.speed.time(self.turns()[self.ours].at).map(|time| self.planned + time);
+        let due = self.planned_for(self.ours);
         self.has_done(now);
         Some(Left { recorded, late: due.map_or(Duration::ZERO, |due| now.since(due)) })
     }
@@ -227,7 +234,8 @@ impl Dialogue {
     }
 
     fn has_done(&mut self, now: Moment) {
-        self.asked = Some(Asked { due: self.due(self.ours).unwrap_or(now), sent: now });
+        // Not from when there was room for it: a server that keeps others waiting for that is charged for them, too.
+        self.asked = Some(Asked { due: self.planned_for(self.ours).unwrap_or(now), sent: now });
         self.ours = self.next_of(self.ours + 1, true);
         self.since = now;
     }
@@ -241,6 +249,22 @@ impl Dialogue {
 
     fn turns(&self) -> &[Turn] {
         self.script.turns(self.place)
+    }
+
+    /// Until when nothing more may come of the server where all has happened; no time where our side is finished, since
+    /// the recording may have been cut off just before what is said to that.
+    fn quiet_until(&self) -> Option<Moment> {
+        let turns = self.turns();
+        if turns.iter().any(|turn| turn.what == What::HeardEnd) {
+            return None;
+        }
+        let last = turns.len().checked_sub(1).and_then(|last| self.due(last));
+        Some(last.map_or(self.since, |due| due.max(self.since)) + QUIET.min(self.timeout))
+    }
+
+    /// When the turn at this place should come by the recording, if there is a pace.
+    fn planned_for(&self, turn: usize) -> Option<Moment> {
+        self.speed.time(self.turns()[turn].at).map(|time| self.planned + time)
     }
 
     /// When the turn at this place is due, if there is a pace.

@@ -72,6 +72,8 @@ pub struct Played {
     pub unfinished: u64,
     /// Replies that came whole, and were compared.
     pub replies: u64,
+    /// Bytes that came behind our end, where the recording has nothing to compare them with.
+    pub not_compared_bytes: u64,
     /// How long after its time the last message of the recording left, and when that was.
     pub last_left: Option<Left>,
     /// The longest that a message left after its time.
@@ -166,7 +168,7 @@ impl Player {
             if planned > now {
                 return board.wake_at(planned);
             }
-            // Whoever had to wait for room is not late by the server's doing.
+            // Whoever had to wait for room still takes its own time between its messages.
             let times = (planned, planned.max(self.room_since));
             let Plan { speed, timeout, .. } = self.plan;
             let dialogue = Dialogue::new(&self.script, place, speed, timeout, times);

@@ -92,6 +92,10 @@ impl Outcome<'_> {
         writeln!(out, "messages      {} of {messages} sent  ({per_second:.1} messages/s)", tally.messages)?;
         writeln!(out, "replies       {} compared", played.replies)?;
         writeln!(out, "bytes         {} sent, {} received", tally.tx_bytes, tally.rx_bytes)?;
+        if played.not_compared_bytes > 0 {
+            let bytes = plural(played.not_compared_bytes, "byte");
+            writeln!(out, "not compared  {bytes}: behind our end, where the recording has no more")?;
+        }
         write!(out, "time          {seconds:.3} s")?;
         match (plan.speed, played.last_left) {
             (Speed::Times(_), Some(last)) => writeln!(
@@ -148,6 +152,7 @@ impl Outcome<'_> {
                     "unfinished": played.unfinished,
                     "messages": script.messages(),
                     "replies": played.replies,
+                    "not_compared_bytes": played.not_compared_bytes,
                     "recorded_s": script.length().as_secs_f64(),
                     "last_late_ms": last_left.map(|left| milliseconds(left.late)),
                     "most_late_ms": is_paced.then(|| milliseconds(played.most_late)),

@@ -139,7 +139,7 @@ mod tests {
         };
         let conversations = vec![of(0, 0, 9), of(0, 2, 3), of(1, 0, 1), of(1, 1, 1)];
 
-        let script = Script::new(Recording { conversations });
+        let script = Script::new(Recording { conversations, ..Recording::default() });
 
         let starts: Vec<u64> = (0..script.len()).map(|place| script.start(place).as_secs()).collect();
         assert_eq!((starts, script.length()), (vec![0, 2, 9, 10], seconds(11)));

@@ -17,6 +17,17 @@ enum Does {
     FailsAndReopens,
     /// The same, and there is no new file.
     FailsAndReopensInVain,
+    /// The same, and it is this one that still has the name.
+    FailsAndReopensTheSame,
+}
+
+/// What there is when somebody asks for a new file.
+#[derive(Clone, Copy, Debug, Default)]
+enum Renews {
+    #[default]
+    Never,
+    Same,
+    Another,
 }
 
 #[derive(Debug, Default)]
@@ -24,7 +35,7 @@ struct Script {
     does: VecDeque<Does>,
     /// What every file has got, one behind the other.
     files: Vec<Vec<u8>>,
-    renews: bool,
+    renews: Renews,
     waits: usize,
 }
 
@@ -43,8 +54,12 @@ impl Medium for Scripted {
             Some(Does::Takes(count)) => count.min(bytes.len()),
             Some(Does::Fails(kind)) => return Err(kind.into()),
             Some(does) => {
-                script.renews = matches!(does, Does::FailsAndReopens);
-                self.shared.lock().reopens = true;
+                script.renews = match does {
+                    Does::FailsAndReopens => Renews::Another,
+                    Does::FailsAndReopensTheSame => Renews::Same,
+                    _ => Renews::Never,
+                };
+                self.shared.lock().reopens = Some(b"opening\n".to_vec());
                 return Err(ErrorKind::StorageFull.into());
             }
         };
@@ -56,14 +71,17 @@ impl Medium for Scripted {
         self.script.borrow_mut().waits += 1;
     }
 
-    fn renewed(&self) -> io::Result<Scripted> {
+    fn renewed(&self) -> io::Result<Option<Scripted>> {
         let mut script = self.script.borrow_mut();
-        if !script.renews {
-            return Err(ErrorKind::PermissionDenied.into());
+        match script.renews {
+            Renews::Never => return Err(ErrorKind::PermissionDenied.into()),
+            Renews::Same => return Ok(None),
+            Renews::Another => {}
         }
         script.files.push(Vec::new());
         let at = script.files.len() - 1;
-        Ok(Scripted { script: self.script.clone(), shared: self.shared.clone(), at, is_torn: false })
+        let shared = self.shared.clone();
+        Ok(Some(Scripted { script: self.script.clone(), shared, at, is_torn: false }))
     }
 
     fn mark_torn(&mut self, is_torn: bool) -> bool {
@@ -82,7 +100,8 @@ fn written(is_torn: bool, does: impl IntoIterator<Item = Does>, buffers: &[&str]
     let script = Script { does: does.into_iter().collect(), files: vec![Vec::new()], ..Script::default() };
     let (script, shared) = (Rc::new(RefCell::new(script)), Rc::new(Shared::default()));
     let medium = Scripted { script: script.clone(), shared: shared.clone(), at: 0, is_torn };
-    let mut appending = Appending { medium, retry: Duration::from_millis(1), is_failing: false };
+    let mut appending =
+        Appending { medium, opening: Vec::new(), retry: Duration::from_millis(1), is_failing: false };
     let told = RefCell::new(Vec::new());
     let tell = |mail| match mail {
         Mail::LogFile(LogNews::Failed(error)) => told.borrow_mut().push(format!("failed: {}", error.kind())),
@@ -143,11 +162,12 @@ fn a_torn_line_of_an_earlier_run_is_ended_first_whatever_fails() {
 
 #[test]
 fn h63_a_new_file_begins_with_the_whole_of_the_line_that_was_torn_in_the_old_one() {
-    let does = [Does::Takes(6), Does::FailsAndReopens];
+    let full = Does::Fails(ErrorKind::StorageFull);
+    let does = [Does::Takes(6), Does::FailsAndReopens, Does::Takes(3), full];
 
     let Outcome { files, told, .. } = written(false, does, &["one\ntwo\nthree\n"]);
 
-    assert_eq!(files, ["one\ntw", "two\nthree\n"]);
+    assert_eq!(files, ["one\ntw", "opening\ntwo\nthree\n"]);
     assert_eq!(told, ["failed: no storage space", "goes on"]);
 }
 
@@ -159,6 +179,32 @@ fn h63_where_there_is_no_new_file_the_old_one_goes_on_from_the_very_byte() {
 
     assert_eq!(files, ["one\ntwo\nthree\n"]);
     assert_eq!(told, ["failed: no storage space", "not reopened: permission denied", "goes on"]);
+}
+
+#[test]
+fn h63_where_the_file_is_still_the_same_it_goes_on_from_the_very_byte() {
+    let does = [Does::Takes(6), Does::FailsAndReopensTheSame];
+
+    let Outcome { files, told, .. } = written(false, does, &["one\ntwo\nthree\n"]);
+
+    assert_eq!(files, ["one\ntwo\nthree\n"]);
+    assert_eq!(told, ["failed: no storage space", "goes on"]);
+}
+
+#[test]
+fn a_file_is_another_one_where_it_was_moved_away_and_not_where_it_has_another_name_beside() {
+    let place = std::env::temp_dir().join(format!("switchboard-log-file-moved-{}", std::process::id()));
+    let moved = place.with_extension("moved");
+    [&place, &moved].into_iter().for_each(|path| drop(fs::remove_file(path)));
+    let file = LogFile::open(&place).unwrap();
+
+    assert!(Medium::renewed(&file).unwrap().is_none());
+    fs::hard_link(&place, &moved).unwrap();
+    assert!(Medium::renewed(&file).unwrap().is_none());
+    fs::remove_file(&place).unwrap();
+    assert!(Medium::renewed(&file).unwrap().is_some());
+
+    [&place, &moved].into_iter().for_each(|path| fs::remove_file(path).unwrap());
 }
 
 #[test]

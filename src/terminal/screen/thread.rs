@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::mem;
 use std::sync::{Condvar, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,8 +18,8 @@ pub(in crate::terminal) trait Sink {
     /// When nothing can be written any more.
     fn write_whole(&mut self, bytes: &[u8], shared: &Shared, tell: &impl Fn(Mail)) -> io::Result<()>;
 
-    /// Goes on in a new file, where it is one that has a name.
-    fn reopen(&mut self, _tell: &impl Fn(Mail)) {}
+    /// Goes on in a new file, which begins with these lines, where it is one that has a name.
+    fn reopen(&mut self, _opening: Vec<u8>, _tell: &impl Fn(Mail)) {}
 }
 
 impl Sink for File {
@@ -43,10 +42,10 @@ pub(super) fn write_all(mut sink: impl Sink, shared: &Shared, pause: Duration, t
         }
         slot = wait_for_something(slot, &shared.changed, wrote_at.map(|at| at + pause));
         let wants_room = slot.take(&mut writing);
-        let reopens = mem::take(&mut slot.reopens);
+        let reopens = slot.reopens.take();
         drop(slot);
-        if reopens {
-            sink.reopen(&tell);
+        if let Some(opening) = reopens {
+            sink.reopen(opening, &tell);
         }
         if wants_room {
             tell(Mail::ScreenHasRoom);
@@ -72,7 +71,7 @@ fn wait_for_something<'a>(
     not_before: Option<Instant>,
 ) -> MutexGuard<'a, Slot> {
     loop {
-        if slot.reopens {
+        if slot.reopens.is_some() {
             return slot;
         }
         if slot.waiting.is_empty() {

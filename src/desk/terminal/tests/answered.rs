@@ -48,7 +48,9 @@ fn answers_to_a_flood_are_sampled_with_it() {
     }
 
     let shown = rig.rows().iter().filter(|row| row.contains("(reply) answer")).count();
+    let asked = rig.rows().iter().filter(|row| row.contains("#7> ask")).count();
 
+    assert_eq!(shown, asked, "each that is shown has its question");
     assert!((1..2000).contains(&shown), "{shown} of 10,000");
     assert!(rig.rows().iter().any(|row| row.contains("lines/s, 1 in")), "{:?}", rig.rows());
 }

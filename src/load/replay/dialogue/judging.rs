@@ -40,6 +40,9 @@ impl Dialogue {
             None | Some(What::SaidEnd) if !self.has_messages_left() => {
                 if self.theirs < self.turns().len() {
                     self.has_come(now);
+                } else {
+                    // Nothing is left to be listened to, nor, perhaps, to be done.
+                    self.is_over = self.ours == self.turns().len();
                 }
                 Ok(())
             }

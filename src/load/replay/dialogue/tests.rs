@@ -25,7 +25,7 @@ fn turn(millis: u64, what: What) -> Turn {
 /// A conversation that begins at the start, with a timeout of a second.
 fn dialogue(speed: Speed, turns: Vec<Turn>) -> Dialogue {
     let conversation = Conversation { turns, ..Conversation::default() };
-    let script = Script::new(Recording { conversations: vec![conversation] });
+    let script = Script::new(Recording { conversations: vec![conversation], ..Recording::default() });
     Dialogue::new(&script, 0, speed, Duration::from_secs(1), (at(0), at(0)))
 }
 
@@ -78,7 +78,8 @@ fn a_message_leaves_at_its_time_and_not_before_what_was_said_before_it() {
     let answered = hear(&mut unpaced, b"A\n", at(3));
     assert_eq!(answered, [Asked { due: at(1), sent: at(1) }]);
     assert_eq!(act(&mut unpaced, at(3)), b"b\n");
-    assert_eq!(unpaced.next(at(3)), Step::Leave(Leave::Unrecorded));
+    assert_eq!(unpaced.next(at(3)), Step::Wait(at(203)), "something more may come, which was not recorded");
+    assert_eq!(unpaced.next(at(203)), Step::Leave(Leave::Unrecorded));
 }
 
 #[test]
@@ -136,6 +137,35 @@ fn an_end_is_as_recorded_where_all_that_stands_before_it_has_happened() {
     assert_eq!(broke(played(What::SaidReset, true, b"A\n")), Ok(()));
     assert_eq!(broke(played(What::SaidReset, false, b"A\n")), Err(Failure::Reset));
     assert_eq!(broke(played(What::SaidEnd, true, b"A\n")), Err(Failure::Reset));
+}
+
+#[test]
+fn what_comes_when_all_has_happened_was_not_recorded_until_we_finish() {
+    let turns = || vec![heard(10, b"a\n"), said(100, b"A\n")];
+
+    let mut quiet = dialogue(Speed::Times(1.0), turns());
+    act(&mut quiet, at(10));
+    hear(&mut quiet, b"A\n", at(20));
+    assert_eq!(quiet.next(at(20)), Step::Wait(at(300)), "from when it was recorded");
+    hear(&mut quiet, b"more\n", at(250));
+    assert_eq!(quiet.account().surplus_bytes, 5);
+    assert_eq!(quiet.next(at(300)), Step::Leave(Leave::Unrecorded));
+
+    let mut left = dialogue(Speed::Unpaced, turns());
+    act(&mut left, at(10));
+    hear(&mut left, b"A\n", at(20));
+    assert_eq!((left.ended(at(30)), left.next(at(30))), (Ok(()), Step::Leave(Leave::AsRecorded)));
+
+    let finished = [turns(), vec![turn(120, What::HeardEnd)]].concat();
+    let mut finished = dialogue(Speed::Unpaced, finished);
+    act(&mut finished, at(10));
+    hear(&mut finished, b"A\n", at(20));
+    act(&mut finished, at(20));
+    assert_eq!(
+        finished.next(at(20)),
+        Step::Leave(Leave::Unrecorded),
+        "what is said to an end may be missing"
+    );
 }
 
 #[test]

@@ -116,13 +116,15 @@ impl Player {
     pub(super) fn hear(&mut self, id: ConnId, bytes: &[u8], board: &mut Board) {
         let now = self.clock.now();
         let Player { open, played, slice, active, .. } = self;
-        // A server may say goodbye to whoever finishes though nobody did in the recording.
-        let Some(playing) = open.get_mut(&id).filter(|playing| playing.phase == Phase::Talking) else {
-            return;
-        };
-        *active = now;
+        let Some(playing) = open.get_mut(&id) else { return };
         played.tally.rx_bytes += bytes.len() as u64;
         slice.bytes += bytes.len() as u64;
+        if playing.phase == Phase::Parting {
+            // A server may say goodbye to whoever finishes though nobody did in the recording.
+            played.not_compared_bytes += bytes.len() as u64;
+            return;
+        }
+        *active = now;
         playing.dialogue.receive(bytes, now, |asked| {
             let response = now.since(asked.due);
             played.tally.latency.note(response, 1);
