@@ -1,5 +1,7 @@
 //! Where to listen, or whom to dial.
 
+mod admission;
+
 use std::fmt;
 use std::fs;
 use std::io;
@@ -8,6 +10,9 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv4Net};
+
+pub(crate) use admission::parse_list;
+pub use admission::{Admission, Nets};
 
 /// The longest path of a Unix socket: what `sun_path` has room for, and a NUL behind it (unix(7)).
 #[cfg(target_os = "linux")]
@@ -263,7 +268,8 @@ fn parse_v6(text: &str) -> Result<(), String> {
     if zone == Some("") { Err(wrong()) } else { Ok(()) }
 }
 
-fn canonical(address: SocketAddr) -> SocketAddr {
+/// An IPv4 address in IPv6 clothes (`::ffff:127.0.0.1`) as what it is.
+pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V6(v6) => v6.ip().to_ipv4_mapped().map_or(address, |v4| (v4, v6.port()).into()),
         SocketAddr::V4(_) => address,
@@ -426,6 +432,19 @@ mod tests {
         assert_eq!(&*host("tls:[::1]:80"), "::1");
         assert_eq!(&*host("tls:80"), "127.0.0.1");
         assert_eq!(Endpoint::Unix("/tmp/a".into()).over_tls(), Endpoint::Unix("/tmp/a".into()));
+    }
+
+    #[test]
+    fn a_net_of_mapped_addresses_is_an_ipv4_net() {
+        for (text, meant) in [
+            ("::ffff:127.0.0.0/104", "127.0.0.0/8"),
+            ("::ffff:10.1.2.3", "10.1.2.3/32"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("fe80::/10", "fe80::/10"),
+            ("::/0", "::/0"),
+        ] {
+            assert_eq!(parse_net(text).unwrap().to_string(), meant);
+        }
     }
 
     #[test]

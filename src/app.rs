@@ -21,6 +21,11 @@ pub trait App {
     /// Somebody connected, or a connection that was dialled came about.
     fn opened(&mut self, _id: ConnId, _board: &mut Board) {}
 
+    /// The first bytes that came from a peer, as they were read: more than a message, or less. What is to be done about
+    /// them is for what comes next, `received` in most cases. Not called where bytes pass by the App: between two who are
+    /// linked, and where something is broken on purpose.
+    fn first_bytes(&mut self, _id: ConnId, _bytes: &[u8]) {}
+
     /// A peer said something. The frame is borrowed: copy what must outlive the call.
     fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board);
 

@@ -21,6 +21,7 @@ mod time;
 mod view;
 mod work;
 
+use crate::address::Admission;
 use crate::board::stats::Stats;
 use crate::board::table::Table;
 use crate::clock::Moment;
@@ -57,6 +58,8 @@ pub struct Board {
     pub(crate) reading_held: bool,
     /// When the App wants a turn, whatever happens.
     pub(crate) wake: Option<Moment>,
+    /// Who is to be let in from now on, where that has changed.
+    pub(crate) admissions: Vec<(Role, Admission)>,
 }
 
 impl Board {
@@ -68,6 +71,7 @@ impl Board {
             running: Running::On,
             reading_held: false,
             wake: None,
+            admissions: Vec::new(),
         }
     }
 
@@ -204,6 +208,12 @@ impl Board {
     /// Reads nobody while `held`. For an App that has no room for what it would be told.
     pub fn hold_reading(&mut self, held: bool) {
         self.reading_held = held;
+    }
+
+    /// Lets in, in this role, only whom `admission` admits, from the next newcomer on. Whoever is here stays. Peers that
+    /// have no address, at a Unix socket, are always let in.
+    pub fn admit(&mut self, role: Role, admission: Admission) {
+        self.admissions.push((role, admission));
     }
 
     /// Asks for another turn at once, without waiting for anything to happen.

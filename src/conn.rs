@@ -33,7 +33,7 @@ use crate::limits::Limits;
 pub(crate) use due::Due;
 pub(crate) use extras::{Extras, Link};
 pub(crate) use id::Key;
-pub use id::{ConnId, Peer};
+pub use id::{ConnId, Credentials, Peer};
 pub(crate) use moved::{Fill, FillEnd, Flush, FlushEnd};
 pub(crate) use share::Share;
 pub use state::{Inbound, Outbound};

@@ -10,6 +10,7 @@ pub mod json;
 mod lesson;
 mod link;
 mod name;
+mod protocol;
 mod recording;
 mod refusal;
 mod reply;
@@ -29,6 +30,7 @@ pub use help::{HELP, Help, help};
 pub use lesson::{NoLesson, Written};
 pub use link::NoLink;
 pub use name::{BadName, NAME_CHARS_MAX, check_name, folded, is_glob, matcher, may_be_target};
+pub use protocol::Protocol;
 pub use recording::{Conversation, Progress, Recording, Turn, What};
 pub use refusal::{CODES, Refusal};
 pub use reply::{

@@ -13,6 +13,7 @@ mod mail;
 pub(crate) mod note;
 mod read;
 mod send_back;
+mod sources;
 mod sweep;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ mod around;
 mod close;
 mod desks;
 mod dials;
+mod doors;
 mod every;
 mod execute;
 mod faults;
@@ -46,6 +47,7 @@ use crate::reactor::mailbox::Mailbox;
 use crate::terminal::{BufferReturn, Chunk, Mail};
 
 pub use desks::{Desks, StopReport};
+pub use doors::Doors;
 pub use history::History;
 pub use mode::Mode;
 pub use names_file::NamesFile;
@@ -110,6 +112,10 @@ impl<M: Mode> App for Hub<M> {
         }
     }
 
+    fn first_bytes(&mut self, id: ConnId, bytes: &[u8]) {
+        self.desks.recognise(id, bytes);
+    }
+
     fn received(&mut self, id: ConnId, mut frame: Frame<'_>, board: &mut Board) {
         if !frame.head.is_empty() {
             self.desks.told_head(id, &mut frame);
@@ -169,6 +175,7 @@ impl<M: Mode> App for Hub<M> {
                 self.desks.reread_names();
                 self.desks.reread_rules();
                 self.desks.reread_tls();
+                self.desks.reread_doors(board);
             }
             Mail::Terminate => self.desks.stop(None, board),
         }

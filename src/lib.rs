@@ -42,6 +42,8 @@
 //! | to say who waits for a slow reader | [`Policy::backpressure`] |
 //! | several kinds of connections in one server | a [`Role`] for each: [`Reactor::listen_as`], [`Board::dial_as`], [`Board::take_role`] |
 //! | to connect to others | [`Board::dial`]; at several addresses, or before they are known: [`Board::dial_later`] |
+//! | to say who may connect, and how many and how often from one address | [`Reactor::admit`], [`Board::admit`]; [`Limits::source_conns_max`], [`Limits::source_rate_max`] |
+//! | to listen on what systemd has opened | [`Reactor::listen_on_socket`] |
 //! | to look up a name | [`resolve_in_background`], and [`Board::dial_to`] when it has come |
 //! | to be told things by another thread | [`Mailbox::post`] and [`App::message`] |
 //! | Ctrl-C, and what is typed on stdin | [`terminal::on_signal`], [`terminal::read_in_background`] |
@@ -128,7 +130,7 @@ mod reactor;
 pub mod simulator;
 pub mod terminal;
 
-pub use address::{Address, Endpoint};
+pub use address::{Address, Admission, Endpoint};
 pub use app::App;
 pub use board::stats::Stats;
 pub use board::{Board, Sent, View};
@@ -139,9 +141,10 @@ pub use conn::policy::{Backpressure, Notices, Policy, Role};
 pub use conn::reason::{FaultEnd, Reason, ScriptEnd};
 pub use conn::stream::Via;
 pub use conn::tls_end::{TlsEnd, TlsEndKind};
-pub use conn::{ConnId, Inbound, Outbound, Peer};
+pub use conn::{ConnId, Credentials, Inbound, Outbound, Peer};
 pub use limits::Limits;
 pub use reactor::Reactor;
+pub use reactor::handed::HandedOver;
 pub use reactor::mailbox::{Closed, Mailbox};
 pub use reactor::resolver::resolve_in_background;
 #[cfg(feature = "tls")]

@@ -96,6 +96,14 @@ pub struct Limits {
     /// Most connections at a time (`--max-conns`).
     /// Default: as many as come.
     pub conns_max: usize,
+    /// Most connections at a time that were accepted from one source: an IPv4 address, or the first 64 bits of an IPv6
+    /// address (`--max-per-ip`). For connections of the role `PEER`, and not for those at Unix sockets.
+    /// Default: as many as come.
+    pub source_conns_max: Option<u32>,
+    /// Most newcomers a second from one source, which may come at once after a second of none (`--max-rate`). The rates
+    /// of the 16,384 sources that were seen last are known.
+    /// Default: as many as come.
+    pub source_rate_max: Option<u32>,
     /// A message without a line ending is shown after this much silence, and five times as long after its first
     /// byte at the latest. A piece of a UTF-8 character is kept back until then, so that it can be shown whole. The
     /// same holds for messages of other kinds that have begun, but for those that silence ends by itself
@@ -144,6 +152,9 @@ pub struct Limits {
     /// to try again in a second.
     /// Default: 4096.
     pub backlog: u32,
+    /// The permissions of a Unix socket that is made here (`--unix-mode`): whoever may write to it may connect.
+    /// Default: 0600, its owner's alone.
+    pub unix_mode: u32,
     /// A peer that is silent for this long is asked whether it is still there (TCP keepalive), three
     /// times, a third of this apart.
     /// Default: 60 s.
@@ -181,6 +192,8 @@ impl Default for Limits {
             keeps_up_window: Duration::from_secs(1),
             write_stall_max: Duration::from_secs(30),
             conns_max: usize::MAX,
+            source_conns_max: None,
+            source_rate_max: None,
             partial_after: Duration::from_millis(200),
             connect_max: Duration::from_secs(60),
             tls_handshake_max: Duration::from_secs(10),
@@ -193,6 +206,7 @@ impl Default for Limits {
             linger_max: Duration::from_secs(10),
             drain_max: Duration::from_secs(10),
             backlog: 4096,
+            unix_mode: 0o600,
             keepalive_after: Duration::from_secs(60),
             unacked_max: Duration::from_secs(60),
             accept_retry: Duration::from_millis(100),

@@ -1,5 +1,8 @@
 //! The server: parses, builds, runs, and turns what went wrong into one line and an exit status.
 
+#[path = "main/doors.rs"]
+mod doors;
+
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufReader, IsTerminal, Write};
@@ -13,18 +16,20 @@ use switchboard::desk::{
     terminal_repertoire,
 };
 use switchboard::hub::{
-    DeskOptions, Desks, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Own, Play, Rules, StopReport,
+    DeskOptions, Desks, Doors, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Play, Rules, StopReport,
     Voice,
 };
 use switchboard::internals::cannot;
 use switchboard::modes::{self, Chat, Console, Echo, Heard, Tap};
-use switchboard::process::{descriptors, memory};
+use switchboard::process::{descriptors, handed, memory};
 use switchboard::terminal::{
     BufferReturn, HistoryFile, LogFile, Mail, Terminal, history_path, is_interactive, on_reread, on_signal,
     read_in_background,
 };
 use switchboard::tls::Keeper;
-use switchboard::{Address, Endpoint, Envelope, Framing, Limits, Mailbox, Reactor, Role};
+use switchboard::{Envelope, Framing, Limits, Mailbox, Reactor, Role};
+
+use doors::{House, Ways};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
@@ -34,14 +39,18 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &ServerArgs) -> Result<(), String> {
+    // Before there are threads.
+    let handed = handed::take()?;
     let mut limits = args.limits.limits();
     limits.tls_handshake_max = args.tls.tls_handshake;
+    args.doors.limit(&mut limits);
     limits.conns_max = limits.conns_max.min(connections_possible(args.limits.max_conns));
     if args.limits.buffers_max.is_none() {
         limits.buffers_bytes_max = memory::buffers_bytes_max();
     }
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
-    reactor.admit(Role::PEER, args.allow.clone(), args.deny.clone());
+    let doors = Doors::new(args.doors.allow.clone(), args.doors.deny.clone());
+    reactor.admit(Role::PEER, doors.read()?);
     let tls = args.tls.settings(&args.addresses);
     let keeper = tls.load()?.keep(tls, &mut reactor);
     let names = args.names.as_deref().map(NamesFile::read).transpose()?;
@@ -57,7 +66,8 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     };
     let transcript = args.log.as_deref().map(|path| transcript(path, &mailbox)).transpose()?;
     start_log(&display);
-    let found = places(args)?;
+    let places = args.tls.places(&args.addresses);
+    let ways = Ways::find(&places, handed)?;
     // If it is not found now, it may be when somebody comes.
     let tap = args.tap.as_ref().map(|target| args.tls.dialled(target));
     let tapped = tap.as_ref().and_then(|target| target.resolve().ok()).unwrap_or_default();
@@ -65,11 +75,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     // may take long and is ended by any signal.
     on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
     on_reread(mailbox.clone()).map_err(cannot("watch for signals"))?;
-    let mut bound = Vec::new();
-    for (place, found) in found {
-        bound.push(reactor.listen(&found).map_err(cannot_listen(&place))?);
-    }
-    let own = Own::of(bound);
+    let own = ways.open(&mut reactor)?;
     if let Some(target) = args.tap.as_ref().filter(|_| tapped.iter().any(|address| own.has(address))) {
         return Err(format!("cannot tap {target}: {ITSELF}"));
     }
@@ -77,8 +83,11 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         Display::Terminal(_) | Display::Transcript(_) => None,
         Display::Screens(_) => Some(read_in_background(mailbox.clone()).map_err(cannot("read stdin"))?),
     };
-    // Last, since whoever waits for this line may count on everything from now on.
-    tell_where(&keeper, &own);
+    // Last, since whoever waits for this may count on everything from now on.
+    if let Some(fingerprint) = keeper.fingerprint() {
+        cli::tell::<ServerArgs>(&format!("certificate SHA-256 {fingerprint}"));
+    }
+    let house = House::open(own, doors);
     if let Display::Terminal(terminal) = &display {
         let mailbox = mailbox.clone();
         // When the loop has ended there is nobody who wants to know.
@@ -87,33 +96,8 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         };
         terminal.begin(post).map_err(cannot("use the terminal"))?;
     }
-    let floor =
-        Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own, keeper };
-    let desks = floor.serve_as_asked(framing(args, frame, spelling), played)?;
-    report(desks, &limits)
-}
-
-fn cannot_listen(place: &Endpoint) -> impl Fn(io::Error) -> String {
-    cannot(format!("listen on {place}"))
-}
-
-/// Where to listen, as it was said and as it was found.
-fn places(args: &ServerArgs) -> Result<Vec<(Endpoint, Address)>, String> {
-    let look_up = |place: Endpoint| {
-        let found = place.resolve().map_err(cannot_listen(&place))?.remove(0);
-        Ok((place, found))
-    };
-    args.tls.places(&args.addresses).into_iter().map(look_up).collect()
-}
-
-/// Says by what certificate this server is known, and where it listens.
-fn tell_where(keeper: &Keeper, own: &Own) {
-    if let Some(fingerprint) = keeper.fingerprint() {
-        cli::tell::<ServerArgs>(&format!("certificate SHA-256 {fingerprint}"));
-    }
-    for address in own.bound() {
-        cli::tell::<ServerArgs>(&format!("listening on {address}"));
-    }
+    let floor = Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, house, keeper };
+    report(floor.serve_as_asked(framing(args, frame, spelling), played)?, &limits)
 }
 
 /// The file that all that happens is appended to.
@@ -150,7 +134,7 @@ struct Floor<'a> {
     source: Option<BufferReturn>,
     names: Option<NamesFile>,
     rules: Rules,
-    own: Own,
+    house: House,
     /// What TLS was read from.
     keeper: Keeper,
 }
@@ -172,7 +156,7 @@ impl Floor<'_> {
 
     /// Serves to the end.
     fn serve<M: Mode>(self, mode: M) -> Result<Desks, String> {
-        let Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, own, keeper } =
+        let Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, house, keeper } =
             self;
         let options = desk_options(args, frame);
         let framing = mode.policy(Role::PEER).framing;
@@ -182,11 +166,14 @@ impl Floor<'_> {
         if let Some(transcript) = transcript {
             desks.keep_transcript(transcript);
         }
-        for address in own.bound() {
+        for address in house.own.bound() {
             desks.out.tell(&Event::Listening(&address.to_string(), framing));
         }
-        desks.own = own;
         desks.keep_tls(keeper);
+        desks.own = house.own;
+        desks.doors = house.doors;
+        desks.manager = house.manager;
+        desks.is_played = args.stand_in.play.is_some();
         args.dial.iter().for_each(|endpoint| desks.hold(args.tls.dialled(endpoint)));
         stand_in(args, rules, desks)?;
         args.faults().iter().for_each(|spec| desks.break_newcomers(spec));

@@ -14,6 +14,7 @@
 //! Steps 2 to 9 are the engine's, so that the simulator drives them too; each from 3 on is a file there: note, accept,
 //! mail, read, due, flush (and deliver), sweep.
 
+pub(crate) mod handed;
 pub(crate) mod mailbox;
 pub(crate) mod resolver;
 mod socket;
@@ -22,16 +23,16 @@ mod timer;
 pub(crate) mod tls;
 
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ipnet::IpNet;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use nix::sys::signal::{SigSet, Signal};
 use signal_hook::consts::SIGCONT;
 
-use crate::address::{Address, Endpoint};
+use crate::address::{Address, Admission, Endpoint};
 use crate::app::App;
 use crate::board::{Board, Dial, Polled, Told};
 use crate::clock::{Clock, Moment};
@@ -41,6 +42,7 @@ use crate::engine::accept::Acceptor;
 use crate::engine::note::Readiness;
 use crate::engine::{Engine, Sleep, System};
 use crate::limits::Limits;
+use crate::reactor::handed::HandedOver;
 use crate::reactor::mailbox::{MailReceiver, Mailbox, mailbox};
 use crate::reactor::socket::{Listener, Socket};
 use crate::reactor::splice::Splice;
@@ -132,16 +134,32 @@ impl<M: Send + 'static> Reactor<M> {
     /// # Errors
     /// When the address cannot be bound.
     pub fn listen_as(&mut self, role: Role, at: &Address) -> io::Result<Address> {
-        let (mut listener, address) = Listener::bind(at, self.board.limits(), &self.tls)?;
-        let token = Token(FIRST_LISTENER - self.acceptor.listeners());
-        self.poll.registry().register(listener.source(), token, Interest::READABLE)?;
-        self.acceptor.add(listener, role);
+        let (listener, address) = Listener::bind(at, self.board.limits(), &self.tls)?;
+        self.add(role, listener)?;
         Ok(address)
     }
 
-    /// Lets in, in this role, only addresses of `allow`, if there are any, and none of `deny`.
-    pub fn admit(&mut self, role: Role, allow: Vec<IpNet>, deny: Vec<IpNet>) {
-        self.acceptor.set_admission(role, allow, deny);
+    /// Listens on a socket that somebody else has opened and that listens already, and says what it is: TCP or Unix,
+    /// blocking or not.
+    ///
+    /// # Errors
+    /// When it is no such socket.
+    pub fn listen_on_socket(&mut self, role: Role, socket: OwnedFd) -> io::Result<HandedOver> {
+        let (listener, handed) = Listener::handed_over(socket, self.board.limits())?;
+        self.add(role, listener)?;
+        Ok(handed)
+    }
+
+    fn add(&mut self, role: Role, mut listener: Listener) -> io::Result<()> {
+        let token = Token(FIRST_LISTENER - self.acceptor.listeners());
+        self.poll.registry().register(listener.source(), token, Interest::READABLE)?;
+        self.acceptor.add(listener, role);
+        Ok(())
+    }
+
+    /// Lets in, in this role, only whom `admission` admits: peers with an address, that is; see `Board::admit`.
+    pub fn admit(&mut self, role: Role, admission: Admission) {
+        self.board.admit(role, admission);
     }
 
     /// Says what TLS is spoken with at `tls:` addresses, before one of them is listened at. By the handle that is

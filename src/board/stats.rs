@@ -14,6 +14,10 @@ pub struct Stats {
     pub refused_full: u64,
     /// Newcomers turned away: their address is not allowed in.
     pub refused_address: u64,
+    /// Newcomers turned away: too many of their source are here.
+    pub refused_too_many: u64,
+    /// Newcomers turned away: they come too fast from where they come from.
+    pub refused_too_fast: u64,
     /// Accepts that failed.
     pub accept_errors: u64,
     /// Bytes read from peers.
@@ -48,12 +52,14 @@ pub struct Stats {
 
 impl Stats {
     /// All of them by name.
-    pub fn counters(&self) -> [(&'static str, u64); 19] {
+    pub fn counters(&self) -> [(&'static str, u64); 21] {
         [
             ("opened", self.opened),
             ("closed", self.closed),
             ("refused_full", self.refused_full),
             ("refused_address", self.refused_address),
+            ("refused_too_many", self.refused_too_many),
+            ("refused_too_fast", self.refused_too_fast),
             ("accept_errors", self.accept_errors),
             ("received_bytes", self.received_bytes),
             ("sent_bytes", self.sent_bytes),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{LARGEST, counts, duration, durations, sizes, some_duration};
+use super::{LARGEST, counts, duration, durations, rates, sizes, some_duration};
 use crate::limits::Limits;
 
 /// The limits, as they may be given. What is not given follows from the others.
@@ -14,6 +14,15 @@ pub struct LimitArgs {
     /// Most connections at a time; 1 to 10000000 [default: what the descriptor limit allows]
     #[arg(long, value_name = "N", value_parser = counts("1", "10000000"))]
     pub max_conns: Option<u32>,
+
+    /// Most connections of one address at a time, or of one IPv6 net of 64 bits; 1 to 10000000 [default: as many as come]
+    #[arg(long, value_name = "N", value_parser = counts("1", "10000000"))]
+    max_per_ip: Option<u32>,
+
+    /// Most newcomers a second from one address, or from one IPv6 net of 64 bits; 1/s to 1000000/s
+    /// [default: as many as come]
+    #[arg(long, value_name = "N/s", value_parser = rates("1/s", "1000000/s"))]
+    max_rate: Option<u32>,
 
     // A line has to have room for the longest character, or it could not be cut between characters.
     /// Longest line; a longer one is shown in parts; 4 to 1G
@@ -144,6 +153,8 @@ impl LimitArgs {
             buffers_bytes_max: self.buffers_max.unwrap_or(default.buffers_bytes_max),
             write_stall_max: self.write_stall,
             conns_max: self.max_conns.map_or(usize::MAX, |conns| conns as usize),
+            source_conns_max: self.max_per_ip,
+            source_rate_max: self.max_rate,
             partial_after: self.partial_after,
             half_open_max: self.half_open,
             idle_max: self.idle,

@@ -1,7 +1,8 @@
 //! Which connection, and who is at its other end.
 
 use std::fmt;
-use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::num::NonZeroU32;
 
 use crate::address::{Address, Endpoint};
 
@@ -54,9 +55,36 @@ pub enum Peer {
     V6(Box<SocketAddrV6>),
     /// Somebody on this machine, through a Unix socket; such a peer has no address.
     Unix,
+    /// The same where the system has told who that is.
+    UnixOf(Credentials),
     /// Whoever is found there, once it is known where that is (`Board::dial_later`); boxed, since few are and not for
     /// long.
     Named(Box<Endpoint>),
+}
+
+/// Whose process it was that connected to a Unix socket, when it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The process; none where it cannot be seen from here (it is in a container, and we are in another).
+    pub pid: Option<NonZeroU32>,
+    /// Its user.
+    pub uid: u32,
+}
+
+impl Peer {
+    /// Its address, where it has one; an IPv4 address in IPv6 clothes is the IPv4 address.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Peer::V4(v4) => Some(IpAddr::V4(*v4.ip())),
+            Peer::V6(v6) => Some(v6.ip().to_canonical()),
+            Peer::Unix | Peer::UnixOf(_) | Peer::Named(_) => None,
+        }
+    }
+
+    /// Who it is, as the system has told it.
+    pub fn credentials(&self) -> Option<Credentials> {
+        if let Peer::UnixOf(credentials) = self { Some(*credentials) } else { None }
+    }
 }
 
 impl From<SocketAddr> for Peer {
@@ -88,7 +116,7 @@ impl fmt::Display for Peer {
         match self {
             Peer::V4(address) => address.fmt(f),
             Peer::V6(address) => address.fmt(f),
-            Peer::Unix => f.write_str("unix"),
+            Peer::Unix | Peer::UnixOf(_) => f.write_str("unix"),
             // A name is whatever was typed, and this is shown.
             Peer::Named(endpoint) => endpoint.to_string().escape_debug().fmt(f),
         }

@@ -8,6 +8,7 @@ use crate::conn::reason::Reason;
 use crate::conn::stream::Via;
 
 use super::fault::FaultSpec;
+use super::protocol::Protocol;
 
 /// A connection, as it is shown: never by its name alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +103,15 @@ pub enum Event<'a> {
         client: Option<u64>,
         /// What its bytes pass through.
         via: Via,
+    },
+    /// The first bytes of a connection are of something that has a name, and is mostly spoken elsewhere.
+    Speaks {
+        /// Who.
+        who: Who<'a>,
+        /// What.
+        protocol: Protocol,
+        /// It was us who connected.
+        dialled: bool,
     },
     /// A peer said something.
     Message(Who<'a>, Frame<'a>),

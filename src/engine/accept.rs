@@ -2,19 +2,20 @@
 //! a simulator drives the same code as the reactor.
 
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
+use std::mem;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
+use crate::address::Admission;
 use crate::app::App;
+use crate::board::stats::Stats;
 use crate::board::{Board, Running};
 use crate::clock::Moment;
-use crate::conn::Peer;
 use crate::conn::policy::Role;
 use crate::conn::reason::{Reason, is_for_want_of_descriptors};
 use crate::conn::state::Step;
 use crate::conn::stream::Stream;
+use crate::conn::{Key, Peer};
+use crate::engine::sources::{Source, Sources};
 use crate::conn::tls_end::{TlsEnd, TlsEndKind};
 use crate::engine::{Engine, System};
 
@@ -42,6 +43,8 @@ pub struct Acceptor<L> {
     entrances: Vec<Entrance<L>>,
     /// By role.
     admission: [Admission; Role::COUNT],
+    /// Where peers come from, as far as there are limits on it.
+    sources: Sources,
     /// When it was last said that accepting fails.
     warned_at: Option<Moment>,
     /// When the App will be told of those who were turned away, if anybody was.
@@ -57,11 +60,17 @@ struct Entrance<L> {
     accepting: Accepting,
 }
 
-/// Which addresses may come in.
-#[derive(Debug, Default)]
-struct Admission {
-    allow: Vec<IpNet>,
-    deny: Vec<IpNet>,
+/// Why a newcomer is turned away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// Its address is not let in. It is not told: whoever is shut out learns nothing of who is not.
+    Address,
+    /// More than so many a second come from where it comes from.
+    TooFast(u32),
+    /// So many are here from where it comes from.
+    TooMany(u32),
+    /// So many are here.
+    Full(usize),
 }
 
 /// How a listener stands. It is announced once; whatever keeps us from accepting all that wait has to
@@ -78,7 +87,13 @@ enum Accepting {
 
 impl<L> Default for Acceptor<L> {
     fn default() -> Acceptor<L> {
-        Acceptor { entrances: Vec::new(), admission: Default::default(), warned_at: None, tell_at: None }
+        Acceptor {
+            entrances: Vec::new(),
+            admission: Default::default(),
+            sources: Sources::default(),
+            warned_at: None,
+            tell_at: None,
+        }
     }
 }
 
@@ -91,11 +106,6 @@ impl<L: Listen> Acceptor<L> {
     /// Adds a listener, for connections of this role.
     pub fn add(&mut self, listener: L, role: Role) {
         self.entrances.push(Entrance { listener, role, accepting: Accepting::Idle });
-    }
-
-    /// Lets in, in this role, only addresses of `allow`, if there are any, and none of `deny`.
-    pub fn set_admission(&mut self, role: Role, allow: Vec<IpNet>, deny: Vec<IpNet>) {
-        self.admission[role.number()] = Admission { allow, deny };
     }
 
     /// Notes that somebody waits at this listener, if it is still open.
@@ -144,22 +154,76 @@ impl<L: Listen> Acceptor<L> {
         may
     }
 
-    fn admits(&self, peer: &Peer, role: Role) -> bool {
-        let Admission { allow, deny } = &self.admission[role.number()];
-        let address = match peer {
-            Peer::V4(v4) => IpAddr::V4(*v4.ip()),
-            Peer::V6(v6) => IpAddr::V6(*v6.ip()).to_canonical(),
-            // Whoever is accepted has an address, unless it came through a Unix socket.
-            Peer::Unix | Peer::Named(_) => return true,
-        };
-        let is_in = |nets: &[IpNet]| nets.iter().any(|net| net.contains(&address));
-        !is_in(deny) && (allow.is_empty() || is_in(allow))
+    /// Somebody has gone who had this key.
+    pub fn left(&mut self, key: Key) {
+        if !self.sources.are_empty() {
+            self.sources.leave(key);
+        }
+    }
+
+    /// Whether a newcomer may stay, and why not. The first question is the one that costs least to have asked in vain;
+    /// who comes too fast is so whether there is room or not.
+    fn judge(&mut self, peer: &Peer, role: Role, board: &Board) -> Result<(), Refusal> {
+        if peer.ip().is_some_and(|address| !self.admission[role.number()].admits(address)) {
+            return Err(Refusal::Address);
+        }
+        let limits = board.limits();
+        // The limits on sources are for peers, and are mostly not there.
+        if role == Role::PEER
+            && (limits.source_rate_max.is_some() || limits.source_conns_max.is_some())
+            && let Some(source) = Source::of(peer)
+        {
+            if let Some(rate) = limits.source_rate_max
+                && !self.sources.is_in_time(source, rate, board.now())
+            {
+                return Err(Refusal::TooFast(rate));
+            }
+            if let Some(most) = limits.source_conns_max.filter(|most| self.sources.count(source) >= *most) {
+                return Err(Refusal::TooMany(most));
+            }
+        }
+        let conns_max = board.shared.policies[role.number()].conns_max.unwrap_or(limits.conns_max);
+        if board.shared.sums.of_role[role.number()] >= conns_max {
+            return Err(Refusal::Full(conns_max));
+        }
+        Ok(())
+    }
+}
+
+impl Refusal {
+    /// What the newcomer is told, if anything.
+    fn told(self) -> Option<String> {
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        match self {
+            Refusal::Address => None,
+            Refusal::TooFast(rate) => Some(format!(
+                "switchboard: too fast ({rate} newcomer{} a second from one address)\n",
+                plural(rate as usize)
+            )),
+            Refusal::TooMany(most) => Some(format!(
+                "switchboard: too many from one address ({most} connection{})\n",
+                plural(most as usize)
+            )),
+            Refusal::Full(most) => Some(format!("switchboard: full ({most} connection{})\n", plural(most))),
+        }
+    }
+
+    fn count(self, stats: &mut Stats) {
+        match self {
+            Refusal::Address => stats.refused_address += 1,
+            Refusal::TooFast(_) => stats.refused_too_fast += 1,
+            Refusal::TooMany(_) => stats.refused_too_many += 1,
+            Refusal::Full(_) => stats.refused_full += 1,
+        }
     }
 }
 
 impl<L: Listen> Engine<L> {
     /// Accepts those who wait, within the budget.
     pub(super) fn accept<A: App>(&mut self, app: &mut A, system: &mut impl System<Listener = L>) {
+        for (role, admission) in mem::take(&mut self.board.admissions) {
+            self.acceptor.admission[role.number()] = admission;
+        }
         for at in 0..self.acceptor.entrances.len() {
             self.accept_at(at, app, system);
         }
@@ -220,32 +284,32 @@ impl<L: Listen> Engine<L> {
         app: &mut A,
         system: &mut impl System<Listener = L>,
     ) {
+        let mut judged = self.acceptor.judge(&peer, role, &self.board);
+        if let Err(Refusal::Full(conns_max)) = judged
+            && self.make_room(role, conns_max)
+        {
+            judged = Ok(());
+        }
         let Engine { board, acceptor, .. } = self;
-        let policy = board.shared.policies[role.number()];
-        let conns_max = policy.conns_max.unwrap_or(board.limits().conns_max);
-        let tell_at = board.shared.time.listened() + GATHERED_FOR;
-        if !acceptor.admits(&peer, role) {
-            board.shared.stats.refused_address += 1;
-            acceptor.tell_at.get_or_insert(tell_at);
-            log::info!("turned away {peer}: its address is not allowed in");
+        if let Err(refusal) = judged {
+            refusal.count(&mut board.shared.stats);
+            acceptor.tell_at.get_or_insert(board.shared.time.listened() + GATHERED_FOR);
+            log::info!("turned away {peer}: {refusal:?}");
+            refusal.told().iter().for_each(|why| refuse(&mut stream, why));
             return;
         }
-        let is_full = board.shared.sums.of_role[role.number()] >= conns_max;
-        if is_full && !self.make_room(role, conns_max) {
-            let Engine { board, acceptor, .. } = self;
-            board.shared.stats.refused_full += 1;
-            acceptor.tell_at.get_or_insert(tell_at);
-            log::info!("turned away {peer}: full");
-            let plural = if conns_max == 1 { "" } else { "s" };
-            return refuse(stream, &format!("switchboard: full ({conns_max} connection{plural})\n"));
-        }
-        let Engine { board, acceptor, .. } = self;
         if let Err(error) = system.watch(&mut stream, board.next_key()) {
             board.shared.stats.accept_errors += 1;
             if acceptor.may_warn(board.now()) {
                 log::warn!("cannot watch the connection of {peer}: {error}");
             }
             return;
+        }
+        if role == Role::PEER
+            && board.limits().source_conns_max.is_some()
+            && let Some(source) = Source::of(&peer)
+        {
+            acceptor.sources.enter(board.next_key(), source);
         }
         self.adopt(stream, peer, role, app);
     }
@@ -276,7 +340,7 @@ impl<L: Listen> Engine<L> {
 
 /// Tells a newcomer why it cannot stay. Its first words, if they are here already, are read and thrown
 /// away: closing with unread input would reset the connection and could cost it the line.
-fn refuse(mut stream: impl Stream, why: &str) {
+fn refuse(stream: &mut impl Stream, why: &str) {
     let mut unread = [0; 4096];
     // Whatever fails here, the newcomer is let go all the same.
     if !stream.has_handshake() {

@@ -122,6 +122,9 @@ impl<L: Listen> Engine<L> {
             conn.received_at = shared.time.listened();
             shared.stats.received_bytes += fill.bytes as u64;
             if conn.delivers() {
+                if conn.received_bytes == fill.bytes as u64 {
+                    app.first_bytes(conn.id, &scratch[..fill.bytes]);
+                }
                 let (id, framing, before) = begin(conn, shared);
                 rest = Some(self.hand_over(id, framing, before, &scratch[..fill.bytes], app));
             } else {

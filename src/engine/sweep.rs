@@ -37,6 +37,7 @@ impl<L: Listen> Engine<L> {
             // The App was told after its turn had ended; it may have something left to do about it.
             self.board.shared.work.wants_turn = true;
             was_ready |= self.board.remove(key).on_ready_list;
+            self.acceptor.left(key);
         }
         if was_ready {
             // The next one with this key would be read twice a turn.

@@ -16,6 +16,7 @@ use crate::desk::text::without_cr;
 use crate::desk::{Display, Event, Namer, Template, Unwritten};
 use crate::hub::answers::Answers;
 use crate::hub::dials::Held;
+use crate::hub::doors::Doors;
 use crate::hub::every::Everies;
 use crate::hub::faults::Faults;
 use crate::hub::files::Files;
@@ -29,12 +30,16 @@ use crate::hub::own::Own;
 use crate::hub::pending::Pending;
 use crate::hub::rules::Rules;
 use crate::limits::Limits;
+use crate::process::manager::{Manager, Progress};
 use crate::reactor::mailbox::Mailbox;
 use crate::reactor::tls::setup::Keeper;
 use crate::terminal::Mail;
 
 /// The least time that the last words have to reach the screen; mostly they need no more than a moment.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Why newcomers are turned away, as it is told.
+const WHY_TURNED_AWAY: [&str; 4] = ["full", "too many from one address", "too fast", "address not allowed"];
 
 /// Connections and bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,6 +88,12 @@ pub struct Desks {
     pub answers: Answers,
     /// Messages that are answered of themselves.
     pub rules: Rules,
+    /// Which addresses may come in.
+    pub doors: Doors,
+    /// Who is told when the end begins.
+    pub manager: Option<Manager>,
+    /// A recording is played.
+    pub is_played: bool,
     /// What newcomers are greeted with.
     pub(super) greeting: Option<Rc<Template>>,
     /// What is repeated.
@@ -112,8 +123,8 @@ pub struct Desks {
     pub(super) unsent: Lost,
     /// Why stdout cannot be written to.
     screen_error: Option<io::Error>,
-    /// Newcomers of whom it was said that they were turned away: when it was full, and by their address.
-    told_turned_away: (u64, u64),
+    /// Newcomers of whom it was said that they were turned away, for each reason.
+    told_turned_away: [u64; 4],
     /// When the server began.
     pub since: Moment,
 }
@@ -133,6 +144,9 @@ impl Desks {
             mailbox: None,
             answers: Answers::default(),
             rules: Rules::default(),
+            doors: Doors::default(),
+            manager: None,
+            is_played: false,
             greeting: None,
             everies: Everies::default(),
             tls: None,
@@ -148,7 +162,7 @@ impl Desks {
             stop: None,
             unsent: Lost::default(),
             screen_error: None,
-            told_turned_away: (0, 0),
+            told_turned_away: [0; 4],
             since: Moment::default(),
         }
     }
@@ -224,11 +238,13 @@ impl Desks {
 
     /// Shows that newcomers were turned away, unless that was said.
     pub fn turned_away(&mut self, board: &Board) {
-        let counted = (board.stats().refused_full, board.stats().refused_address);
+        let stats = board.stats();
+        let counted =
+            [stats.refused_full, stats.refused_too_many, stats.refused_too_fast, stats.refused_address];
         let told = mem::replace(&mut self.told_turned_away, counted);
-        for (count, why) in [(counted.0 - told.0, "full"), (counted.1 - told.1, "address not allowed")] {
-            if count > 0 {
-                self.out.tell(&Event::TurnedAway(count, why));
+        for ((count, told), why) in counted.into_iter().zip(told).zip(WHY_TURNED_AWAY) {
+            if count > told {
+                self.out.tell(&Event::TurnedAway(count - told, why));
             }
         }
     }
@@ -307,6 +323,7 @@ impl Desks {
         if self.stop.is_some() {
             return false;
         }
+        self.manager.iter().for_each(|manager| manager.tell(Progress::Stopping));
         self.stop = Some(Stop { since: Instant::now(), discarded: Lost::default() });
         // Those of the last second, of whom nothing was said yet.
         self.turned_away(board);

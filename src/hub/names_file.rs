@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
@@ -64,11 +63,7 @@ impl NamesFile {
 
     /// The name for an address: of the first line that fits.
     fn name_for(&self, peer: &Peer) -> Option<&str> {
-        let address = match peer {
-            Peer::V4(v4) => IpAddr::V4(*v4.ip()),
-            Peer::V6(v6) => v6.ip().to_canonical(),
-            _ => return None,
-        };
+        let address = peer.ip()?;
         self.entries.iter().find(|(net, _)| net.contains(&address)).map(|(_, name)| &**name)
     }
 }

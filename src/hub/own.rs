@@ -20,6 +20,8 @@ pub const ITSELF: &str = "that is this server itself";
 #[derive(Debug, Default)]
 pub struct Own {
     bound: Vec<Address>,
+    /// Where it can be reached beside that: an IPv6 socket may take IPv4, too.
+    beside: Vec<Address>,
     /// Those who were dialled to one of them, or to a name that has one of them.
     dialled: HashSet<u64>,
 }
@@ -27,7 +29,12 @@ pub struct Own {
 impl Own {
     /// Of a server that listens at these.
     pub fn of(bound: Vec<Address>) -> Own {
-        Own { bound, dialled: HashSet::new() }
+        Own { bound, ..Own::default() }
+    }
+
+    /// The same where it can be reached at these, too.
+    pub fn and(self, beside: Vec<Address>) -> Own {
+        Own { beside, ..self }
     }
 
     /// Where it listens.
@@ -37,7 +44,7 @@ impl Own {
 
     /// Whether whoever connects to this address reaches this server.
     pub fn has(&self, address: &Address) -> bool {
-        self.bound.iter().any(|bound| match (bound, address) {
+        self.bound.iter().chain(&self.beside).any(|bound| match (bound, address) {
             (Address::Unix(bound), Address::Unix(path)) => is_same_file(bound, path),
             _ => {
                 bound.socket().zip(address.socket()).is_some_and(|(bound, address)| leads_to(address, bound))
@@ -60,7 +67,7 @@ impl Own {
             _ if !self.dialled.contains(&id.serial()) => return,
             Peer::V4(address) => Address::Tcp((*address).into()),
             Peer::V6(address) => Address::Tcp((**address).into()),
-            Peer::Unix | Peer::Named(_) => return,
+            Peer::Unix | Peer::UnixOf(_) | Peer::Named(_) => return,
         };
         if !self.has(&address) {
             self.dialled.remove(&id.serial());

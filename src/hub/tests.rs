@@ -3,6 +3,7 @@
 //! and which bytes reach which wire.
 
 mod aim;
+mod doors;
 mod faults;
 mod files;
 mod learn;

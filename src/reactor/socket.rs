@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr};
+#[cfg(target_os = "linux")]
+use std::num::NonZeroU32;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -19,7 +21,9 @@ use rustix::io::Errno;
 use rustix::net::SendFlags;
 use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, TcpKeepalive, Type};
 
-use crate::address::Address;
+use crate::address::{Address, canonical};
+#[cfg(target_os = "linux")]
+use crate::conn::Credentials;
 use crate::conn::Peer;
 use crate::conn::reason::in_words;
 use crate::conn::stream::{SentBack, Stream};
@@ -37,9 +41,6 @@ const KEEPALIVE_RETRIES: u32 = 3;
 #[cfg(target_os = "linux")]
 const NOTSENT_LOWAT_BYTES: u32 = 128 << 10;
 
-/// The umask for a Unix socket: it is its owner's alone.
-const UNIX_UMASK: u32 = 0o177;
-
 /// How long to wait for another server that is replacing a stale socket in the same directory, which takes it
 /// some microseconds. Somebody may hold a lock on a directory for purposes of their own, and for good.
 const DIRECTORY_LOCK_MAX: Duration = Duration::from_secs(5);
@@ -56,7 +57,10 @@ pub(crate) enum Listener {
     },
     /// The file is kept to be removed in the end. It goes first: as long as the socket is open nobody else takes
     /// the path for free, and its inode's number is given to no other file.
-    Unix { _file: SocketFile, listener: UnixListener },
+    Unix {
+        _file: Option<SocketFile>,
+        listener: UnixListener,
+    },
 }
 
 /// The file of a Unix socket: removed in the end, if it is still ours.
@@ -81,8 +85,8 @@ impl Listener {
                 Ok((listener, Address::Tls { socket, host: host.clone() }))
             }
             Address::Unix(path) => {
-                let (listener, file) = bind_unix(path)?;
-                Ok((Listener::Unix { _file: file, listener }, at.clone()))
+                let (listener, file) = bind_unix(path, limits.unix_mode)?;
+                Ok((Listener::Unix { _file: Some(file), listener }, at.clone()))
             }
         }
     }
@@ -113,15 +117,17 @@ impl Listen for Listener {
                     set_options(&SockRef::from(&stream), *keepalive_after);
                 }
                 let socket = Socket::of(stream);
+                // A socket that was handed over may take both.
                 let channel = match tls {
                     Some(tls) => tls.accepted(socket)?,
                     None => Tls::plain(socket),
                 };
-                Ok((channel, peer.into()))
+                Ok((channel, canonical(peer).into()))
             }
             Listener::Unix { listener, .. } => {
                 let (stream, _) = listener.accept()?;
-                Ok((Tls::plain(Socket::of(stream)), Peer::Unix))
+                let peer = peer_of(&stream);
+                Ok((Tls::plain(Socket::of(stream)), peer))
             }
         }
     }
@@ -287,7 +293,7 @@ fn backlog(limits: &Limits) -> i32 {
 
 /// Sets what makes a connection quick to notice trouble. A system that knows an option not does without
 /// it.
-fn set_options(socket: &SockRef<'_>, keepalive_after: Duration) {
+pub(super) fn set_options(socket: &SockRef<'_>, keepalive_after: Duration) {
     let keepalive = TcpKeepalive::new()
         .with_time(keepalive_after)
         .with_interval(keepalive_after / KEEPALIVE_RETRIES)
@@ -298,18 +304,33 @@ fn set_options(socket: &SockRef<'_>, keepalive_after: Duration) {
     note_refusal("TCP_NODELAY", socket.set_tcp_nodelay(true));
 }
 
-fn note_refusal(option: &str, result: io::Result<()>) {
+pub(super) fn note_refusal(option: &str, result: io::Result<()>) {
     if let Err(error) = result {
         log::warn!("cannot set {option}: {error}");
     }
 }
 
-fn bind_unix(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+/// Who is at the other end of a Unix socket.
+#[cfg(target_os = "linux")]
+fn peer_of(stream: &UnixStream) -> Peer {
+    let told = nix::sys::socket::getsockopt(stream, nix::sys::socket::sockopt::PeerCredentials);
+    told.map_or(Peer::Unix, |told| {
+        let pid = u32::try_from(told.pid()).ok().and_then(NonZeroU32::new);
+        Peer::UnixOf(Credentials { pid, uid: told.uid() })
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn peer_of(_stream: &UnixStream) -> Peer {
+    Peer::Unix
+}
+
+fn bind_unix(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     // Held until the socket is bound: whoever finds none there, between the two, would be the one to bind.
     let _lock = remove_stale(path)?;
     // The mode is set by the mask at the bind itself: set afterwards, the socket would be open to
     // everybody for a moment.
-    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(UNIX_UMASK));
+    let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(!mode & 0o777));
     let listener = std::os::unix::net::UnixListener::bind(path);
     rustix::process::umask(before);
     let listener = listener?;

@@ -4,8 +4,8 @@ use super::VERSION;
 use super::replies::spelt_faults;
 use super::write::{Writer, bytes, flag, is_plain, list, number, payload, text};
 use crate::buffer::framing::{End, Frame, Framing};
-use crate::conn::Peer;
 use crate::conn::stream::Via;
+use crate::conn::{Credentials, Peer};
 use crate::desk::event::{Author, DeskId, Event, Receivers, Who};
 use crate::desk::text::{push_number, push_peer};
 
@@ -137,6 +137,10 @@ impl Writer {
                 self.begin(out, "stopping", seq);
                 number(out, "waiting", *waiting as u64);
             }
+            Event::Speaks { who, protocol, .. } => {
+                self.begin_about(out, "note", seq, *who);
+                text(out, "msg", &format!("it speaks {protocol}"));
+            }
             Event::Note(what) => {
                 self.begin(out, "note", seq);
                 text(out, "msg", what);
@@ -206,7 +210,7 @@ impl Writer {
 /// What is told of somebody who came.
 fn opened(out: &mut Vec<u8>, event: &Event<'_>) {
     let Event::Opened { who, peer, dialled, client, via } = event else { return };
-    text(out, "peer", &spelt(peer));
+    self::peer(out, peer);
     if let Some(name) = who.name {
         text(out, "name", name);
     }
@@ -228,8 +232,17 @@ fn author(out: &mut Vec<u8>, by: Author) {
     }
 }
 
+/// Who is at the other end: the address, and whose process it is where that is known.
+pub(super) fn peer(out: &mut Vec<u8>, peer: &Peer) {
+    text(out, "peer", &spelt(peer));
+    if let Some(Credentials { pid, uid }) = peer.credentials() {
+        pid.iter().for_each(|pid| number(out, "pid", u64::from(pid.get())));
+        number(out, "uid", u64::from(uid));
+    }
+}
+
 /// A peer's address.
-pub(super) fn spelt(peer: &Peer) -> String {
+fn spelt(peer: &Peer) -> String {
     let mut out = Vec::new();
     // Writing to a Vec cannot fail.
     let _ = push_peer(&mut out, peer);

@@ -1,6 +1,6 @@
 //! Replies as lines of JSON.
 
-use super::events::spelt;
+use super::events::peer;
 use super::write::{Writer, flag, list, number, payload, text};
 use crate::desk::command::How;
 use crate::desk::event::Who;
@@ -71,7 +71,7 @@ impl Writer {
 
     fn begin_row(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
         begin_who(out, row.who);
-        text(out, "peer", &spelt(row.peer));
+        peer(out, row.peer);
         text(out, "since", &self.ago(row.age));
         if let Some(heard) = row.heard {
             text(out, "heard", &self.ago(heard));

@@ -102,7 +102,9 @@ impl TerminalDesk {
                 self.is_over = true;
                 (Kind::Note, 0)
             }
-            Event::Ended(who, _) | Event::Fault { who: Some(who), .. } => (Kind::Note, who.serial),
+            Event::Ended(who, _) | Event::Speaks { who, .. } | Event::Fault { who: Some(who), .. } => {
+                (Kind::Note, who.serial)
+            }
             Event::Skipped(_) | Event::FileSent { error: Some(_), .. } => (Kind::Loss, 0),
             _ => (Kind::Note, 0),
         };

@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 
 use super::render::{Repertoire, push_event_of, push_number, push_peer, push_serial, push_who};
+use crate::conn::Credentials;
 use crate::conn::stream::Via;
 use crate::desk::event::{Event, Who};
+use crate::desk::protocol::Protocol;
 use crate::desk::words::plural;
 
 /// That somebody has connected, or was connected to.
@@ -13,6 +15,12 @@ pub(super) fn push_opened(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()
     push_event_of(out, *who);
     out.extend_from_slice(if *dialled { b" connected to " } else { b" connected from " });
     push_peer(out, peer)?;
+    if let Some(Credentials { pid, uid }) = peer.credentials() {
+        match pid {
+            Some(pid) => write!(out, " (pid {pid}, uid {uid})")?,
+            None => write!(out, " (uid {uid})")?,
+        }
+    }
     if let Some(client) = client {
         out.extend_from_slice(b" for ");
         push_serial(out, *client);
@@ -23,6 +31,17 @@ pub(super) fn push_opened(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()
         Via::Tls13 => b" (TLS 1.3)",
     });
     writeln!(out)
+}
+
+/// What somebody speaks who may have come to the wrong port, or been dialled at one.
+pub(super) fn push_speaks(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()> {
+    let Event::Speaks { who, protocol, dialled } = event else { return Ok(()) };
+    push_event_of(out, *who);
+    match (protocol, dialled) {
+        (Protocol::Tls, false) => writeln!(out, " it speaks TLS (this port is plain)"),
+        (Protocol::Tls, true) => writeln!(out, " it speaks TLS (it was dialled without)"),
+        _ => writeln!(out, " it speaks {protocol}"),
+    }
 }
 
 /// `#3 and #4 are linked`.

@@ -11,7 +11,7 @@ use crate::desk::reply::Reply;
 use crate::desk::words::{limit, plural};
 
 use super::answered::push_answered;
-use super::comings::{push_closed, push_linked, push_opened};
+use super::comings::{push_closed, push_linked, push_opened, push_speaks};
 use super::reply::{push_reply, push_stopping};
 use super::safe::{push_ascii, push_dump, push_human, push_tsv};
 use super::stamp::Stamp;
@@ -281,6 +281,7 @@ fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> s
         }
         Event::Answered { who, by, bytes } => push_answered(out, *who, *by, bytes, repertoire),
         Event::Opened { .. } => push_opened(out, event),
+        Event::Speaks { .. } => push_speaks(out, event),
         // Whether it only shut down its side or has left altogether cannot be told from its end.
         Event::Ended(who, kept) => {
             push_event_of(out, *who);

@@ -354,9 +354,11 @@ fn push_stats(out: &mut Vec<u8>, stats: &Stats, conns: usize, uptime: &str) -> i
     )?;
     writeln!(
         out,
-        "turned away {} when full, {} by address; {} failed",
+        "turned away {} when full, {} by address, {} too many, {} too fast; {} failed",
         stats.refused_full,
         stats.refused_address,
+        stats.refused_too_many,
+        stats.refused_too_fast,
         plural(stats.accept_errors, "accept")
     )?;
     writeln!(

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Once;
 
 use super::*;
+use crate::address::Admission;
 use crate::conn::Key;
 use crate::engine::System;
 
@@ -57,12 +58,18 @@ struct House {
 impl House {
     /// Lets in only these nets, of which some may be denied.
     fn admitting(allow: &[&str], deny: &[&str]) -> House {
+        House::within(Limits::default(), allow, deny)
+    }
+
+    fn within(limits: Limits, allow: &[&str], deny: &[&str]) -> House {
         let nets = |nets: &[&str]| nets.iter().map(|net| net.parse().expect("a net")).collect();
         let (door, app) = (Door::default(), Recorder::new(Framing::Lines, Backpressure::None));
         let mut acceptor = Acceptor::default();
         acceptor.add(door.clone(), Role::PEER);
-        acceptor.set_admission(Role::PEER, nets(allow), nets(deny));
-        let engine = Engine::new(Board::new(Limits::default()), acceptor, &app, || ());
+        let allow = (!allow.is_empty()).then(|| nets(allow));
+        let mut board = Board::new(limits);
+        board.admit(Role::PEER, Admission { allow, deny: nets(deny) });
+        let engine = Engine::new(board, acceptor, &app, || ());
         House { engine, app, door }
     }
 
@@ -118,6 +125,74 @@ fn who_is_turned_away_for_its_address_is_counted_and_told_of_a_second_later_with
 
     assert_eq!(house.engine.board.stats().refused_address, 2);
     assert_eq!((too_early, house.app.log), (vec![], vec!["2 turned away".to_owned()]));
+}
+
+#[test]
+fn of_one_source_so_many_are_let_in_and_another_when_one_has_gone() {
+    let limits = Limits { source_conns_max: Some(2), ..Limits::default() };
+    let mut house = House::within(limits, &[], &[]);
+    let wires: Vec<Wire> = (0..3).map(|_| house.comes_from([10, 0, 0, 1])).collect();
+    house.comes_from([10, 0, 0, 2]);
+
+    house.turn_after(0);
+    let told = wires[2].text();
+    let full = (house.peers().len(), house.engine.board.stats().refused_too_many);
+    let first = house.engine.board.views().next().expect("it is here").id;
+    house.engine.board.hang_up(first, Reason::WeReset);
+    house.turn_after(1);
+    house.comes_from([10, 0, 0, 1]);
+    house.turn_after(1);
+
+    assert_eq!(full, (3, 1));
+    assert_eq!(told, "switchboard: too many from one address (2 connections)\n");
+    assert_eq!(house.peers(), ["10.0.0.1:40000", "10.0.0.2:40000", "10.0.0.1:40000"]);
+}
+
+#[test]
+fn whom_we_have_dialled_counts_for_no_source() {
+    let limits = Limits { source_conns_max: Some(1), ..Limits::default() };
+    let mut house = House::within(limits, &[], &[]);
+    let dialled =
+        house.engine.board.dial_later(Role::PEER, Peer::V4(SocketAddrV4::new([10, 0, 0, 1].into(), 1)));
+
+    house.comes_from([10, 0, 0, 1]);
+    house.turn_after(0);
+    house.engine.board.hang_up(dialled, Reason::WeReset);
+    house.turn_after(0);
+    house.comes_from([10, 0, 0, 1]);
+    house.turn_after(0);
+
+    assert_eq!(house.peers(), ["10.0.0.1:40000"]);
+    assert_eq!(house.engine.board.stats().refused_too_many, 1);
+}
+
+#[test]
+fn who_comes_too_fast_is_turned_away_and_comes_in_when_time_has_passed() {
+    let limits = Limits { source_rate_max: Some(2), ..Limits::default() };
+    let mut house = House::within(limits, &[], &[]);
+    let wires: Vec<Wire> = (0..3).map(|_| house.comes_from([10, 0, 0, 1])).collect();
+    house.comes_from([10, 0, 0, 2]);
+    house.turn_after(0);
+    let told = wires[2].text();
+
+    house.comes_from([10, 0, 0, 1]);
+    house.turn_after(500);
+
+    assert_eq!(told, "switchboard: too fast (2 newcomers a second from one address)\n");
+    assert_eq!((house.peers().len(), house.engine.board.stats().refused_too_fast), (4, 1));
+}
+
+#[test]
+fn who_may_come_in_can_be_changed_and_whoever_is_here_stays() {
+    let mut house = House::admitting(&["10.0.0.0/8"], &[]);
+    house.comes_from([10, 0, 0, 1]);
+    house.turn_after(0);
+
+    house.engine.board.admit(Role::PEER, Admission { allow: Some(Vec::new()), deny: Vec::new() });
+    house.comes_from([10, 0, 0, 2]);
+    house.turn_after(0);
+
+    assert_eq!(house.peers(), ["10.0.0.1:40000"]);
 }
 
 #[test]

@@ -1,0 +1,95 @@
+//! Where the server listens: at the addresses it was given, or on the sockets that were handed over to it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::OwnedFd;
+
+use switchboard::cli::{self, DEFAULT_ADDRESS, ServerArgs};
+use switchboard::desk::text::plural;
+use switchboard::hub::{Doors, Own};
+use switchboard::internals::cannot;
+use switchboard::process::manager::{Manager, Progress};
+use switchboard::{Address, Endpoint, Reactor, Role};
+
+/// Where to listen.
+pub enum Ways<'a> {
+    /// At these, each with the addresses that were found for it.
+    Given(Vec<(&'a Endpoint, Vec<Address>)>),
+    /// On these.
+    HandedOver(Vec<OwnedFd>),
+}
+
+impl<'a> Ways<'a> {
+    /// Looks up what has to be looked up. Where sockets were handed over, nothing else is bound, and said so.
+    pub fn find(given: &'a [Endpoint], handed: Vec<OwnedFd>) -> Result<Ways<'a>, String> {
+        if handed.is_empty() {
+            let found = given.iter().map(|place| Ok((place, place.resolve().map_err(cannot_listen(place))?)));
+            return found.collect::<Result<_, String>>().map(Ways::Given);
+        }
+        let is_default = |place: &Endpoint| Endpoint::parse(DEFAULT_ADDRESS).as_ref() == Ok(place);
+        for place in given.iter().filter(|place| !is_default(place)) {
+            let (sockets, were) = (handed.len() as u64, if handed.len() == 1 { "was" } else { "were" });
+            let sockets = plural(sockets, "socket");
+            cli::tell::<ServerArgs>(&format!("{sockets} {were} handed over, so {place} is not bound"));
+        }
+        Ok(Ways::HandedOver(handed))
+    }
+
+    /// Listens, and returns where.
+    pub fn open<M: Send + 'static>(self, reactor: &mut Reactor<M>) -> Result<Own, String> {
+        match self {
+            Ways::Given(found) => {
+                let bind = |(place, found): (&Endpoint, Vec<Address>)| {
+                    reactor.listen(&found[0]).map_err(cannot_listen(place))
+                };
+                found.into_iter().map(bind).collect::<Result<_, String>>().map(Own::of)
+            }
+            Ways::HandedOver(sockets) => {
+                let (mut bound, mut beside) = (Vec::new(), Vec::new());
+                for socket in sockets {
+                    let what = "listen on a socket that was handed over";
+                    let handed = reactor.listen_on_socket(Role::PEER, socket).map_err(cannot(what))?;
+                    if let (true, Address::Tcp(address)) = (handed.takes_ipv4, &handed.address) {
+                        // A link to there would lead back here all the same.
+                        beside.push(Address::Tcp(SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()))));
+                    }
+                    bound.push(handed.address);
+                }
+                Ok(Own::of(bound).and(beside))
+            }
+        }
+    }
+}
+
+fn cannot_listen(place: &Endpoint) -> impl Fn(std::io::Error) -> String {
+    cannot(format!("listen on {place}"))
+}
+
+/// A server that listens.
+pub struct House {
+    /// Where.
+    pub own: Own,
+    /// Who may come in.
+    pub doors: Doors,
+    /// Who wants to know how far it is.
+    pub manager: Option<Manager>,
+}
+
+impl House {
+    /// Says where it listens, and which of that anybody on the network may connect to, where nobody has said who may.
+    pub fn open(own: Own, doors: Doors) -> House {
+        for address in own.bound().iter().filter(|_| !doors.are_listed()) {
+            if let Address::Tcp(tcp) = address
+                && !tcp.ip().to_canonical().is_loopback()
+            {
+                let open = format!("{address} is open to the network: --allow names who may connect");
+                cli::tell::<ServerArgs>(&open);
+            }
+        }
+        for address in own.bound() {
+            cli::tell::<ServerArgs>(&format!("listening on {address}"));
+        }
+        let manager = Manager::of_environment();
+        manager.iter().for_each(|manager| manager.tell(Progress::Ready));
+        House { own, doors, manager }
+    }
+}
