@@ -193,6 +193,49 @@ fn in_an_echo_it_has_what_came_and_went_back_as_it_came() {
 }
 
 #[test]
+fn it_has_what_is_said_of_itself_by_whatever_says_it() {
+    let place = Place::new("itself");
+    let log = place.file("log");
+    let mut server = Server::start(&[
+        "--log",
+        text(&log),
+        "--greet",
+        "hi\\n",
+        "--reply",
+        "x",
+        "y\\n",
+        "--every",
+        "50ms",
+        "to all\\n",
+        "--every",
+        "50ms",
+        "to ${id}\\n",
+    ]);
+    let mut peer = server.connect();
+    peer.send("x\n");
+    server.type_line("/every 50ms @1 typed");
+    for line in ["hi", "y", "to all", "to 1", "typed"] {
+        while peer.line() != line {}
+    }
+    ends(&mut server);
+
+    let events = events_of(&log);
+    assert_eq!(check_whole(&events), 0);
+    check_schema(&events);
+    let sent = of_kind(&events, "sent");
+    for (text, by) in [
+        ("hi\n", "greet"),
+        ("y\n", "reply"),
+        ("to all\n", "every"),
+        ("to 1\n", "every"),
+        ("typed\n", "every"),
+    ] {
+        let is_there = sent.iter().any(|sent| sent["text"] == text && sent["by"] == by);
+        assert!(is_there, "{text:?} by {by}: {sent:?}");
+    }
+}
+
+#[test]
 fn it_has_the_bytes_of_a_file_that_was_sent() {
     let place = Place::new("file");
     let (log, path) = (place.file("log"), place.file("firmware"));

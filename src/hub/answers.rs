@@ -3,7 +3,6 @@
 //! may not read what it is sent. It is not read itself then, so that whoever asks faster than it takes answers has to
 //! wait, as any talker does.
 
-use jiff::Timestamp;
 mod queue;
 
 use std::collections::HashMap;
@@ -14,6 +13,7 @@ use crate::board::Board;
 use crate::clock::Moment;
 use crate::conn::ConnId;
 use crate::conn::reason::{Reason, ScriptEnd};
+use crate::desk::json::spelt_now;
 use crate::desk::{Author, Event, Outcome, Part, Template, Value};
 use crate::hub::desks::Desks;
 
@@ -54,6 +54,19 @@ impl Answers {
 }
 
 impl Desks {
+    /// Greets newcomers with this from now on.
+    pub fn use_greeting(&mut self, greeting: Template) {
+        self.greeting = Some(Rc::new(greeting));
+    }
+
+    /// Greets a newcomer. Whom we have dialled is none.
+    pub(super) fn greet(&mut self, id: ConnId, board: &mut Board) {
+        if let Some(greeting) = self.greeting.as_ref().filter(|_| !self.dialled.contains(&id.serial())) {
+            let text = Text::new(Rc::clone(greeting), 0);
+            self.say(id, Saying::text(text, Author::Greet), board);
+        }
+    }
+
     /// Says something to a connection, behind what is said to it already.
     pub fn say(&mut self, id: ConnId, saying: Saying, board: &mut Board) {
         if self.is_stopping() {
@@ -250,11 +263,7 @@ impl Desks {
                 let peer = board.view(id).map(|view| view.peer.to_string());
                 out.extend_from_slice(peer.unwrap_or_default().as_bytes());
             }
-            Value::Time => {
-                out.extend_from_slice(
-                    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string().as_bytes(),
-                );
-            }
+            Value::Time => out.extend_from_slice(spelt_now().as_bytes()),
             Value::Count => out.extend_from_slice(text.count.to_string().as_bytes()),
             Value::Group(group) => {
                 out.extend_from_slice(text.groups.get(group - 1).map_or(b"", |group| group));
