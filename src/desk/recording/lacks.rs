@@ -24,12 +24,12 @@ impl Lacks {
             self.first_line = line;
         }
         self.holes += 1;
-        self.events += events;
+        self.events = self.events.saturating_add(events);
     }
 
     /// A conversation has ended, in which so many bytes were sent and so many are told.
     pub fn ended(&mut self, sent: u64, told: u64) {
-        self.bytes += sent.saturating_sub(told);
+        self.bytes = self.bytes.saturating_add(sent.saturating_sub(told));
         self.conversations += usize::from(sent > told);
     }
 
