@@ -73,6 +73,9 @@ impl Desks {
             return;
         }
         if let Some(queue) = self.answers.queues.get_mut(&id.serial()) {
+            if !is_there(id, board) {
+                return;
+            }
             queue.push_back(saying);
             if queue.is_full() && !queue.is_paused {
                 queue.is_paused = true;
@@ -88,6 +91,9 @@ impl Desks {
     }
 
     fn hold_up(&mut self, id: ConnId, mut queue: Queue, board: &mut Board) {
+        if !is_there(id, board) {
+            return board.owes(id, false);
+        }
         match queue.held {
             Held::Until => {
                 let first = queue.sayings.front();
@@ -291,6 +297,11 @@ impl Desks {
         self.out.answered(&Event::Answered { who, by, bytes });
         if queued > board.limits().outbox_high_bytes { Spoken::Much } else { Spoken::Done }
     }
+}
+
+/// Whether there is anybody to wait for something: what one says that has broken is heard, and answered by nothing.
+fn is_there(id: ConnId, board: &Board) -> bool {
+    board.view(id).is_some_and(|view| view.is_open)
 }
 
 /// What became of bytes.
