@@ -355,6 +355,25 @@ fn what_cannot_be_written_is_told_before_anything_listens() {
 }
 
 #[test]
+fn what_is_played_is_not_appended_to() {
+    let place = Place::new("played");
+    let (log, link) = (place.file("log"), place.file("link"));
+    let script = "{\"ev\":\"listening\",\"v\":1}\n{\"ev\":\"open\",\"ts\":\"2026-01-02T03:04:05Z\",\"id\":1}\n";
+    fs::write(&log, script).unwrap();
+    std::os::unix::fs::symlink(&log, &link).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    command.args(["--play", text(&log), "--log", text(&link), "0"]);
+
+    let mut program = Program::start_onto(command, Stdio::null());
+
+    assert_eq!(program.exit_status().code(), Some(1));
+    let told = String::from_utf8(program.err.to_end()).unwrap();
+    let why = "it is what --play plays";
+    assert_eq!(told, format!("switchboard: cannot write the transcript {}: {why}\n", link.display()));
+    assert_eq!(fs::read_to_string(&log).unwrap(), script);
+}
+
+#[test]
 fn h63_a_torn_line_of_an_earlier_run_stays_the_only_one() {
     let place = Place::new("torn");
     let log = place.file("log");

@@ -14,6 +14,7 @@ use crate::clock::Moment;
 use crate::conn::ConnId;
 use crate::conn::reason::{Reason, ScriptEnd};
 use crate::desk::json::spelt_now;
+use crate::desk::text::plural;
 use crate::desk::{Author, Event, Outcome, Part, Template, Value};
 use crate::hub::desks::Desks;
 
@@ -87,6 +88,17 @@ impl Desks {
             let mut queue = Queue::new(held);
             rest.into_iter().for_each(|rest| queue.push_back(rest));
             self.hold_up(id, queue, board);
+        }
+    }
+
+    /// Says, at the end, to how many something was still to be said.
+    pub(super) fn tell_unsaid(&mut self) {
+        let is_owed =
+            |queue: &&Queue| queue.sayings.iter().any(|saying| !matches!(saying.what, Said::Nothing));
+        let owed = self.answers.queues.values().filter(is_owed).count();
+        if owed > 0 {
+            let whom = plural(owed as u64, "connection");
+            self.out.tell(&Event::Note(&format!("what was still to be said to {whom} is left out")));
         }
     }
 
