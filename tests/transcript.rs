@@ -358,7 +358,8 @@ fn what_cannot_be_written_is_told_before_anything_listens() {
 fn what_is_played_is_not_appended_to() {
     let place = Place::new("played");
     let (log, link) = (place.file("log"), place.file("link"));
-    let script = "{\"ev\":\"listening\",\"v\":1}\n{\"ev\":\"open\",\"ts\":\"2026-01-02T03:04:05Z\",\"id\":1}\n";
+    let script =
+        "{\"ev\":\"listening\",\"v\":1}\n{\"ev\":\"open\",\"ts\":\"2026-01-02T03:04:05Z\",\"id\":1}\n";
     fs::write(&log, script).unwrap();
     std::os::unix::fs::symlink(&log, &link).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
