@@ -146,8 +146,9 @@ impl Board {
 
     /// Stops reading a connection; nothing more that it says is handed over until `resume`, not even the next line of
     /// the same read. What was read before is kept, one read budget at most, and what comes waits in the system, so
-    /// that in the end the peer has to wait. Neither its FIN nor its break is noticed meanwhile, and no silence is
-    /// held against it while something of it waits. Closing resumes.
+    /// that in the end the peer has to wait. Its FIN is not noticed meanwhile, and no silence is held against it while
+    /// something of it waits. Closing resumes, and so does its break (a reset): what it had said before is handed over
+    /// then, and it ends; pausing does nothing to it any more.
     pub fn pause(&mut self, id: ConnId) {
         if let Some(conn) = self.table.get_mut(id).filter(|conn| !conn.is_over()) {
             self.shared.pause(conn);

@@ -64,7 +64,11 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         let screens = Screens::open(spelling, is_console(args), args.quiet, mailbox.clone());
         Display::Screens(Box::new(screens.map_err(cannot("use stdout"))?))
     };
-    let transcript = args.log.as_deref().map(|path| transcript(path, &mailbox)).transpose()?;
+    let transcript = args
+        .log
+        .as_deref()
+        .map(|path| transcript(path, args.stand_in.play.as_deref(), &mailbox))
+        .transpose()?;
     start_log(&display);
     let places = args.tls.places(&args.addresses);
     let ways = Ways::find(&places, handed)?;
@@ -101,9 +105,12 @@ fn run(args: &ServerArgs) -> Result<(), String> {
 }
 
 /// The file that all that happens is appended to.
-fn transcript(path: &Path, mailbox: &Mailbox<Mail>) -> Result<Transcript, String> {
+fn transcript(path: &Path, played: Option<&Path>, mailbox: &Mailbox<Mail>) -> Result<Transcript, String> {
     let cannot_write = || cannot(format!("write the transcript {}", path.display()));
     let file = LogFile::open(path).map_err(cannot_write())?;
+    if played.is_some_and(|played| file.is_at(played)) {
+        return Err(format!("cannot write the transcript {}: it is what --play plays", path.display()));
+    }
     if let Some(mode) = file.mode_for_others() {
         let path = path.display();
         cli::tell::<ServerArgs>(&format!(

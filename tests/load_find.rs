@@ -73,7 +73,7 @@ fn the_highest_rate_of_a_server_is_near_its_capacity_and_the_result_says_how_sur
     let found = rate_on(&run.out, "highest rate  ");
     assert!((CAPACITY * 0.7..CAPACITY * 1.15).contains(&found), "{found}:\n{}", run.out);
     let failed = run.out.lines().find(|line| line.starts_with("did not hold  at ")).unwrap_or_default();
-    for part in ["% more)", " steps, ", " windows; "] {
+    for part in ["% more): held in ", " steps, ", " windows; "] {
         assert!(failed.contains(part), "no {part:?} in {}", run.out);
     }
     for part in ["messages/s with p99<60ms\n", "\nheld          at ", "\nstopped       ", "\ntook          "]

@@ -95,6 +95,39 @@ fn who_has_finished_gets_the_answer_that_it_waits_for_whatever_the_limit_for_sil
     server.wait_for_status("#1 closed: it had finished, and nothing was said for 300ms");
 }
 
+/// Whoever has so many answers outstanding is not heard until they are given; that it has gone is noticed all the same.
+#[test]
+fn a_peer_that_resets_while_it_waits_for_many_answers_leaves_its_place_to_others() {
+    let server = Server::start(&["--max-conns", "1", "--reply", "x", "${wait 1h}late\\n"]);
+    let mut peer = server.connect();
+    peer.send("x\n".repeat(500));
+    server.out.line_with("x");
+
+    peer.reset();
+
+    server.wait_for_status("#1 closed: reset");
+    server.out.lines_with("1\tx", 500);
+    let mut newcomer = server.connect();
+    newcomer.send("hello\n");
+    server.out.line_with("hello");
+}
+
+#[test]
+fn what_is_still_to_be_said_when_the_server_ends_is_told() {
+    let mut server = Server::start(&["--reply", "x", "${wait 1h}late\\n", "--reply", "y", "now\\n"]);
+    let (mut first, mut second) = (server.connect(), server.connect());
+    first.send("x\n");
+    second.send("y\n");
+    server.out.line_with("x");
+    assert_eq!(second.line(), "now");
+
+    server.signal("TERM");
+
+    server.wait_for_status("* what was still to be said to 1 connection is left out");
+    assert!(server.exit_status().success());
+    assert!(first.read_to_end().is_empty());
+}
+
 #[test]
 fn a_program_is_told_to_go_on_whatever_else_waits_for_the_same() {
     let mut desk = Desk::start(&["--reply", "x", &format!("{}\\n", "r".repeat(70_000))]);

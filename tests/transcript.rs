@@ -193,6 +193,49 @@ fn in_an_echo_it_has_what_came_and_went_back_as_it_came() {
 }
 
 #[test]
+fn it_has_what_is_said_of_itself_by_whatever_says_it() {
+    let place = Place::new("itself");
+    let log = place.file("log");
+    let mut server = Server::start(&[
+        "--log",
+        text(&log),
+        "--greet",
+        "hi\\n",
+        "--reply",
+        "x",
+        "y\\n",
+        "--every",
+        "50ms",
+        "to all\\n",
+        "--every",
+        "50ms",
+        "to ${id}\\n",
+    ]);
+    let mut peer = server.connect();
+    peer.send("x\n");
+    server.type_line("/every 50ms @1 typed");
+    for line in ["hi", "y", "to all", "to 1", "typed"] {
+        while peer.line() != line {}
+    }
+    ends(&mut server);
+
+    let events = events_of(&log);
+    assert_eq!(check_whole(&events), 0);
+    check_schema(&events);
+    let sent = of_kind(&events, "sent");
+    for (text, by) in [
+        ("hi\n", "greet"),
+        ("y\n", "reply"),
+        ("to all\n", "every"),
+        ("to 1\n", "every"),
+        ("typed\n", "every"),
+    ] {
+        let is_there = sent.iter().any(|sent| sent["text"] == text && sent["by"] == by);
+        assert!(is_there, "{text:?} by {by}: {sent:?}");
+    }
+}
+
+#[test]
 fn it_has_the_bytes_of_a_file_that_was_sent() {
     let place = Place::new("file");
     let (log, path) = (place.file("log"), place.file("firmware"));
@@ -309,6 +352,26 @@ fn what_cannot_be_written_is_told_before_anything_listens() {
         let told = String::from_utf8(program.err.to_end()).unwrap();
         assert_eq!(told, format!("switchboard: cannot write the transcript {}: {why}\n", path.display()));
     }
+}
+
+#[test]
+fn what_is_played_is_not_appended_to() {
+    let place = Place::new("played");
+    let (log, link) = (place.file("log"), place.file("link"));
+    let script =
+        "{\"ev\":\"listening\",\"v\":1}\n{\"ev\":\"open\",\"ts\":\"2026-01-02T03:04:05Z\",\"id\":1}\n";
+    fs::write(&log, script).unwrap();
+    std::os::unix::fs::symlink(&log, &link).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+    command.args(["--play", text(&log), "--log", text(&link), "0"]);
+
+    let mut program = Program::start_onto(command, Stdio::null());
+
+    assert_eq!(program.exit_status().code(), Some(1));
+    let told = String::from_utf8(program.err.to_end()).unwrap();
+    let why = "it is what --play plays";
+    assert_eq!(told, format!("switchboard: cannot write the transcript {}: {why}\n", link.display()));
+    assert_eq!(fs::read_to_string(&log).unwrap(), script);
 }
 
 #[test]

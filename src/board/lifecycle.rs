@@ -57,6 +57,8 @@ impl Shared {
                 conn.readable = true;
                 conn.end_hinted = true;
                 self.forget_slow(conn);
+                // Nobody can be made to wait any more, and only reading it to its end lets it go.
+                self.resume(conn);
             }
             Became::Over(why) => {
                 if was_connecting {

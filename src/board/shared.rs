@@ -179,8 +179,11 @@ impl Shared {
         self.arm(conn);
     }
 
-    /// Reads it no more, and hands over nothing more of it, until it is resumed.
+    /// Reads it no more, and hands over nothing more of it, until it is resumed. One that has broken is read to its end.
     pub fn pause(&mut self, conn: &mut Conn) {
+        if conn.state.is_broken() {
+            return;
+        }
         conn.reading = Reading::Paused;
         self.steps += 1;
     }

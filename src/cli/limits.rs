@@ -59,11 +59,12 @@ pub struct LimitArgs {
     #[arg(long, value_name = "SIZE", value_parser = sizes("64K", LARGEST))]
     pub buffers_max: Option<usize>,
 
-    /// Close a connection on which nothing was said for this long; 1ms to 8760h [default: never]
+    /// Close a connection on which nothing was said for this long, unless a rule owes it an answer; 1ms to 8760h [default: never]
     #[arg(long, value_name = "DURATION", value_parser = some_duration)]
     idle: Option<Duration>,
 
-    /// How long a connection stays open for an answer once the peer has finished sending; 0s to 8760h
+    /// How long a connection stays open for an answer once the peer has finished sending; one that a rule owes is waited
+    /// for; 0s to 8760h
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     half_open: Duration,
 

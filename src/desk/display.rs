@@ -35,6 +35,11 @@ impl Display {
         }
     }
 
+    /// Whether it takes whoever is sent something for answered.
+    pub fn counts_who_waits(&self) -> bool {
+        matches!(self, Display::Terminal(_))
+    }
+
     /// Whether it is to be told of what this desk has sent, too: it counts who waits,
     /// or keeps all.
     pub fn hears_itself(&self) -> bool {

@@ -10,7 +10,7 @@ mod write;
 
 pub use read::{Rejected, parse};
 pub use replies::Frame as ReplyFrame;
-pub use write::Writer;
+pub use write::{Writer, spelt_now};
 
 /// The version of the protocol, as `listening` and `hello` tell it.
 pub const VERSION: u32 = 1;

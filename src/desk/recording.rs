@@ -133,7 +133,7 @@ impl Default for Run {
 
 impl Recording {
     /// Reads a transcript: of one run, or of several that were appended one behind the other. The last line of a run
-    /// may be torn.
+    /// may be torn, and so may the first.
     ///
     /// # Errors
     /// When it cannot be read, when a line is none of a transcript (which one, and why), or when nobody connected.
@@ -168,9 +168,14 @@ impl Recording {
             let line = match Line::read(&text, &run.framing) {
                 Ok(line) => line,
                 Err(why) => {
-                    if let Some(before) = torn.replace(format!("line {number}: {why}")) {
+                    // Where a run ends in a torn line, the first of the next may be torn, too.
+                    let begins_run = begins_run(&text);
+                    if let Some(before) =
+                        torn.replace(format!("line {number}: {why}")).filter(|_| !begins_run)
+                    {
                         return Err(before);
                     }
+                    recording.lacks.torn(number);
                     continue;
                 }
             };
@@ -288,6 +293,12 @@ impl Run {
         }
         all[open.place].turns.push(Turn { at: between(open.since, at), what });
     }
+}
+
+/// Whether a torn line is as much as there is of one that begins a run.
+fn begins_run(torn: &[u8]) -> bool {
+    let (torn, whole) = (torn.trim_ascii_end(), br#"{"ev":"listening""#);
+    torn.starts_with(whole) || whole.starts_with(torn)
 }
 
 /// The time between two moments; none, where the clock was set back.

@@ -18,6 +18,8 @@ pub struct Transcript {
     link: Screen,
     path: PathBuf,
     pace: Pace,
+    /// Under which number the end is told, when it has come.
+    bye: Option<u64>,
 }
 
 /// Whether the file keeps up.
@@ -41,7 +43,7 @@ impl Transcript {
     }
 
     fn over(link: Screen, path: PathBuf) -> Transcript {
-        Transcript { writer: Writer::default(), link, path, pace: Pace::KeepsUp }
+        Transcript { writer: Writer::default(), link, path, pace: Pace::KeepsUp, bye: None }
     }
 
     /// Adds a message, the most frequent of all events. Kept out of the way of those who keep no transcript.
@@ -52,18 +54,27 @@ impl Transcript {
 
     /// Adds an event.
     pub fn event(&mut self, event: &Event<'_>, seq: u64) {
+        if matches!(event, Event::Bye) {
+            // It stands behind all that is still to be written, and behind what has no room.
+            self.bye = Some(seq);
+            return;
+        }
         self.put(|writer, out| writer.event(event, seq, out));
     }
 
     #[inline]
     fn put(&mut self, render: impl FnOnce(&mut Writer, &mut Vec<u8>)) {
-        if self.link.makes_room() {
-            self.mark_hole();
-        } else if self.pace == Pace::KeepsUp {
-            self.pace = Pace::HasHole;
+        // Asked once: were it asked again, there might be room by then, and no word of the hole in front.
+        if !self.link.makes_room() {
+            self.link.skip();
+            if self.pace == Pace::KeepsUp {
+                self.pace = Pace::HasHole;
+            }
+            return;
         }
+        self.mark_hole();
         let Transcript { writer, link, .. } = self;
-        link.put(|out| render(writer, out));
+        link.append(|out| render(writer, out));
     }
 
     /// Says how much is missing here, if anything is; returns whether that is so.
@@ -72,7 +83,7 @@ impl Transcript {
         let Transcript { writer, link, .. } = self;
         let skipped = link.take_skipped();
         if skipped > 0 {
-            link.put(|out| writer.event(&Event::Skipped(skipped), 0, out));
+            link.append(|out| writer.event(&Event::Skipped(skipped), 0, out));
         }
         skipped > 0
     }
@@ -132,8 +143,14 @@ impl Transcript {
         let unwritten = loop {
             self.hand_over();
             let unwritten = self.link.close(patience.saturating_sub(began.elapsed()));
+            if !matches!(unwritten, Ok(0)) {
+                break unwritten;
+            }
             // What had no room up to now is counted behind what had, and that is to be written, too.
-            if !matches!(unwritten, Ok(0)) || !self.mark_hole() {
+            let has_hole = self.mark_hole();
+            let Transcript { writer, link, bye, .. } = &mut self;
+            let is_over = bye.take().map(|seq| link.append(|out| writer.event(&Event::Bye, seq, out)));
+            if !has_hole && is_over.is_none() {
                 break unwritten;
             }
         };

@@ -196,9 +196,10 @@ impl<L: Listen> Engine<L> {
             FillEnd::Drained if conn.state.is_broken() && !conn.readable => self.end_broken(key, app),
             FillEnd::Drained => return settle(conn, stream, shared, Next::Wait),
             FillEnd::Ended if conn.is_paused() => {
-                // It is read once more when it goes on.
+                // It is read once more when it goes on, or at once where it may have broken behind its FIN.
                 conn.readable = true;
-                return settle(conn, stream, shared, Next::Wait);
+                let next = if conn.error_hinted { Next::Again } else { Next::Wait };
+                return settle(conn, stream, shared, next);
             }
             FillEnd::Ended => self.inbound_ended(key, app),
             FillEnd::Failed(error) => self.inbound_failed(key, Reason::Lost(error), app),
@@ -311,6 +312,12 @@ fn before_reading(
         Stage::Open | Stage::Parting(_) | Stage::Broken(_) => {}
     }
     if conn.is_paused() && conn.state.inbound() == Inbound::Open {
+        // Reads would tell that it broke. It is asked once for each event that announces that.
+        if mem::take(&mut conn.error_hinted)
+            && let Ok(Some(error)) = stream.take_error()
+        {
+            shared.step(conn, Step::WriteFailed(error));
+        }
         return Before::Wait;
     }
     if conn.reading == Reading::Resumed && conn.state.inbound() == Inbound::Open {

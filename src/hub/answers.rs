@@ -3,7 +3,6 @@
 //! may not read what it is sent. It is not read itself then, so that whoever asks faster than it takes answers has to
 //! wait, as any talker does.
 
-use jiff::Timestamp;
 mod queue;
 
 use std::collections::HashMap;
@@ -14,6 +13,8 @@ use crate::board::Board;
 use crate::clock::Moment;
 use crate::conn::ConnId;
 use crate::conn::reason::{Reason, ScriptEnd};
+use crate::desk::json::spelt_now;
+use crate::desk::text::plural;
 use crate::desk::{Author, Event, Outcome, Part, Template, Value};
 use crate::hub::desks::Desks;
 
@@ -54,12 +55,28 @@ impl Answers {
 }
 
 impl Desks {
+    /// Greets newcomers with this from now on.
+    pub fn use_greeting(&mut self, greeting: Template) {
+        self.greeting = Some(Rc::new(greeting));
+    }
+
+    /// Greets a newcomer. Whom we have dialled is none.
+    pub(super) fn greet(&mut self, id: ConnId, board: &mut Board) {
+        if let Some(greeting) = self.greeting.as_ref().filter(|_| !self.dialled.contains(&id.serial())) {
+            let text = Text::new(Rc::clone(greeting), 0);
+            self.say(id, Saying::text(text, Author::Greet), board);
+        }
+    }
+
     /// Says something to a connection, behind what is said to it already.
     pub fn say(&mut self, id: ConnId, saying: Saying, board: &mut Board) {
         if self.is_stopping() {
             return;
         }
         if let Some(queue) = self.answers.queues.get_mut(&id.serial()) {
+            if !is_there(id, board) {
+                return;
+            }
             queue.push_back(saying);
             if queue.is_full() && !queue.is_paused {
                 queue.is_paused = true;
@@ -74,7 +91,21 @@ impl Desks {
         }
     }
 
+    /// Says, at the end, to how many something was still to be said.
+    pub(super) fn tell_unsaid(&mut self) {
+        let is_owed =
+            |queue: &&Queue| queue.sayings.iter().any(|saying| !matches!(saying.what, Said::Nothing));
+        let owed = self.answers.queues.values().filter(is_owed).count();
+        if owed > 0 {
+            let whom = plural(owed as u64, "connection");
+            self.out.tell(&Event::Note(&format!("what was still to be said to {whom} is left out")));
+        }
+    }
+
     fn hold_up(&mut self, id: ConnId, mut queue: Queue, board: &mut Board) {
+        if !is_there(id, board) {
+            return board.owes(id, false);
+        }
         match queue.held {
             Held::Until => {
                 let first = queue.sayings.front();
@@ -250,11 +281,7 @@ impl Desks {
                 let peer = board.view(id).map(|view| view.peer.to_string());
                 out.extend_from_slice(peer.unwrap_or_default().as_bytes());
             }
-            Value::Time => {
-                out.extend_from_slice(
-                    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string().as_bytes(),
-                );
-            }
+            Value::Time => out.extend_from_slice(spelt_now().as_bytes()),
             Value::Count => out.extend_from_slice(text.count.to_string().as_bytes()),
             Value::Group(group) => {
                 out.extend_from_slice(text.groups.get(group - 1).map_or(b"", |group| group));
@@ -282,6 +309,11 @@ impl Desks {
         self.out.answered(&Event::Answered { who, by, bytes });
         if queued > board.limits().outbox_high_bytes { Spoken::Much } else { Spoken::Done }
     }
+}
+
+/// Whether there is anybody to wait for something: what one says that has broken is heard, and answered by nothing.
+fn is_there(id: ConnId, board: &Board) -> bool {
+    board.view(id).is_some_and(|view| view.is_open)
 }
 
 /// What became of bytes.

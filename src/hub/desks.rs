@@ -327,6 +327,7 @@ impl Desks {
         self.stop = Some(Stop { since: Instant::now(), discarded: Lost::default() });
         // Those of the last second, of whom nothing was said yet.
         self.turned_away(board);
+        self.tell_unsaid();
         true
     }
 

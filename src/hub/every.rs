@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::board::Board;
 use crate::clock::Moment;
 use crate::desk::{Author, Command, Event, Every, Payload, Receivers, Refusal, Repeated, Reply, Template};
-use crate::hub::answers::{Said, Saying, Text};
+use crate::hub::answers::{Saying, Text};
 use crate::hub::desks::Desks;
 use crate::hub::job::Act;
 use crate::hub::options::Voice;
@@ -289,9 +289,8 @@ impl Desks {
                     continue;
                 }
                 let count = self.messages_of(serial);
-                let text = Text { template: Rc::clone(template), at: 0, groups: Box::default(), count };
-                let what = Said::Text(text);
-                self.say(id, Saying { not_before: Moment::default(), what, by: Author::Every }, board);
+                let text = Text::new(Rc::clone(template), count);
+                self.say(id, Saying::text(text, Author::Every), board);
             }
         }
         under_way.retain(|(_, serials)| !serials.is_empty());

@@ -199,7 +199,7 @@ impl Outlets {
         for outlet in &mut self.outlets {
             if outlet.display.is_json() && outlet.display.has_no_room() {
                 outlet.skipped += 1;
-            } else if is_answer || !outlet.display.hears_itself() {
+            } else if is_answer || !outlet.display.counts_who_waits() {
                 outlet.display.event(event, self.seq, View::Text);
             }
         }

@@ -14,7 +14,7 @@ use crate::conn::ConnId;
 use crate::conn::reason::in_words;
 use crate::desk::text::without_cr;
 use crate::desk::{Author, Event, NoLesson, RuleSet, Spelt, Template, Written, parse_rules};
-use crate::hub::answers::{Said, Saying, Text};
+use crate::hub::answers::{Saying, Text};
 use crate::hub::desks::Desks;
 use crate::hub::files::{append, read_small};
 
@@ -133,8 +133,8 @@ impl Rules {
         let set = RuleSet::new(all)
             .map_err(|why| format!("cannot use the rules{}: {why}", path.unwrap_or_default()))?;
         let old = std::mem::replace(&mut self.set, set);
-        // Whoever is in the midst of a sequence goes on there.
         self.looks = !self.set.is_empty() || self.counts || self.path.is_some();
+        // Whoever is in the midst of a sequence goes on there.
         let new_place = self.set.places_of(&old);
         for talk in self.talks.values_mut() {
             talk.used =
@@ -241,9 +241,8 @@ impl Desks {
         let groups = set.groups(rule, message, template.groups());
         talk.answered += 1;
         let is_flood = talk.is_flood(board.now());
-        let text = Text { template, at: 0, groups, count: talk.count };
-        let saying = Saying { not_before: Moment::default(), what: Said::Text(text), by: Author::Reply };
-        self.say(id, saying, board);
+        let text = Text { groups, ..Text::new(template, talk.count) };
+        self.say(id, Saying::text(text, Author::Reply), board);
         if is_flood {
             self.tell_of_flood(id, board);
         }
@@ -304,21 +303,6 @@ impl Desks {
     /// Uses these rules from now on.
     pub fn use_rules(&mut self, rules: Rules) {
         self.rules = rules;
-    }
-
-    /// Greets newcomers with this from now on.
-    pub fn use_greeting(&mut self, greeting: Template) {
-        self.greeting = Some(Rc::new(greeting));
-    }
-
-    /// Greets a newcomer. Whom we have dialled is none.
-    pub(super) fn greet(&mut self, id: ConnId, board: &mut Board) {
-        let Some(greeting) = self.greeting.as_ref().filter(|_| !self.dialled.contains(&id.serial())) else {
-            return;
-        };
-        let text = Text { template: Rc::clone(greeting), at: 0, groups: Box::default(), count: 0 };
-        let saying = Saying { not_before: Moment::default(), what: Said::Text(text), by: Author::Greet };
-        self.say(id, saying, board);
     }
 }
 

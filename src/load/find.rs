@@ -3,8 +3,8 @@
 //! Pure, but for `run`: the search is told what a step at some rate has shown, and says what is to be tried next.
 //! It doubles the rate until a step fails, and halves the gap between what held and what did not. Machines have
 //! hiccups, so no step that failed is believed alone: the majority of up to five decides. What held in a short
-//! step has to hold in a long one as well, the rate that is found in one three times as long, too, and what did not hold fails once more in
-//! the end: what kept the machine busy may be over by then.
+//! step has to hold in a full one as well, and the rate that is found in one three times as long; what did not hold
+//! fails once more in the end, since what kept the machine busy may be over by then.
 //!
 //! No rate holds at which the latencies of all its long steps together do not: a stall may be the machine's or the
 //! server's, and only more steps tell how much of the time it takes.

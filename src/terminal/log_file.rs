@@ -2,7 +2,7 @@
 //! that takes, from the very byte: what the thread has taken is never torn and never lost, and whoever fills the screen
 //! skips what has no room meanwhile.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::mem;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -63,6 +63,13 @@ impl LogFile {
         let metadata = self.file.metadata().ok()?;
         let mode = metadata.mode() & 0o777;
         (metadata.is_file() && mode & 0o077 != 0).then_some(mode)
+    }
+
+    /// Whether it is what this path leads to.
+    pub fn is_at(&self, path: &Path) -> bool {
+        let place = |metadata: Metadata| (metadata.dev(), metadata.ino());
+        let other = path.metadata().ok().map(place);
+        other.is_some() && other == self.file.metadata().ok().map(place)
     }
 
     /// Where it is.

@@ -164,10 +164,22 @@ impl Screen {
     /// where it would be skipped.
     pub fn put(&mut self, render: impl FnOnce(&mut Vec<u8>)) {
         if !self.makes_room() && self.when_full == WhenFull::Skip {
-            self.skipped += 1;
-            return;
+            self.skip();
+        } else {
+            self.append(render);
         }
+    }
+
+    /// The same, where it is known that there is room. Whether there is may change with each look, since the thread is
+    /// at work.
+    #[inline]
+    pub fn append(&mut self, render: impl FnOnce(&mut Vec<u8>)) {
         render(&mut self.filling);
+    }
+
+    /// Counts something that is not put here.
+    pub fn skip(&mut self) {
+        self.skipped += 1;
     }
 
     /// Whether there is room, or is some now that what is here was handed over.

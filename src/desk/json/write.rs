@@ -58,6 +58,11 @@ impl Writer {
     }
 }
 
+/// The time, as events have it.
+pub fn spelt_now() -> String {
+    spelt(Timestamp::now())
+}
+
 /// RFC 3339, in UTC, to the microsecond.
 fn spelt(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()

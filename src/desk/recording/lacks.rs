@@ -11,6 +11,10 @@ pub struct Lacks {
     holes: u64,
     /// The line of the first of them.
     first_line: u64,
+    /// So many lines are torn.
+    torn: u64,
+    /// The first of them.
+    first_torn: u64,
     /// So many bytes were sent and are not among what was said.
     bytes: u64,
     /// In so many conversations.
@@ -24,12 +28,20 @@ impl Lacks {
             self.first_line = line;
         }
         self.holes += 1;
-        self.events += events;
+        self.events = self.events.saturating_add(events);
+    }
+
+    /// A line is torn: whoever wrote it was killed, or the disk was full.
+    pub fn torn(&mut self, line: u64) {
+        if self.torn == 0 {
+            self.first_torn = line;
+        }
+        self.torn += 1;
     }
 
     /// A conversation has ended, in which so many bytes were sent and so many are told.
     pub fn ended(&mut self, sent: u64, told: u64) {
-        self.bytes += sent.saturating_sub(told);
+        self.bytes = self.bytes.saturating_add(sent.saturating_sub(told));
         self.conversations += usize::from(sent > told);
     }
 
@@ -42,6 +54,13 @@ impl Lacks {
             words.push(match holes {
                 1 => format!("leaves out {events} at line {line}"),
                 _ => format!("leaves out {events} in {holes} places, the first at line {line}"),
+            });
+        }
+        if self.torn > 0 {
+            let (times, line) = (self.torn, self.first_torn);
+            words.push(match times {
+                1 => format!("breaks off at line {line}"),
+                _ => format!("breaks off {times} times, first at line {line}"),
             });
         }
         if self.bytes > 0 {

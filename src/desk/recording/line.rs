@@ -54,9 +54,12 @@ impl Line {
     /// What is wrong with it.
     pub fn read(text: &[u8], framing: &Framing) -> Result<Line, String> {
         let object: Map<String, Value> =
-            serde_json::from_slice(text).map_err(|error| format!("this is no JSON object: {error}"))?;
+            serde_json::from_slice(text.trim_ascii_end()).map_err(|error| no_object(&error))?;
         let kind = object.get("ev").and_then(Value::as_str).ok_or("the key \"ev\" is missing")?;
         Ok(match kind {
+            "listening" if object.get("v").is_some_and(|version| *version != 1) => {
+                return Err("it is of another version of this protocol than 1".to_owned());
+            }
             "listening" => Line::Listening {
                 run: object.get("run").and_then(Value::as_str).map(str::to_owned),
                 framing: match object.get("frame") {
@@ -102,6 +105,13 @@ impl Line {
             _ => Line::Other,
         })
     }
+}
+
+/// Why a line is none. Of the place in it the column alone is told: it is one line.
+fn no_object(error: &serde_json::Error) -> String {
+    let (told, column) = (error.to_string(), error.column());
+    let place = format!(" at line {} column {column}", error.line());
+    format!("this is no JSON object: {} at column {column}", told.strip_suffix(&place).unwrap_or(&told))
 }
 
 /// What a peer said, with what framed it.

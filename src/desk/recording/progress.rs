@@ -90,11 +90,6 @@ impl Progress {
         found.map(|found| &turns[found])
     }
 
-    /// What is still to come, of which nothing was given out.
-    pub fn rest<'a>(&self, turns: &'a [Turn]) -> &'a [Turn] {
-        &turns[self.at.turn.max(self.given).min(turns.len())..]
-    }
-
     /// Whether the peer has said all that it said.
     pub fn is_through(&self, turns: &[Turn]) -> bool {
         let is_heard = |turn: &Turn| matches!(turn.what, What::Heard(_) | What::HeardEnd);

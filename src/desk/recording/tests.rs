@@ -107,6 +107,12 @@ fn a_line_may_be_torn_where_a_run_ends_and_nowhere_else() {
 
     assert_eq!(count(format!("{LISTENING}{open}\n{torn}")), Ok(1));
     assert_eq!(count(format!("{LISTENING}{open}\n{torn}\n{LISTENING}{open}\n")), Ok(2));
+    for begun in ["{\"e", r#"{"ev":"listening","v":1,"addr"#] {
+        let text = format!("{LISTENING}{open}\n{torn}\n{begun}\n{LISTENING}{open}\n");
+        assert_eq!(count(text.clone()), Ok(2), "a run that was killed as it began");
+        let lacks = read(&text).unwrap().lacks_in_words();
+        assert_eq!(lacks.as_deref(), Some("breaks off 2 times, first at line 3"));
+    }
     let told = count(format!("{LISTENING}{open}\n{torn}\n{open}\n")).unwrap_err();
     assert!(told.starts_with("line 3: this is no JSON object"), "{told}");
     assert_eq!(count(LISTENING.to_owned()), Err("nobody connected in it".to_owned()));

@@ -93,6 +93,48 @@ fn what_a_paused_peer_had_said_is_heard_when_it_is_closed_or_lost() {
     }
 }
 
+/// Its reset is announced before or after it is paused, behind a FIN or not; or we find out by writing to it.
+#[test]
+fn a_paused_peer_that_breaks_is_heard_to_its_end_and_not_paused_any_more() {
+    let breaks: [fn(&mut Rig, &Far); 4] = [
+        |rig, far| {
+            rig.settle();
+            far.wire.is_befallen_by(ErrorKind::ConnectionReset);
+            rig.resets(far);
+        },
+        |rig, far| {
+            far.wire.is_befallen_by(ErrorKind::ConnectionReset);
+            rig.resets(far);
+        },
+        |rig, far| {
+            far.wire.gets([Get::Eof]);
+            far.wire.is_befallen_by(ErrorKind::ConnectionReset);
+            rig.note(far, EVERYTHING);
+        },
+        |rig, far| {
+            rig.settle();
+            far.wire.gets([Get::Fail(ErrorKind::ConnectionReset)]);
+            far.wire.breaks(ErrorKind::BrokenPipe);
+            rig.board().send(far.id, b"hello");
+        },
+    ];
+    for (number, breaks) in breaks.into_iter().enumerate() {
+        let mut rig = Rig::new();
+        let far = rig.connect();
+        rig.on_received(|id, _, board| board.pause(id));
+
+        rig.says(&far, "one\ntwo\nthree");
+        breaks(&mut rig, &far);
+        rig.settle();
+
+        assert_eq!(
+            rig.told(),
+            ["#1 line one", "#1 line two", "#1 Gone three", "#1 closed reset"],
+            "{number}"
+        );
+    }
+}
+
 #[test]
 fn a_paused_peer_that_says_something_is_not_idle() {
     let limits = Limits { idle_max: Some(Duration::from_secs(5)), ..Limits::default() };

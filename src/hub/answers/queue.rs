@@ -75,7 +75,19 @@ pub(super) struct Queue {
     pub is_paused: bool,
 }
 
+impl Text {
+    /// A text of which nothing is said yet, to somebody who has sent so many messages, where that is counted.
+    pub fn new(template: Rc<Template>, count: u64) -> Text {
+        Text { template, at: 0, groups: Box::default(), count }
+    }
+}
+
 impl Saying {
+    /// A text, to be said as soon as may be.
+    pub fn text(text: Text, by: Author) -> Saying {
+        Saying { not_before: Moment::default(), what: Said::Text(text), by }
+    }
+
     /// Whether it answers a message, and so may be held up by not hearing more of them. What a recording has, or what is
     /// repeated, comes in its own time.
     fn is_answer(&self) -> bool {

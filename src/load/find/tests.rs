@@ -369,28 +369,32 @@ fn one_hiccup_does_not_decide() {
     assert_eq!(search.next(), Next::Try(200.0, Length::Short));
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+/// Hiccups are chance, and enough of them at one rate look like a server that cannot do it: one search in 200 is
+/// misled. So the searches are many, and the same each time.
+#[test]
+fn what_is_found_is_near_what_workers_can_do_in_spite_of_hiccups() {
+    let mut wrong = Vec::new();
 
-    #[test]
-    fn what_is_found_is_near_what_workers_can_do_in_spite_of_hiccups(
-        count in 1usize..12,
-        service in 0.002f64..0.02,
-        jitter in 0.0f64..0.5,
-        stall in 0.0f64..0.15,
-        seed in any::<u64>(),
-    ) {
-        let capacity = count as f64 / service;
-
-        let noise = Noise { stall, lasts: 0.12 };
+    for seed in 0..40 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (count, service) = (random.usize(1..12), 0.002 + 0.018 * random.f64());
+        let noise = Noise { stall: 0.15 * random.f64(), lasts: 0.12 };
+        let jitter = 0.5 * random.f64();
         let (search, why) = search(Server::Workers { count, service, jitter }, noise, seed);
 
-        let found = search.found();
-        let near = found.is_some_and(|rate| (capacity * 0.8..capacity * 1.05).contains(&rate));
-        prop_assert!(near, "{found:?} of {capacity}, {why:?}:\n{}", told(&search));
+        let (found, capacity) = (search.found(), count as f64 / service);
         let latency = search.latencies_at(found.unwrap_or_default());
-        prop_assert!(latency.percentile_ms(99.0) < 50.0, "the figure told is one that holds");
+        assert!(found.is_none() || latency.percentile_ms(99.0) < 50.0, "the figure told is one that holds");
+        if !found.is_some_and(|rate| (capacity * 0.8..capacity * 1.05).contains(&rate)) {
+            wrong.push(format!("{seed}: {found:?} of {capacity}, {why:?}:\n{}", told(&search)));
+        }
     }
+
+    assert!(wrong.len() <= 1, "{} of 40 searches:\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn a_limit_is_found_wherever_it_is(limit in 2.0f64..1e6, resets in any::<bool>()) {

@@ -98,7 +98,7 @@ fn write_result(out: &mut String, bounds: &[Bound], found: &Found) -> fmt::Resul
     if let Some(high) = high {
         let more = search.found().map(|rate| format!(" ({:.1} % more)", (high / rate - 1.0) * 100.0));
         let more = more.unwrap_or_default();
-        write!(out, "did not hold  at {}{more}: {}", per_second(high), evidence(found, high))?;
+        write!(out, "did not hold  at {}{more}: held {}", per_second(high), evidence(found, high))?;
         writeln!(out, "; {}", why_not(bounds, found, high))?;
     }
     writeln!(out, "stopped       {}", why_stopped(bounds, found))?;
