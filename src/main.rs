@@ -71,7 +71,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         .transpose()?;
     start_log(&display);
     let places = args.tls.places(&args.addresses);
-    let ways = Ways::find(&places, handed)?;
+    let ways = Ways::find(&places, handed, args.tls.has_certificate())?;
     // If it is not found now, it may be when somebody comes.
     let tap = args.tap.as_ref().map(|target| args.tls.dialled(target));
     let tapped = tap.as_ref().and_then(|target| target.resolve().ok()).unwrap_or_default();

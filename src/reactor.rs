@@ -140,12 +140,19 @@ impl<M: Send + 'static> Reactor<M> {
     }
 
     /// Listens on a socket that somebody else has opened and that listens already, and says what it is: TCP or Unix,
-    /// blocking or not.
+    /// blocking or not. `over_tls`: if it is of TCP, TLS is spoken there.
     ///
     /// # Errors
-    /// When it is no such socket.
-    pub fn listen_on_socket(&mut self, role: Role, socket: OwnedFd) -> io::Result<HandedOver> {
-        let (listener, handed) = Listener::handed_over(socket, self.board.limits())?;
+    /// When it is no such socket, or there is no certificate to speak TLS with.
+    pub fn listen_on_socket(
+        &mut self,
+        role: Role,
+        socket: OwnedFd,
+        over_tls: bool,
+    ) -> io::Result<HandedOver> {
+        let tls = over_tls.then(|| self.tls.clone());
+        tls.as_ref().map_or(Ok(()), Tls::check_server)?;
+        let (listener, handed) = Listener::handed_over(socket, self.board.limits(), tls)?;
         self.add(role, listener)?;
         Ok(handed)
     }

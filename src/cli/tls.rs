@@ -192,7 +192,8 @@ impl ServerTlsArgs {
         Settings { accepting, dialling: self.trust.dialling(pair) }
     }
 
-    fn has_certificate(&self) -> bool {
+    /// Whether there is a certificate to speak TLS with.
+    pub fn has_certificate(&self) -> bool {
         self.tls_self_signed || self.tls_cert.is_some()
     }
 }

@@ -15,23 +15,28 @@ pub enum Ways<'a> {
     /// At these, each with the addresses that were found for it.
     Given(Vec<(&'a Endpoint, Vec<Address>)>),
     /// On these.
-    HandedOver(Vec<OwnedFd>),
+    HandedOver {
+        sockets: Vec<OwnedFd>,
+        /// With TLS, where they are of TCP.
+        over_tls: bool,
+    },
 }
 
 impl<'a> Ways<'a> {
     /// Looks up what has to be looked up. Where sockets were handed over, nothing else is bound, and said so.
-    pub fn find(given: &'a [Endpoint], handed: Vec<OwnedFd>) -> Result<Ways<'a>, String> {
+    pub fn find(given: &'a [Endpoint], handed: Vec<OwnedFd>, over_tls: bool) -> Result<Ways<'a>, String> {
         if handed.is_empty() {
             let found = given.iter().map(|place| Ok((place, place.resolve().map_err(cannot_listen(place))?)));
             return found.collect::<Result<_, String>>().map(Ways::Given);
         }
-        let is_default = |place: &Endpoint| Endpoint::parse(DEFAULT_ADDRESS).as_ref() == Ok(place);
+        let default = Endpoint::parse(DEFAULT_ADDRESS).map(Endpoint::over_tls);
+        let is_default = |place: &Endpoint| default.as_ref() == Ok(&place.clone().over_tls());
         for place in given.iter().filter(|place| !is_default(place)) {
             let (sockets, were) = (handed.len() as u64, if handed.len() == 1 { "was" } else { "were" });
             let sockets = plural(sockets, "socket");
             cli::tell::<ServerArgs>(&format!("{sockets} {were} handed over, so {place} is not bound"));
         }
-        Ok(Ways::HandedOver(handed))
+        Ok(Ways::HandedOver { sockets: handed, over_tls })
     }
 
     /// Listens, and returns where.
@@ -43,12 +48,12 @@ impl<'a> Ways<'a> {
                 };
                 found.into_iter().map(bind).collect::<Result<_, String>>().map(Own::of)
             }
-            Ways::HandedOver(sockets) => {
+            Ways::HandedOver { sockets, over_tls } => {
                 let (mut bound, mut beside) = (Vec::new(), Vec::new());
                 for socket in sockets {
                     let what = "listen on a socket that was handed over";
-                    let handed = reactor.listen_on_socket(Role::PEER, socket).map_err(cannot(what))?;
-                    if let (true, Address::Tcp(address)) = (handed.takes_ipv4, &handed.address) {
+                    let handed = reactor.listen_on_socket(Role::PEER, socket, over_tls).map_err(cannot(what))?;
+                    if let Some(address) = handed.address.socket().filter(|_| handed.takes_ipv4) {
                         // A link to there would lead back here all the same.
                         beside.push(Address::Tcp(SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()))));
                     }

@@ -11,6 +11,7 @@ use socket2::{SockAddr, SockRef, Socket};
 use crate::address::Address;
 use crate::limits::Limits;
 use crate::reactor::socket::{Listener, note_refusal, set_options};
+use crate::reactor::tls::Tls;
 
 /// What is known of such a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +23,12 @@ pub struct HandedOver {
 }
 
 impl Listener {
-    /// Takes it as it is, but for what the loop and every connection count upon.
-    pub fn handed_over(socket: OwnedFd, limits: &Limits) -> io::Result<(Listener, HandedOver)> {
+    /// Takes it as it is, but for what the loop and every connection count upon; one of TCP with TLS, if there is any.
+    pub fn handed_over(
+        socket: OwnedFd,
+        limits: &Limits,
+        tls: Option<Tls>,
+    ) -> io::Result<(Listener, HandedOver)> {
         let socket = Socket::from(socket);
         #[cfg(target_os = "linux")]
         if !socket.is_listener()? {
@@ -43,10 +48,11 @@ impl Listener {
         note_refusal("TCP_USER_TIMEOUT", socket.set_tcp_user_timeout(Some(limits.unacked_max)));
         let takes_ipv4 = address.is_ipv6() && !socket.only_v6()?;
         let listener = TcpListener::from_std(socket.into());
-        Ok((
-            Listener::Tcp { listener, keepalive_after },
-            HandedOver { address: Address::Tcp(address), takes_ipv4 },
-        ))
+        let at = match tls {
+            Some(_) => Address::Tls { socket: address, host: address.ip().to_string().into() },
+            None => Address::Tcp(address),
+        };
+        Ok((Listener::Tcp { listener, keepalive_after, tls }, HandedOver { address: at, takes_ipv4 }))
     }
 }
 
