@@ -6,7 +6,6 @@ mod doors;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufReader, IsTerminal, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use switchboard::cli::{self, ColorArg, EolArg, FormatArg, ServerArgs, StandInArgs, StdinEofArg, ViewArg};
@@ -64,11 +63,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         let screens = Screens::open(spelling, is_console(args), args.quiet, mailbox.clone());
         Display::Screens(Box::new(screens.map_err(cannot("use stdout"))?))
     };
-    let transcript = args
-        .log
-        .as_deref()
-        .map(|path| transcript(path, args.stand_in.play.as_deref(), &mailbox))
-        .transpose()?;
+    let transcript = transcript(args, &mailbox)?;
     start_log(&display);
     let places = args.tls.places(&args.addresses);
     let ways = Ways::find(&places, handed, args.tls.has_certificate())?;
@@ -105,10 +100,11 @@ fn run(args: &ServerArgs) -> Result<(), String> {
 }
 
 /// The file that all that happens is appended to.
-fn transcript(path: &Path, played: Option<&Path>, mailbox: &Mailbox<Mail>) -> Result<Transcript, String> {
+fn transcript(args: &ServerArgs, mailbox: &Mailbox<Mail>) -> Result<Option<Transcript>, String> {
+    let Some(path) = &args.log else { return Ok(None) };
     let cannot_write = || cannot(format!("write the transcript {}", path.display()));
     let file = LogFile::open(path).map_err(cannot_write())?;
-    if played.is_some_and(|played| file.is_at(played)) {
+    if args.stand_in.play.as_ref().is_some_and(|played| file.is_at(played)) {
         return Err(format!("cannot write the transcript {}: it is what --play plays", path.display()));
     }
     if let Some(mode) = file.mode_for_others() {
@@ -117,7 +113,7 @@ fn transcript(path: &Path, played: Option<&Path>, mailbox: &Mailbox<Mail>) -> Re
             "the transcript {path} is open to others: it keeps its mode {mode:o}"
         ));
     }
-    Transcript::new(file, mailbox.clone()).map_err(cannot_write())
+    Transcript::new(file, mailbox.clone()).map(Some).map_err(cannot_write())
 }
 
 /// Who hears what both sides of a tap say.

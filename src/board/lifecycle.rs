@@ -53,13 +53,7 @@ impl Shared {
                     self.no_longer_connects(conn);
                 }
             }
-            Became::Broken => {
-                conn.readable = true;
-                conn.end_hinted = true;
-                self.forget_slow(conn);
-                // Nobody can be made to wait any more, and only reading it to its end lets it go.
-                self.resume(conn);
-            }
+            Became::Broken => self.note_break(conn),
             Became::Over(why) => {
                 if was_connecting {
                     self.no_longer_connects(conn);
@@ -85,6 +79,13 @@ impl Shared {
             conn.sent_at = self.time.listened();
             self.note_flush(conn, 0, true);
         }
+    }
+
+    /// Nobody can be made to wait any more, and only reading it to its end lets it go.
+    fn note_break(&mut self, conn: &mut Conn) {
+        (conn.readable, conn.end_hinted) = (true, true);
+        self.forget_slow(conn);
+        self.resume(conn);
     }
 
     /// A step that its link or its faults may have something to do with.

@@ -153,14 +153,8 @@ impl Recording {
         let mut torn: Option<String> = None;
         let mut text = Vec::new();
         for number in 1u64.. {
-            text.clear();
-            let limited = &mut Read::by_ref(&mut from).take(LINE_BYTES_MAX);
-            let length = limited.read_until(b'\n', &mut text).map_err(|error| in_words(&error))?;
-            if length == 0 {
+            if !read_line(&mut from, number, &mut text)? {
                 break;
-            }
-            if length as u64 == LINE_BYTES_MAX && !text.ends_with(b"\n") {
-                return Err(format!("line {number}: it is longer than {} MiB", LINE_BYTES_MAX >> 20));
             }
             if text.trim_ascii().is_empty() {
                 continue;
@@ -293,6 +287,16 @@ impl Run {
         }
         all[open.place].turns.push(Turn { at: between(open.since, at), what });
     }
+}
+
+/// Reads the line of this number. Returns whether there is one.
+fn read_line(from: &mut impl BufRead, number: u64, text: &mut Vec<u8>) -> Result<bool, String> {
+    text.clear();
+    let length = from.take(LINE_BYTES_MAX).read_until(b'\n', text).map_err(|error| in_words(&error))?;
+    if length as u64 == LINE_BYTES_MAX && !text.ends_with(b"\n") {
+        return Err(format!("line {number}: it is longer than {} MiB", LINE_BYTES_MAX >> 20));
+    }
+    Ok(length > 0)
 }
 
 /// Whether a torn line is as much as there is of one that begins a run.
