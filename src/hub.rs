@@ -28,6 +28,7 @@ mod rules;
 mod send;
 mod send_all;
 mod session;
+mod stop;
 mod target;
 mod tls;
 mod transcript;
@@ -46,7 +47,7 @@ use crate::hub::session::{Aim, Session};
 use crate::reactor::mailbox::Mailbox;
 use crate::terminal::{BufferReturn, Chunk, Mail};
 
-pub use desks::{Desks, StopReport};
+pub use desks::Desks;
 pub use doors::Doors;
 pub use history::History;
 pub use mode::Mode;
@@ -55,6 +56,7 @@ pub use options::{DeskOptions, OnStdinEof, Voice};
 pub use own::{ITSELF, Own};
 pub use play::Play;
 pub use rules::Rules;
+pub use stop::StopReport;
 
 /// The App.
 #[derive(Debug)]

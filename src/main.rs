@@ -40,13 +40,7 @@ fn main() -> ExitCode {
 fn run(args: &ServerArgs) -> Result<(), String> {
     // Before there are threads.
     let handed = handed::take()?;
-    let mut limits = args.limits.limits();
-    limits.tls_handshake_max = args.tls.tls_handshake;
-    args.doors.limit(&mut limits);
-    limits.conns_max = limits.conns_max.min(connections_possible(args.limits.max_conns));
-    if args.limits.buffers_max.is_none() {
-        limits.buffers_bytes_max = memory::buffers_bytes_max();
-    }
+    let limits = limits(args);
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
     let doors = Doors::new(args.doors.allow.clone(), args.doors.deny.clone());
     reactor.admit(Role::PEER, doors.read()?);
@@ -95,8 +89,21 @@ fn run(args: &ServerArgs) -> Result<(), String> {
         };
         terminal.begin(post).map_err(cannot("use the terminal"))?;
     }
-    let floor = Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, house, keeper };
+    let floor =
+        Floor { args, frame, reactor, mailbox, display, transcript, source, names, rules, house, keeper };
     report(floor.serve_as_asked(framing(args, frame, spelling), played)?, &limits)
+}
+
+/// What was asked for, as far as this machine can do it.
+fn limits(args: &ServerArgs) -> Limits {
+    let mut limits = args.limits.limits();
+    limits.tls_handshake_max = args.tls.tls_handshake;
+    args.doors.limit(&mut limits);
+    limits.conns_max = limits.conns_max.min(connections_possible(args.limits.max_conns));
+    if args.limits.buffers_max.is_none() {
+        limits.buffers_bytes_max = memory::buffers_bytes_max();
+    }
+    limits
 }
 
 /// The file that all that happens is appended to.

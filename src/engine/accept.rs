@@ -14,9 +14,9 @@ use crate::conn::policy::Role;
 use crate::conn::reason::{Reason, is_for_want_of_descriptors};
 use crate::conn::state::Step;
 use crate::conn::stream::Stream;
+use crate::conn::tls_end::{TlsEnd, TlsEndKind};
 use crate::conn::{Key, Peer};
 use crate::engine::sources::{Source, Sources};
-use crate::conn::tls_end::{TlsEnd, TlsEndKind};
 use crate::engine::{Engine, System};
 
 /// That accepting fails is said this often at most.

@@ -121,12 +121,11 @@ impl<L: Listen> Engine<L> {
         if fill.bytes > 0 {
             conn.received_at = shared.time.listened();
             shared.stats.received_bytes += fill.bytes as u64;
+            let fresh = &scratch[..fill.bytes];
             if conn.delivers() {
-                if conn.received_bytes == fill.bytes as u64 {
-                    app.first_bytes(conn.id, &scratch[..fill.bytes]);
-                }
+                tell_first(conn, fresh, app);
                 let (id, framing, before) = begin(conn, shared);
-                rest = Some(self.hand_over(id, framing, before, &scratch[..fill.bytes], app));
+                rest = Some(self.hand_over(id, framing, before, fresh, app));
             } else {
                 // What it had begun to say before it was closed is handed over by the sweep.
                 shared.discard(conn, fill.bytes);
@@ -265,6 +264,14 @@ impl<L: Listen> Engine<L> {
             return None;
         }
         self.streams[key.place()].as_mut()?.take_error().ok()?
+    }
+}
+
+/// Has the App look at the first that a connection says.
+#[inline]
+fn tell_first(conn: &Conn, fresh: &[u8], app: &mut impl App) {
+    if conn.received_bytes == fresh.len() as u64 {
+        app.first_bytes(conn.id, fresh);
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::io;
 use std::mem;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use crate::board::Board;
 use crate::buffer::framing::{End, Frame, Prefix};
@@ -13,7 +12,7 @@ use crate::clock::Moment;
 use crate::conn::reason::Reason;
 use crate::conn::{ConnId, Outbound};
 use crate::desk::text::without_cr;
-use crate::desk::{Display, Event, Namer, Template, Unwritten};
+use crate::desk::{Display, Event, Namer, Template};
 use crate::hub::answers::Answers;
 use crate::hub::dials::Held;
 use crate::hub::doors::Doors;
@@ -24,46 +23,19 @@ use crate::hub::history::History;
 use crate::hub::links::Links;
 use crate::hub::names::Names;
 use crate::hub::names_file::NamesFile;
-use crate::hub::options::{DeskOptions, OnStdinEof, Voice};
+use crate::hub::options::{DeskOptions, Voice};
 use crate::hub::outlets::Outlets;
 use crate::hub::own::Own;
 use crate::hub::pending::Pending;
 use crate::hub::rules::Rules;
-use crate::limits::Limits;
-use crate::process::manager::{Manager, Progress};
+use crate::hub::stop::{Lost, Stop};
+use crate::process::manager::Manager;
 use crate::reactor::mailbox::Mailbox;
 use crate::reactor::tls::setup::Keeper;
 use crate::terminal::Mail;
 
-/// The least time that the last words have to reach the screen; mostly they need no more than a moment.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-
 /// Why newcomers are turned away, as it is told.
 const WHY_TURNED_AWAY: [&str; 4] = ["full", "too many from one address", "too fast", "address not allowed"];
-
-/// Connections and bytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Lost {
-    conns: usize,
-    bytes: usize,
-}
-
-impl Lost {
-    pub fn add(&mut self, bytes: usize) {
-        if bytes > 0 {
-            self.conns += 1;
-            self.bytes += bytes;
-        }
-    }
-}
-
-/// An end that has begun.
-#[derive(Debug)]
-struct Stop {
-    since: Instant,
-    /// What came since and was thrown away.
-    discarded: Lost,
-}
 
 /// What the desks share.
 #[derive(Debug)]
@@ -118,11 +90,11 @@ pub struct Desks {
     pub spoke_last: Option<ConnId>,
     /// Whether somebody may still type.
     pub stdin_is_open: bool,
-    stop: Option<Stop>,
+    pub(super) stop: Option<Stop>,
     /// What could not be sent since the end began.
     pub(super) unsent: Lost,
     /// Why stdout cannot be written to.
-    screen_error: Option<io::Error>,
+    pub(super) screen_error: Option<io::Error>,
     /// Newcomers of whom it was said that they were turned away, for each reason.
     told_turned_away: [u64; 4],
     /// When the server began.
@@ -302,35 +274,6 @@ impl Desks {
         self.out.tell_others(by.desk(), &Event::Named(self.names.who(serial), by));
     }
 
-    /// Why stdout cannot be written to. Whoever read our output may have gone: a quiet end. Anything else has to be
-    /// told.
-    pub fn screen_failed(&mut self, error: io::Error) {
-        self.screen_error = Some(error);
-    }
-
-    /// Whether the end has begun.
-    pub fn is_stopping(&self) -> bool {
-        self.stop.is_some()
-    }
-
-    /// Whether the end has begun in that nobody new is taken.
-    pub(super) fn is_draining(&self) -> bool {
-        !self.stdin_is_open && self.options.on_stdin_eof == OnStdinEof::Drain
-    }
-
-    /// Begins the end. Returns whether it had not begun.
-    pub fn begin_stop(&mut self, board: &Board) -> bool {
-        if self.stop.is_some() {
-            return false;
-        }
-        self.manager.iter().for_each(|manager| manager.tell(Progress::Stopping));
-        self.stop = Some(Stop { since: Instant::now(), discarded: Lost::default() });
-        // Those of the last second, of whom nothing was said yet.
-        self.turned_away(board);
-        self.tell_unsaid();
-        true
-    }
-
     /// The words in front of what the operator says to all.
     pub fn label(&self) -> &'static [u8] {
         if self.options.voice == Voice::Participant { b"<operator> " } else { b"" }
@@ -340,66 +283,4 @@ impl Desks {
     pub fn private_label(&self) -> &'static [u8] {
         if self.options.voice == Voice::Participant { b"<operator> (private) " } else { b"" }
     }
-
-    /// Ends: waits until all was shown. To be called after the loop. What is no error is told with `tell`.
-    ///
-    /// # Errors
-    /// When something could not be shown.
-    pub fn finish(mut self, limits: &Limits, tell: impl Fn(&str)) -> Result<StopReport, String> {
-        self.out.tell(&Event::Bye);
-        // The screen gets what is left of `--drain`, at least LAST_WORDS, so that the report still appears.
-        let taken = self.stop.as_ref().map_or(Duration::ZERO, |stop| stop.since.elapsed());
-        let patience = limits.drain_max.saturating_sub(taken).max(LAST_WORDS);
-        let (mut unwritten, mut failed, mut transcript_lacks) = (0, None, None);
-        for missing in self.out.close(patience, LAST_WORDS) {
-            match missing {
-                Unwritten::Nothing => {}
-                Unwritten::Bytes(bytes) => unwritten += bytes,
-                Unwritten::OfTranscript(why) => transcript_lacks = Some(why),
-                // What was written last may have failed when the loop had ended; a reader that has gone is no error.
-                Unwritten::Failed(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-                Unwritten::Failed(error) => failed = Some(error),
-            }
-        }
-        let has_no_reader =
-            self.screen_error.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
-        if has_no_reader {
-            // It was what ended the program, and what came after that is nobody's concern.
-            self.screen_error = None;
-            self.stop.iter_mut().for_each(|stop| stop.discarded = Lost::default());
-        }
-        let error = self.screen_error.or(failed);
-        if error.is_some() || unwritten > 0 {
-            transcript_lacks.iter().for_each(|why| tell(why));
-        }
-        if let Some(error) = error {
-            return Err(format!("cannot write to stdout: {}", crate::conn::reason::in_words(&error)));
-        }
-        if unwritten > 0 {
-            return Err(format!("cannot write to stdout: nobody took the last {unwritten} bytes"));
-        }
-        let discarded = self.stop.map(|stop| stop.discarded).unwrap_or_default();
-        Ok(StopReport {
-            unsent_conns: self.unsent.conns,
-            unsent_bytes: self.unsent.bytes,
-            discarded_conns: discarded.conns,
-            discarded_bytes: discarded.bytes,
-            transcript_lacks,
-        })
-    }
-}
-
-/// What there is to say at the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StopReport {
-    /// Connections that did not get all that was queued for them when the stop began.
-    pub unsent_conns: usize,
-    /// How many bytes those were.
-    pub unsent_bytes: usize,
-    /// Connections that said something when the stop had begun, which was thrown away.
-    pub discarded_conns: usize,
-    /// How many bytes those were.
-    pub discarded_bytes: usize,
-    /// Why the end of the transcript is missing, in one line, if it is.
-    pub transcript_lacks: Option<String>,
 }

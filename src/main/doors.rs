@@ -52,7 +52,8 @@ impl<'a> Ways<'a> {
                 let (mut bound, mut beside) = (Vec::new(), Vec::new());
                 for socket in sockets {
                     let what = "listen on a socket that was handed over";
-                    let handed = reactor.listen_on_socket(Role::PEER, socket, over_tls).map_err(cannot(what))?;
+                    let handed =
+                        reactor.listen_on_socket(Role::PEER, socket, over_tls).map_err(cannot(what))?;
                     if let Some(address) = handed.address.socket().filter(|_| handed.takes_ipv4) {
                         // A link to there would lead back here all the same.
                         beside.push(Address::Tcp(SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()))));

@@ -57,10 +57,7 @@ pub(crate) enum Listener {
     },
     /// The file is kept to be removed in the end. It goes first: as long as the socket is open nobody else takes
     /// the path for free, and its inode's number is given to no other file.
-    Unix {
-        _file: Option<SocketFile>,
-        listener: UnixListener,
-    },
+    Unix { _file: Option<SocketFile>, listener: UnixListener },
 }
 
 /// The file of a Unix socket: removed in the end, if it is still ours.

@@ -9,7 +9,7 @@ pub(crate) type Channel = Socket;
 
 /// What TLS would be spoken with.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tls;
+pub(crate) struct Tls(());
 
 impl Tls {
     /// Fails.
