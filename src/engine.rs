@@ -6,6 +6,7 @@ mod broken;
 mod deliver;
 mod detour;
 mod due;
+mod ended;
 mod flush;
 mod hand_over;
 mod link;
