@@ -353,7 +353,7 @@ fn what_cannot_be_played_is_said_before_anybody_is_let_in() {
     let bad = format!("{open}\n{{\"ev\":\"msg\",\"id\":1}}\n{open}\n");
     for (text, why) in [
         ("", "nobody connected in it"),
-        ("hello\n", "line 1: this is no JSON object: expected value at line 1 column 1"),
+        ("hello\n", "line 1: this is no JSON object: expected value at column 1"),
         (&bad, "line 2: it has neither \"text\" nor \"b64\""),
     ] {
         let file = File::with(text);
