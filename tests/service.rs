@@ -7,7 +7,7 @@
 mod common;
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 #[cfg(target_os = "linux")]
@@ -132,6 +132,27 @@ fn h75_sockets_that_were_meant_for_another_process_are_not_touched() {
 
     assert!(!line.ends_with(&address.to_string()), "{line}");
     drop(kept);
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn where_there_is_a_certificate_those_of_tcp_speak_tls() {
+    let path = place("with-tls");
+    let (listener, address) = tcp();
+    let server = Activated::start(listener, UnixListener::bind(&path).unwrap(), "--echo --tls-self-signed");
+    let line = server.err.line_with("switchboard: certificate SHA-256 ");
+    server.err.line_with(&format!("switchboard: listening on tls:{address}"));
+    server.err.line_with(&format!("switchboard: listening on unix:{}", path.display()));
+
+    let fingerprint = line.rsplit(' ').next().unwrap();
+    let mut client = Program::client(&["--tls-fingerprint", fingerprint, &address.to_string()]);
+    client.type_line("hello");
+    client.out.line_with("hello");
+    let mut unix = UnixStream::connect(&path).unwrap();
+    unix.write_all(b"plain\n").unwrap();
+    let mut said = [0; 6];
+    unix.read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"plain\n");
 }
 
 #[test]
