@@ -190,6 +190,7 @@ fn of_several_addresses_those_speak_tls_that_say_so() {
     let mut plainly = client(&server, "localhost", &[]);
     plainly.type_line("hello, is anybody there?");
     server.wait_for_status("closed: no TLS handshake: it did not speak TLS");
+    plainly.err.line_with("switchboard-client: the server speaks TLS: write tls: in front of its address");
     is_refused(Program::client(&["--tls-ca", &house.ca, plain]), "no TLS handshake: ");
 }
 

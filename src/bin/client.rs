@@ -151,6 +151,10 @@ impl App for Client {
         self.server = Server::Connected(id);
     }
 
+    fn first_bytes(&mut self, _id: ConnId, bytes: &[u8]) {
+        self.ends.recognise(bytes);
+    }
+
     fn received(&mut self, _id: ConnId, frame: Frame<'_>, board: &mut Board) {
         self.ends.show(&frame);
         if self.ends.are_full() {

@@ -4,8 +4,8 @@ use std::io;
 use std::time::Duration;
 
 use switchboard::cli::{self, ClientArgs};
-use switchboard::desk::terminal_repertoire;
 use switchboard::desk::text::{push_human, without_cr};
+use switchboard::desk::{Protocol, terminal_repertoire};
 use switchboard::internals::cannot;
 use switchboard::terminal::{
     BufferReturn, Mail, Screen, Terminal, WhenFull, is_interactive, read_in_background,
@@ -70,6 +70,13 @@ impl Ends {
             }),
             Ends::Plain { screen, .. } => screen.put(|out| out.extend_from_slice(frame.bytes)),
             Ends::Terminal { .. } => self.change(|person| person.said(frame)),
+        }
+    }
+
+    /// Tells whoever has come to a server that speaks TLS without speaking it, from the first that it said.
+    pub fn recognise(&mut self, bytes: &[u8]) {
+        if Protocol::of_first_bytes(bytes) == Some(Protocol::Tls) {
+            self.tell("the server speaks TLS: write tls: in front of its address");
         }
     }
 
