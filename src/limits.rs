@@ -117,8 +117,8 @@ pub struct Limits {
     /// How long the TLS handshake of one that was accepted may take (`--tls-handshake`).
     /// Default: 10 s.
     pub tls_handshake_max: Duration,
-    /// So many TLS handshakes go on in one turn: each takes a third of a millisecond.
-    /// Default: 32.
+    /// So many TLS handshakes go on in one turn: each takes up to a third of a millisecond, in which nobody else is served.
+    /// Default: 8.
     pub handshake_budget: usize,
     /// Where no connection is free, a newcomer takes the place of the oldest whose handshake is unfinished for so long;
     /// where more than half of all are unfinished, of the oldest in any case.
@@ -197,7 +197,7 @@ impl Default for Limits {
             partial_after: Duration::from_millis(200),
             connect_max: Duration::from_secs(60),
             tls_handshake_max: Duration::from_secs(10),
-            handshake_budget: 32,
+            handshake_budget: 8,
             handshake_grace: Duration::from_secs(1),
             try_next_after: Duration::from_secs(10),
             half_open_max: Duration::from_secs(60),

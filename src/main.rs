@@ -80,6 +80,9 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     if let Some(fingerprint) = keeper.fingerprint() {
         cli::tell::<ServerArgs>(&format!("certificate SHA-256 {fingerprint}"));
     }
+    if let Some(warning) = keeper.warning() {
+        cli::tell::<ServerArgs>(&warning);
+    }
     let house = House::open(own, doors);
     if let Display::Terminal(terminal) = &display {
         let mailbox = mailbox.clone();

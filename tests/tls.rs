@@ -106,14 +106,17 @@ fn a_certificate_has_to_be_for_the_name_and_for_now() {
     is_refused(client(&named, "localhost", &["--tls-ca", &certificate]), why);
     gets_hi_back(house.client(&named, &["--tls-name", "device.example"]));
 
-    for (from, to, why) in [(1990, 1991, "certificate: expired"), (3990, 3991, "certificate: not valid yet")]
-    {
+    for (from, to, why, warning) in [
+        (1990, 1991, "certificate: expired", "the certificate has expired: "),
+        (3990, 3991, "certificate: not valid yet", "the certificate is not valid yet: "),
+    ] {
         let made = house.authority.sign_with(&["localhost"], |params| {
             params.not_before = rcgen::date_time_ymd(from, 1, 1);
             params.not_after = rcgen::date_time_ymd(to, 1, 1);
         });
         let (certificate, key) = made.write(&house.folder, "dated");
         let server = Server::start(&["--echo", "--tls-cert", &certificate, "--tls-key", &key]);
+        server.err.line_with(warning);
         is_refused(house.client(&server, &[]), why);
         is_refused(client(&server, "localhost", &["--tls-ca", &certificate]), why);
         gets_hi_back(client(&server, "localhost", &["--tls-fingerprint", &fingerprint(&server)]));
@@ -204,6 +207,8 @@ fn what_is_no_certificate_or_no_key_is_told_in_one_line() {
     let noise = house.folder.write("noise.pem", &text.replace('M', "!"));
     let other = house.folder.write("other.key", &house.authority.sign(&["other"]).key);
     let (begin, end) = ("-----BEGIN ENCRYPTED PRIVATE KEY-----", "-----END ENCRYPTED PRIVATE KEY-----");
+    let empty = house.folder.write("empty.key", "");
+    let chain = house.folder.write("chain.pem", &format!("{}{text}", house.authority.certificate));
     let locked = house.folder.write("locked.key", &format!("{begin}\nAAAA\n{end}\n"));
     for (arguments, expected) in [
         (
@@ -223,6 +228,14 @@ fn what_is_no_certificate_or_no_key_is_told_in_one_line() {
             &["--tls-cert", certificate, "--tls-key", &other],
             format!("cannot use {other}: the key in it does not fit the certificate in {certificate}"),
         ),
+        (
+            &["--tls-cert", &chain, "--tls-key", key],
+            format!(
+                "cannot use {key}: the key in it is that of certificate 2 in {chain}, which has to be the first"
+            ),
+        ),
+        (&["--tls-cert", "/", "--tls-key", key], "cannot read /: Is a directory".to_owned()),
+        (&["--tls-cert", certificate, "--tls-key", &empty], format!("cannot use {empty}: no key in it")),
         (
             &["--tls-cert", &cut, "--tls-key", key],
             format!("cannot use {cut}: it is cut off: an END line is missing"),

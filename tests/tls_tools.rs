@@ -4,13 +4,17 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "common/load.rs"]
+mod load;
 #[path = "common/tls.rs"]
 mod made;
 
+use std::net::TcpStream;
 use std::process::Command;
 
-use common::{Program, Server, has_tool};
-use made::House;
+use common::{Program, Server, has_tool, wait_until};
+use load::{free_port, load_for_people};
+use made::{Authority, House, self_signed};
 
 /// Both versions that are spoken, as openssl's tools and Python's `ssl` call them.
 const VERSIONS: [(&str, &str); 2] = [("1.2", "-tls1_2"), ("1.3", "-tls1_3")];
@@ -70,6 +74,43 @@ fn openssl_s_client_verifies_and_gets_its_line_back() {
 }
 
 #[test]
+fn a_client_is_let_in_for_its_certificate_or_is_told_by_an_alert_what_is_wrong_with_it() {
+    if !has_tool("openssl") {
+        return;
+    }
+    let house = House::new("judged");
+    let own = self_signed(&["a client"]);
+    let list = house.folder.write("list.pem", &format!("{}{}", house.authority.certificate, own.certificate));
+    let server = house.serve(&["--echo", "--tls-client-ca", &list]);
+    let stranger = Authority::new("another").sign(&["a client"]);
+    let expired = house.authority.sign_with(&["a client"], |params| {
+        params.not_before = rcgen::date_time_ymd(1990, 1, 1);
+        params.not_after = rcgen::date_time_ymd(1991, 1, 1);
+    });
+    let place = at(&server);
+    for (_, flag) in VERSIONS {
+        for (made, why) in [
+            (&own, None),
+            (&stranger, Some(("certificate: its issuer is not known", "alert unknown ca"))),
+            (&expired, Some(("certificate: expired", "alert certificate expired"))),
+        ] {
+            let (certificate, key) = made.write(&house.folder, "client");
+            let arguments = ["s_client", "-quiet", "-no_ign_eof", "-CAfile", &house.ca, flag];
+            let shown = ["-cert", &certificate, "-key", &key, "-connect", &place];
+            let mut client = start("openssl", &[&arguments[..], &shown].concat());
+            let Some((told, alert)) = why else {
+                gets_hi_back(client);
+                continue;
+            };
+            assert!(!client.exit_status().success());
+            client.err.line_with(alert);
+            server.wait_for_status(&format!("closed: no TLS handshake: {told}"));
+        }
+    }
+    server.err.lines_with("certificate: expired", VERSIONS.len());
+}
+
+#[test]
 fn an_older_version_and_no_cipher_suite_in_common_are_told_apart() {
     if !has_tool("openssl") {
         return;
@@ -112,17 +153,48 @@ fn socat_verifies_and_gets_its_line_back_whichever_side_it_is() {
         return;
     }
     let house = House::new("socat");
-    let server = house.serve(&["--echo"]);
-    let place = format!("OPENSSL:localhost:{},cafile={},snihost=localhost", server.port(), house.ca);
-    gets_hi_back(start("socat", &["-t", "6", "-", &place]));
+    let server = house.serve(&["--echo", "--tls-client-ca", &house.ca]);
+    let (certificate, key) = house.authority.sign(&["a client"]).write(&house.folder, "client");
+    for (version, _) in VERSIONS {
+        let only = format!("openssl-min-proto-version=TLS{version},openssl-max-proto-version=TLS{version}");
+        let shown = format!("cafile={},cert={certificate},key={key}", house.ca);
+        let place = format!("OPENSSL:localhost:{},snihost=localhost,{shown},{only}", server.port());
+        gets_hi_back(start("socat", &["-t", "6", "-", &place]));
+        server.wait_for_status(&format!("(TLS {version})"));
+    }
+    server.err.lines_with("closed: both sides finished (received 3, sent 3)", VERSIONS.len());
 
-    // Our client to it; it says which port it got.
+    // Our client and the load tester to it; it says which port it got.
     let own =
-        format!("OPENSSL-LISTEN:0,bind=127.0.0.1,cert={},key={},verify=0", house.certificate, house.key);
+        format!("OPENSSL-LISTEN:0,bind=127.0.0.1,fork,cert={},key={},verify=0", house.certificate, house.key);
     let far = start("socat", &["-d", "-d", &own, "EXEC:cat"]);
     let line = far.err.line_with("listening on ");
-    let port = line.rsplit(':').next().unwrap().to_owned();
-    gets_hi_back(Program::client(&["--tls-ca", &house.ca, &format!("localhost:{port}")]));
+    let place = format!("localhost:{}", line.rsplit(':').next().unwrap());
+    gets_hi_back(Program::client(&["--tls-ca", &house.ca, &place]));
+    loads_it(&house, &place, &["-c", "3"]);
+}
+
+#[test]
+fn ncat_understands_our_client_and_the_load_tester() {
+    if !has_tool("ncat") {
+        return;
+    }
+    let house = House::new("ncat-listens");
+    let port = free_port();
+    let own = ["--ssl", "--ssl-cert", &house.certificate, "--ssl-key", &house.key];
+    let _far = start("ncat", &[&own[..], &["-k", "-l", "127.0.0.1", &port, "-e", "/bin/cat"]].concat());
+    // This one says nothing, which is a handshake that fails, and no more to it.
+    drop(wait_until("ncat to listen", || TcpStream::connect(format!("127.0.0.1:{port}")).ok()));
+    let place = format!("localhost:{port}");
+    gets_hi_back(Program::client(&["--tls-ca", &house.ca, &place]));
+    loads_it(&house, &place, &["-c", "3"]);
+}
+
+/// The load tester gets each message back.
+#[track_caller]
+fn loads_it(house: &House, place: &str, arguments: &[&str]) {
+    let run = load_for_people(place, &[&["--tls-ca", &house.ca, "-n", "60", "-t", "1"], arguments].concat());
+    assert_eq!(run.status, Some(0), "{}{}", run.out, run.err);
 }
 
 #[test]
@@ -191,6 +263,8 @@ fn our_client_is_understood_by_openssl_s_server_and_hears_what_comes_after_its_o
         client.out.line_with("hello");
         client.close_stdin();
         assert!(client.exit_status().success(), "{}", String::from_utf8_lossy(&client.err.to_end()));
+        // One at a time, of a text that is the same either way.
+        loads_it(&house, &format!("localhost:{port}"), &["-c", "1", "-m", "racecar"]);
         far.close_stdin();
     }
 }

@@ -26,8 +26,14 @@ fn looks_like_a_record(begun: &[u8], fresh: &[u8]) -> bool {
     let mut bytes = begun.iter().chain(fresh);
     let may_begin = bytes.next().is_some_and(|kind| (20..=24).contains(kind));
     let may_be_version = bytes.next().is_none_or(|major| *major == 3);
-    let length = bytes.nth(1).map_or(0, |high| usize::from(*high) << 8);
-    may_begin && may_be_version && length <= READ_BYTES_MIN
+    let high = bytes.nth(1).map_or(0, |high| usize::from(*high) << 8);
+    let length = high | bytes.next().map_or(0, |low| usize::from(*low));
+    may_begin && may_be_version && HEADER_BYTES + length <= READ_BYTES_MIN
+}
+
+/// Whether the last of these records is a close_notify that is not encrypted.
+pub(super) fn ends_with_goodbye(records: &[u8]) -> bool {
+    matches!(records, [.., 21, 3, _, 0, 2, _, 0])
 }
 
 /// The first bytes, by which what is no TLS is told.

@@ -77,14 +77,17 @@ fn of_handshake(error: &Error, first: Option<&[u8]>) -> Cow<'static, str> {
 /// What speaks that is no TLS.
 fn of_first_bytes(first: &[u8], error: &Error) -> Cow<'static, str> {
     // What comes byte by byte is told after five of them.
-    const HTTP: [&[u8; 4]; 9] =
-        [b"GET ", b"HEAD", b"POST", b"PUT ", b"OPTI", b"CONN", b"DELE", b"PATC", b"HTTP"];
+    const HTTP: [&[u8; 4]; 11] =
+        [b"GET ", b"HEAD", b"POST", b"PUT ", b"OPTI", b"CONN", b"DELE", b"PATC", b"TRAC", b"PRI ", b"HTTP"];
     match first {
         _ if HTTP.iter().any(|word| first.starts_with(*word)) => "it spoke plain HTTP".into(),
         _ if first.starts_with(b"SSH-") => "it spoke SSH".into(),
         // A record of TLS that is wrong in itself: content type, then a version 3.x.
         [20..=24, 3, ..] => of_broken(error),
-        [128..=255, _, 1, ..] => "it spoke SSL 2".into(),
+        // WILL, WON'T, DO, DON'T (RFC 854).
+        [255, 251..=254, ..] => "it spoke telnet".into(),
+        // A length, a ClientHello, and the version: 0.2, or whatever 3.x it would like best (RFC 5246, E.2).
+        [128..=255, _, 1, 0 | 3, ..] => "it spoke SSL 2".into(),
         _ => "it did not speak TLS".into(),
     }
 }
@@ -205,9 +208,13 @@ mod tests {
         for (first, why) in [
             (&b"GET / HTTP/1.1\r\n"[..], "it spoke plain HTTP"),
             (b"HTTP/1.1 400 Bad Request\r\n", "it spoke plain HTTP"),
+            (b"PRI * HTTP/2.0\r\n\r\n", "it spoke plain HTTP"),
             (b"SSH-2.0-OpenSSH\r\n", "it spoke SSH"),
+            (&[255, 253, 1, 255, 251, 3], "it spoke telnet"),
             (b"hello\n", "it did not speak TLS"),
             (b"\x80\x2e\x01\x00\x02", "it spoke SSL 2"),
+            (b"\x80\x2e\x01\x03\x01", "it spoke SSL 2"),
+            (b"\x80\x2e\x01\xff\xff", "it did not speak TLS"),
         ] {
             let end = end_of(&wrong, true, Some(first));
             assert_eq!((end.kind, &*end.why, end.is_told), (TlsEndKind::Handshake, why, true));

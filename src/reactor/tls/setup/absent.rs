@@ -55,6 +55,11 @@ impl Keeper {
         None
     }
 
+    /// None.
+    pub fn warning(&self) -> Option<String> {
+        None
+    }
+
     /// Reads nothing again.
     ///
     /// # Errors

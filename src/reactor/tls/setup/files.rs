@@ -26,12 +26,7 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     let found: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&text).collect();
     let found = found.map_err(|error| unusable(path, of_pem(&error)))?;
     if found.is_empty() {
-        let why = if text.starts_with(&[0x30, 0x82]) {
-            "no certificate in it: it is not PEM, but perhaps DER (openssl x509 -inform der turns one into the other)"
-        } else {
-            "no certificate in it"
-        };
-        return Err(unusable(path, why));
+        return Err(unusable(path, of_nothing("certificate", &text, "x509")));
     }
     Ok(found)
 }
@@ -45,7 +40,7 @@ pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
         return Err(unusable(path, "the key in it is encrypted (openssl pkey takes the passphrase off)"));
     }
     PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
-        pem::Error::NoItemsFound => unusable(path, "no key in it"),
+        pem::Error::NoItemsFound => unusable(path, of_nothing("key", &text, "pkey")),
         error => unusable(path, of_pem(&error)),
     })
 }
@@ -80,6 +75,14 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
         return Err(unusable(path, "it is longer than 16 MiB"));
     }
     Ok(text)
+}
+
+/// What is said where nothing was found in PEM: it may be there in the other form.
+fn of_nothing(what: &str, text: &[u8], command: &str) -> String {
+    let is_der = text.starts_with(&[0x30, 0x81]) || text.starts_with(&[0x30, 0x82]);
+    let hint =
+        format!(": it is not PEM, but perhaps DER (openssl {command} -inform der turns one into the other)");
+    format!("no {what} in it{}", if is_der { &hint } else { "" })
 }
 
 fn of_pem(error: &pem::Error) -> String {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, KeyPair};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{Error, InconsistentKeys};
+use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore};
 
 use super::files::{self, unusable};
 use super::{Own, Pair};
@@ -30,14 +32,50 @@ pub(super) fn identity(own: &Own) -> Result<Arc<CertifiedKey>, String> {
 pub(super) fn from_files(Pair { certificates, key }: &Pair) -> Result<Arc<CertifiedKey>, String> {
     let chain = files::certificates(certificates)?;
     let secret = files::key(key)?;
-    let certified = CertifiedKey::from_der(chain, secret, &provider());
+    let certified = CertifiedKey::from_der(chain.clone(), secret.clone_key(), &provider());
     certified.map(Arc::new).map_err(|error| match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-            unusable(key, format!("the key in it does not fit the certificate in {}", certificates.display()))
+            let place = certificates.display();
+            unusable(key, match place_of(&secret, &chain) {
+                Some(number) => format!("the key in it is that of certificate {number} in {place}, which has to be the first"),
+                None => format!("the key in it does not fit the certificate in {place}"),
+            })
         }
         Error::InvalidCertificate(_) => unusable(certificates, "the certificate in it cannot be read"),
-        _ => unusable(key, "the key in it is of no kind that is known here (RSA, ECDSA, Ed25519)"),
+        _ => unusable(
+            key,
+            "the key in it is of no kind that is known here (RSA of 2048 bits or more, ECDSA on P-256 or P-384, Ed25519)",
+        ),
     })
+}
+
+/// Which of these certificates a key belongs to, counted from 1: a chain is easily put together the wrong way round.
+fn place_of(secret: &PrivateKeyDer<'_>, chain: &[CertificateDer<'static>]) -> Option<usize> {
+    let fits = |own: &CertificateDer<'static>| {
+        CertifiedKey::from_der(vec![own.clone()], secret.clone_key(), &provider()).is_ok()
+    };
+    chain.iter().position(fits).map(|place| place + 1)
+}
+
+/// What is to be said of a certificate's dates, if anything is.
+pub(super) fn out_of_date(shown: &CertifiedKey) -> Option<&'static str> {
+    // The library judges dates alone nowhere, but before all else: so it matters not that nobody has signed it for us.
+    let own = shown.cert.first()?;
+    let mut roots = RootCertStore::empty();
+    roots.add(own.clone()).ok()?;
+    let judge = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build().ok()?;
+    let name = ServerName::try_from("localhost").ok()?;
+    let Err(Error::InvalidCertificate(why)) = judge.verify_server_cert(own, &[], &name, &[], UnixTime::now())
+    else {
+        return None;
+    };
+    match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Some("has expired"),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            Some("is not valid yet")
+        }
+        _ => None,
+    }
 }
 
 /// Makes one, good for ever: what counts of it is its fingerprint, and a peer's clock may say anything.

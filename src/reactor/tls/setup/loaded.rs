@@ -40,6 +40,8 @@ pub struct Loaded {
     /// What a server shows.
     shown: Option<Arc<CertifiedKey>>,
     fingerprint: Option<Fingerprint>,
+    /// What is to be said of its dates.
+    out_of_date: Option<&'static str>,
 }
 
 impl Settings {
@@ -65,7 +67,8 @@ impl Settings {
             client_name: client_name.map_err(|_| "the name for TLS is none".to_owned())?,
         };
         let fingerprint = shown.as_ref().and_then(|shown| shown.cert.first()).map(|own| Fingerprint::of(own));
-        Ok(Loaded { configs, shown, fingerprint })
+        let out_of_date = shown.as_deref().and_then(identity::out_of_date);
+        Ok(Loaded { configs, shown, fingerprint, out_of_date })
     }
 }
 
@@ -96,6 +99,12 @@ impl Keeper {
         self.loaded.fingerprint.as_ref()
     }
 
+    /// What is to be said of the certificate that a server shows, if anything is.
+    pub fn warning(&self) -> Option<String> {
+        let why = self.loaded.out_of_date?;
+        Some(format!("the certificate {why}: whoever looks at its dates refuses it"))
+    }
+
     /// Reads all files again, for those who come from now on. Says in words what has come of it, where there are files.
     ///
     /// # Errors
@@ -118,10 +127,11 @@ impl Keeper {
         };
         self.used.replace(loaded.configs.clone());
         self.loaded = loaded;
-        Ok(Some(match self.fingerprint() {
+        let told = match self.fingerprint() {
             Some(fingerprint) => format!("TLS was read again: certificate SHA-256 {fingerprint}"),
             None => "TLS was read again".into(),
-        }))
+        };
+        Ok(Some(self.warning().map_or(told.clone(), |warning| format!("{told}; {warning}"))))
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use super::{Incoming, Outgoing, Phase, Scratch, TlsStream};
 use crate::conn::stream::Stream;
 use crate::conn::tls_end::{TlsEnd, TlsEndKind};
-use crate::reactor::tls::record::{First, READ_BYTES_MIN, first_bytes, is_unfinished};
+use crate::reactor::tls::record::{First, READ_BYTES_MIN, ends_with_goodbye, first_bytes, is_unfinished};
 use crate::reactor::tls::session::{Driven, Wish};
 use crate::reactor::tls::words::end_of;
 
@@ -44,6 +44,13 @@ impl<S: Stream> TlsStream<S> {
             said += fits;
             unread.extend_from_slice(&heard[fits..]);
         });
+        if self.phase != Phase::Settled
+            && driven.error.is_none()
+            && ends_with_goodbye(&incoming[..driven.used])
+        {
+            // The library takes no unencrypted alert for an end, and without it this would last until the deadline.
+            self.fail(TlsEnd::untold(TlsEndKind::Handshake, "the peer gave it up"));
+        }
         let left = &incoming[driven.used..];
         if left.len() > UNFINISHED_BYTES_MAX {
             // The library takes no message that is as long.
@@ -84,12 +91,14 @@ impl<S: Stream> TlsStream<S> {
     /// The peer's FIN was read, and it had not said that it would say nothing more.
     pub(super) fn cut_short(&mut self) -> TlsEnd {
         self.incoming = Incoming::Ignored;
-        self.unfinished = Vec::new();
+        let has_begun = !std::mem::take(&mut self.unfinished).is_empty();
         match self.phase {
             Phase::Settled => TlsEnd::untold(TlsEndKind::Truncated, "it ended without TLS's close_notify"),
-            Phase::Handshake => TlsEnd::untold(TlsEndKind::Handshake, "the peer left in the middle of it"),
-            Phase::Dialling | Phase::Greeting => {
+            Phase::Dialling | Phase::Greeting if !has_begun => {
                 TlsEnd::untold(TlsEndKind::Handshake, "the peer left before it began")
+            }
+            Phase::Dialling | Phase::Greeting | Phase::Handshake => {
+                TlsEnd::untold(TlsEndKind::Handshake, "the peer left in the middle of it")
             }
         }
     }

@@ -321,18 +321,17 @@ fn h31_whatever_is_missing_at_the_end_is_told_apart() {
 
 #[test]
 fn h28_a_client_that_gives_up_after_its_hello_is_let_go() {
-    let mut pair = Pair::server(&version::TLS13);
-    pair.exchange(usize::MAX);
-    // close_notify, in the clear.
-    pair.wire.arrives(&[21, 3, 3, 0, 2, 1, 0]);
+    for version in VERSIONS {
+        let mut pair = Pair::server(version);
+        pair.exchange(usize::MAX);
+        // close_notify, in the clear.
+        pair.wire.arrives(&[21, 3, 3, 0, 2, 1, 0]);
 
-    assert_eq!(pair.step(), Some(End::Tls(TlsEndKind::Handshake)));
-    pair.wire.arrives(&[21, 3, 3, 0, 2, 1, 0]);
-    assert_eq!(
-        pair.ours.read(&mut [0; 100]).unwrap_err().kind(),
-        ErrorKind::WouldBlock,
-        "and not heard again"
-    );
+        assert_eq!(pair.step(), Some(End::Tls(TlsEndKind::Handshake)));
+        pair.wire.arrives(&[21, 3, 3, 0, 2, 1, 0]);
+        let again = pair.ours.read(&mut [0; 100]).unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::WouldBlock, "and not heard again");
+    }
 }
 
 #[test]
@@ -388,7 +387,8 @@ fn an_end_that_finds_no_room_waits_with_all_that_is_before_it() {
 
 #[test]
 fn what_speaks_no_tls_is_told_so_by_an_alert() {
-    for said in [&b"GET / HTTP/1.0\r\n\r\n"[..], b"hello you\n", b"\x16\x03\x01\xff\xff"] {
+    let too_long = b"\x16\x03\x03\x48\x01";
+    for said in [&b"GET / HTTP/1.0\r\n\r\n"[..], b"hello you\n", b"\x16\x03\x01\xff\xff", too_long] {
         for piece in [1, 100] {
             let mut pair = Pair::server(&version::TLS13);
             let mut end = None;
