@@ -1,6 +1,7 @@
 //! One connection: its read buffer (the unfinished tail), its write buffer (the outbox), what is known
 //! of its readiness, and how far each direction has come. It holds no socket and knows none.
 
+pub(crate) mod attempt;
 mod due;
 mod extras;
 pub mod faults;

@@ -110,11 +110,11 @@ pub struct Limits {
     /// (`Framing::Silence`).
     /// Default: 200 ms.
     pub partial_after: Duration,
-    /// How long a connection that is dialled may take to come about, its handshake included. Where it is dialled
+    /// How long a connection that is dialled may take to come about, its handshake not included. Where it is dialled
     /// before its addresses are known, they have as long, and then each address has it anew.
     /// Default: 60 s.
     pub connect_max: Duration,
-    /// How long the TLS handshake of one that was accepted may take (`--tls-handshake`).
+    /// How long a TLS handshake may take, once somebody is there (`--tls-handshake`).
     /// Default: 10 s.
     pub tls_handshake_max: Duration,
     /// So many TLS handshakes go on in one turn: each takes up to a third of a millisecond, in which nobody else is served.

@@ -45,6 +45,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let doors = Doors::new(args.doors.allow.clone(), args.doors.deny.clone());
     reactor.admit(Role::PEER, doors.read()?);
     let tls = args.tls.settings(&args.addresses);
+    tls.prepare(args.tap.iter().chain(&args.dial).map(|place| args.tls.dialled(place)));
     let keeper = tls.load()?.keep(tls, &mut reactor);
     let names = args.names.as_deref().map(NamesFile::read).transpose()?;
     let rules = rules(&args.stand_in)?;
@@ -344,6 +345,7 @@ fn desk_options(args: &ServerArgs, frame: Framing) -> DeskOptions {
         envelope: envelope(args, frame),
         view: if args.view == ViewArg::Hex { View::Hex } else { View::Text },
         dials_over_tls: args.tls.tls,
+        trusts_system: args.tls.trust.is_of_system(),
         // Its keys differ from run to run.
         chance: RandomState::new().hash_one(()),
         ..DeskOptions::PIPE

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use common::{DEADLINE, Peer, Server, wait_until};
+use common::{Peer, Server, wait_until};
 
 /// Somebody who waits to be dialled.
 struct Callee {
@@ -36,9 +36,7 @@ impl Callee {
     #[track_caller]
     fn answers(&self) -> Peer {
         let (stream, _) = wait_until("it to be dialled", || self.listener.accept().ok());
-        stream.set_nonblocking(false).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        Peer::over(stream)
+        Peer::dialled(stream)
     }
 
     /// Whether nobody dials it just now.
@@ -118,8 +116,9 @@ fn a_unix_socket_and_a_bare_port_are_dialled_too() {
     server.type_line(&format!("/dial unix:{}", path.display()));
     server.wait_for_status("* #1 connected to unix");
     server.type_line(&format!("/dial {}", callee.address.port()));
+    let _peer = callee.answers();
     server.wait_for_status(&format!("* #2 connected to {}", callee.address));
-    drop((listener, callee));
+    drop(listener);
     std::fs::remove_file(&path).unwrap();
 }
 

@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener};
 use std::thread;
 
-use common::{DEADLINE, Peer, Random, Server, wait_until};
+use common::{Peer, Random, Server, wait_until};
 
 /// The server that is tapped.
 struct Target(TcpListener);
@@ -28,9 +28,7 @@ impl Target {
     #[track_caller]
     fn answers(&self) -> Peer {
         let (stream, _) = wait_until("it to be dialled", || self.0.accept().ok());
-        stream.set_nonblocking(false).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        Peer::over(stream)
+        Peer::dialled(stream)
     }
 }
 

@@ -11,7 +11,7 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::{DEADLINE, Peer, Program, Server, wait_until};
+use common::{Peer, Program, Server, wait_until};
 
 /// The server that is tapped.
 struct Target(TcpListener);
@@ -30,9 +30,7 @@ impl Target {
     #[track_caller]
     fn answers(&self) -> Peer {
         let (stream, _) = wait_until("it to be dialled", || self.0.accept().ok());
-        stream.set_nonblocking(false).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        Peer::over(stream)
+        Peer::dialled(stream)
     }
 }
 

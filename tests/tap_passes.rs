@@ -27,7 +27,7 @@ const MIB: usize = 1 << 20;
 #[test]
 fn both_sides_are_shown_under_their_numbers() {
     let (mut tap, mut client, mut far) = Tap::with_client(&["--format", "human"]);
-    let from = client.stream.local_addr().unwrap();
+    let from = client.seen_from;
     let to = tap.target.address;
 
     client.send("what time is it?\n");
@@ -219,7 +219,7 @@ fn a_target_that_comes_back_is_reached_by_the_next_newcomer() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
     let mut client = server.connect();
     client.send("hello\n");
-    let mut far = Peer::over(listener.accept().unwrap().0);
+    let mut far = Peer::dialled(listener.accept().unwrap().0);
 
     assert_eq!(far.line(), "hello");
 }

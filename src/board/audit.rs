@@ -3,7 +3,8 @@
 use super::Board;
 use crate::board::shared::Shared;
 use crate::buffer::framing::FRAMING_BYTES_MAX;
-use crate::conn::state::{Attempt, Stage};
+use crate::conn::attempt::Attempt;
+use crate::conn::state::Stage;
 use crate::conn::{Conn, Reading};
 
 impl Board {
@@ -73,11 +74,12 @@ impl Board {
         }
         let mut with_more = 0;
         for (id, left) in untried.iter() {
-            let expected = if left == 0 { Attempt::Last } else { Attempt::WithMore };
-            assert_eq!(attempt(self.table.get(id)), Some(expected), "{id}: {left} more addresses");
+            let has_more = attempt(self.table.get(id)).map(Attempt::has_more);
+            assert_eq!(has_more, Some(left > 0), "{id}: {left} more addresses");
             with_more += usize::from(left > 0);
         }
-        let say_so = self.table.iter().filter(|conn| attempt(Some(conn)) == Some(Attempt::WithMore)).count();
+        let says_so = |conn: &&Conn| attempt(Some(conn)).is_some_and(Attempt::has_more);
+        let say_so = self.table.iter().filter(says_so).count();
         assert_eq!(say_so, with_more, "those with more addresses");
     }
 }

@@ -29,6 +29,8 @@ impl Shared {
                 (conn.readable, conn.writable) = (false, false);
                 (conn.end_hinted, conn.error_hinted) = (false, false);
             }
+            // Nothing is held against its handshake that the way there took.
+            Became::Reached => conn.received_at = self.time.listened(),
             Became::Established => {
                 self.no_longer_connects(conn);
                 conn.writable = true;

@@ -2,6 +2,7 @@
 
 use crate::buffer::framing::{End, Frame};
 use crate::conn::reason::Reason;
+use crate::conn::tls_end::TlsEndKind;
 
 /// What the server has done since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Stats {
     pub closed_half_open: u64,
     /// Connections that TLS has ended: no handshake, a broken record, an alert of the peer's, or cut short.
     pub ended_tls: u64,
+    /// Of these, those whose handshake did not come about.
+    pub failed_handshakes: u64,
     /// Lines handed over in parts because they were too long; counted once for each cut.
     pub cuts: u64,
     /// Turns of the loop.
@@ -52,7 +55,7 @@ pub struct Stats {
 
 impl Stats {
     /// All of them by name.
-    pub fn counters(&self) -> [(&'static str, u64); 21] {
+    pub fn counters(&self) -> [(&'static str, u64); 22] {
         [
             ("opened", self.opened),
             ("closed", self.closed),
@@ -73,6 +76,7 @@ impl Stats {
             ("closed_idle", self.closed_idle),
             ("closed_half_open", self.closed_half_open),
             ("ended_tls", self.ended_tls),
+            ("failed_handshakes", self.failed_handshakes),
             ("cuts", self.cuts),
             ("turns", self.turns),
         ]
@@ -87,7 +91,10 @@ impl Stats {
 
     /// Counts a connection that was ended by a limit.
     pub(crate) fn count_limit(&mut self, why: &Reason) {
-        self.ended_tls += u64::from(why.tls_end().is_some());
+        if let Some(end) = why.tls_end() {
+            self.ended_tls += 1;
+            self.failed_handshakes += u64::from(end.kind == TlsEndKind::Handshake);
+        }
         match why {
             Reason::QueueFull | Reason::ReadsTooSlowly(_) | Reason::ReadsNothing(_) => self.dropped_slow += 1,
             Reason::BuffersFull => self.dropped_buffers += 1,

@@ -34,7 +34,7 @@ pub struct ServerTlsArgs {
     #[arg(long, value_name = "FILE")]
     pub tls_client_ca: Option<PathBuf>,
 
-    /// How long a newcomer's handshake may take; 1ms to 8760h
+    /// How long a handshake may take, once somebody is there; 1ms to 8760h
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = some_duration)]
     pub tls_handshake: Duration,
 
@@ -93,6 +93,11 @@ impl TrustArgs {
     fn is_given(&self) -> bool {
         let TrustArgs { tls_ca, tls_fingerprint, tls_name, tls_insecure } = self;
         tls_ca.is_some() || tls_fingerprint.is_some() || tls_name.is_some() || *tls_insecure
+    }
+
+    /// Whether the system's authorities are what is believed.
+    pub fn is_of_system(&self) -> bool {
+        self.tls_ca.is_none() && self.tls_fingerprint.is_none() && !self.tls_insecure
     }
 
     fn dialling(&self, own: Option<Pair>) -> Dialling {

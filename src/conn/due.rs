@@ -2,8 +2,9 @@
 
 use crate::buffer::framing::Framing;
 use crate::clock::Moment;
+use crate::conn::attempt::Attempt;
 use crate::conn::policy::Policy;
-use crate::conn::state::{Attempt, Stage};
+use crate::conn::state::Stage;
 use crate::conn::{Conn, Inbound, Outbound, Reading};
 use crate::limits::Limits;
 
@@ -36,7 +37,7 @@ impl Conn {
             Stage::Connecting(attempt) => {
                 let longest = match attempt {
                     Attempt::Awaited | Attempt::Last => limits.connect_max,
-                    Attempt::Handshake => limits.tls_handshake_max,
+                    Attempt::Handshake | Attempt::Reached { .. } => limits.tls_handshake_max,
                     Attempt::WithMore => limits.connect_max.min(limits.try_next_after),
                 };
                 at(self.received_at + longest, Due::ConnectOver);

@@ -86,6 +86,11 @@ impl Reason {
         }
     }
 
+    /// Whether what was said may be cut short, which whoever it is linked to is told by a reset.
+    pub(crate) fn breaks_off(&self) -> bool {
+        self.resets() || matches!(self, Reason::Lost(_))
+    }
+
     /// Whether the peer is still to be told of it, by an alert of TLS.
     pub(crate) fn is_told(&self) -> bool {
         matches!(self, Reason::Lost(error) if TlsEnd::of(error).is_some_and(|end| end.is_told))

@@ -19,11 +19,12 @@
 //!   outbound:  Open --Finish, Close--> Finishing --FinSent--> Closed     (FinBlocked: it stays Finishing)
 //! ```
 //!
-//! Before it is connected, one address is tried after the other, each by a step of its own; who was accepted may have a
-//! handshake to come:
+//! Before it is connected, one address is tried after the other, each by a step of its own. There may be a handshake to
+//! come: of who was accepted, or, once somebody is there, of who is dialled:
 //!
 //! ```text
 //!   attempt:   Awaited --Try--> WithMore --Try--> ... --Try--> Last      (straight to Last where there is only one)
+//!              WithMore, Last --Reached--> Reached --Try--> ...
 //!              Handshake
 //! ```
 //!
@@ -33,6 +34,7 @@
 use std::io;
 
 use crate::clock::Moment;
+use crate::conn::attempt::Attempt;
 use crate::conn::reason::Reason;
 
 /// The peer's direction.
@@ -69,19 +71,6 @@ pub(crate) enum Stage {
     Over(Box<Ending>),
 }
 
-/// How far a dial has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Attempt {
-    /// Where to connect to is not known yet, so nothing is tried.
-    Awaited,
-    /// An address is tried, and there are more where it fails.
-    WithMore,
-    /// The only address, or the last of several, is tried.
-    Last,
-    /// It was accepted, and a handshake has to come about first.
-    Handshake,
-}
-
 #[derive(Debug)]
 pub(crate) struct Parting {
     pub why: Reason,
@@ -107,6 +96,8 @@ pub(crate) enum Step {
         /// Where this one fails, none is left.
         is_last: bool,
     },
+    /// Somebody is there who was dialled, and a handshake is to come.
+    Reached,
     /// It is connected.
     Established,
     /// The peer's FIN was read.
@@ -138,6 +129,8 @@ pub(crate) enum Became {
     Same,
     /// An address is tried from now on.
     Trying,
+    /// Its handshake has begun.
+    Reached,
     Established,
     /// The peer's direction ended.
     HalfClosed,
@@ -212,6 +205,11 @@ impl State {
         matches!(self.stage, Stage::Connecting(Attempt::Handshake))
     }
 
+    /// Whether its handshake has begun and is not over, whoever has come to whom.
+    pub fn awaits_handshake(&self) -> bool {
+        matches!(self.stage, Stage::Connecting(Attempt::Handshake | Attempt::Reached { .. }))
+    }
+
     pub fn is_parting(&self) -> bool {
         matches!(self.stage, Stage::Parting(_))
     }
@@ -271,10 +269,16 @@ impl State {
             (Stage::Over(_), _) => return Became::Same,
 
             (Stage::Connecting(attempt), Step::Try { is_last }) => {
-                let may = matches!(*attempt, Attempt::Awaited | Attempt::WithMore);
+                let may = Attempt::Awaited == *attempt || attempt.has_more();
                 assert!(may, "nothing is tried after the last, or by who came to us");
                 *attempt = if is_last { Attempt::Last } else { Attempt::WithMore };
                 return Became::Trying;
+            }
+            (Stage::Connecting(attempt), Step::Reached) => {
+                let may = matches!(*attempt, Attempt::WithMore | Attempt::Last);
+                assert!(may, "who is tried is reached, and once");
+                *attempt = Attempt::Reached { has_more: attempt.has_more() };
+                return Became::Reached;
             }
             (Stage::Connecting(attempt), Step::Established) => {
                 assert_ne!(*attempt, Attempt::Awaited, "what was not tried does not come about");
@@ -503,6 +507,10 @@ mod tests {
         assert_eq!(awaited(vec![next(), next(), last(), Established]), "Established");
         assert_eq!(awaited(vec![next(), Established]), "Established");
         assert_eq!(awaited(vec![next(), HangUp(kicked()), last()]), "Same");
+        let reached = || Step::Reached;
+        assert_eq!(awaited(vec![next(), reached()]), "Reached");
+        assert_eq!(awaited(vec![next(), reached(), last(), reached(), Established]), "Established");
+        assert_eq!(awaited(vec![last(), reached(), HangUp(kicked())]), "over: kicked");
         assert!(State::awaited().awaits_address());
         let (state, _) = after(State::awaited(), [last()]);
         assert!(state.is_connecting() && !state.awaits_address());
@@ -554,6 +562,10 @@ mod tests {
             (dialing(), WriteFailed(lost())),
             (dialing(), Step::Try { is_last: true }),
             (State::awaited(), Established),
+            (State::awaited(), Step::Reached),
+            (State::shaking_hands(), Step::Reached),
+            (after(dialing(), [Step::Reached]).0, Step::Reached),
+            (after(dialing(), [Step::Reached]).0, Step::Try { is_last: true }),
             (open(), Established),
             (open(), Step::Try { is_last: false }),
             (open(), Drained),

@@ -55,6 +55,17 @@ pub enum Via {
     Tls13,
 }
 
+impl Via {
+    /// Which version of TLS, if it is TLS: `1.3`.
+    pub fn tls_version(self) -> Option<&'static str> {
+        match self {
+            Via::Plain => None,
+            Via::Tls12 => Some("1.2"),
+            Via::Tls13 => Some("1.3"),
+        }
+    }
+}
+
 /// What a stream keeps of its own between two calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kept {
@@ -100,6 +111,11 @@ pub trait Stream {
     /// Whether one that was accepted has something to settle before anything can be said, as TLS has. `connected`
     /// then tells when that is done; it has as long as one that was dialled.
     fn has_handshake(&self) -> bool {
+        false
+    }
+
+    /// Whether one that was dialled and has something to settle has somebody to settle it with by now.
+    fn is_reached(&self) -> bool {
         false
     }
 

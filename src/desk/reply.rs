@@ -172,6 +172,8 @@ pub struct Row<'a> {
     pub who: Who<'a>,
     /// From where.
     pub peer: &'a crate::conn::Peer,
+    /// What its bytes pass through.
+    pub via: crate::conn::stream::Via,
     /// How long it has been here.
     pub age: Duration,
     /// How long ago something came of it, if anything did.

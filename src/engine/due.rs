@@ -58,7 +58,7 @@ impl<L: Listen> Engine<L> {
             Due::ConnectOver if conn.readable => conn.received_at = shared.time.listened(),
             Due::ConnectOver => {
                 let limit = shared.limits.tls_handshake_max;
-                let error = match conn.state.is_shaking_hands() {
+                let error = match conn.state.awaits_handshake() {
                     true => {
                         TlsEnd::untold(TlsEndKind::Handshake, format!("it took longer than {limit:?}")).into()
                     }

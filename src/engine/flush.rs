@@ -145,6 +145,8 @@ pub(super) fn finish(conn: &mut Conn, stream: &mut impl Stream, shared: &mut Sha
         }
         Err(error) => shared.step(conn, Step::WriteFailed(error)),
     }
+    // Before anything else is heard of it: that there is room again would be taken for what was said before.
+    shared.note_kept(conn, stream);
 }
 
 /// Sends our FIN, unless dropping the stream, which comes next where both sides have finished, does it.

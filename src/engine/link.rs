@@ -79,7 +79,7 @@ impl<L: Listen> Engine<L> {
             shared.come_back(conn, Some(shared.time.now()));
         }
         let why = match conn.state.stage() {
-            Stage::Parting(parting) if parting.why.resets() => Some(Reason::LinkReset(id.serial())),
+            Stage::Parting(parting) if parting.why.breaks_off() => Some(Reason::LinkReset(id.serial())),
             Stage::Parting(_) => Some(Reason::LinkEnded(id.serial())),
             _ => None,
         };
@@ -107,9 +107,7 @@ impl<L: Listen> Engine<L> {
             Reason::CannotConnect(error) => {
                 self.end_mate(link.mate, Reason::LinkFailed(serial, in_words(error)));
             }
-            why if why.resets() || matches!(why, Reason::Lost(_)) => {
-                self.end_mate(link.mate, Reason::LinkReset(serial));
-            }
+            why if why.breaks_off() => self.end_mate(link.mate, Reason::LinkReset(serial)),
             _ => self.end_mate(link.mate, Reason::LinkEnded(serial)),
         }
     }

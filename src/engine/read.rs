@@ -318,6 +318,9 @@ fn go_on_connecting(
         }
         Ok(false) => {
             conn.readable = false;
+            if stream.is_reached() && !conn.state.awaits_handshake() {
+                shared.step(conn, Step::Reached);
+            }
             shared.note_kept(conn, stream);
             Before::Wait
         }

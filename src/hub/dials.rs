@@ -15,6 +15,7 @@ use crate::hub::desks::Desks;
 use crate::hub::names::Source;
 use crate::hub::own;
 use crate::reactor::resolver::resolve_in_background;
+use crate::reactor::tls::setup::{read_system_authorities, system_authorities_are_read};
 use crate::terminal::Mail;
 
 /// An address that is to be held is dialled again so long after it was lost.
@@ -87,7 +88,10 @@ impl Desks {
         client: Option<ConnId>,
         board: &mut Board,
     ) -> io::Result<ConnId> {
-        match (endpoint.literal(), self.mailbox.clone()) {
+        let reads_authorities =
+            endpoint.is_tls() && self.options.trusts_system && !system_authorities_are_read();
+        let literal = endpoint.literal().filter(|_| !reads_authorities);
+        match (literal, self.mailbox.clone()) {
             (Some(address), _) => {
                 let id = board.dial(address.clone());
                 self.dial_has_begun(id, client, board);
@@ -99,8 +103,12 @@ impl Desks {
             (None, Some(mailbox)) => {
                 let id = board.dial_later(Role::PEER, Peer::from(endpoint.clone()));
                 self.dial_has_begun(id, client, board);
-                let found =
-                    resolve_in_background(endpoint.clone(), mailbox, move |found| Mail::Resolved(id, found));
+                let found = resolve_in_background(endpoint.clone(), mailbox, move |found| {
+                    if reads_authorities {
+                        read_system_authorities();
+                    }
+                    Mail::Resolved(id, found)
+                });
                 if let Err(error) = found {
                     board.hang_up(id, Reason::CannotConnect(error));
                 }

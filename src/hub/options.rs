@@ -47,6 +47,8 @@ pub struct DeskOptions {
     pub low_water_bytes: usize,
     /// Whether TLS is spoken with whoever is dialled, also where that does not stand in front of the address.
     pub dials_over_tls: bool,
+    /// Whether whoever is dialled over TLS is judged by the system's authorities, which have to be read for that.
+    pub trusts_system: bool,
     /// What nobody has given a seed for follows from this.
     pub chance: u64,
 }
@@ -63,6 +65,7 @@ impl DeskOptions {
         envelope: Envelope::Lf,
         low_water_bytes: 16 << 10,
         dials_over_tls: false,
+        trusts_system: false,
         chance: 0,
     };
 }

@@ -25,6 +25,7 @@ impl<'a> Known<'a> {
         Row {
             who: self.names.who(serial),
             peer: view.peer,
+            via: view.via,
             age: now.since(view.opened_at),
             heard: (view.received_bytes > 0).then_some(view.silent_for),
             received_bytes: view.received_bytes,

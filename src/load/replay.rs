@@ -47,7 +47,9 @@ const AT_A_TIME: usize = 100;
 pub fn run(args: &LoadArgs, path: &Path) -> Result<(), String> {
     let script = read(path)?;
     let place = args.place();
-    let tls = args.tls.settings().load()?;
+    let tls = args.tls.settings();
+    tls.prepare(std::iter::once(place.clone()));
+    let tls = tls.load()?;
     let found = place.resolve().map_err(cannot(format!("connect to {place}")))?;
     let plan = Plan {
         target: found[0].clone(),

@@ -59,7 +59,9 @@ pub fn run(args: &LoadArgs) -> Result<(), String> {
 pub(super) fn plan(args: &LoadArgs) -> Result<Plan, String> {
     let talk = args.talk()?;
     let place = args.place();
-    let tls = args.tls.settings().load()?;
+    let tls = args.tls.settings();
+    tls.prepare(std::iter::once(place.clone()));
+    let tls = tls.load()?;
     let found = place.resolve().map_err(cannot(format!("connect to {place}")))?;
     let target = found[0].clone();
     check_room(args, &target)?;

@@ -107,7 +107,9 @@ impl Linker {
     }
 
     fn anybody(&self, board: &Board) -> Option<ConnId> {
-        let here: Vec<ConnId> = board.views().map(|view| view.id).collect();
+        // Who has come and not finished its handshake is none of them yet.
+        let ids = board.views().map(|view| view.id);
+        let here: Vec<ConnId> = ids.filter(|id| self.sides.contains_key(&id.serial())).collect();
         (!here.is_empty()).then(|| here[self.dice.below(here.len())])
     }
 
@@ -204,7 +206,7 @@ impl App for Linker {
         let sock = side.sock.unwrap_or_else(|| panic!("{id} was heard before it was open"));
         let kernel = net.look();
         let sock = &kernel.sockets[sock];
-        assert!(!is_paused || !is_open || sock.is_dead(), "{id} was heard while it was paused");
+        assert!(!is_paused || !is_open || sock.is_lost(), "{id} was heard while it was paused");
         side.heard.hears(sock.read(), policy.framing, frame);
         drop(kernel);
         self.act(board);
@@ -221,6 +223,12 @@ impl App for Linker {
 
     fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
         let view = board.view(id).unwrap_or_else(|| panic!("{id} stands on the board while it is closed"));
+        if !self.sides.contains_key(&id.serial()) {
+            let kernel = self.net.look();
+            let is_toy = kernel.sockets[kernel.number_of(id.key)].toy.is_some();
+            assert!(is_toy && why.code() != "finished", "{id} was never opened, and closed as {why}");
+            return;
+        }
         let closed = Closed {
             why: why.code(),
             resets: why.resets(),
@@ -263,7 +271,7 @@ fn world(dice: &Dice, sabotage: Sabotage) -> World<Linker> {
         backlog_max: 6,
         buffer_bytes: dice.pick(&[30, 100, 300]),
         turbulence: dice.pick(&[6, 20]),
-        toys: false,
+        toys: true,
         keeps_records: true,
     };
     let limits = Limits { splice_bytes_min: dice.pick(&[1, 20]), ..small_limits() };

@@ -33,6 +33,7 @@ use crate::clock::Moment;
 use crate::conn::Key;
 use crate::engine::note::Readiness;
 use sock::{Answer, Link};
+use toy::Toy;
 
 pub(super) use sock::{Awake, Sock};
 
@@ -53,7 +54,7 @@ pub(super) struct Terms {
     pub buffer_bytes: usize,
     /// At one call in so many something befalls the socket first; 0 for never.
     pub turbulence: usize,
-    /// Some of those who come speak a toy of TLS.
+    /// Some of those who come or are dialled speak a toy of TLS.
     pub toys: bool,
     /// All that was said and written is kept, to be compared, and the sums are checked after each turn.
     pub keeps_records: bool,
@@ -202,8 +203,11 @@ impl Kernel {
         }
         let mut sock = Sock::new(far, link, self.awake());
         sock.reads_short = self.terms.turbulence > 0 && self.dice.one_in(4);
-        let speaks_toy = self.terms.toys && link == Link::Up && self.dice.one_in(3);
-        sock.toy = speaks_toy.then(|| toy::Toy::new(&self.dice));
+        if self.terms.toys && self.dice.one_in(3) {
+            let has_come = link == Link::Up;
+            sock.toy =
+                Some(if has_come { Toy::of_newcomer(&self.dice) } else { Toy::of_dialled(&self.dice) });
+        }
         sock.record = self.terms.keeps_records.then(Box::default);
         self.sockets.push(sock);
         self.sockets.len() - 1

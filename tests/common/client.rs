@@ -8,16 +8,13 @@
 use std::fs;
 use std::net::TcpListener;
 
-use crate::common::{DEADLINE, Peer, wait_until};
+use super::common::{Peer, wait_until};
 
 /// Waits until the client connects.
 pub fn accept(listener: &TcpListener) -> Peer {
     listener.set_nonblocking(true).unwrap();
     let (stream, _) = wait_until("the client to connect", || listener.accept().ok());
-    stream.set_nonblocking(false).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    stream.set_write_timeout(Some(DEADLINE)).unwrap();
-    Peer::over(stream)
+    Peer::dialled(stream)
 }
 
 /// A listener, and where it listens.

@@ -10,7 +10,7 @@ use jsonschema::Validator;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::common::{Peer, Server};
+use super::common::{Peer, Server, is_over_tls};
 
 pub const SCHEMA: &str = include_str!("../../docs/desk.schema.json");
 
@@ -81,7 +81,8 @@ impl Desk {
             parsed: 0,
         };
         let first = desk.event("listening");
-        assert_eq!(first["addr"], desk.server.address.to_string());
+        let scheme = if is_over_tls() { "tls:" } else { "" };
+        assert_eq!(first["addr"], format!("{scheme}{}", desk.server.address));
         desk
     }
 
@@ -98,7 +99,7 @@ impl Desk {
     pub fn connect(&mut self, number: u64) -> Peer {
         let peer = self.server.connect();
         let opened = self.about("open", number);
-        assert_eq!(opened["peer"], peer.stream.local_addr().unwrap().to_string());
+        assert_eq!(opened["peer"], peer.seen_from.to_string());
         peer
     }
 

@@ -6,6 +6,9 @@
 // It is all test code, but clippy knows only functions marked so.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "tls")]
+mod veil;
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -162,7 +165,37 @@ fn whole_lines(bytes: &[u8]) -> impl Iterator<Item = String> {
     bytes
         .split_inclusive(|byte| *byte == b'\n')
         .filter(|line| line.ends_with(b"\n"))
-        .map(|line| String::from_utf8_lossy(line).trim_end_matches('\n').to_owned())
+        .map(|line| without_tls(String::from_utf8_lossy(line).trim_end_matches('\n')))
+}
+
+/// Whether these tests are those of `tests/over_tls.rs`: the server speaks TLS with everybody.
+pub fn is_over_tls() -> bool {
+    module_path!().starts_with("over_tls::")
+}
+
+/// Whether a test has nothing to look for in `tests/over_tls.rs`, and says why.
+pub fn is_left_out_over_tls(why: &str) -> bool {
+    if is_over_tls() {
+        let _ = writeln!(io::stderr(), "left out: {why}");
+    }
+    is_over_tls()
+}
+
+/// A line as it is where nobody speaks TLS.
+fn without_tls(line: &str) -> String {
+    if !is_over_tls() {
+        return line.to_owned();
+    }
+    line.strip_suffix(" (TLS 1.2)").or(line.strip_suffix(" (TLS 1.3)")).unwrap_or(line).to_owned()
+}
+
+/// What a server is told in addition in `tests/over_tls.rs`.
+pub fn arguments_of_tls() -> &'static [&'static str] {
+    #[cfg(feature = "tls")]
+    if is_over_tls() {
+        return &veil::ARGUMENTS;
+    }
+    &[]
 }
 
 /// A running program with its three streams in our hands. It is killed when the test is over.
@@ -191,6 +224,9 @@ impl Program {
     pub fn client(arguments: &[&str]) -> Program {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard-client"));
         command.args(arguments);
+        if is_over_tls() && !arguments.iter().any(|argument| argument.starts_with("unix:")) {
+            command.arg("--tls-insecure");
+        }
         Program::start(command)
     }
 
@@ -309,7 +345,8 @@ impl Server {
 
     /// Starts a command that ends up as a server.
     #[track_caller]
-    pub fn of(command: Command) -> Server {
+    pub fn of(mut command: Command) -> Server {
+        command.args(arguments_of_tls());
         Server::of_program(Program::start(command))
     }
 
@@ -359,7 +396,7 @@ impl Server {
     #[track_caller]
     pub fn connect_numbered(&self) -> (Peer, u64) {
         let mut peer = self.connect();
-        let from = format!("connected from {}", peer.stream.local_addr().unwrap());
+        let from = format!("connected from {}", peer.seen_from);
         let line = self.wait_for_status(&from);
         let number = line.trim_start_matches("* #").split(' ').next().unwrap().parse().unwrap();
         if self.greets {
@@ -384,6 +421,8 @@ impl Server {
 /// A peer: a plain socket, with deadlines.
 pub struct Peer {
     pub stream: TcpStream,
+    /// Where the server sees it, if it has come to it.
+    pub seen_from: SocketAddr,
     reader: BufReader<TcpStream>,
 }
 
@@ -391,6 +430,20 @@ impl Peer {
     #[track_caller]
     pub fn connect(to: SocketAddr) -> Peer {
         let stream = TcpStream::connect_timeout(&to, DEADLINE).expect("the server listens");
+        let seen_from = stream.local_addr().unwrap();
+        #[cfg(feature = "tls")]
+        let stream = if is_over_tls() { veil::over_dialled(stream) } else { stream };
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        stream.set_write_timeout(Some(DEADLINE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Peer { seen_from, ..Peer::over(stream) }
+    }
+
+    /// A peer that the server has dialled.
+    pub fn dialled(stream: TcpStream) -> Peer {
+        stream.set_nonblocking(false).unwrap();
+        #[cfg(feature = "tls")]
+        let stream = if is_over_tls() { veil::over_accepted(stream) } else { stream };
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -400,7 +453,8 @@ impl Peer {
     /// A peer over a connection that was made elsewhere.
     pub fn over(stream: TcpStream) -> Peer {
         let reader = BufReader::new(stream.try_clone().unwrap());
-        Peer { stream, reader }
+        let seen_from = stream.local_addr().unwrap();
+        Peer { stream, seen_from, reader }
     }
 
     #[track_caller]
@@ -622,7 +676,11 @@ pub fn rows(text: &str) -> Vec<Row> {
             received: received.parse().ok()?,
             sent: sent.parse().ok()?,
             queued: queued.parse().ok()?,
-            state: state.to_owned(),
+            state: if is_over_tls() {
+                state.replace(",tls1.2", "").replace(",tls1.3", "")
+            } else {
+                state.to_owned()
+            },
         })
     };
     text.lines().filter_map(row).collect()

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::{DEADLINE, Peer, Program, Server, wait_until};
+use super::common::{Peer, Program, Server, arguments_of_tls, wait_until};
 
 /// Somebody who waits to be connected to.
 pub struct Target {
@@ -29,11 +29,7 @@ impl Target {
     #[track_caller]
     pub fn answers(&self) -> Peer {
         let (stream, _) = wait_until("somebody to connect", || self.listener.accept().ok());
-        stream.set_nonblocking(false).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        stream.set_write_timeout(Some(DEADLINE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Peer::over(stream)
+        Peer::dialled(stream)
     }
 
     /// Whether nobody connects just now.
@@ -66,7 +62,11 @@ impl Tap {
     pub fn unseen(arguments: &[&str]) -> Tap {
         let target = Target::new();
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
-        command.args(["--tap", &target.address.to_string()]).args(arguments).arg("0");
+        command
+            .args(["--tap", &target.address.to_string()])
+            .args(arguments)
+            .arg("0")
+            .args(arguments_of_tls());
         Tap { server: Server::of_program(Program::start_onto(command, Stdio::null())), target }
     }
 

@@ -3,6 +3,7 @@
 //! `script()` gives the two ends: the `Scripted` stream for the engine, and the `Wire` by which the
 //! test says what the next calls will meet and sees, even after the stream was dropped, what it got.
 
+mod meets;
 mod splice;
 
 use std::cell::RefCell;
@@ -10,41 +11,10 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::rc::Rc;
 
-use super::{SentBack, Stream};
+use super::{Kept, SentBack, Stream};
 use splice::splice;
 
-/// What a read meets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Get {
-    /// What one read brings at most. What did not fit is left for the next.
-    Bytes(Vec<u8>),
-    WouldBlock,
-    Interrupted,
-    /// Stays, as it does on a socket.
-    Eof,
-    /// Comes once, then the stream is at its end, as a socket is.
-    Fail(ErrorKind),
-}
-
-/// What a write meets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Put {
-    /// One write takes this much at most.
-    Accept(usize),
-    WouldBlock,
-    Interrupted,
-    Zero,
-    /// Stays.
-    Fail(ErrorKind),
-}
-
-/// How a dialled stream stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dial {
-    Pending,
-    Connected,
-    Refused(ErrorKind),
-}
+pub(crate) use meets::{Dial, Get, Put};
 
 #[derive(Debug)]
 struct State {
@@ -59,6 +29,8 @@ struct State {
     spliced_bytes: usize,
     dial: Dial,
     finish_fails: Option<ErrorKind>,
+    /// Its end is a record of its own, which it keeps while it cannot be sent: whether it does.
+    keeps_end: Option<bool>,
     /// Whether the system has still to send something of what was written.
     has_unsent: bool,
     has_handshake: bool,
@@ -93,6 +65,7 @@ pub(crate) fn script() -> (Scripted, Wire) {
         spliced_bytes: 0,
         dial: Dial::Connected,
         finish_fails: None,
+        keeps_end: None,
         has_unsent: false,
         has_handshake: false,
         befell: None,
@@ -183,6 +156,11 @@ impl Wire {
 
     pub fn finish_fails(&self, kind: ErrorKind) {
         self.0.borrow_mut().finish_fails = Some(kind);
+    }
+
+    /// Its end is a record, which it keeps while it cannot be sent.
+    pub fn keeps_its_end(&self) {
+        self.0.borrow_mut().keeps_end = Some(false);
     }
 
     /// From now on our FIN can be sent.
@@ -276,6 +254,10 @@ impl State {
                 self.gets.push_front(Get::Eof);
                 Err(kind.into())
             }
+            Some(Get::FailTls(end)) => {
+                self.gets.push_front(Get::Eof);
+                Err(end.into())
+            }
             Some(Get::WouldBlock) | None => Err(ErrorKind::WouldBlock.into()),
         }
     }
@@ -335,7 +317,11 @@ impl Stream for Scripted {
 
     fn finish(&mut self) -> io::Result<()> {
         let mut state = self.0.borrow_mut();
-        if let Some(kind) = state.finish_fails {
+        let fails = state.finish_fails;
+        if let Some(keeps) = &mut state.keeps_end {
+            *keeps = fails.is_some();
+        }
+        if let Some(kind) = fails {
             return Err(kind.into());
         }
         assert!(!state.finished, "our FIN is sent once");
@@ -348,9 +334,13 @@ impl Stream for Scripted {
         Ok(())
     }
 
+    fn is_reached(&self) -> bool {
+        matches!(self.0.borrow().dial, Dial::Reached)
+    }
+
     fn connected(&mut self) -> io::Result<bool> {
         match self.0.borrow().dial {
-            Dial::Pending => Ok(false),
+            Dial::Pending | Dial::Reached => Ok(false),
             Dial::Connected => Ok(true),
             Dial::Refused(kind) => Err(kind.into()),
         }
@@ -358,6 +348,11 @@ impl Stream for Scripted {
 
     fn is_drained(&mut self) -> bool {
         !self.0.borrow().has_unsent
+    }
+
+    fn kept(&self) -> Option<Kept> {
+        let has_unsent = self.0.borrow().keeps_end?;
+        Some(Kept { bytes: u32::from(has_unsent), has_unsent })
     }
 
     fn take_error(&mut self) -> io::Result<Option<io::Error>> {

@@ -220,8 +220,14 @@ fn opened(out: &mut Vec<u8>, event: &Event<'_>) {
     if let Some(client) = client {
         number(out, "for", *client);
     }
-    if *via != Via::Plain {
+    self::via(out, *via);
+}
+
+/// What its bytes pass through, where that is not nothing.
+pub(super) fn via(out: &mut Vec<u8>, via: Via) {
+    if let Some(version) = via.tls_version() {
         text(out, "via", "tls");
+        text(out, "tls", version);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Replies as lines of JSON.
 
-use super::events::peer;
+use super::events::{peer, via};
 use super::write::{Writer, flag, list, number, payload, text};
 use crate::desk::command::How;
 use crate::desk::event::Who;
@@ -72,6 +72,7 @@ impl Writer {
     fn begin_row(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
         begin_who(out, row.who);
         peer(out, row.peer);
+        via(out, row.via);
         text(out, "since", &self.ago(row.age));
         if let Some(heard) = row.heard {
             text(out, "heard", &self.ago(heard));

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use super::render::{Repertoire, push_event_of, push_number, push_peer, push_serial, push_who};
 use crate::conn::Credentials;
-use crate::conn::stream::Via;
 use crate::desk::event::{Event, Who};
 use crate::desk::protocol::Protocol;
 use crate::desk::words::plural;
@@ -25,11 +24,9 @@ pub(super) fn push_opened(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()
         out.extend_from_slice(b" for ");
         push_serial(out, *client);
     }
-    out.extend_from_slice(match via {
-        Via::Plain => b"",
-        Via::Tls12 => b" (TLS 1.2)",
-        Via::Tls13 => b" (TLS 1.3)",
-    });
+    if let Some(version) = via.tls_version() {
+        write!(out, " (TLS {version})")?;
+    }
     writeln!(out)
 }
 

@@ -363,11 +363,13 @@ fn push_stats(out: &mut Vec<u8>, stats: &Stats, conns: usize, uptime: &str) -> i
     )?;
     writeln!(
         out,
-        "limits: {} closed as idle, {} as half-open, {} dropped for all buffers, {} ended by TLS; {} cut",
+        "limits: {} closed as idle, {} as half-open, {} dropped for all buffers, {} ended by TLS, \
+         {} of them in the handshake; {} cut",
         stats.closed_idle,
         stats.closed_half_open,
         stats.dropped_buffers,
         stats.ended_tls,
+        stats.failed_handshakes,
         plural(stats.cuts, "line")
     )?;
     writeln!(

@@ -113,6 +113,9 @@ fn cells(row: &Row<'_>, reader: Reader) -> [String; 9] {
             let _ = write_note(&mut state, note, for_person);
         }
     }
+    if let Some(version) = row.via.tls_version() {
+        state += &if for_person { format!(", TLS {version}") } else { format!(",tls{version}") };
+    }
     if let Some(mate) = row.linked {
         state += &if for_person { format!(", linked to #{mate}") } else { format!(",linked:#{mate}") };
     }
@@ -175,6 +178,7 @@ mod tests {
 
     use super::*;
     use crate::conn::Peer;
+    use crate::conn::stream::Via;
     use crate::desk::event::Who;
     use crate::desk::fault::FaultSpec;
     use crate::desk::help::HELP;
@@ -189,6 +193,7 @@ mod tests {
         let row = |serial| Row {
             who: Who { serial, name: (serial == 1).then_some("lab-a") },
             peer: &peer,
+            via: if serial == 4 { Via::Tls13 } else { Via::Plain },
             age: Duration::from_secs(75),
             heard: Some(Duration::from_secs(8)),
             received_bytes: 1200,
@@ -239,6 +244,14 @@ mod tests {
         let state = rows[1].split_whitespace().last();
         assert_eq!(state, Some("ESTABLISHED,waits,limits-off,broken:out:latency=1s,5ms+in:stall+for=9s"));
         assert_eq!(rows.len(), 3);
+    }
+
+    #[test]
+    fn who_speaks_tls_is_told_with_its_state() {
+        let last = |reader| who_said_to(reader, 4).pop().unwrap();
+
+        assert!(last(Reader::Person(100)).ends_with("  ESTABLISHED, TLS 1.3"));
+        assert!(last(Reader::Program).ends_with("  ESTABLISHED,tls1.3"));
     }
 
     #[test]

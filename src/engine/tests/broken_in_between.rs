@@ -168,3 +168,18 @@ fn what_was_kept_waits_for_the_other_side_of_a_link_to_come_about() {
 
     assert_eq!(other.wire.text(), "hello\n");
 }
+
+#[test]
+fn an_end_that_its_stream_keeps_is_known_at_once_so_that_room_for_it_is_not_taken_for_older() {
+    let mut rig = Rig::new();
+    let far = broken(&mut rig, &outbound(latency(200)));
+    far.wire.keeps_its_end();
+    far.wire.finish_fails(ErrorKind::WouldBlock);
+
+    rig.board().finish(far.id);
+    rig.settle();
+    rig.pass(200);
+
+    let conn = rig.board().table.get(far.id).expect("it is here");
+    assert!(conn.stream_keeps.has_unsent && !conn.writable, "{conn:?}");
+}

@@ -411,6 +411,34 @@ fn one_that_is_accepted_with_a_handshake_is_opened_when_that_is_done_and_has_a_t
 }
 
 #[test]
+fn who_is_reached_has_the_time_of_a_handshake_anew_and_then_the_next_address_is_tried() {
+    // Of several addresses each has one second to be reached, the last four, and a handshake three.
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::None);
+    let why = Rc::new(RefCell::new(Vec::new()));
+    let log = why.clone();
+    rig.app.on_why = Box::new(move |why| log.borrow_mut().push(why.to_string()));
+    let mut phone = Phone::answering([Later, Later]);
+    let id = rig.dial_several(2);
+    rig.settle_with(&mut phone);
+    for dialled in 1..=2 {
+        rig.pass_with(900, &mut phone);
+        let far = phone.far(id);
+        far.wire.dial_is(Outcome::Reached);
+        rig.note(&far, WRITABLE);
+        rig.settle_with(&mut phone);
+        rig.pass_with(2900, &mut phone);
+        let before = (phone.dialled.len(), far.wire.is_dropped(), rig.told());
+        rig.pass_with(200, &mut phone);
+        assert_eq!((before, far.wire.is_dropped()), ((dialled, false, vec![]), true));
+    }
+
+    assert_eq!(phone.dialled, ["#1 192.0.2.1:80", "#1 192.0.2.2:80"]);
+    assert_eq!(rig.told(), ["#1 closed cannot-connect"]);
+    assert_eq!(why.take(), ["no TLS handshake: it took longer than 3s"]);
+    assert_eq!(rig.board().stats().ended_tls, 1);
+}
+
+#[test]
 fn an_end_that_cannot_be_sent_yet_is_sent_when_there_is_room() {
     let mut rig = Rig::new();
     let far = rig.connect();

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::conn::faults::{Faults, Latency, Way};
+use crate::conn::tls_end::{TlsEnd, TlsEndKind};
 
 /// Two that are linked.
 pub(super) fn linked(rig: &mut Rig) -> (Far, Far) {
@@ -95,6 +96,28 @@ fn h55_a_reset_comes_as_one_behind_what_was_said() {
     assert_eq!(other.wire.written(), b"the last\n");
     assert!(other.wire.is_aborted());
     assert!(rig.told().contains(&"#2 closed link-reset".to_owned()));
+}
+
+#[test]
+fn h55_what_tls_has_cut_short_or_broken_ends_by_a_reset_on_the_other_side() {
+    for kind in [TlsEndKind::Truncated, TlsEndKind::Alert, TlsEndKind::Broken] {
+        let mut rig = Rig::new();
+        let (one, other) = linked(&mut rig);
+        other.wire.stalls();
+        rig.says(&one, "the last\n");
+        let is_told = kind == TlsEndKind::Broken;
+        one.wire.short_read_drains(false);
+        one.wire.gets([Get::FailTls(TlsEnd { kind, why: "a reason".into(), is_told })]);
+        rig.note(&one, READABLE);
+        rig.settle();
+
+        rig.has_room_again(&other);
+        rig.settle();
+
+        assert_eq!(other.wire.written(), b"the last\n");
+        assert!(other.wire.is_aborted() && !one.wire.is_aborted(), "{kind:?}");
+        assert!(rig.told().contains(&"#2 closed link-reset".to_owned()), "{kind:?}");
+    }
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl Plan {
             outbox_soft_max: Duration::MAX,
             write_stall_max: self.timeout,
             connect_max: self.timeout,
+            tls_handshake_max: self.timeout,
             half_open_max: Duration::MAX,
             linger_silence: Duration::ZERO,
             linger_max: Duration::from_millis(100),

@@ -74,6 +74,10 @@ impl Stream for Channel {
         either!(self, stream => stream.has_handshake())
     }
 
+    fn is_reached(&self) -> bool {
+        either!(self, stream => stream.is_reached())
+    }
+
     fn connected(&mut self) -> io::Result<bool> {
         either!(self, stream => stream.connected())
     }

@@ -17,8 +17,12 @@ mod servers;
 mod settings;
 
 #[cfg(not(feature = "tls"))]
-pub use absent::{Keeper, Loaded, check_built, check_name};
+pub use absent::{
+    Keeper, Loaded, check_built, check_name, read_system_authorities, system_authorities_are_read,
+};
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "tls")]
 pub use loaded::{Keeper, Loaded, check_built, check_name};
+#[cfg(feature = "tls")]
+pub use servers::{read_system_authorities, system_authorities_are_read};
 pub use settings::{Accepting, Dialling, Own, Pair, Settings, Trust};

@@ -208,6 +208,10 @@ impl<S: Stream> Stream for TlsStream<S> {
         self.phase != Phase::Settled
     }
 
+    fn is_reached(&self) -> bool {
+        self.phase != Phase::Dialling
+    }
+
     fn connected(&mut self) -> io::Result<bool> {
         SCRATCH.with_borrow_mut(|scratch| self.shake_hands(scratch))
     }

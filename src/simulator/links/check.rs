@@ -77,7 +77,7 @@ pub(super) fn ends(world: &World<Linker>) {
         let Some(mate) = world.app.sides.get(&side.mate) else { continue };
         if closed.why == "cannot-connect" && !mate.is_meddled_with {
             let why = self::closed(mate).why;
-            let fits = matches!(why, "link-failed" | "reset" | "timed-out");
+            let fits = matches!(why, "link-failed" | "reset" | "timed-out" | "truncated" | "tls-broken");
             assert!(fits, "{} did not come about, and {} closed as {why}", side.id, mate.id);
         }
         if let Some(sock) = side.sock {
@@ -88,7 +88,7 @@ pub(super) fn ends(world: &World<Linker>) {
     for way in ways(&world.app, &kernel).filter(|way| !way.from.is_meddled_with) {
         check_reason(&way);
         check_all_was_passed_on(&way);
-        if way.said_at.far_was_faithful() && way.sent_at.far_was_faithful() {
+        if way.said_at.far_kept_the_rules() && way.sent_at.far_kept_the_rules() {
             check_all_arrived(&way);
         }
         let sent_at = way.sent_at;
@@ -96,7 +96,7 @@ pub(super) fn ends(world: &World<Linker>) {
         let lingered = since(sent_at.moved_at.at) >= limits.linger_silence
             || since(sent_at.wrote_at.at) >= limits.write_stall_max
             || sent_at.fin_due_at().is_some_and(|fin| since(fin) >= limits.linger_max);
-        if way.said_at.far.has_reset && sent_at.far_was_faithful() && !lingered {
+        if way.said_at.far.has_reset && sent_at.far_kept_the_rules() && !lingered {
             check_reset_arrived(&way);
         }
     }
@@ -109,17 +109,21 @@ fn closed(side: &Side) -> &Closed {
 /// What one is closed as that is linked no more, since the other has finished, and that takes what is left too slowly.
 const SLOW: [&str; 3] = ["half-open", "reads-nothing", "reads-too-slowly"];
 
+/// What one is closed as whose peer has broken it off.
+const BROKEN_OFF: [&str; 5] = ["reset", "timed-out", "lost", "truncated", "tls-broken"];
+
 /// Nobody is closed for being slow, silent or half-open while it is linked; and an end has its like.
 fn check_reason(way: &Way<'_>) {
     let ((id, mate), why, mate_why) = (way.ids(), closed(way.from).why, closed(way.to).why);
-    let expected: &[&str] = match why {
-        "finished" if SLOW.contains(&mate_why) => &SLOW,
-        "finished" | "link-reset" => &["finished", "reset", "timed-out", "lost"],
-        why if SLOW.contains(&why) => &["finished"],
-        "reset" | "timed-out" | "lost" => &["link-reset", "finished", "reset", "timed-out", "lost"],
+    let is_broken_off = BROKEN_OFF.contains(&mate_why);
+    let fits = match why {
+        "finished" => mate_why == "finished" || is_broken_off || SLOW.contains(&mate_why),
+        "link-reset" => mate_why == "finished" || is_broken_off,
+        why if SLOW.contains(&why) => mate_why == "finished",
+        why if BROKEN_OFF.contains(&why) => matches!(mate_why, "link-reset" | "finished") || is_broken_off,
         _ => panic!("{id} was linked, and closed as {why}"),
     };
-    assert!(expected.contains(&mate_why), "{id}: {why}, and {mate}: {mate_why}");
+    assert!(fits, "{id}: {why}, and {mate}: {mate_why}");
 }
 
 /// All that was read of one was written to the other, or counted as lost.

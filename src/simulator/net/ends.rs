@@ -171,6 +171,10 @@ impl Stream for SimStream {
         self.net.look().sockets[self.sock].toy.as_ref().is_some_and(|toy| !toy.is_settled())
     }
 
+    fn is_reached(&self) -> bool {
+        !self.net.look().sockets[self.sock].is_dialing()
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         if self.is_toy() { self.net.touch().toy_flush(self.sock) } else { Ok(()) }
     }

@@ -194,6 +194,11 @@ impl Sock {
         self.link == Link::Dead
     }
 
+    /// Whether nothing of it will come any more but what has, since it broke off, or its protocol did.
+    pub fn is_lost(&self) -> bool {
+        self.is_dead() || self.toy.as_ref().is_some_and(|toy| toy.is_deaf())
+    }
+
     pub fn is_dialing(&self) -> bool {
         matches!(self.link, Link::Dialing(_))
     }
@@ -222,6 +227,11 @@ impl Sock {
     pub fn far_was_faithful(&self) -> bool {
         let far = &self.far;
         !far.has_reset && !far.is_closed && far.vanished_at.is_none()
+    }
+
+    /// The same, and it kept to its protocol, where it has one.
+    pub fn far_kept_the_rules(&self) -> bool {
+        self.far_was_faithful() && self.toy.as_ref().is_none_or(|toy| toy.far_was_faithful())
     }
 
     /// Whether the close was made a reset.

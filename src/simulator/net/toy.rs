@@ -22,6 +22,10 @@ const RECORD_BYTES_MAX: usize = 60;
 /// Both ends of a toy session.
 #[derive(Debug)]
 pub(in crate::simulator) struct Toy {
+    /// The far end has come to us, and speaks first; who is dialled waits for us to do so.
+    has_come: bool,
+    /// We have yet to speak first.
+    is_greeting_due: bool,
     /// Flights that are to come of the far end before anything can be said.
     flights_to_come: usize,
     /// Of a record that has not come whole.
@@ -44,17 +48,31 @@ pub(in crate::simulator) struct Toy {
     far_begun: Vec<u8>,
     far_may_speak: bool,
     far_has_closed: bool,
+    /// It has said what nobody should, or left without a word.
+    far_is_faithless: bool,
 }
 
 impl Toy {
     /// Of somebody who comes.
-    pub fn new(dice: &Dice) -> Box<Toy> {
-        let mut far_out = flight();
-        if dice.one_in(12) {
-            far_out.push_back(JUNK);
-        }
+    pub fn of_newcomer(dice: &Dice) -> Box<Toy> {
+        let mut toy = Toy::new(true, 2);
+        toy.far_out = flight();
+        toy.may_break_the_rules(dice, 12);
+        toy
+    }
+
+    /// Of somebody who is dialled.
+    pub fn of_dialled(dice: &Dice) -> Box<Toy> {
+        let mut toy = Toy::new(false, 1);
+        toy.may_break_the_rules(dice, 12);
+        toy
+    }
+
+    fn new(has_come: bool, flights_to_come: usize) -> Box<Toy> {
         Box::new(Toy {
-            flights_to_come: 2,
+            has_come,
+            is_greeting_due: !has_come,
+            flights_to_come,
             begun: Vec::new(),
             unread: VecDeque::new(),
             unsent: VecDeque::new(),
@@ -62,11 +80,20 @@ impl Toy {
             last_said: false,
             failing: None,
             is_deaf: false,
-            far_out,
+            far_out: VecDeque::new(),
             far_begun: Vec::new(),
             far_may_speak: false,
             far_has_closed: false,
+            far_is_faithless: false,
         })
+    }
+
+    /// The far end says what nobody should, once in so many times.
+    fn may_break_the_rules(&mut self, dice: &Dice, chances: usize) {
+        if dice.one_in(chances) {
+            self.far_out.push_back(JUNK);
+            self.far_is_faithless = true;
+        }
     }
 
     pub fn is_settled(&self) -> bool {
@@ -78,8 +105,18 @@ impl Toy {
         self.is_settled() && (!self.unread.is_empty() || self.failing.is_some())
     }
 
+    /// Whether nobody listens any more to what comes.
+    pub fn is_deaf(&self) -> bool {
+        self.is_deaf
+    }
+
     pub fn held_bytes(&self) -> usize {
         self.begun.len() + self.unread.len() + self.unsent.len()
+    }
+
+    /// Whether the far end has spoken as it should, and said so when it had said its last.
+    pub fn far_was_faithful(&self) -> bool {
+        !self.far_is_faithless
     }
 
     /// Whether the far end has something on its way.
@@ -96,7 +133,8 @@ impl Toy {
             RECORD_END => self.unread.extend(self.begun.drain(..)),
             FLIGHT_END => {
                 self.flights_to_come -= 1;
-                if self.flights_to_come > 0 {
+                // Each is answered, but for a newcomer's last.
+                if self.flights_to_come > 0 || !self.has_come {
                     self.says(flight());
                 }
             }
@@ -120,9 +158,9 @@ impl Toy {
 
     /// One symbol came to the far end. Returns the byte that it is, if it is one.
     pub fn far_takes(&mut self, symbol: u16) -> Option<u8> {
-        if symbol == FLIGHT_END {
+        // Who was dialled has nothing to add to our last.
+        if symbol == FLIGHT_END && !std::mem::replace(&mut self.far_may_speak, true) {
             self.far_out.extend(flight());
-            self.far_may_speak = true;
         }
         u8::try_from(symbol).ok()
     }
@@ -200,6 +238,19 @@ impl Kernel {
     }
 
     pub(super) fn toy_connected(&mut self, number: usize) -> io::Result<bool> {
+        let sock = &mut self.sockets[number];
+        if sock.is_dialing() {
+            return Ok(false);
+        }
+        if self.toy(number).is_greeting_due {
+            // Nobody was there.
+            if let Some(kind) = self.sockets[number].error.take() {
+                return Err(kind.into());
+            }
+            let toy = self.toy(number);
+            toy.is_greeting_due = false;
+            toy.says(flight());
+        }
         let _ = self.toy_flush(number);
         while !self.toy(number).is_settled() {
             if let Some(end) = self.toy(number).failing.take() {
@@ -292,7 +343,7 @@ impl Kernel {
             let said = sock.far.says(1 + dice.below(RECORD_BYTES_MAX));
             toy.far_out.extend(said.into_iter().map(u16::from).chain([RECORD_END]));
             toy.far_out.extend(dice.one_in(6).then_some(KEY_UPDATE));
-            toy.far_out.extend(dice.one_in(60).then_some(JUNK));
+            toy.may_break_the_rules(dice, 60);
         }
         let room = terms.buffer_bytes.saturating_sub(sock.inbox.len());
         if room == 0 || toy.far_out.is_empty() {
@@ -320,7 +371,11 @@ impl Kernel {
         let sock = &mut sockets[number];
         let ends = matches!(sock.far.then, Then::Finish | Then::Close);
         let Some(toy) = sock.toy.as_mut().filter(|toy| ends && toy.far_may_speak) else { return true };
-        if std::mem::replace(&mut toy.far_has_closed, true) || dice.one_in(5) {
+        if std::mem::replace(&mut toy.far_has_closed, true) {
+            return true;
+        }
+        if dice.one_in(5) {
+            toy.far_is_faithless = true;
             return true;
         }
         toy.far_out.push_back(CLOSE);

@@ -21,8 +21,8 @@ pub(super) struct Servers {
 
 #[derive(Debug)]
 enum Believed {
-    /// Whom the system believes: read when somebody is first dialled, since a server seldom dials.
-    BySystem(OnceLock<Result<Chains, String>>),
+    /// Whom the system believes.
+    BySystem,
     Listed {
         chains: Chains,
         own: Vec<CertificateDer<'static>>,
@@ -53,7 +53,7 @@ impl Servers {
     /// Reads what there is to be read for this.
     pub fn trusted(trust: &Trust) -> Result<Servers, String> {
         let believed = match trust {
-            Trust::System => Believed::BySystem(OnceLock::new()),
+            Trust::System => Believed::BySystem,
             Trust::Listed(path) => {
                 let (roots, own) = files::authorities(path)?;
                 Believed::Listed { chains: chains(roots)?, own }
@@ -70,8 +70,27 @@ fn chains(roots: RootCertStore) -> Result<Chains, String> {
     builder.build().map_err(|error| error.to_string())
 }
 
-/// The authorities of the system, as far as they can be used: it may list one that is none.
-fn of_system() -> Result<Chains, String> {
+/// The authorities of the system: read once, when they are first needed, since a server seldom dials.
+static OF_SYSTEM: OnceLock<Result<Chains, String>> = OnceLock::new();
+
+fn of_system() -> &'static Result<Chains, String> {
+    OF_SYSTEM.get_or_init(read_of_system)
+}
+
+/// Reads the authorities of the system, unless they were read. That takes from one millisecond, where they are one file,
+/// to fifty, where they are hundreds and the machine has other work: too long for a loop that serves others. So it is done
+/// at the start, or in the thread that looks up names.
+pub fn read_system_authorities() {
+    let _ = of_system();
+}
+
+/// Whether they were read, or found to be none.
+pub fn system_authorities_are_read() -> bool {
+    OF_SYSTEM.get().is_some()
+}
+
+/// As far as they can be used: it may list one that is none.
+fn read_of_system() -> Result<Chains, String> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     let (count, _) = roots.add_parsable_certificates(found.certs);
@@ -92,8 +111,8 @@ impl ServerCertVerifier for Servers {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         match &self.believed {
-            Believed::BySystem(chains) => {
-                let chains = chains.get_or_init(of_system).as_ref().map_err(|why| refused(why.clone()))?;
+            Believed::BySystem => {
+                let chains = of_system().as_ref().map_err(|why| refused(why.clone()))?;
                 chains.verify_server_cert(certificate, between, name, ocsp, now)
             }
             Believed::Listed { chains, own } => {

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Fingerprint;
+use super::{Fingerprint, read_system_authorities};
+use crate::address::Endpoint;
 
 /// A certificate, with those behind it that lead to an authority, and its key.
 #[derive(Clone, Debug)]
@@ -66,6 +67,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Reads the system's authorities where they are what one of these is judged by, so that no loop has to.
+    pub fn prepare(&self, mut dialled: impl Iterator<Item = Endpoint>) {
+        if matches!(self.dialling.trust, Trust::System) && dialled.any(|place| place.is_tls()) {
+            read_system_authorities();
+        }
+    }
+
     /// All files that are read for it.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let Settings { accepting, dialling } = self;
