@@ -33,6 +33,34 @@ pub(super) enum Wish<'a> {
     Close,
 }
 
+/// What is to be sent. Its memory stays and is not cleared for each record, since one that is cleared first costs as much
+/// again as copying it.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    memory: Vec<u8>,
+    len: usize,
+}
+
+impl Output {
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.memory[..self.len]
+    }
+
+    /// Has something put behind what is there, into at least so much room; it says how much it was.
+    fn put<E>(&mut self, room: usize, put: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Result<(), E> {
+        let end = self.len + room;
+        if self.memory.len() < end {
+            self.memory.resize(end, 0);
+        }
+        self.len += put(&mut self.memory[self.len..])?;
+        Ok(())
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Default)]
 pub(super) struct Driven {
@@ -87,7 +115,7 @@ impl Session {
         &mut self,
         incoming: &mut [u8],
         wish: Wish<'_>,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         heard: impl FnMut(&[u8]),
     ) -> Driven {
         match self {
@@ -117,7 +145,7 @@ fn drive<S: Records>(
     session: &mut S,
     incoming: &mut [u8],
     mut wish: Wish<'_>,
-    out: &mut Vec<u8>,
+    out: &mut Output,
     mut heard: impl FnMut(&[u8]),
 ) -> Driven {
     let mut driven = Driven::default();
@@ -169,7 +197,7 @@ fn drive<S: Records>(
 }
 
 /// After an error the alert waits to be sent, perhaps behind a flight. Nothing else is asked of the session again.
-fn push_alert<S: Records>(session: &mut S, incoming: &mut [u8], out: &mut Vec<u8>) {
+fn push_alert<S: Records>(session: &mut S, incoming: &mut [u8], out: &mut Output) {
     while session.common().wants_write()
         && let UnbufferedStatus { state: Ok(ConnectionState::EncodeTlsData(data)), .. } =
             session.process(incoming)
@@ -178,44 +206,30 @@ fn push_alert<S: Records>(session: &mut S, incoming: &mut [u8], out: &mut Vec<u8
     }
 }
 
-fn encode<D>(mut data: EncodeTlsData<'_, D>, out: &mut Vec<u8>) {
-    let at = out.len();
+fn encode<D>(mut data: EncodeTlsData<'_, D>, out: &mut Output) {
     let mut room = FLIGHT_BYTES;
-    loop {
-        out.resize(at + room, 0);
-        match data.encode(&mut out[at..]) {
-            Ok(count) => return out.truncate(at + count),
-            Err(EncodeError::InsufficientSize(needed)) if needed.required_size > room => {
-                room = needed.required_size;
-            }
-            Err(_) => return out.truncate(at),
-        }
+    while let Err(EncodeError::InsufficientSize(needed)) = out.put(room, |room| data.encode(room))
+        && needed.required_size > room
+    {
+        room = needed.required_size;
     }
 }
 
 /// Encrypts so many bytes behind what is in `out`.
 fn write(
-    out: &mut Vec<u8>,
+    out: &mut Output,
     bytes: usize,
     mut encrypt: impl FnMut(&mut [u8]) -> Result<usize, EncryptError>,
 ) -> Result<(), Error> {
-    let at = out.len();
     let records = bytes.div_ceil(RECORD_BYTES_MAX).max(1);
     let mut room = bytes + records * 256;
     loop {
-        out.resize(at + room, 0);
-        match encrypt(&mut out[at..]) {
-            Ok(count) => {
-                out.truncate(at + count);
-                return Ok(());
-            }
+        match out.put(room, &mut encrypt) {
+            Ok(()) => return Ok(()),
             Err(EncryptError::InsufficientSize(needed)) if needed.required_size > room => {
                 room = needed.required_size;
             }
-            Err(error) => {
-                out.truncate(at);
-                return Err(Error::General(error.to_string()));
-            }
+            Err(error) => return Err(Error::General(error.to_string())),
         }
     }
 }

@@ -1,22 +1,24 @@
 //! A TLS session over a socket, as a `Stream`.
 //!
 //! What comes in is read into a buffer that all of a thread share, decrypted there, and what was said is put where the
-//! reader wants it. A connection keeps bytes of its own only while it has to: the beginning of a record whose rest has
-//! not come (`unfinished`), what was said and the reader had no room for (`unread`), and records that the socket has not
-//! taken (`unsent`). While there are such, nothing more is encrypted, so each of the three is a few records at most.
+//! reader wants it. A connection keeps bytes of its own only while it has to (`Held`): the beginning of a record whose
+//! rest has not come, what was said and the reader had no room for, and records that the socket has not taken. While
+//! there are such, nothing more is encrypted, so each of the three is a few records at most.
 //!
 //! What is to be sent unasked (flights, answers to key updates, alerts) is sent in the call that brought it about; what
 //! is left is sent when the poller says that there is room, as the engine arranges (`Kept`).
 
+mod held;
 mod incoming;
 mod outgoing;
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 
-use super::session::{RECORD_BYTES_MAX, Session, Wish};
+use held::{Held, Part};
+
+use super::session::{Output, RECORD_BYTES_MAX, Session, Wish};
 use crate::conn::stream::{Kept, Stream, Via};
-use crate::conn::tls_end::TlsEnd;
 
 /// The most that one write takes. More at a time would save system calls, and be kept where a peer reads slowly.
 const WRITE_BYTES_MAX: usize = 2 * RECORD_BYTES_MAX;
@@ -27,7 +29,7 @@ struct Scratch {
     /// What was read.
     input: Vec<u8>,
     /// What is to be sent.
-    output: Vec<u8>,
+    output: Output,
     /// What is gathered for one record.
     gathered: Vec<u8>,
 }
@@ -50,13 +52,13 @@ enum Phase {
 }
 
 /// What the peer may still say.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Incoming {
     Open,
     /// It has said its last.
     Ended,
-    /// It was cut short by this, which the next read tells.
-    Failing(Box<TlsEnd>),
+    /// It was cut short, by what the next read tells (`Held::end`).
+    Failing,
     /// What comes is thrown away.
     Ignored,
 }
@@ -77,9 +79,9 @@ pub(crate) struct TlsStream<S> {
     phase: Phase,
     incoming: Incoming,
     outgoing: Outgoing,
-    unfinished: Vec<u8>,
-    unread: Vec<u8>,
-    unsent: Vec<u8>,
+    held: Held,
+    /// The last read brought less than it asked for, so that nothing was left.
+    was_short: bool,
     session: Session,
 }
 
@@ -107,9 +109,8 @@ impl<S: Stream> TlsStream<S> {
             phase,
             incoming: Incoming::Open,
             outgoing: Outgoing::Open,
-            unfinished: Vec::new(),
-            unread: Vec::new(),
-            unsent: Vec::new(),
+            held: Held::default(),
+            was_short: false,
             session,
         }
     }
@@ -124,25 +125,21 @@ impl<S: Stream> Stream for TlsStream<S> {
     type Splice = S::Splice;
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if !self.unread.is_empty() {
-            let count = buffer.len().min(self.unread.len());
-            buffer[..count].copy_from_slice(&self.unread[..count]);
-            self.unread.drain(..count);
-            if self.unread.is_empty() {
-                self.unread = Vec::new();
-            }
+        let unread = self.held.get(Part::Unread);
+        if !unread.is_empty() {
+            let count = buffer.len().min(unread.len());
+            buffer[..count].copy_from_slice(&unread[..count]);
+            self.held.done_with(Part::Unread, count);
+            // That was found out some time ago: more may have been announced since.
+            self.was_short = false;
             return Ok(count);
         }
         SCRATCH.with_borrow_mut(|scratch| {
             loop {
-                match &self.incoming {
+                match self.incoming {
                     Incoming::Ended => return Ok(0),
                     Incoming::Ignored => return self.ignore(scratch),
-                    Incoming::Failing(end) => {
-                        let end = (**end).clone();
-                        self.incoming = Incoming::Ignored;
-                        return Err(end.into());
-                    }
+                    Incoming::Failing => return Err(self.failed()),
                     // One who is turned away before anything was settled.
                     Incoming::Open if self.phase != Phase::Settled => return self.ignore(scratch),
                     Incoming::Open => {}
@@ -182,7 +179,7 @@ impl<S: Stream> Stream for TlsStream<S> {
     }
 
     fn is_drained(&mut self) -> bool {
-        self.unsent.is_empty() && self.socket.is_drained()
+        !self.held.has(Part::Unsent) && self.socket.is_drained()
     }
 
     fn finish(&mut self) -> io::Result<()> {
@@ -191,7 +188,7 @@ impl<S: Stream> Stream for TlsStream<S> {
             self.outgoing = Outgoing::LastSaid;
             SCRATCH.with_borrow_mut(|Scratch { output, .. }| {
                 self.encrypt(Wish::Close, output)?;
-                self.send(output, S::write)
+                self.send(output.bytes(), S::write)
             })?;
         }
         self.send_unsent()?;
@@ -221,7 +218,8 @@ impl<S: Stream> Stream for TlsStream<S> {
     }
 
     fn short_read_drains(&self) -> bool {
-        false
+        let may_say_more = self.incoming == Incoming::Open && !self.held.has(Part::Unread);
+        may_say_more && self.was_short && self.socket.short_read_drains()
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -229,9 +227,8 @@ impl<S: Stream> Stream for TlsStream<S> {
     }
 
     fn kept(&self) -> Option<Kept> {
-        let bytes = self.unfinished.capacity() + self.unread.capacity() + self.unsent.capacity();
-        let bytes = u32::try_from(bytes).expect("it keeps a few records at most");
-        Some(Kept { bytes, has_unsent: !self.unsent.is_empty() })
+        let bytes = u32::try_from(self.held.bytes()).expect("it keeps a few records at most");
+        Some(Kept { bytes, has_unsent: self.held.has(Part::Unsent) })
     }
 
     fn via(&self) -> Via {

@@ -2,15 +2,18 @@
 
 use std::io::{self, ErrorKind};
 
+use super::held::Part;
 use super::{Incoming, Outgoing, Phase, Scratch, TlsStream};
 use crate::conn::stream::Stream;
 use crate::conn::tls_end::{TlsEnd, TlsEndKind};
 use crate::reactor::tls::record::{First, READ_BYTES_MIN, ends_with_goodbye, first_bytes, is_unfinished};
-use crate::reactor::tls::session::{Driven, Wish};
+use crate::reactor::tls::session::{Driven, RECORD_BYTES_MAX, Wish};
 use crate::reactor::tls::words::end_of;
 
 /// At most so much is read at a time.
-const READ_BYTES_MAX: usize = 64 << 10;
+const READ_BYTES_MAX: usize = 80 << 10;
+/// A record is longer than what it carries by less than this, unless somebody pads it.
+const USUAL_OVERHEAD_BYTES: usize = 64;
 /// The most that is kept of what is unfinished: the longest handshake message that the library takes, in records.
 const UNFINISHED_BYTES_MAX: usize = 96 << 10;
 /// Of one whom nobody listens to any more so many reads' worth is thrown away at a time; who sends more is let go.
@@ -21,28 +24,32 @@ impl<S: Stream> TlsStream<S> {
     /// `room`; what it has no room for is kept.
     pub(super) fn take_in(&mut self, room: &mut [u8], scratch: &mut Scratch) -> io::Result<usize> {
         let Scratch { input, output, .. } = scratch;
-        let begun = self.unfinished.len();
-        let most = room.len().clamp(READ_BYTES_MIN, READ_BYTES_MAX);
+        let begun = self.held.get(Part::Unfinished).len();
+        // What fills the room in whole records is longer than what is said by them.
+        let most = (room.len() + room.len() / RECORD_BYTES_MAX * USUAL_OVERHEAD_BYTES)
+            .clamp(READ_BYTES_MIN, READ_BYTES_MAX);
         input.resize(input.len().max(begun + most), 0);
         let count = self.socket.read(&mut input[begun..begun + most])?;
         if count == 0 {
             return Err(self.cut_short().into());
         }
-        if is_unfinished(&self.unfinished, &input[begun..begun + count]) {
+        self.was_short = count < most;
+        let unfinished = self.held.get(Part::Unfinished);
+        if is_unfinished(unfinished, &input[begun..begun + count]) {
             // A record that comes byte by byte is not copied with each of them.
-            self.unfinished.extend_from_slice(&input[begun..begun + count]);
+            self.held.add(Part::Unfinished, &input[begun..begun + count]);
             return Ok(0);
         }
-        input[..begun].copy_from_slice(&self.unfinished);
+        input[..begun].copy_from_slice(unfinished);
         let incoming = &mut input[..begun + count];
         let first = (self.phase == Phase::Greeting).then(|| first_bytes(incoming));
-        let (mut said, unread) = (0, &mut self.unread);
+        let (mut said, held) = (0, &mut self.held);
         output.clear();
         let driven = self.session.drive(incoming, Wish::Nothing, output, |heard| {
-            let fits = if unread.is_empty() { heard.len().min(room.len() - said) } else { 0 };
+            let fits = if held.has(Part::Unread) { 0 } else { heard.len().min(room.len() - said) };
             room[said..said + fits].copy_from_slice(&heard[..fits]);
             said += fits;
-            unread.extend_from_slice(&heard[fits..]);
+            held.add(Part::Unread, &heard[fits..]);
         });
         if self.phase != Phase::Settled
             && driven.error.is_none()
@@ -56,10 +63,8 @@ impl<S: Stream> TlsStream<S> {
             // The library takes no message that is as long.
             self.fail(TlsEnd::untold(TlsEndKind::Broken, "a message that is too long"));
         }
-        self.unfinished.clear();
-        self.unfinished.shrink_to(left.len());
-        self.unfinished.extend_from_slice(left);
-        self.send_unasked(output);
+        self.held.set(Part::Unfinished, left);
+        self.send_unasked(output.bytes());
         self.note(driven, first);
         Ok(said)
     }
@@ -75,23 +80,31 @@ impl<S: Stream> TlsStream<S> {
         }
         if driven.ended {
             self.incoming = Incoming::Ended;
-            self.unfinished = Vec::new();
+            self.held.forget(Part::Unfinished);
         }
     }
 
     /// Nothing more is understood, and after the alert that is under way nothing more is said.
     pub(super) fn fail(&mut self, end: TlsEnd) {
-        self.incoming = Incoming::Failing(Box::new(end));
+        self.incoming = Incoming::Failing;
+        self.held.set_end(end);
         if self.outgoing == Outgoing::Open {
             self.outgoing = Outgoing::LastSaid;
         }
-        self.unfinished = Vec::new();
+        self.held.forget(Part::Unfinished);
+    }
+
+    /// What it has failed of; that is told once.
+    pub(super) fn failed(&mut self) -> io::Error {
+        self.incoming = Incoming::Ignored;
+        self.held.take_end().expect("what fails has an end").into()
     }
 
     /// The peer's FIN was read, and it had not said that it would say nothing more.
     pub(super) fn cut_short(&mut self) -> TlsEnd {
         self.incoming = Incoming::Ignored;
-        let has_begun = !std::mem::take(&mut self.unfinished).is_empty();
+        let has_begun = self.held.has(Part::Unfinished);
+        self.held.forget(Part::Unfinished);
         match self.phase {
             Phase::Settled => TlsEnd::untold(TlsEndKind::Truncated, "it ended without TLS's close_notify"),
             Phase::Dialling | Phase::Greeting if !has_begun => {
@@ -123,7 +136,7 @@ impl<S: Stream> TlsStream<S> {
             self.phase = Phase::Greeting;
             scratch.output.clear();
             let driven = self.session.drive(&mut [], Wish::Nothing, &mut scratch.output, |_| {});
-            self.send_unasked(&scratch.output);
+            self.send_unasked(scratch.output.bytes());
             self.note(driven, None);
         }
         // Where that fails, the peer may have said why.
@@ -135,10 +148,8 @@ impl<S: Stream> TlsStream<S> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
             }
-            if let Incoming::Failing(end) = &self.incoming {
-                let end = (**end).clone();
-                self.incoming = Incoming::Ignored;
-                return Err(end.into());
+            if self.incoming == Incoming::Failing {
+                return Err(self.failed());
             }
         }
         self.phase = Phase::Settled;

@@ -2,23 +2,20 @@
 
 use std::io::{self, ErrorKind};
 
+use super::held::Part;
 use super::{Incoming, Outgoing, TlsStream, WRITE_BYTES_MAX};
 use crate::conn::stream::Stream;
-use crate::reactor::tls::session::Wish;
+use crate::reactor::tls::session::{Output, Wish};
 use crate::reactor::tls::words::end_of;
 
 impl<S: Stream> TlsStream<S> {
     /// Sends what was encrypted before and not taken.
     pub(super) fn send_unsent(&mut self) -> io::Result<()> {
-        if self.unsent.is_empty() {
+        if !self.held.has(Part::Unsent) {
             return Ok(());
         }
-        let (sent, result) = send(&mut self.socket, &self.unsent, S::write);
-        if sent == self.unsent.len() {
-            self.unsent = Vec::new();
-        } else {
-            self.unsent.drain(..sent);
-        }
+        let (sent, result) = send(&mut self.socket, self.held.get(Part::Unsent), S::write);
+        self.held.done_with(Part::Unsent, sent);
         result
     }
 
@@ -35,7 +32,7 @@ impl<S: Stream> TlsStream<S> {
             Ok(()) => send(&mut self.socket, records, write),
             failed => (0, failed),
         };
-        self.unsent.extend_from_slice(&records[sent..]);
+        self.held.add(Part::Unsent, &records[sent..]);
         result
     }
 
@@ -50,12 +47,14 @@ impl<S: Stream> TlsStream<S> {
     pub(super) fn say(
         &mut self,
         bytes: &[u8],
-        output: &mut Vec<u8>,
+        output: &mut Output,
         write: fn(&mut S, &[u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        if let Incoming::Failing(end) = &self.incoming {
+        if self.incoming == Incoming::Failing
+            && let Some(end) = self.held.end()
+        {
             // The next read will say the same.
-            return Err((**end).clone().into());
+            return Err(end.clone().into());
         }
         if self.outgoing != Outgoing::Open {
             return Err(ErrorKind::BrokenPipe.into());
@@ -63,21 +62,21 @@ impl<S: Stream> TlsStream<S> {
         self.send_unsent()?;
         let bytes = &bytes[..bytes.len().min(WRITE_BYTES_MAX)];
         self.encrypt(Wish::Say(bytes), output)?;
-        match self.send(output, write) {
+        match self.send(output.bytes(), write) {
             Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
             _ => Ok(bytes.len()),
         }
     }
 
     /// Encrypts into `output`.
-    pub(super) fn encrypt(&mut self, wish: Wish<'_>, output: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn encrypt(&mut self, wish: Wish<'_>, output: &mut Output) -> io::Result<()> {
         output.clear();
-        let unread = &mut self.unread;
         // What is unfinished is given again, since the library may have a place in it.
-        let driven = self.session.drive(&mut self.unfinished, wish, output, |heard| {
-            unread.extend_from_slice(heard);
-        });
-        self.unfinished.drain(..driven.used);
+        let mut unread = Vec::new();
+        let unfinished = self.held.get_mut(Part::Unfinished);
+        let driven = self.session.drive(unfinished, wish, output, |heard| unread.extend_from_slice(heard));
+        self.held.done_with(Part::Unfinished, driven.used);
+        self.held.add(Part::Unread, &unread);
         if driven.ended {
             self.incoming = Incoming::Ended;
         }
