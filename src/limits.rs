@@ -117,7 +117,8 @@ pub struct Limits {
     /// How long a TLS handshake may take, once somebody is there (`--tls-handshake`).
     /// Default: 10 s.
     pub tls_handshake_max: Duration,
-    /// So many TLS handshakes go on in one turn: each takes up to a third of a millisecond, in which nobody else is served.
+    /// So many TLS handshakes go on in one turn, and half as many newcomers are accepted at an address with TLS: each
+    /// takes up to a third of a millisecond, in which nobody else is served.
     /// Default: 8.
     pub handshake_budget: usize,
     /// Where no connection is free, a newcomer takes the place of the oldest whose handshake is unfinished for so long;

@@ -310,6 +310,8 @@ fn whatever_is_said_in_place_of_tls_is_told_in_words_and_disturbs_nobody() {
             socket.shutdown(Shutdown::Write).unwrap();
         }
         let _ = socket.read_to_end(&mut Vec::new());
+        // It is waited for, a while, to leave.
+        drop(socket);
         let told = reasons(&server, number + 1);
         assert_eq!(told.last(), Some(&format!("no TLS handshake: {why}")), "{said:?}");
     }

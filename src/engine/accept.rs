@@ -239,7 +239,10 @@ impl<L: Listen> Engine<L> {
             return;
         }
         let (budget, retry_at) = (self.board.limits().accept_budget, now + self.board.limits().accept_retry);
-        let mut gone = 0;
+        // No more of those with a handshake than a turn can bring to its end, in two steps each: the others wait at the
+        // door, where they cost nothing, and do not push out those who have been let in.
+        let greeting_max = (self.board.limits().handshake_budget / 2).max(1);
+        let (mut gone, mut greeting) = (0, 0);
         for _ in 0..budget {
             let Entrance { listener, accepting, role } = &mut self.acceptor.entrances[at];
             let role = *role;
@@ -249,7 +252,11 @@ impl<L: Listen> Engine<L> {
             }
             match listener.accept() {
                 Ok((stream, peer)) => {
+                    greeting += usize::from(stream.has_handshake());
                     self.admit(stream, peer, role, app, system);
+                    if greeting == greeting_max {
+                        return;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => *accepting = Accepting::Idle,
                 // The newcomer has gone again, or a signal came: try the next.

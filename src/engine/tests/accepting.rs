@@ -149,6 +149,21 @@ fn of_one_source_so_many_are_let_in_and_another_when_one_has_gone() {
 }
 
 #[test]
+fn of_those_with_a_handshake_so_many_are_let_in_a_turn_as_it_can_bring_to_its_end() {
+    let mut house = House::within(Limits { handshake_budget: 4, ..Limits::default() }, &[], &[]);
+    for _ in 0..5 {
+        house.comes_from([10, 0, 0, 1]).has_handshake();
+    }
+
+    let wait = [(); 3].map(|()| {
+        house.turn_after(0);
+        house.door.0.borrow().len()
+    });
+
+    assert_eq!(wait, [3, 1, 0]);
+}
+
+#[test]
 fn whom_we_have_dialled_counts_for_no_source() {
     let limits = Limits { source_conns_max: Some(1), ..Limits::default() };
     let mut house = House::within(limits, &[], &[]);
