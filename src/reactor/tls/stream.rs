@@ -57,6 +57,8 @@ enum Incoming {
     Ended,
     /// It was cut short by this, which the next read tells.
     Failing(Box<TlsEnd>),
+    /// It was, which a read has told. What comes is thrown away, and a write tells the same.
+    Failed(Box<TlsEnd>),
     /// What comes is thrown away.
     Ignored,
 }
@@ -137,11 +139,11 @@ impl<S: Stream> Stream for TlsStream<S> {
             loop {
                 match &self.incoming {
                     Incoming::Ended => return Ok(0),
-                    Incoming::Ignored => return self.ignore(scratch),
+                    Incoming::Ignored | Incoming::Failed(_) => return self.ignore(scratch),
                     Incoming::Failing(end) => {
-                        let end = (**end).clone();
-                        self.incoming = Incoming::Ignored;
-                        return Err(end.into());
+                        let told = (**end).clone();
+                        self.incoming = Incoming::Failed(end.clone());
+                        return Err(told.into());
                     }
                     // One who is turned away before anything was settled.
                     Incoming::Open if self.phase != Phase::Settled => return self.ignore(scratch),

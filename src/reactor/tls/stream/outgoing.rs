@@ -53,8 +53,8 @@ impl<S: Stream> TlsStream<S> {
         output: &mut Vec<u8>,
         write: fn(&mut S, &[u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        if let Incoming::Failing(end) = &self.incoming {
-            // The next read will say the same.
+        if let Incoming::Failing(end) | Incoming::Failed(end) = &self.incoming {
+            // The next read will say the same, or the last one did: what has ended it is no loss of the socket's.
             return Err((**end).clone().into());
         }
         if self.outgoing != Outgoing::Open {
