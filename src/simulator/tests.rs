@@ -75,7 +75,15 @@ fn without_backtraces_beside_it() -> MutexGuard<'static, ()> {
 fn faults_built_in_on_purpose_are_found_and_found_again() {
     let _alone = without_backtraces_beside_it();
     for (sabotage, told) in [
-        (Sabotage::ForgetsRoom, &["is to be sent something, and is not"][..]),
+        // Whose room it is: a connection's like any other, that of one that is broken, a stream's own.
+        (
+            Sabotage::ForgetsRoom,
+            &[
+                "is to be sent something, and is not",
+                "is to be sent something in its time, and nobody will look",
+                "its stream has something to send, and does not",
+            ][..],
+        ),
         (Sabotage::HidesUnsent, &["its stream has something to send, and does not"]),
         (Sabotage::StutteringWrites, &["sent something else than was accepted"]),
         (Sabotage::LeaksDescriptors, &["open descriptors, against streams"]),

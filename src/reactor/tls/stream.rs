@@ -59,6 +59,8 @@ enum Incoming {
     Ended,
     /// It was cut short, by what the next read tells (`Held::end`).
     Failing,
+    /// It was, and a read has told. What comes is thrown away, and a write tells the same.
+    Failed,
     /// What comes is thrown away.
     Ignored,
 }
@@ -138,7 +140,7 @@ impl<S: Stream> Stream for TlsStream<S> {
             loop {
                 match self.incoming {
                     Incoming::Ended => return Ok(0),
-                    Incoming::Ignored => return self.ignore(scratch),
+                    Incoming::Ignored | Incoming::Failed => return self.ignore(scratch),
                     Incoming::Failing => return Err(self.failed()),
                     // One who is turned away before anything was settled.
                     Incoming::Open if self.phase != Phase::Settled => return self.ignore(scratch),

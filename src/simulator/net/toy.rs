@@ -40,6 +40,8 @@ pub(in crate::simulator) struct Toy {
     last_said: bool,
     /// What a read tells next.
     failing: Option<TlsEnd>,
+    /// What a read has told.
+    failed: Option<TlsEnd>,
     /// What comes is thrown away.
     is_deaf: bool,
     /// Of what the far end has to say, what is on its way.
@@ -79,6 +81,7 @@ impl Toy {
             ended: false,
             last_said: false,
             failing: None,
+            failed: None,
             is_deaf: false,
             far_out: VecDeque::new(),
             far_begun: Vec::new(),
@@ -197,6 +200,7 @@ impl Kernel {
             }
             if let Some(end) = toy.failing.take() {
                 toy.is_deaf = true;
+                toy.failed = Some(end.clone());
                 return Err(end.into());
             }
             if self.toy_takes_in(number)? == 0 {
@@ -276,7 +280,8 @@ impl Kernel {
         if let Some(kind) = sock.error.take() {
             return Err(kind.into());
         }
-        if let Some(end) = &self.toy(number).failing {
+        let Toy { failing, failed, .. } = self.toy(number);
+        if let Some(end) = failing.as_ref().or(failed.as_ref()) {
             return Err(end.clone().into());
         }
         if self.toy(number).last_said {

@@ -73,19 +73,13 @@ impl Held {
         }
     }
 
-    /// What has ended the session, until it is told.
+    /// What has ended the session.
     pub fn end(&self) -> Option<&TlsEnd> {
         self.0.as_ref()?.end.as_ref()
     }
 
     pub fn set_end(&mut self, end: TlsEnd) {
         self.0.get_or_insert_default().end = Some(end);
-    }
-
-    pub fn take_end(&mut self) -> Option<TlsEnd> {
-        let end = self.0.as_mut()?.end.take();
-        self.tidy();
-        end
     }
 
     /// Bytes of memory.

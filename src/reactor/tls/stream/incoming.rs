@@ -94,10 +94,10 @@ impl<S: Stream> TlsStream<S> {
         self.held.forget(Part::Unfinished);
     }
 
-    /// What it has failed of; that is told once.
+    /// What it has failed of; a read tells that once.
     pub(super) fn failed(&mut self) -> io::Error {
-        self.incoming = Incoming::Ignored;
-        self.held.take_end().expect("what fails has an end").into()
+        self.incoming = Incoming::Failed;
+        self.held.end().expect("what fails has an end").clone().into()
     }
 
     /// The peer's FIN was read, and it had not said that it would say nothing more.

@@ -50,10 +50,10 @@ impl<S: Stream> TlsStream<S> {
         output: &mut Output,
         write: fn(&mut S, &[u8]) -> io::Result<usize>,
     ) -> io::Result<usize> {
-        if self.incoming == Incoming::Failing
+        if matches!(self.incoming, Incoming::Failing | Incoming::Failed)
             && let Some(end) = self.held.end()
         {
-            // The next read will say the same.
+            // The next read will say the same, or the last one did: what has ended it is no loss of the socket's.
             return Err(end.clone().into());
         }
         if self.outgoing != Outgoing::Open {

@@ -356,6 +356,19 @@ fn h29_junk_after_our_end_is_an_error_and_no_panic() {
 }
 
 #[test]
+fn what_is_written_after_a_broken_record_was_told_is_told_the_same() {
+    for pair in pairs() {
+        let mut pair = pair.settled();
+        pair.wire.arrives(&[23, 3, 3, 0, 32]);
+        pair.wire.arrives(&[7; 32]);
+        assert_eq!(pair.step(), Some(End::Tls(TlsEndKind::Broken)));
+
+        let error = pair.ours.write(b"an answer to what came before it").expect_err("nothing is taken");
+        assert_eq!(end(&error), End::Tls(TlsEndKind::Broken), "and not that the socket was lost");
+    }
+}
+
+#[test]
 fn an_end_that_finds_no_room_waits_with_all_that_is_before_it() {
     for pair in pairs() {
         let mut pair = pair.settled();
