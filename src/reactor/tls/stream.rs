@@ -123,9 +123,11 @@ impl<S: Stream> TlsStream<S> {
     }
 }
 
+// What is called with each message is kept out of its callers, in which plain sockets are quicker for it.
 impl<S: Stream> Stream for TlsStream<S> {
     type Splice = S::Splice;
 
+    #[inline(never)]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let unread = self.held.get(Part::Unread);
         if !unread.is_empty() {
@@ -154,10 +156,12 @@ impl<S: Stream> Stream for TlsStream<S> {
         })
     }
 
+    #[inline(never)]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         SCRATCH.with_borrow_mut(|scratch| self.say(bytes, &mut scratch.output, S::write))
     }
 
+    #[inline(never)]
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let first = slices.iter().find(|slice| !slice.is_empty());
         if let Some(first) = first
@@ -219,6 +223,7 @@ impl<S: Stream> Stream for TlsStream<S> {
         self.socket.take_error()
     }
 
+    #[inline(never)]
     fn short_read_drains(&self) -> bool {
         let may_say_more = self.incoming == Incoming::Open && !self.held.has(Part::Unread);
         may_say_more && self.was_short && self.socket.short_read_drains()
