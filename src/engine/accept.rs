@@ -219,10 +219,18 @@ impl Refusal {
 }
 
 impl<L: Listen> Engine<L> {
-    /// Accepts those who wait, within the budget.
-    pub(super) fn accept<A: App>(&mut self, app: &mut A, system: &mut impl System<Listener = L>) {
+    #[cold]
+    #[inline(never)]
+    fn take_admissions(&mut self) {
         for (role, admission) in mem::take(&mut self.board.admissions) {
             self.acceptor.admission[role.number()] = admission;
+        }
+    }
+
+    /// Accepts those who wait, within the budget.
+    pub(super) fn accept<A: App>(&mut self, app: &mut A, system: &mut impl System<Listener = L>) {
+        if !self.board.admissions.is_empty() {
+            self.take_admissions();
         }
         for at in 0..self.acceptor.entrances.len() {
             self.accept_at(at, app, system);
