@@ -241,7 +241,7 @@ impl Shared {
     #[inline]
     pub fn note_kept(&mut self, conn: &mut Conn, stream: &impl Stream) {
         if let Some(keeps) = stream.kept()
-            && keeps != conn.stream_keeps
+            && keeps != conn.stream_keeps()
         {
             self.note_change(conn, keeps);
         }
@@ -250,7 +250,8 @@ impl Shared {
     #[cold]
     #[inline(never)]
     fn note_change(&mut self, conn: &mut Conn, keeps: Kept) {
-        let had_unsent = mem::replace(&mut conn.stream_keeps, keeps).has_unsent;
+        let had_unsent = conn.stream_has_unsent;
+        conn.note_stream_keeps(keeps);
         self.account(conn);
         if keeps.has_unsent != had_unsent {
             conn.writable = had_unsent;

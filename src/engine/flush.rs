@@ -70,7 +70,7 @@ pub(super) fn flush<S: Stream>(
     shared: &mut Shared,
 ) -> usize {
     conn.write_turn = WriteTurn::Off;
-    if conn.stream_keeps.has_unsent {
+    if conn.stream_has_unsent {
         flush_stream(conn, stream.as_deref_mut(), shared);
     }
     if conn.has_flow() {
@@ -110,7 +110,7 @@ pub(super) fn flush<S: Stream>(
 #[cold]
 #[inline(never)]
 fn flush_stream<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, shared: &mut Shared) {
-    conn.stream_keeps.has_unsent = false;
+    conn.stream_has_unsent = false;
     let Some(stream) = stream.filter(|_| conn.state.writes()) else { return };
     let flushed = stream.flush();
     shared.note_kept(conn, stream);
