@@ -150,7 +150,8 @@ fn half_a_line_survives_what_arrives() {
 
 #[test]
 fn what_was_edited_is_sent_as_it_was_seen() {
-    let Some((mut client, mut far_end, _)) = client_and_far_end() else { return };
+    let Some((mut client, mut far_end, address)) = client_and_far_end() else { return };
+    wait_for_rows(&client, &[&format!("switchboard-client: connected to {address}"), ">"]);
 
     client.write_stdin(format!("你号世界{LEFT}{LEFT}{BACKSPACE}好\r").as_bytes());
     assert_eq!(far_end.line(), "你好世界");
