@@ -259,8 +259,7 @@ fn a_client_in_a_script_gets_the_operators_answer() {
 fn when_whoever_reads_its_stdout_goes_away_it_ends_quietly() {
     let (reader, stdout) = std::io::pipe().unwrap();
     let server = Server::start(&["--echo"]);
-    let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard-client"));
-    command.arg(server.port());
+    let command = Program::client_command(&[&server.port()]);
     let mut client = Program::start_onto(command, stdout.into());
 
     drop(reader);

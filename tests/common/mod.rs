@@ -222,12 +222,17 @@ impl Program {
 
     /// The bundled client, with these arguments.
     pub fn client(arguments: &[&str]) -> Program {
+        Program::start(Program::client_command(arguments))
+    }
+
+    /// How it is started.
+    pub fn client_command(arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard-client"));
         command.args(arguments);
         if is_over_tls() && !arguments.iter().any(|argument| argument.starts_with("unix:")) {
             command.arg("--tls-insecure");
         }
-        Program::start(command)
+        command
     }
 
     /// Types a line.
