@@ -9,7 +9,6 @@ mod servers;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::process::Command;
 use std::thread;
 
 use common::{Peer, Program, Random, Server, is_left_out_over_tls, is_over_tls};
