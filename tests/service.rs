@@ -7,7 +7,7 @@
 mod common;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 #[cfg(target_os = "linux")]
@@ -137,6 +137,8 @@ fn h75_sockets_that_were_meant_for_another_process_are_not_touched() {
 #[test]
 #[cfg(feature = "tls")]
 fn where_there_is_a_certificate_those_of_tcp_speak_tls() {
+    use std::io::Read;
+
     let path = place("with-tls");
     let (listener, address) = tcp();
     let server = Activated::start(listener, UnixListener::bind(&path).unwrap(), "--echo --tls-self-signed");
