@@ -111,10 +111,8 @@ pub(crate) struct Conn {
     pub is_owed: bool,
     /// What its bytes pass through.
     pub via: Via,
-    /// Its stream has something of its own to send.
-    pub stream_has_unsent: bool,
-    /// So much its stream keeps of its own. Beside the flags, and not with the one before in a struct, for the room.
-    stream_bytes: u32,
+    /// What its stream keeps of its own, as it was last noted.
+    pub stream_keeps: Kept,
     /// When it came, in tenths of a second since the start: it is for people, and four bytes last for 13 years.
     opened_tenths: u32,
 }
@@ -160,8 +158,7 @@ impl Conn {
             tells_finished: false,
             is_owed: false,
             via: Via::Plain,
-            stream_has_unsent: false,
-            stream_bytes: 0,
+            stream_keeps: Kept::default(),
             opened_tenths: u32::try_from(came_at.since(Moment::default()).as_millis() / 100)
                 .unwrap_or(u32::MAX),
         }
@@ -225,7 +222,7 @@ impl Conn {
 
     /// Whether there is something to do for a flush: bytes to send, the stream's own or queued ones, or a FIN.
     pub fn has_something_to_flush(&self, log: &BroadcastLog) -> bool {
-        self.stream_has_unsent
+        self.stream_keeps.has_unsent()
             || match self.state.outbound() {
                 Outbound::Open => !self.outbox.is_empty() || self.is_behind(log),
                 Outbound::Finishing => true,
@@ -233,15 +230,9 @@ impl Conn {
             }
     }
 
-    /// What its stream keeps of its own, as it was last noted.
-    #[inline]
-    pub fn stream_keeps(&self) -> Kept {
-        Kept { bytes: self.stream_bytes, has_unsent: self.stream_has_unsent }
-    }
-
-    /// Notes that.
-    pub fn note_stream_keeps(&mut self, keeps: Kept) {
-        (self.stream_bytes, self.stream_has_unsent) = (keeps.bytes, keeps.has_unsent);
+    /// Whether it was accepted so long ago that its handshake should have been over twice.
+    pub fn has_shaken_hands_long(&self, limits: &Limits, now: Moment) -> bool {
+        self.state.is_shaking_hands() && now.since(self.opened_at()) >= 2 * limits.tls_handshake_max
     }
 
     /// What it has in memory of its own, spare room included. Once it is over, the rest goes with the sweep.
@@ -250,7 +241,7 @@ impl Conn {
             return 0;
         }
         let broken = self.flow().map_or(0, |flow| flow.held_bytes());
-        self.tail.held_bytes() + self.outbox.held_bytes() + broken + self.stream_bytes as usize
+        self.tail.held_bytes() + self.outbox.held_bytes() + broken + self.stream_keeps.bytes()
     }
 
     /// Whether it has something broadcast still to hear.

@@ -241,7 +241,7 @@ impl Shared {
     #[inline]
     pub fn note_kept(&mut self, conn: &mut Conn, stream: &impl Stream) {
         if let Some(keeps) = stream.kept()
-            && keeps != conn.stream_keeps()
+            && keeps != conn.stream_keeps
         {
             self.note_change(conn, keeps);
         }
@@ -250,14 +250,19 @@ impl Shared {
     #[cold]
     #[inline(never)]
     fn note_change(&mut self, conn: &mut Conn, keeps: Kept) {
-        let had_unsent = conn.stream_has_unsent;
-        conn.note_stream_keeps(keeps);
+        let had_unsent = mem::replace(&mut conn.stream_keeps, keeps).has_unsent();
         self.account(conn);
-        if keeps.has_unsent != had_unsent {
-            conn.writable = had_unsent;
-            if had_unsent && conn.has_something_to_flush(&self.log) {
-                self.work.enlist_to_write(conn);
-            }
+        if keeps.has_unsent() == had_unsent {
+            return;
+        }
+        conn.writable = had_unsent;
+        if had_unsent && conn.has_something_to_flush(&self.log) {
+            self.work.enlist_to_write(conn);
+        }
+        if keeps.has_unsent() && conn.state.writes() {
+            // What was written counts as sent, and the peer does not take it: it is slow, be anything queued or not.
+            self.note_flush(conn, 0, true);
+            self.arm(conn);
         }
     }
 
@@ -322,7 +327,7 @@ impl Shared {
     fn note_slow(&mut self, conn: &mut Conn, taken_bytes: usize) {
         let before = conn.share();
         let queued_bytes = conn.queued_bytes(&self.log);
-        if queued_bytes == 0 {
+        if queued_bytes == 0 && !conn.stream_keeps.has_unsent() {
             self.forget_slow(conn);
             return self.count(before, conn);
         }

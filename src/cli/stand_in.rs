@@ -12,13 +12,14 @@ use crate::desk::{RuleSet, Spelt, Template};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Standing in for a server")]
 pub struct StandInArgs {
-    /// Say this to each newcomer. In TEXT: \r \n \t \0 \\ \xNN, ${id} ${name} ${peer} ${time} ${n}, $$, ${wait 200ms},
+    /// Say this to each newcomer. In TEXT: \r \n \t \0 \\ \xNN, ${id} ${name} ${peer} ${time}, $$, ${wait 200ms},
     /// ${close}, ${rst}; exactly these bytes are sent
     #[arg(long, value_name = "TEXT", value_parser = greeting)]
     pub greet: Option<Template>,
 
     /// Answer each message that the regular expression fits, without its ending, anywhere in it, as bytes; ${1}… are its
-    /// groups; repeatable, the first that fits answers. What none fits is left to the operator
+    /// groups, and n in such braces how many messages there were; repeatable, the first that fits answers. What none fits
+    /// is left to the operator
     #[arg(long, num_args = 2, value_names = ["REGEX", "TEXT"], allow_hyphen_values = true,
           conflicts_with_all = ["chat", "echo", "tap"])]
     pub reply: Vec<String>,

@@ -43,7 +43,9 @@ impl Conn {
                 at(self.received_at + longest, Due::ConnectOver);
             }
             Stage::Parting(parting) => {
-                if let Some(fin_at) = parting.fin_at {
+                // As long as its stream has something of its own to send, our FIN waits behind that, and whether the
+                // peer takes it is for `slow` to say.
+                if let Some(fin_at) = parting.fin_at.filter(|_| !self.stream_keeps.has_unsent()) {
                     // A connection that has already been silent for `linger_silence` is closed at once, or every stop
                     // would take that long for an idle peer. The cost: if the peer sends after that, the system's reset
                     // may destroy bytes that were not yet delivered to it.
@@ -61,7 +63,7 @@ impl Conn {
                 // Our FIN may be all that is left, and wait for a stream that cannot send it.
                 let has_nothing_to_send = match self.state.outbound() {
                     Outbound::Open => true,
-                    Outbound::Finishing => self.outbox.is_empty(),
+                    Outbound::Finishing => self.outbox.is_empty() && !self.stream_keeps.has_unsent(),
                     Outbound::Closed => false,
                 };
                 let is_suspended = self.has_detour() || self.is_owed;

@@ -69,11 +69,40 @@ impl Via {
 /// What a stream keeps of its own between two calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kept {
-    /// Bytes of memory for what is under way in it.
-    pub bytes: u32,
-    /// It has something to send that there was no room for: records of what was written, or answers that nobody asked
+    /// Memory for what is under way in it, in blocks: it stands in each connection, and most keep nothing.
+    blocks: u16,
+    /// So many bytes it has to send that there was no room for: records of what was written, or answers that nobody asked
     /// for. `flush` is then called when there is room to write, be anything queued or not.
-    pub has_unsent: bool,
+    unsent: u16,
+}
+
+impl Kept {
+    const BLOCK_BYTES: usize = 64;
+
+    /// So many bytes of memory, of which so many are to be sent; of what is more than can be told the most is told.
+    pub fn new(bytes: usize, unsent_bytes: usize) -> Kept {
+        let most = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
+        Kept { blocks: most(bytes.div_ceil(Kept::BLOCK_BYTES)), unsent: most(unsent_bytes) }
+    }
+
+    /// Bytes of memory, to the next block.
+    pub fn bytes(self) -> usize {
+        usize::from(self.blocks) * Kept::BLOCK_BYTES
+    }
+
+    /// Bytes that are to be sent.
+    pub fn unsent_bytes(self) -> usize {
+        usize::from(self.unsent)
+    }
+
+    pub fn has_unsent(self) -> bool {
+        self.unsent > 0
+    }
+
+    /// The same as if nothing were to be sent: whoever is about to try it learns anew whether there is room.
+    pub fn tried(self) -> Kept {
+        Kept { unsent: 0, ..self }
+    }
 }
 
 /// A non-blocking byte stream. `WouldBlock` says: not now.

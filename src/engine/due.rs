@@ -54,8 +54,13 @@ impl<L: Listen> Engine<L> {
                 conn.tail.begins_at(shared.time.listened());
             }
             Due::ShowPart => self.hand_over_part(key, app),
-            // That it has come about may be waiting to be noticed.
-            Due::ConnectOver if conn.readable => conn.received_at = shared.time.listened(),
+            // That it has come about may be waiting to be noticed. Not for ever: who sends a byte now and then is readable
+            // each time.
+            Due::ConnectOver
+                if conn.readable && !conn.has_shaken_hands_long(&shared.limits, shared.time.now()) =>
+            {
+                conn.received_at = shared.time.listened();
+            }
             Due::ConnectOver => {
                 let limit = shared.limits.tls_handshake_max;
                 let error = match conn.state.awaits_handshake() {

@@ -70,7 +70,7 @@ pub(super) fn flush<S: Stream>(
     shared: &mut Shared,
 ) -> usize {
     conn.write_turn = WriteTurn::Off;
-    if conn.stream_has_unsent {
+    if conn.stream_keeps.has_unsent() {
         flush_stream(conn, stream.as_deref_mut(), shared);
     }
     if conn.has_flow() {
@@ -110,10 +110,13 @@ pub(super) fn flush<S: Stream>(
 #[cold]
 #[inline(never)]
 fn flush_stream<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, shared: &mut Shared) {
-    conn.stream_has_unsent = false;
+    let unsent_bytes = conn.stream_keeps.unsent_bytes();
+    conn.stream_keeps = conn.stream_keeps.tried();
     let Some(stream) = stream.filter(|_| conn.state.writes()) else { return };
     let flushed = stream.flush();
     shared.note_kept(conn, stream);
+    let left_bytes = conn.stream_keeps.unsent_bytes();
+    shared.note_flush(conn, unsent_bytes.saturating_sub(left_bytes), left_bytes > 0);
     match flushed {
         Ok(()) => (conn.writable, conn.sent_at) = (true, shared.time.listened()),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}

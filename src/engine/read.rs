@@ -314,7 +314,7 @@ fn go_on_connecting(
             shared.step(conn, Step::Established);
             conn.via = stream.via();
             // It finds room like one that was just accepted, unless its last flight did not.
-            conn.stream_has_unsent = false;
+            conn.stream_keeps = conn.stream_keeps.tried();
             shared.note_kept(conn, stream);
             Before::Established
         }

@@ -352,7 +352,7 @@ impl Stream for Scripted {
 
     fn kept(&self) -> Option<Kept> {
         let has_unsent = self.0.borrow().keeps_end?;
-        Some(Kept { bytes: u32::from(has_unsent), has_unsent })
+        Some(Kept::new(usize::from(has_unsent), usize::from(has_unsent)))
     }
 
     fn take_error(&mut self) -> io::Result<Option<io::Error>> {

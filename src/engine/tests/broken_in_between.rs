@@ -181,5 +181,5 @@ fn an_end_that_its_stream_keeps_is_known_at_once_so_that_room_for_it_is_not_take
     rig.pass(200);
 
     let conn = rig.board().table.get(far.id).expect("it is here");
-    assert!(conn.stream_has_unsent && !conn.writable, "{conn:?}");
+    assert!(conn.stream_keeps.has_unsent() && !conn.writable, "{conn:?}");
 }

@@ -234,8 +234,7 @@ impl<S: Stream> Stream for TlsStream<S> {
     }
 
     fn kept(&self) -> Option<Kept> {
-        let bytes = u32::try_from(self.held.bytes()).expect("it keeps a few records at most");
-        Some(Kept { bytes, has_unsent: self.held.has(Part::Unsent) })
+        Some(Kept::new(self.held.bytes(), self.held.get(Part::Unsent).len()))
     }
 
     fn via(&self) -> Via {

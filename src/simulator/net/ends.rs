@@ -182,8 +182,8 @@ impl Stream for SimStream {
     fn kept(&self) -> Option<Kept> {
         let kernel = self.net.look();
         let toy = kernel.sockets[self.sock].toy.as_ref()?;
-        let has_unsent = kernel.sabotage != Sabotage::HidesUnsent && !toy.unsent.is_empty();
-        Some(Kept { bytes: toy.held_bytes() as u32, has_unsent })
+        let unsent = if kernel.sabotage == Sabotage::HidesUnsent { 0 } else { toy.unsent.len() };
+        Some(Kept::new(toy.held_bytes(), unsent))
     }
 
     fn drop_finishes(&self) -> bool {

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 
 use super::held::Part;
 use super::{Incoming, Outgoing, Phase, Scratch, TlsStream};
+use crate::conn::reason::in_words;
 use crate::conn::stream::Stream;
 use crate::conn::tls_end::{TlsEnd, TlsEndKind};
 use crate::reactor::tls::record::{First, READ_BYTES_MIN, ends_with_goodbye, first_bytes, is_unfinished};
@@ -57,11 +58,13 @@ impl<S: Stream> TlsStream<S> {
         {
             // The library takes no unencrypted alert for an end, and without it this would last until the deadline.
             self.fail(TlsEnd::untold(TlsEndKind::Handshake, "the peer gave it up"));
+            return Ok(said);
         }
         let left = &incoming[driven.used..];
         if left.len() > UNFINISHED_BYTES_MAX {
             // The library takes no message that is as long.
             self.fail(TlsEnd::untold(TlsEndKind::Broken, "a message that is too long"));
+            return Ok(said);
         }
         self.held.set(Part::Unfinished, left);
         self.send_unasked(output.bytes());
@@ -146,7 +149,10 @@ impl<S: Stream> TlsStream<S> {
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error),
+                Err(error) if TlsEnd::of(&error).is_some() => return Err(error),
+                Err(error) => {
+                    return Err(TlsEnd::untold(TlsEndKind::Handshake, in_words_of_loss(&error)).into());
+                }
             }
             if self.incoming == Incoming::Failing {
                 return Err(self.failed());
@@ -154,5 +160,13 @@ impl<S: Stream> TlsStream<S> {
         }
         self.phase = Phase::Settled;
         Ok(true)
+    }
+}
+
+/// How the peer was lost before there was a session.
+fn in_words_of_loss(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => "the peer has reset it".into(),
+        _ => in_words(error),
     }
 }

@@ -81,7 +81,11 @@ impl<S: Stream> TlsStream<S> {
             self.incoming = Incoming::Ended;
         }
         match driven.error {
-            Some(error) => Err(end_of(&error, false, None).into()),
+            Some(error) => {
+                // What ends it is said to the peer, too.
+                self.send_unasked(output.bytes());
+                Err(end_of(&error, false, None).into())
+            }
             None => Ok(()),
         }
     }

@@ -127,7 +127,7 @@ impl Pair {
 
     /// What the engine would do on an event.
     fn step(&mut self) -> Option<End> {
-        if self.ours.kept().unwrap().has_unsent {
+        if self.ours.kept().unwrap().has_unsent() {
             let _ = self.ours.flush();
         }
         if self.ours.has_handshake() {
@@ -173,7 +173,7 @@ impl Pair {
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::WouldBlock);
-                    assert!(self.ours.kept().unwrap().has_unsent, "who has nothing to send takes more");
+                    assert!(self.ours.kept().unwrap().has_unsent(), "who has nothing to send takes more");
                     self.wire.puts([Put::Accept(1000)]);
                     let _ = self.ours.flush();
                 }
@@ -209,7 +209,7 @@ fn a_session_that_comes_byte_by_byte_is_heard_whole() {
 
         assert_eq!(pair.heard, said);
         assert_eq!(pair.peer_heard(), said);
-        assert_eq!(pair.ours.kept().unwrap().bytes, 0, "nothing is kept of what is over");
+        assert_eq!(pair.ours.kept().unwrap().bytes(), 0, "nothing is kept of what is over");
     }
 }
 
@@ -236,16 +236,16 @@ fn a_socket_that_takes_a_few_bytes_at_a_time_gets_all_in_order() {
             pair.exchange(usize::MAX);
             if !pair.ours.has_handshake()
                 && !pair.peer.is_handshaking()
-                && !pair.ours.kept().unwrap().has_unsent
+                && !pair.ours.kept().unwrap().has_unsent()
             {
                 break;
             }
         }
         let said = text(70_000);
         pair.say(&said);
-        while pair.ours.kept().unwrap().has_unsent {
+        while pair.ours.kept().unwrap().has_unsent() {
             assert!(
-                pair.ours.kept().unwrap().bytes <= 2 * READ_BYTES_MIN as u32,
+                pair.ours.kept().unwrap().bytes() <= 2 * READ_BYTES_MIN + 64,
                 "no more is encrypted meanwhile"
             );
             pair.wire.puts([Put::Accept(500)]);
@@ -254,7 +254,7 @@ fn a_socket_that_takes_a_few_bytes_at_a_time_gets_all_in_order() {
         pair.peer_hears();
 
         assert_eq!(pair.peer_heard(), said);
-        assert_eq!(pair.ours.kept().unwrap().bytes, 0);
+        assert_eq!(pair.ours.kept().unwrap().bytes(), 0);
     }
 }
 
@@ -387,7 +387,7 @@ fn an_end_that_finds_no_room_waits_with_all_that_is_before_it() {
                 !pair.wire.is_finished()
             );
             pair.wire.puts([Put::Accept(1)]);
-            if pair.ours.flush().is_ok() && !pair.ours.kept().unwrap().has_unsent {
+            if pair.ours.flush().is_ok() && !pair.ours.kept().unwrap().has_unsent() {
                 pair.wire.takes_all();
             }
         }
@@ -427,7 +427,7 @@ fn a_key_update_is_answered_when_there_is_room() {
         pair.exchange(usize::MAX);
         assert_eq!(pair.heard, b"with new keys");
         pair.wire.takes_all();
-        if pair.ours.kept().unwrap().has_unsent {
+        if pair.ours.kept().unwrap().has_unsent() {
             pair.ours.flush().unwrap();
         }
         pair.say(b"answer");
@@ -475,7 +475,7 @@ fn an_idle_session_keeps_no_buffer() {
         let mut pair = pair.settled();
         pair.peer_says(&text(64 << 10));
         pair.exchange(1460);
-        assert_eq!(pair.ours.kept().unwrap().bytes, 0);
+        assert_eq!(pair.ours.kept().unwrap().bytes(), 0);
     }
     let bytes = size_of::<TlsStream<crate::reactor::socket::Socket>>();
     assert!(bytes <= 1136, "{bytes}");
