@@ -116,7 +116,10 @@ fn flush_stream<S: Stream>(conn: &mut Conn, stream: Option<&mut S>, shared: &mut
     let flushed = stream.flush();
     shared.note_kept(conn, stream);
     let left_bytes = conn.stream_keeps.unsent_bytes();
-    shared.note_flush(conn, unsent_bytes.saturating_sub(left_bytes), left_bytes > 0);
+    // It may have been too much, and over.
+    if conn.state.writes() {
+        shared.note_flush(conn, unsent_bytes.saturating_sub(left_bytes), left_bytes > 0);
+    }
     match flushed {
         Ok(()) => (conn.writable, conn.sent_at) = (true, shared.time.listened()),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
