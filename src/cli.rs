@@ -144,14 +144,21 @@ impl ServerArgs {
     /// # Errors
     /// Why it does not.
     pub fn check(&self) -> Result<(), String> {
+        if let Some(doubt) = self.tls.doubt(&self.addresses, &self.dialled()) {
+            tell::<ServerArgs>(&doubt);
+        }
         self.limits.check()?;
         self.stand_in.check(self.chat || self.echo || self.tap.is_some())?;
-        self.tls
-            .check(&self.addresses, self.dial.iter().chain(&self.tap).map(|place| self.tls.dialled(place)))?;
+        self.tls.check(&self.addresses, self.dialled().into_iter())?;
         match self.faults() {
             Some(spec) if spec.breaks_nothing() => Err(format!("--fault: {}", BadFault::BreaksNothing)),
             _ => Ok(()),
         }
+    }
+
+    /// Whom it dials of itself.
+    fn dialled(&self) -> Vec<Endpoint> {
+        self.dial.iter().chain(&self.tap).map(|place| self.tls.dialled(place)).collect()
     }
 
     /// All that was given with `--fault`, one behind the other.

@@ -172,6 +172,18 @@ impl ServerTlsArgs {
         if is_asked_for || is_dialled { check_built() } else { Ok(()) }
     }
 
+    /// What may not be what was meant, in a line: flags that are about `tls:` addresses where there are none.
+    pub fn doubt(&self, addresses: &[Endpoint], dialled: &[Endpoint]) -> Option<String> {
+        if self.tls && !self.has_certificate() && dialled.is_empty() {
+            let place = addresses.first()?;
+            let how = "--tls-self-signed or --tls-cert";
+            return Some(format!("--tls is about what is dialled: {place} speaks no TLS ({how})"));
+        }
+        let plain = dialled.iter().find(|place| !place.is_tls() && !matches!(place, Endpoint::Unix(_)))?;
+        let is_meant = self.trust.is_given() && !self.tls && !dialled.iter().any(Endpoint::is_tls);
+        is_meant.then(|| format!("{plain} is dialled without TLS: write tls: in front of it"))
+    }
+
     /// Where to listen: with a certificate all addresses of TCP speak TLS, unless it is said of some that they do.
     pub fn places(&self, addresses: &[Endpoint]) -> Vec<Endpoint> {
         let all = self.has_certificate() && !addresses.iter().any(Endpoint::is_tls);

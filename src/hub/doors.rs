@@ -10,6 +10,7 @@ use crate::board::Board;
 use crate::conn::ConnId;
 use crate::conn::policy::Role;
 use crate::conn::reason::in_words;
+use crate::desk::text::plural;
 use crate::desk::{Event, Protocol};
 use crate::hub::desks::Desks;
 use crate::hub::files::read_small;
@@ -82,8 +83,22 @@ impl Desks {
             return;
         }
         match self.doors.read() {
-            Ok(admission) => board.admit(Role::PEER, admission),
+            Ok(admission) => {
+                let told = admission_in_words(&admission);
+                self.out.tell(&Event::Note(&format!("who may come in was read again: {told}")));
+                board.admit(Role::PEER, admission);
+            }
             Err(why) => self.out.tell(&Event::Note(&format!("{why}: who may come in stays as it was"))),
         }
+    }
+}
+
+/// How many may come in: an editor may have left a list empty, which shuts everybody out.
+fn admission_in_words(Admission { allow, deny }: &Admission) -> String {
+    let nets = |nets: &[IpNet]| plural(nets.len() as u64, "net");
+    match allow.as_deref() {
+        None => format!("{} denied", nets(deny)),
+        Some([]) => "nobody is allowed".to_owned(),
+        Some(allow) => format!("{} allowed, {} denied", nets(allow), nets(deny)),
     }
 }

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
+use rustls::{
+    AlertDescription, CertificateError, Error, HandshakeType, InvalidMessage, PeerIncompatible,
+    PeerMisbehaved,
+};
 
 use crate::conn::tls_end::{TlsEnd, TlsEndKind};
 
@@ -70,6 +73,10 @@ fn of_handshake(error: &Error, first: Option<&[u8]>) -> Cow<'static, str> {
         Error::PeerIncompatible(why) => of_difference(why),
         Error::InvalidCertificate(why) => format!("certificate: {}", of_certificate(why)).into(),
         Error::NoCertificatesPresented => "it has shown no certificate".into(),
+        // An echo.
+        Error::InappropriateHandshakeMessage { got_type: HandshakeType::ClientHello, .. } => {
+            "it sent our own words back: it speaks no TLS".into()
+        }
         error => of_broken(error),
     }
 }
