@@ -314,3 +314,22 @@ fn a_polite_close_does_not_wait_where_nothing_was_said_for_long() {
 
     assert_eq!(rig.told(), ["#1 closed kicked"]);
 }
+
+/// What a session of TLS has encrypted counts as sent, and may be in it yet.
+#[test]
+fn a_close_waits_for_what_its_stream_keeps_as_long_as_for_anybody_who_takes_nothing() {
+    let mut rig = Rig::new();
+    let far = rig.connect();
+    far.wire.keeps_its_end();
+    far.wire.finish_fails(ErrorKind::WouldBlock);
+    let Limits { linger_max, write_stall_max, .. } = Limits::default();
+
+    rig.board().close(far.id, kicked());
+    rig.settle();
+    rig.pass(linger_max.as_millis() as u64 + 1000);
+    assert!(!far.wire.is_dropped(), "there is something to be sent yet");
+    rig.pass(write_stall_max.as_millis() as u64);
+
+    assert!(far.wire.is_dropped());
+    assert_eq!(rig.told(), ["#1 closed kicked"]);
+}
