@@ -13,6 +13,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use common::{DEADLINE, Program, Server};
 use made::House;
@@ -316,4 +317,33 @@ fn whatever_is_said_in_place_of_tls_is_told_in_words_and_disturbs_nobody() {
         assert_eq!(told.last(), Some(&format!("no TLS handshake: {why}")), "{said:?}");
     }
     serves_on(&server, &trust);
+}
+
+/// What was encrypted counts as sent, and is ours as long as the system has not taken it.
+#[test]
+fn who_is_closed_and_reads_late_is_sent_all_that_it_was_promised() {
+    let house = House::new("late");
+    let mut server = house.serve(&["--format", "tsv"]);
+    let mut socket = peer::with_small_buffers(server.address);
+    let mut session = client(&trust(&house, &TLS13));
+    complete(&mut session, &mut socket).unwrap();
+    server.wait_for_status("#1 connected from ");
+
+    let text = "x".repeat(49_999);
+    for line in [format!("@1 {text}"), format!("@1 {text}"), format!("@1 {text}"), "/kick 1".to_owned()] {
+        server.type_line(&line);
+    }
+    server.wait_for_status("#1 closes after what is queued");
+    // Longer than whoever has taken its end is waited for.
+    common::let_pass(Duration::from_millis(2500));
+
+    let mut got = Vec::new();
+    while session.read_tls(&mut socket).unwrap() > 0 {
+        let state = session.process_new_packets().unwrap();
+        let begun = got.len();
+        got.resize(begun + state.plaintext_bytes_to_read(), 0);
+        session.reader().read_exact(&mut got[begun..]).unwrap();
+    }
+    assert_eq!(got.len(), 3 * 50_000);
+    server.wait_for_status("#1 closed: kicked (received 0, sent 150000)");
 }
