@@ -75,7 +75,8 @@ impl Shared {
 
     /// The limits that were suspended hold for the rest of its way; where it takes nothing, no flush will note it.
     fn note_parting(&mut self, conn: &mut Conn) {
-        if conn.has_detour() && !conn.writable && !conn.outbox.is_empty() {
+        let was_suspended = conn.has_detour() || self.policy(conn).looks_on;
+        if was_suspended && !conn.writable && !conn.outbox.is_empty() {
             conn.sent_at = self.time.listened();
             self.note_flush(conn, 0, true);
         }
