@@ -268,6 +268,14 @@ fn who_only_watches_is_told_so_and_what_cannot_be_attached_to_is_said() {
     peer.send("seen\n");
     desk.out.line_with("#1> seen");
     assert!(peer.is_quiet());
+    desk.signal("TERM");
+    assert_eq!(desk.exit_status().code(), Some(0));
+
+    let desks: Vec<Remote> = (0..16).map(|_| Remote::attach(&path)).collect();
+    let mut surplus = piped(&path, &[]);
+    surplus.err.line_with("switchboard attach: cannot attach: 16 desks are attached already");
+    assert_eq!(surplus.exit_status().code(), Some(1));
+    drop(desks);
     drop(server);
 
     let mut nowhere = piped(&place("nowhere"), &[]);

@@ -153,13 +153,11 @@ impl Attached {
     /// A command is answered.
     fn answered(&mut self, told: &Told, board: &mut Board) {
         self.note_seq(told);
-        let Some(asked) = self.asked.pop_front() else {
-            // It was not let in.
-            if told.kind() == "error" {
-                self.end(Ending::Failed(told.text("msg").to_owned()), board);
-            }
-            return;
-        };
+        if told.kind() == "error" && self.run.is_empty() {
+            // It was not let in, so nobody has greeted it.
+            return self.end(Ending::Failed(told.text("msg").to_owned()), board);
+        }
+        let Some(asked) = self.asked.pop_front() else { return };
         if self.face.is_json() {
             return;
         }
