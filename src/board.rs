@@ -9,6 +9,7 @@ mod broadcast;
 mod budget;
 mod deadlines;
 mod dials;
+mod ending;
 mod faults;
 mod in_place;
 mod lifecycle;
@@ -23,7 +24,7 @@ mod work;
 
 use crate::address::Admission;
 use crate::board::stats::Stats;
-use crate::board::table::Table;
+use crate::board::table::{Newcomer, Table};
 use crate::clock::Moment;
 use crate::conn::policy::{Policy, Role};
 use crate::conn::reason::Reason;
@@ -238,29 +239,6 @@ impl Board {
         self.table.get(id).is_some_and(Conn::holds_back)
     }
 
-    /// Closes all connections politely (see `close`) and ends the loop when they are gone: within
-    /// `Limits::linger_silence` where peers stay but take what they are sent, `Limits::drain_max` from now at the
-    /// latest. What they say from now on, and what was not read of one that is paused, is discarded and counted; what
-    /// could not be sent is counted, too.
-    pub fn stop(&mut self) {
-        if matches!(self.running, Running::Stopping(_)) {
-            return;
-        }
-        self.running = Running::Stopping(self.shared.time.listened() + self.limits().drain_max);
-        for at in 0..self.table.ids().len() {
-            // Nobody waits for what was only to be tried out.
-            self.clear_faults(self.table.ids()[at]);
-            self.close(self.table.ids()[at], Reason::Stopping);
-        }
-    }
-
-    /// Takes nobody new, and ends the loop when the last connection has ended.
-    pub fn drain(&mut self) {
-        if self.running == Running::On {
-            self.running = Running::Draining;
-        }
-    }
-
     /// The time, read once a turn.
     pub fn now(&self) -> Moment {
         self.shared.time.now()
@@ -298,7 +276,7 @@ impl Board {
 
     /// All connections, in the order they came.
     pub fn views(&self) -> impl Iterator<Item = View<'_>> {
-        self.table.ids().iter().filter_map(|id| self.view(*id))
+        self.table.ids().filter_map(|id| self.view(id))
     }
 
     /// The connections of the role `PEER`, in the order they came.
@@ -340,8 +318,9 @@ impl Board {
     /// Says how the roles are treated. Whoever was dialled before is treated so, too.
     pub(crate) fn set_policies(&mut self, policies: [Policy; Role::COUNT]) {
         self.shared.policies = policies;
-        for at in 0..self.table.ids().len() {
-            if let Some(conn) = self.table.get_mut(self.table.ids()[at]) {
+        let ids: Vec<ConnId> = self.table.ids().collect();
+        for id in ids {
+            if let Some(conn) = self.table.get_mut(id) {
                 self.shared.take_role(conn, conn.role);
             }
         }
@@ -354,13 +333,6 @@ impl Board {
         }
     }
 
-    /// Ends all connections now.
-    pub(crate) fn hang_up_all(&mut self, why: impl Fn() -> Reason) {
-        for at in 0..self.table.ids().len() {
-            self.hang_up(self.table.ids()[at], why());
-        }
-    }
-
     /// The key that the next connection will have.
     pub(crate) fn next_key(&self) -> Key {
         self.table.next_key()
@@ -369,7 +341,9 @@ impl Board {
     /// Takes in a connection.
     pub(crate) fn add(&mut self, peer: Peer, role: Role, state: State) -> &mut Conn {
         let Board { table, shared, .. } = self;
-        let conn = table.add(peer, role, state, shared.log.cursor_at_end(), &shared.time);
+        let has_number = shared.policies[role.number()].has_number;
+        let newcomer = Newcomer { peer, role, state, has_number };
+        let conn = table.add(newcomer, shared.log.cursor_at_end(), &shared.time);
         shared.count_newcomer(conn);
         conn
     }

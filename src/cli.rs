@@ -1,5 +1,6 @@
 //! The command lines: what may be given, and how sizes, durations and addresses are written.
 
+mod attach;
 mod client;
 mod doors;
 mod frame;
@@ -7,6 +8,7 @@ mod limits;
 mod stand_in;
 mod tls;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,6 +24,7 @@ use crate::desk::{BadFault, FaultSpec};
 use crate::limits::{typed_number, typed_size};
 use crate::terminal::{block_stopping_signals, restore_terminal};
 
+pub use attach::AttachArgs;
 pub use client::ClientArgs;
 pub use doors::DoorArgs;
 pub use limits::LimitArgs;
@@ -107,6 +110,11 @@ TCP; port 0 takes a free one"
     /// With --chat: tell a newcomer the last N lines; 0 to 1000
     #[arg(long, value_name = "N", default_value = "0", value_parser = counts("0", "1000"), requires = "chat")]
     pub replay_last: u32,
+
+    /// Let further desks attach through a control socket [default: $XDG_RUNTIME_DIR/switchboard.sock, or
+    /// /tmp/switchboard-UID/switchboard.sock]
+    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true)]
+    pub desk: Option<Option<PathBuf>>,
 
     /// Connect to this address, and again a second after each end; repeatable
     #[arg(long, value_name = "ADDRESS", value_parser = Endpoint::parse)]
@@ -241,12 +249,22 @@ pub fn main_checked<Args: Parser>(
     check: impl FnOnce(&Args) -> Result<(), String>,
     run: impl FnOnce(&Args) -> Result<(), String>,
 ) -> ExitCode {
+    main_from(std::env::args_os(), check, run)
+}
+
+/// The same for words of which the first is what the program is called.
+pub fn main_from<Args: Parser>(
+    words: impl Iterator<Item = OsString>,
+    check: impl FnOnce(&Args) -> Result<(), String>,
+    run: impl FnOnce(&Args) -> Result<(), String>,
+) -> ExitCode {
     block_stopping_signals();
     let conflict = |why| Args::command().error(ErrorKind::ArgumentConflict, why);
-    let checked = Args::try_parse().map_err(explained::<Args>).and_then(|args| match check(&args) {
-        Ok(()) => Ok(args),
-        Err(why) => Err(conflict(why)),
-    });
+    let checked =
+        Args::try_parse_from(words).map_err(explained::<Args>).and_then(|args| match check(&args) {
+            Ok(()) => Ok(args),
+            Err(why) => Err(conflict(why)),
+        });
     let args = match checked {
         Ok(args) => args,
         Err(error) => {

@@ -4,6 +4,7 @@
 
 mod answers;
 mod around;
+mod attached;
 mod close;
 mod desks;
 mod dials;
@@ -19,6 +20,7 @@ mod links;
 mod mode;
 mod names;
 mod names_file;
+mod operators;
 mod options;
 mod outlets;
 mod own;
@@ -47,6 +49,7 @@ use crate::hub::session::{Aim, Session};
 use crate::reactor::mailbox::Mailbox;
 use crate::terminal::{BufferReturn, Chunk, Mail};
 
+pub use attached::{DESK, DESKS_MAX};
 pub use desks::Desks;
 pub use doors::Doors;
 pub use history::History;
@@ -63,7 +66,10 @@ pub use stop::StopReport;
 pub struct Hub<M> {
     mode: M,
     desks: Desks,
+    /// The first is this process's own.
     sessions: Vec<Session>,
+    /// The number of the desk that came last.
+    last_desk: DeskId,
 }
 
 impl<M: Mode> Hub<M> {
@@ -75,7 +81,7 @@ impl<M: Mode> Hub<M> {
         let session = Session::new(FIRST_DESK, source, aim, is_json, waits);
         let mut desks = Desks::new(display, options);
         desks.links.envelope = mode.policy(Role::PEER).framing.envelope();
-        Hub { mode, desks, sessions: vec![session] }
+        Hub { mode, desks, sessions: vec![session], last_desk: FIRST_DESK }
     }
 
     /// Lets other threads be started that post what they find.
@@ -99,10 +105,13 @@ impl<M: Mode> App for Hub<M> {
     type Message = Mail;
 
     fn policy(&self, role: Role) -> Policy {
-        self.mode.policy(role)
+        if role == DESK { attached::POLICY } else { self.mode.policy(role) }
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {
+        if !id.has_number() {
+            return self.desk_opened(id, board);
+        }
         self.desks.opened(id, board);
         // A fault for newcomers may have ended it.
         if board.view(id).is_some_and(|view| view.is_open) {
@@ -115,10 +124,16 @@ impl<M: Mode> App for Hub<M> {
     }
 
     fn first_bytes(&mut self, id: ConnId, bytes: &[u8]) {
-        self.desks.recognise(id, bytes);
+        if id.has_number() {
+            self.desks.recognise(id, bytes);
+        }
     }
 
     fn received(&mut self, id: ConnId, mut frame: Frame<'_>, board: &mut Board) {
+        if !id.has_number() {
+            self.desks.of_desks.frames += 1;
+            return self.desk_says(id, frame.bytes, board);
+        }
         if !frame.head.is_empty() {
             self.desks.told_head(id, &mut frame);
         }
@@ -126,16 +141,29 @@ impl<M: Mode> App for Hub<M> {
     }
 
     fn ended(&mut self, id: ConnId, board: &mut Board) {
+        if !id.has_number() {
+            return self.desk_leaves(id, board);
+        }
         self.mode.ended(id, &mut self.desks, board);
     }
 
     fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
+        if !id.has_number() {
+            return self.desk_closed(id, board);
+        }
         self.mode.closing(id, &mut self.desks, board);
         self.desks.closed(id, why, board);
+        if self.desks.out.has_relay() && (self.desks.is_stopping() || self.desks.is_draining()) {
+            // If it was the last, the desks are next.
+            board.call_again();
+        }
     }
 
     fn drained(&mut self, id: ConnId, board: &mut Board) {
-        self.desks.drained(id, board);
+        // What waits for a desk is forwarded in each turn.
+        if id.has_number() {
+            self.desks.drained(id, board);
+        }
     }
 
     fn finished(&mut self, id: ConnId, _board: &mut Board) {
@@ -162,6 +190,7 @@ impl<M: Mode> App for Hub<M> {
                 self.first().input.end();
             }
             Mail::Entered(entered) => self.first().entered.push_back(entered),
+            Mail::Typing(whom) => self.desks.typed_to(&mut self.sessions[0], whom, board),
             // `turn_ended` will find the room.
             Mail::ScreenHasRoom => {}
             Mail::ScreenFailed(error) => {
@@ -197,10 +226,12 @@ impl<M: Mode> App for Hub<M> {
         let waits = |desks: &Desks, session: &Session| session.is_json && desks.out.has_no_room(session.id);
         let waited = self.sessions.iter().any(|session| waits(&self.desks, session));
         self.desks.out.hand_over();
+        self.forward(board);
         // Where handing over has made the room, nobody else will tell of it.
         if waited && !self.sessions.iter().any(|session| waits(&self.desks, session)) {
             board.call_again();
         }
+        self.end_turn_of_desks(board);
         board.hold_reading(self.desks.out.are_full());
     }
 }
@@ -215,11 +246,22 @@ impl Desks {
     /// Stdin has ended.
     pub(super) fn leave(&mut self, board: &mut Board) {
         self.stdin_is_open = false;
+        if let Some(at) = self.operators.iter().position(|one| one.desk == FIRST_DESK) {
+            let gone = self.operators.remove(at);
+            self.out.tell_desks(FIRST_DESK, &Event::DeskLeft(gone.operator()));
+        }
         match self.options.on_stdin_eof {
             OnStdinEof::Keep => {}
             OnStdinEof::Drain => board.drain(),
             OnStdinEof::Quit => return self.stop(None, board),
         }
+        if !self.is_attended() {
+            self.finish_those_who_wait(board);
+        }
+    }
+
+    /// Nobody is left to answer.
+    pub(super) fn finish_those_who_wait(&mut self, board: &mut Board) {
         // Nobody is left to answer those who have finished.
         let is_waiting = |inbound, outbound| (inbound, outbound) == (Inbound::Ended, Outbound::Open);
         let waiting: Vec<ConnId> = board
@@ -245,7 +287,12 @@ impl Desks {
         self.abandon_files();
         let waiting = board.peers().filter(|view| view.queued_bytes > 0).count();
         match asked {
-            Some((desk, reference)) => self.out.reply(desk, reference, &Reply::Stopping(waiting)),
+            Some((desk, reference)) => {
+                self.out.reply(desk, reference, &Reply::Stopping(waiting));
+                if self.out.has_relay() {
+                    self.out.tell_others(Some(desk), &Event::Stopping(waiting));
+                }
+            }
             None => self.out.tell(&Event::Stopping(waiting)),
         }
         board.stop();

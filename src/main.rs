@@ -1,40 +1,47 @@
 //! The server: parses, builds, runs, and turns what went wrong into one line and an exit status.
 
+#[path = "main/attach.rs"]
+mod attach;
 #[path = "main/doors.rs"]
 mod doors;
+#[path = "main/ends.rs"]
+mod ends;
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufReader, IsTerminal, Write};
 use std::process::ExitCode;
 
-use switchboard::cli::{self, ColorArg, EolArg, FormatArg, ServerArgs, StandInArgs, StdinEofArg, ViewArg};
+use switchboard::cli::{self, EolArg, ServerArgs, StandInArgs, StdinEofArg, ViewArg};
 use switchboard::desk::text::{Format, Stamp, plural};
 use switchboard::desk::{
     Display, Event, Recording, Screens, Spelling, TerminalDesk, TerminalOptions, Transcript, View,
-    terminal_repertoire,
 };
 use switchboard::hub::{
-    DeskOptions, Desks, Doors, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Play, Rules, StopReport,
-    Voice,
+    DESKS_MAX, DeskOptions, Desks, Doors, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Play, Rules,
+    StopReport, Voice,
 };
 use switchboard::internals::cannot;
 use switchboard::modes::{self, Chat, Console, Echo, Heard, Tap};
 use switchboard::process::{descriptors, handed, memory};
 use switchboard::terminal::{
-    BufferReturn, HistoryFile, LogFile, Mail, Terminal, history_path, is_interactive, on_reread, on_signal,
-    read_in_background,
+    BufferReturn, LogFile, Mail, Terminal, is_interactive, on_reread, on_signal, read_in_background,
 };
 use switchboard::tls::Keeper;
 use switchboard::{Envelope, Framing, Limits, Mailbox, Reactor, Role};
 
-use doors::{House, Ways};
+use doors::{House, Ways, open_desk};
+use ends::{Look, spelling};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
 
 fn main() -> ExitCode {
-    cli::main_checked(ServerArgs::check, run)
+    let mut words = std::env::args_os();
+    match words.next().zip(std::env::args_os().nth(1)) {
+        Some((_, second)) if second == "attach" => cli::main_from(words, |_| Ok(()), attach::run),
+        _ => cli::main_checked(ServerArgs::check, run),
+    }
 }
 
 fn run(args: &ServerArgs) -> Result<(), String> {
@@ -52,12 +59,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let (played, frame) = played(args)?.unzip();
     let frame = args.frame.or(frame).unwrap_or(Framing::Lines);
     let spelling = spelling(args.format);
-    let display = if edits_on_terminal(args, spelling) {
-        Display::Terminal(terminal(args).map_err(cannot("use the terminal"))?)
-    } else {
-        let screens = Screens::open(spelling, is_console(args), args.quiet, mailbox.clone());
-        Display::Screens(Box::new(screens.map_err(cannot("use stdout"))?))
-    };
+    let display = display(args, spelling, &mailbox)?;
     let transcript = transcript(args, &mailbox)?;
     start_log(&display);
     let places = args.tls.places(&args.addresses);
@@ -70,6 +72,8 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
     on_reread(mailbox.clone()).map_err(cannot("watch for signals"))?;
     let own = ways.open(&mut reactor)?;
+    let desk_path = open_desk(args, &mut reactor)?;
+    let own = own.and_socket(desk_path.as_deref());
     if let Some(target) = args.tap.as_ref().filter(|_| tapped.iter().any(|address| own.has(address))) {
         return Err(format!("cannot tap {target}: {ITSELF}"));
     }
@@ -83,6 +87,9 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     }
     if let Some(warning) = keeper.warning() {
         cli::tell::<ServerArgs>(&warning);
+    }
+    if let Some(path) = &desk_path {
+        cli::tell::<ServerArgs>(&format!("desks may attach at {}", path.display()));
     }
     let house = House::open(own, doors);
     if let Display::Terminal(terminal) = &display {
@@ -98,12 +105,31 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     report(floor.serve_as_asked(framing(args, frame, spelling), played)?, &limits)
 }
 
+/// What the first desk shows, and how.
+fn display(args: &ServerArgs, spelling: Spelling, mailbox: &Mailbox<Mail>) -> Result<Display, String> {
+    if edits_on_terminal(args, spelling) {
+        let look = Look { color: args.color, no_history: args.no_history, is_quiet: args.quiet };
+        let options = TerminalOptions {
+            tracks_pending: is_console(args),
+            speaks_to_all: args.chat,
+            has_others: args.desk.is_some(),
+            ..look.options::<ServerArgs>()
+        };
+        Terminal::new(TerminalDesk::new(options)).map(Display::Terminal).map_err(cannot("use the terminal"))
+    } else {
+        let screens = Screens::open(spelling, is_console(args), args.quiet, mailbox.clone());
+        screens.map(|screens| Display::Screens(Box::new(screens))).map_err(cannot("use stdout"))
+    }
+}
+
 /// What was asked for, as far as this machine can do it.
 fn limits(args: &ServerArgs) -> Limits {
     let mut limits = args.limits.limits();
     limits.tls_handshake_max = args.tls.tls_handshake;
     args.doors.limit(&mut limits);
-    limits.conns_max = limits.conns_max.min(connections_possible(args.limits.max_conns));
+    // Desks get in when the server is full, and have descriptors of their own.
+    let of_desks = if args.desk.is_some() { DESKS_MAX + 1 } else { 0 };
+    limits.conns_max = limits.conns_max.min(connections_possible(args.limits.max_conns, of_desks));
     if args.limits.buffers_max.is_none() {
         limits.buffers_bytes_max = memory::buffers_bytes_max();
     }
@@ -183,6 +209,9 @@ impl Floor<'_> {
         for address in house.own.bound() {
             desks.out.tell(&Event::Listening(&address.to_string(), framing));
         }
+        if args.desk.is_some() {
+            desks.open_to_desks();
+        }
         desks.keep_tls(keeper);
         desks.own = house.own;
         desks.doors = house.doors;
@@ -261,44 +290,6 @@ fn edits_on_terminal(args: &ServerArgs, spelling: Spelling) -> bool {
     spelling == Spelling::Text(Format::Human) && !args.plain && is_interactive()
 }
 
-/// The terminal desk. A history that cannot be kept is no reason not to serve.
-fn terminal(args: &ServerArgs) -> io::Result<Terminal<TerminalDesk>> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    let is_coloured = match args.color {
-        ColorArg::Auto => variable("NO_COLOR").is_none(),
-        ColorArg::Always => true,
-        ColorArg::Never => false,
-    };
-    let path = history_path(variable("XDG_STATE_HOME").map(Into::into), variable("HOME").map(Into::into));
-    let history = path.filter(|_| !args.no_history).and_then(|path| match HistoryFile::open(&path) {
-        Ok(history) => Some(history),
-        Err(error) => {
-            cli::tell::<ServerArgs>(&format!("cannot keep a history in {}: {error}", path.display()));
-            None
-        }
-    });
-    let desk = TerminalDesk::new(TerminalOptions {
-        repertoire: terminal_repertoire(),
-        is_coloured,
-        is_quiet: args.quiet,
-        tracks_pending: is_console(args),
-        speaks_to_all: args.chat,
-        history,
-    });
-    Terminal::new(desk)
-}
-
-fn spelling(asked: FormatArg) -> Spelling {
-    match asked {
-        FormatArg::Human => Spelling::Text(Format::Human),
-        FormatArg::Tsv => Spelling::Text(Format::Tsv),
-        FormatArg::Raw => Spelling::Text(Format::Raw),
-        FormatArg::Json => Spelling::Json,
-        FormatArg::Auto if io::stdout().is_terminal() => Spelling::Text(Format::Human),
-        FormatArg::Auto => Spelling::Text(Format::Tsv),
-    }
-}
-
 /// How peers' bytes become messages. What is only shown raw needs no frames; a transcript has messages.
 fn framing(args: &ServerArgs, frame: Framing, spelling: Spelling) -> Framing {
     let is_looked_at = args.stand_in.looks_at_messages() || args.log.is_some();
@@ -353,9 +344,9 @@ fn desk_options(args: &ServerArgs, frame: Framing) -> DeskOptions {
 }
 
 /// How many connections the descriptor limit allows, once it is raised.
-fn connections_possible(asked: Option<u32>) -> usize {
+fn connections_possible(asked: Option<u32>, of_desks: usize) -> usize {
     let limit = descriptors::raise_limit();
-    let possible = descriptors::connections_of(limit);
+    let possible = descriptors::connections_of(limit.saturating_sub(of_desks));
     if let Some(asked) = asked
         && asked as usize > possible
     {

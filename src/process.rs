@@ -1,6 +1,7 @@
 //! What this process may have of the machine: descriptors and memory. And whoever has started it: what it has handed over,
 //! and what it wants to know.
 
+pub mod control;
 pub mod descriptors;
 pub mod handed;
 pub mod manager;

@@ -24,6 +24,7 @@ pub(crate) mod tls;
 
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -137,6 +138,14 @@ impl<M: Send + 'static> Reactor<M> {
         let (listener, address) = Listener::bind(at, self.board.limits(), &self.tls)?;
         self.add(role, listener)?;
         Ok(address)
+    }
+
+    /// The same at a Unix socket that nobody but its owner may connect to, whatever `Limits::unix_mode` says.
+    ///
+    /// # Errors
+    /// When it cannot be bound.
+    pub fn listen_for_owner(&mut self, role: Role, at: &Path) -> io::Result<()> {
+        self.add(role, Listener::bind_for_owner(at)?)
     }
 
     /// Listens on a socket that somebody else has opened and that listens already, and says what it is: TCP or Unix,

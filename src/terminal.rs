@@ -73,6 +73,8 @@ pub enum Mail {
     Stdin(Chunk),
     /// A line was entered on the terminal.
     Entered(Entered),
+    /// Something is being typed on the terminal, for these; for nobody any more.
+    Typing(Option<Whom>),
     /// A screen that was full has room again.
     ScreenHasRoom,
     /// A screen can't be written to any more.

@@ -405,6 +405,12 @@ fn every_code_that_a_program_can_be_told_is_told() {
     assert_eq!(mute.refused(send(json!(1))), "mute");
     told.extend(codes(&mute.quit()));
 
+    let (mut looks, _peers) = Desk::with_peers(&[], 1);
+    looks.ask(json!({"cmd": "desk", "watch": true}));
+    assert_eq!(looks.refused(send(json!(1))), "not-allowed");
+    looks.server.signal("TERM");
+    told.extend(codes(&looks.ended()));
+
     let mut all = strings(&schema()["$defs"]["code"]["enum"]);
     // A program has no current target, sends no files, and so repeats none, which is not built yet.
     for of_typed_commands in ["no-target", "file", "not-yet"] {

@@ -225,7 +225,7 @@ impl App for Client {
             Mail::Entered(_) if self.input == Input::Ended => {}
             Mail::Entered(entered) => self.entered(entered, board),
             // Nobody here asks for files, names or rereading.
-            Mail::File(..) | Mail::LogFile(_) | Mail::Resolved(..) | Mail::Reread => {}
+            Mail::File(..) | Mail::LogFile(_) | Mail::Resolved(..) | Mail::Reread | Mail::Typing(_) => {}
             Mail::Terminate => {
                 self.is_leaving = true;
                 // What was read by now is still sent; what comes next is nobody's loss.

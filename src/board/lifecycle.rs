@@ -77,8 +77,9 @@ impl Shared {
 
     /// The limits that were suspended hold for the rest of its way; where it takes nothing, no flush will note it.
     fn note_parting(&mut self, conn: &mut Conn) {
-        if conn.has_detour() && !conn.writable && (!conn.outbox.is_empty() || conn.stream_keeps.has_unsent())
-        {
+        let was_suspended = conn.has_detour() || self.policy(conn).looks_on;
+        let is_behind = !conn.outbox.is_empty() || conn.stream_keeps.has_unsent();
+        if was_suspended && !conn.writable && is_behind {
             conn.sent_at = self.time.listened();
             self.note_flush(conn, 0, true);
         }

@@ -318,7 +318,8 @@ impl Shared {
             }
         }
         if conn.slow.is_some() || blocked {
-            let is_suspended = conn.has_detour() && !conn.state.is_parting();
+            let waits_for_none = conn.has_detour() || self.policy(conn).looks_on;
+            let is_suspended = waits_for_none && !conn.state.is_parting();
             if is_suspended { self.note_hard_limit(conn) } else { self.note_slow(conn, taken_bytes) }
         }
     }
@@ -345,7 +346,7 @@ impl Shared {
         }
     }
 
-    /// The only limit that holds for those that are broken on purpose, or linked.
+    /// The only limit that holds for those that are broken on purpose, or linked, or look on.
     #[cold]
     fn note_hard_limit(&mut self, conn: &mut Conn) {
         if conn.queued_bytes(&self.log) > self.limits.outbox_bytes_max {

@@ -12,12 +12,23 @@ use crate::conn::policy::Role;
 use crate::conn::state::State;
 use crate::conn::{Conn, ConnId, Key, Peer};
 
+/// One who comes.
+pub(crate) struct Newcomer {
+    pub peer: Peer,
+    pub role: Role,
+    pub state: State,
+    pub has_number: bool,
+}
+
 /// All connections.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     slab: Slab<Conn>,
     roster: Roster,
     last_serial: u64,
+    /// The same of those without a number; they are few.
+    others: Roster,
+    last_other: u64,
     /// How often a connection was looked up, which a test bounds.
     #[cfg(test)]
     look_ups: std::cell::Cell<usize>,
@@ -30,10 +41,16 @@ impl Table {
     }
 
     /// Takes in a connection.
-    pub fn add(&mut self, peer: Peer, role: Role, state: State, cursor: Cursor, time: &Time) -> &mut Conn {
-        self.last_serial += 1;
-        let id = ConnId { serial: self.last_serial, key: self.next_key() };
-        self.roster.add(id);
+    pub fn add(&mut self, newcomer: Newcomer, cursor: Cursor, time: &Time) -> &mut Conn {
+        let Newcomer { peer, role, state, has_number } = newcomer;
+        let key = self.next_key();
+        let (roster, last, before) = match has_number {
+            true => (&mut self.roster, &mut self.last_serial, 0),
+            false => (&mut self.others, &mut self.last_other, ConnId::FIRST_WITHOUT_NUMBER),
+        };
+        *last += 1;
+        let id = ConnId { serial: before + *last, key };
+        roster.add(id);
         let place = self.slab.insert(Conn::new(id, peer, role, state, cursor, time.listened(), time.now()));
         &mut self.slab[place]
     }
@@ -42,7 +59,8 @@ impl Table {
     pub fn remove(&mut self, key: Key) -> Conn {
         let conn = self.slab.remove(key.place());
         let slab = &self.slab;
-        self.roster.remove_one(|id| slab.get(id.key.place()).is_some_and(|conn| conn.id == id));
+        let roster = if conn.id.has_number() { &mut self.roster } else { &mut self.others };
+        roster.remove_one(|id| slab.get(id.key.place()).is_some_and(|conn| conn.id == id));
         conn
     }
 
@@ -78,9 +96,9 @@ impl Table {
         (1..=self.last_serial).contains(&serial)
     }
 
-    /// All ids in the order they came; some may have left.
-    pub fn ids(&self) -> &[ConnId] {
-        self.roster.ids()
+    /// All ids in the order they came, those without a number last; some may have left.
+    pub fn ids(&self) -> impl Iterator<Item = ConnId> {
+        self.roster.ids().iter().chain(self.others.ids()).copied()
     }
 
     /// All connections, in the order of their keys.

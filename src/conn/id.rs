@@ -34,9 +34,18 @@ impl Key {
 }
 
 impl ConnId {
-    /// The number that people and scripts call it by.
+    /// From here on count those that people do not call by a number. Nobody ever has so many.
+    pub(crate) const FIRST_WITHOUT_NUMBER: u64 = 1 << 63;
+
+    /// The number that people and scripts call it by; of one without such a number, one that is its own all the same.
     pub fn serial(self) -> u64 {
         self.serial
+    }
+
+    /// Whether people call it by its number (`Policy::has_number`).
+    #[inline]
+    pub fn has_number(self) -> bool {
+        self.serial < ConnId::FIRST_WITHOUT_NUMBER
     }
 }
 

@@ -56,11 +56,18 @@ pub struct Policy {
     pub hears_links: bool,
     /// Most of them at a time; further ones are turned away. `None`: as many as `Limits::conns_max` says.
     pub conns_max: Option<usize>,
+    /// Whether a newcomer gets the next number, by which people call it (`ConnId::serial`). Others are not found by
+    /// one, and leave no hole among those that are.
+    pub has_number: bool,
+    /// Whether they look on, and are nobody to be served: none is dropped for reading slowly (what is queued for it the
+    /// App sees to), and when the server stops they stay until the App closes them, or the time for that is over.
+    pub looks_on: bool,
 }
 
 impl Policy {
     /// For peers that say lines, each answered for what it says: whole lines, a slow reader waits for itself
-    /// (`Backpressure::Sender`), no notices, broadcasts reach them, `Limits::idle_max` and `Limits::conns_max` hold.
+    /// (`Backpressure::Sender`), no notices, broadcasts reach them, `Limits::idle_max` and `Limits::conns_max` hold, each
+    /// has a number.
     pub const LINES: Policy = Policy {
         framing: Framing::Lines,
         shows_parts: false,
@@ -70,6 +77,8 @@ impl Policy {
         has_idle_limit: true,
         hears_links: true,
         conns_max: None,
+        has_number: true,
+        looks_on: false,
     };
 
     /// The same for peers whose bytes go to the App as they come.

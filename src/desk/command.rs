@@ -56,6 +56,10 @@ pub enum Command<'a> {
     Fault(Whose<'a>, Fault),
     /// Answer from now on as was just done.
     Learn,
+    /// Say who is at this desk, and what for.
+    Desk(DeskSays<'a>),
+    /// Say to whom something is being typed here; to nobody any more.
+    Typing(Option<To<'a>>),
     /// Show the counters.
     Stats,
     /// Explain the commands, or one of them.
@@ -64,6 +68,17 @@ pub enum Command<'a> {
     Quit,
     /// Part of the language, and not built yet.
     NotYet(&'static str),
+}
+
+/// What whoever is at a desk says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeskSays<'a> {
+    /// What it is called, for the other desks.
+    pub name: Option<Cow<'a, str>>,
+    /// It only looks on from now on.
+    pub watches: bool,
+    /// Its replies are to be told in words, too: for so many columns; 0 for a pipe.
+    pub words: Option<usize>,
 }
 
 /// Whom a command is about.

@@ -35,6 +35,41 @@ impl Display {
         }
     }
 
+    /// Whether people read here, and want to see what was said before they came.
+    pub fn is_for_people(&self) -> bool {
+        match self {
+            Display::Screens(screens) => screens.is_for_people(),
+            Display::Terminal(_) => true,
+            Display::Transcript(_) => false,
+        }
+    }
+
+    /// What is shown now has happened then, as JSON spells it; where that is nothing, it happens now.
+    pub fn set_time(&mut self, at: &str) {
+        let at = at.parse().ok();
+        match self {
+            Display::Screens(screens) => screens.set_time(at),
+            Display::Terminal(terminal) => terminal.lock().set_time(at),
+            Display::Transcript(_) => {}
+        }
+    }
+
+    /// Shows a line that is spelt already.
+    pub fn line(&mut self, line: &[u8]) {
+        if let Display::Screens(screens) = self {
+            screens.line(line);
+        }
+    }
+
+    /// Keeps what an event says, and shows nothing.
+    pub fn knows(&mut self, event: &Event<'_>) {
+        match self {
+            Display::Screens(screens) => screens.knows(event),
+            Display::Terminal(terminal) => terminal.lock().knows(event),
+            Display::Transcript(_) => {}
+        }
+    }
+
     /// Whether it takes whoever is sent something for answered.
     pub fn counts_who_waits(&self) -> bool {
         matches!(self, Display::Terminal(_))

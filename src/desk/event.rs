@@ -23,6 +23,17 @@ pub struct Who<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeskId(pub u32);
 
+/// Somebody at a desk, as the other desks are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operator<'a> {
+    /// At which.
+    pub desk: DeskId,
+    /// What it is called, if it has said so.
+    pub name: Option<&'a str>,
+    /// It only looks on.
+    pub watches: bool,
+}
+
 /// Who has said something to a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Author {
@@ -200,6 +211,12 @@ pub enum Event<'a> {
     Note(&'a str),
     /// Lines that were not shown at this desk, because it was not read.
     Skipped(u64),
+    /// Somebody is at another desk from now on, has another name, or only looks on. The desks alone are told.
+    Desk(Operator<'a>),
+    /// Nobody is at it any more.
+    DeskLeft(Operator<'a>),
+    /// At another desk something is being typed, to these; to nobody any more.
+    Typing(Operator<'a>, Option<Receivers<'a>>),
     /// So many newcomers were turned away within the last second, and why.
     TurnedAway(u64, &'static str),
     /// The server is about to end.
@@ -217,6 +234,13 @@ impl Event<'_> {
     /// Whether it is an event of the server, which all desks are told and which is counted; the others concern one desk
     /// alone.
     pub fn is_counted(&self) -> bool {
-        !matches!(self, Event::Skipped(_) | Event::Listening(..))
+        !matches!(
+            self,
+            Event::Skipped(_)
+                | Event::Listening(..)
+                | Event::Desk(_)
+                | Event::DeskLeft(_)
+                | Event::Typing(..)
+        )
     }
 }

@@ -3,11 +3,13 @@
 
 mod events;
 mod fields;
+mod greeting;
 mod opening;
 mod read;
 mod replies;
 mod write;
 
+pub use greeting::{Greeting, Mode, Present};
 pub use read::{Rejected, parse};
 pub use replies::Frame as ReplyFrame;
 pub use write::{Writer, spelt_now};

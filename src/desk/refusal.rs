@@ -77,12 +77,18 @@ pub enum Refusal {
     Link(NoLink),
     /// There is nothing to learn.
     NoLesson(NoLesson),
+    /// Whoever is at this desk may not do this.
+    NotAllowed,
+    /// Too many desks are attached already.
+    TooManyDesks(usize),
+    /// What a server that this desk is attached to has said, and its code.
+    Told(&'static str, String),
     /// The server is stopping.
     Stopping,
 }
 
 /// All codes there are, for the schema and the documentation.
-pub const CODES: [&str; 26] = [
+pub const CODES: [&str; 27] = [
     "bad-json",
     "bad-request",
     "unknown-command",
@@ -108,6 +114,7 @@ pub const CODES: [&str; 26] = [
     "not-linked",
     "loop",
     "nothing-to-learn",
+    "not-allowed",
     "stopping",
 ];
 
@@ -133,26 +140,45 @@ impl Refusal {
             Refusal::BadName(..) => "bad-name",
             Refusal::NameTaken(..) => "name-taken",
             Refusal::NoEvery(_) => "no-such-every",
-            Refusal::TooManyEveries(_) | Refusal::TooManyMembers(_) => "too-many",
+            Refusal::TooManyEveries(_) | Refusal::TooManyMembers(_) | Refusal::TooManyDesks(_) => "too-many",
             Refusal::BadAddress(..) => "bad-address",
             Refusal::BadFault(_) => "bad-fault",
             Refusal::File(..) | Refusal::FileUnderWay(_) | Refusal::FilesUnderWay => "file",
             Refusal::Link(why) => why.code(),
             Refusal::NoLesson(_) => "nothing-to-learn",
+            Refusal::NotAllowed => "not-allowed",
+            Refusal::Told(code, _) => code,
             Refusal::Stopping => "stopping",
         }
+    }
+
+    /// What is said of one that is about nobody in particular.
+    fn always_said(&self) -> Option<&'static str> {
+        Some(match self {
+            Refusal::LineTooLong => "cannot take this line: it is longer than 16 MiB",
+            Refusal::Nobody => "nobody is connected",
+            Refusal::NoTarget => "cannot send: nobody has spoken yet (@3 text sends to #3)",
+            Refusal::OneOnly => "this is about one connection, and several were named",
+            Refusal::NobodyWaits => "nobody waits for an answer",
+            Refusal::FilesUnderWay => "cannot send to all: a file is on its way to somebody",
+            Refusal::NotAllowed => "this may not be done at this desk: nothing was done",
+            Refusal::Stopping => "the server is stopping: this was not done",
+            _ => return None,
+        })
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(always) = self.always_said() {
+            return f.write_str(always);
+        }
         match self {
             Refusal::Mistake(mistake) => mistake.fmt(f),
             Refusal::BadJson(why) => write!(f, "this line is no JSON object: {why}"),
-            Refusal::BadRequest(why) => f.write_str(why),
+            Refusal::BadRequest(why) | Refusal::Told(_, why) => f.write_str(why),
             Refusal::UnknownCommand(name) => write!(f, "unknown command {name:?}"),
             Refusal::NotYet(name) => write!(f, "{name} is not built yet"),
-            Refusal::LineTooLong => f.write_str("cannot take this line: it is longer than 16 MiB"),
             Refusal::NoSuch(serial) => write!(f, "there is no #{serial}: nothing was done"),
             Refusal::NobodyNamed(name) => write!(
                 f,
@@ -170,17 +196,14 @@ impl fmt::Display for Refusal {
             Refusal::FrameTooLong(max) => {
                 write!(f, "cannot send this text: a frame holds {} (--frame)", size(*max))
             }
-            Refusal::Nobody => f.write_str("nobody is connected"),
             Refusal::NoneOf(Tally { gone, full, finished, not_reached, .. }) => write!(
                 f,
                 "nobody got it: {gone} gone, {full} not reading, {finished} to whom our side is finished, \
                  {not_reached} not reached"
             ),
-            Refusal::NoTarget => f.write_str("cannot send: nobody has spoken yet (@3 text sends to #3)"),
             Refusal::LastIsARace => {
                 f.write_str("\"last\" is a race between two programs: name a connection by its number")
             }
-            Refusal::OneOnly => f.write_str("this is about one connection, and several were named"),
             Refusal::Mute => f.write_str(
                 "cannot send: in this mode the operator does not speak (/send and /hex send bytes)",
             ),
@@ -189,7 +212,6 @@ impl fmt::Display for Refusal {
                 write!(f, "cannot use the name {name}: #{serial} has it")
             }
             Refusal::NameTaken(name, None) => write!(f, "the name {name} is not yours to take or to leave"),
-            Refusal::NobodyWaits => f.write_str("nobody waits for an answer"),
             Refusal::NoEvery(number) => write!(f, "nothing is repeated under {number}: /every lists all"),
             Refusal::TooManyMembers(max) => write!(f, "cannot repeat for a list of more than {max}"),
             Refusal::TooManyEveries(max) => write!(f, "cannot repeat more than {max} at a time"),
@@ -199,10 +221,11 @@ impl fmt::Display for Refusal {
             Refusal::FileUnderWay(serial) => {
                 write!(f, "cannot send to #{serial}: a file is on its way to it")
             }
-            Refusal::FilesUnderWay => f.write_str("cannot send to all: a file is on its way to somebody"),
             Refusal::Link(why) => why.fmt(f),
             Refusal::NoLesson(why) => why.fmt(f),
-            Refusal::Stopping => f.write_str("the server is stopping: this was not done"),
+            Refusal::TooManyDesks(max) => write!(f, "cannot attach: {max} desks are attached already"),
+            // The others are always said in the same way.
+            _ => Ok(()),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::board::stats::Stats;
 use crate::conn::state::{Inbound, Outbound};
 
 use super::command::{How, View};
-use super::event::Who;
+use super::event::{Operator, Who};
 use super::fault::FaultSpec;
 use super::help::Help;
 use super::lesson::Written;
@@ -29,8 +29,14 @@ pub enum Reply<'a> {
     /// These are the current target, and what became of each that was named; where they are many, of those alone who
     /// are gone.
     Targets(&'a [u64], &'a [(Who<'a>, Outcome)], &'a Tally),
-    /// The connections.
-    Conns(&'a [Row<'a>]),
+    /// The connections, and who is at the desks, where there may be more than one.
+    Conns(&'a [Row<'a>], &'a [Operator<'a>]),
+    /// Who is at this desk, as the others are told.
+    DeskIs(Operator<'a>),
+    /// What a server that this desk is attached to has said, in words.
+    Words(&'a str),
+    /// The same, of what says no more than that something is on its way.
+    SentWords(&'a str),
     /// Those who wait for an answer, longest first.
     Pending(&'a [Waiting<'a>]),
     /// Whoever waits longest is the current target now, and this is what it asked.
@@ -264,7 +270,7 @@ impl Reply<'_> {
     /// Whether it says no more than that something is on its way.
     pub fn says_sent(&self) -> bool {
         match self {
-            Reply::Sent(..) => true,
+            Reply::Sent(..) | Reply::SentWords(_) => true,
             Reply::SentToAll(_, _, tally) | Reply::Several(Deed::Send(_), _, tally) => {
                 tally.full + tally.finished + tally.gone == 0
             }

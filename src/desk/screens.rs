@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::buffer::framing::Frame;
 use crate::reactor::mailbox::Mailbox;
 
@@ -120,6 +122,33 @@ impl Screens {
         matches!(self.face, Face::Json(_))
     }
 
+    /// Whether people read here, and want to see what was said before they came.
+    pub fn is_for_people(&self) -> bool {
+        matches!(&self.face, Face::Text(text) if text.format == Format::Human)
+    }
+
+    /// What comes now has happened then; nothing: it happens now.
+    pub fn set_time(&mut self, at: Option<Timestamp>) {
+        if let Face::Text(text) = &mut self.face {
+            text.stamp.set(at);
+        }
+    }
+
+    /// Keeps what an event says, and shows nothing.
+    pub fn knows(&mut self, event: &Event<'_>) {
+        if let Face::Text(text) = &mut self.face {
+            text.renderer.event(event, &mut Vec::new());
+        }
+    }
+
+    /// Shows a line that is spelt already.
+    pub fn line(&mut self, line: &[u8]) {
+        self.out.put(|out| {
+            out.extend_from_slice(line);
+            out.push(b'\n');
+        });
+    }
+
     /// Shows a message, the most frequent of all events.
     #[inline]
     pub fn message(&mut self, who: Who<'_>, frame: &Frame<'_>, seq: u64, view: View) {
@@ -145,13 +174,14 @@ impl Screens {
                 out.put(|out| renderer.message(*who, frame, view, stamp, out));
             }
             Event::Listening(_, framing) => renderer.set_envelope(framing.envelope()),
-            Event::Sent { .. } | Event::Bye | Event::Drained(_) | Event::Finished(_) => {}
+            Event::Bye | Event::Drained(_) | Event::Finished(_) | Event::Typing(..) => {}
+            Event::Sent { by, .. } if by.word().is_some() => {}
             // As the replies to what is typed: what was sent is no data.
-            Event::Answered { .. } if text.is_quiet => {}
-            Event::Answered { .. } if !text.all_on_out && !text.stamps_status => {
+            Event::Answered { .. } | Event::Sent { .. } if text.is_quiet => {}
+            Event::Answered { .. } | Event::Sent { .. } if !text.all_on_out && !text.stamps_status => {
                 err.put(|out| renderer.event(event, out));
             }
-            Event::Answered { .. } if !text.all_on_out => {
+            Event::Answered { .. } | Event::Sent { .. } if !text.all_on_out => {
                 err.put(|out| renderer.stamped_event(event, stamp, out));
             }
             _ if text.all_on_out || text.format == Format::Human => out.put(|out| renderer.event(event, out)),

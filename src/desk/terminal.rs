@@ -9,6 +9,7 @@ mod feed;
 mod guard;
 mod hex;
 mod keys;
+mod others;
 mod paint;
 mod roster;
 mod sampler;
@@ -18,11 +19,13 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use aim::{Aim, Pin};
+pub use aim::Aim;
+use aim::Pin;
 use feed::{Feed, Kind, Line};
 use guard::Guard;
+use others::Others;
 use paint::{colour_of, parts};
-use roster::Roster;
+pub use roster::Roster;
 use sampler::Sampler;
 
 use super::text::{Renderer, Repertoire, Stamp};
@@ -50,6 +53,10 @@ pub struct TerminalOptions {
     pub tracks_pending: bool,
     /// Whether the operator speaks to everybody at first.
     pub speaks_to_all: bool,
+    /// Whether there may be other desks, which are told to whom something is being typed here.
+    pub has_others: bool,
+    /// It is attached to a server, so leaving it ends nothing else.
+    pub is_attached: bool,
     /// Where entered lines are kept, if they are, and those of earlier.
     pub history: Option<(HistoryFile, editor::History)>,
 }
@@ -77,6 +84,8 @@ pub struct TerminalDesk {
     history_file: Option<Arc<Mutex<HistoryFile>>>,
     is_quiet: bool,
     tracks_pending: bool,
+    is_attached: bool,
+    others: Others,
     /// What was typed behind a command that is to change the target, until that is answered.
     behind: Option<Vec<Key>>,
     /// The same once it is answered, to be taken with the next frame.
@@ -133,6 +142,8 @@ impl TerminalDesk {
             history_file: file.map(|file| Arc::new(Mutex::new(file))),
             is_quiet: options.is_quiet,
             tracks_pending: options.tracks_pending,
+            is_attached: options.is_attached,
+            others: Others::new(options.has_others),
             behind: None,
             answered_behind: None,
             unanswered: 0,
@@ -238,9 +249,13 @@ impl TerminalDesk {
     fn status(&self) -> String {
         let here = format!("{} here", grouped(self.roster.len() as u64));
         let between = if self.painter.repertoire == editor::Repertoire::Unicode { "·" } else { "," };
-        match self.roster.pending() as u64 {
+        let here = match self.roster.pending() as u64 {
             0 => here,
             pending => format!("{} pending {between} {here}", grouped(pending)),
+        };
+        match self.others.typing() {
+            None => here,
+            Some(typing) => format!("{typing} {between} {here}"),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::mem;
 use std::rc::Rc;
 
 use crate::board::Board;
+use crate::board::stats::Stats;
 use crate::buffer::framing::{End, Frame, Prefix};
 use crate::clock::Moment;
 use crate::conn::reason::Reason;
@@ -23,6 +24,7 @@ use crate::hub::history::History;
 use crate::hub::links::Links;
 use crate::hub::names::Names;
 use crate::hub::names_file::NamesFile;
+use crate::hub::operators::Attendant;
 use crate::hub::options::{DeskOptions, Voice};
 use crate::hub::outlets::Outlets;
 use crate::hub::own::Own;
@@ -88,6 +90,12 @@ pub struct Desks {
     pub(super) begun: HashSet<u64>,
     /// Whoever spoke last.
     pub spoke_last: Option<ConnId>,
+    /// Who is at the desks, where more may be attached.
+    pub(super) operators: Vec<Attendant>,
+    /// What of the counters is about desks.
+    pub(super) of_desks: Stats,
+    /// The attached desks were told that it is over.
+    pub(super) said_bye: bool,
     /// Whether somebody may still type.
     pub stdin_is_open: bool,
     pub(super) stop: Option<Stop>,
@@ -130,6 +138,9 @@ impl Desks {
             dialled: HashSet::new(),
             begun: HashSet::new(),
             spoke_last: None,
+            operators: Vec::new(),
+            of_desks: Stats::default(),
+            said_bye: false,
             stdin_is_open: true,
             stop: None,
             unsent: Lost::default(),
@@ -200,10 +211,10 @@ impl Desks {
         // Its end is passed on to whom it is linked to, and answered from there.
         let is_linked = self.links.mate(id.serial()).is_some();
         let is_open = board.view(id).is_some_and(|view| view.outbound == Outbound::Open);
-        let stays_open = is_open && self.stdin_is_open && !is_linked;
+        let stays_open = is_open && self.is_attended() && !is_linked;
         let kept = Some(board.limits().half_open_max).filter(|limit| stays_open && !limit.is_zero());
         self.out.tell(&Event::Ended(self.names.who(id.serial()), kept));
-        if !self.stdin_is_open && !is_linked && !self.files.go_to(id.serial()) {
+        if !self.is_attended() && !is_linked && !self.files.go_to(id.serial()) {
             self.finish_behind(id, board);
         }
     }

@@ -15,6 +15,7 @@ use crate::hub::desks::Desks;
 use crate::hub::history::{History, MESSAGES_MAX, TO_ALL};
 use crate::hub::job::{Act, Several};
 use crate::hub::names::Source;
+use crate::hub::operators::Attendant;
 use crate::hub::send::{Asked, of_known, of_list};
 use crate::hub::session::{Aim, Session};
 use crate::hub::target::Whom;
@@ -36,6 +37,9 @@ impl Desks {
     ) -> Result<Executed, Refusal> {
         let asked = Asked { line, reference: request.reference };
         let (desk, reference) = (session.id, request.reference);
+        if !session.rights.allow(&request.command) {
+            return Err(Refusal::NotAllowed);
+        }
         turn.charge(&request.command, &session.aim, self.pending.len(), self.names.len(), board);
         match request.command {
             Command::Send(to, payload) => return self.send(session, to, &payload, asked, turn, board),
@@ -62,10 +66,13 @@ impl Desks {
             Command::Every(every) => self.repeat(session, every, asked, board)?,
             Command::Fault(whose, fault) => return self.fault(session, whose, fault, asked, board),
             Command::Learn => self.learn(session, reference)?,
+            Command::Desk(says) => self.desk_says_of_itself(session, says, reference, board)?,
+            Command::Typing(to) => self.typing(session, to, line, reference, board)?,
             Command::Stats => {
                 let uptime = board.now().since(self.since);
                 let conns = board.count(Role::PEER);
-                self.out.reply(desk, reference, &Reply::Stats { stats: board.stats(), conns, uptime });
+                let stats = &self.stats_of_peers(board);
+                self.out.reply(desk, reference, &Reply::Stats { stats, conns, uptime });
             }
             Command::Help(help) => self.out.reply(desk, reference, &Reply::Help(help)),
             Command::Quit => self.stop(Some((desk, reference)), board),
@@ -137,7 +144,7 @@ impl Desks {
     }
 
     /// From the first time that somebody asks for them, the last messages are kept.
-    fn keep_history(&mut self) {
+    pub(super) fn keep_history(&mut self) {
         self.history.get_or_insert_with(History::default);
     }
 
@@ -160,7 +167,7 @@ impl Desks {
 
     fn next(&mut self, session: &mut Session, reference: Option<&str>, board: &Board) -> Result<(), Refusal> {
         self.keep_history();
-        let serial = self.pending.longest().ok_or(Refusal::NobodyWaits)?;
+        let serial = self.pending.next_for(session.id, board.now()).ok_or(Refusal::NobodyWaits)?;
         let Some(entry) = self.pending.get(serial) else { return Err(Refusal::NobodyWaits) };
         let whole = match &self.history {
             Some(history) if entry.is_cut => history.first_since(serial, entry.since),
@@ -332,7 +339,8 @@ impl Desks {
             .filter(|view| meant.as_ref().is_none_or(|meant| meant.binary_search(&view.id.serial()).is_ok()))
             .map(|view| known.row(&view))
             .collect();
-        self.out.reply(desk, reference, &Reply::Conns(&rows));
+        let desks: Vec<_> = self.operators.iter().map(Attendant::operator).collect();
+        self.out.reply(desk, reference, &Reply::Conns(&rows, &desks));
     }
 }
 

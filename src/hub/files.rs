@@ -176,7 +176,7 @@ impl Desks {
             let serials = one.serials.clone();
             self.conclude_file(one);
             serials.iter().for_each(|serial| self.say_behind_file(*serial, board));
-            if !self.stdin_is_open {
+            if !self.is_attended() {
                 self.finish_those_who_have(&serials, board);
             }
         }

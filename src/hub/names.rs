@@ -36,6 +36,11 @@ impl Names {
         self.by_serial.get(&serial).map(|(name, _)| &**name)
     }
 
+    /// Where the name of a connection came from, if it has one.
+    pub fn source(&self, serial: u64) -> Option<Source> {
+        self.by_serial.get(&serial).map(|(_, source)| *source)
+    }
+
     /// How many have one.
     pub fn len(&self) -> usize {
         self.by_serial.len()

@@ -1,109 +1,16 @@
 //! The ways out to the desks: what is shown at each, and the numbers of what happened.
 
-use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::time::{Duration, Instant};
 
 use crate::buffer::framing::Frame;
 use crate::desk::json::ReplyFrame;
 use crate::desk::{
-    Author, DeskId, Display, Event, Receivers, Refusal, Reply, Transcript, Unwritten, View, Who,
+    Author, DeskId, Display, Event, Outlet, Refusal, Relay, Reply, Transcript, Unwritten, View, Who,
 };
 
 /// The desk of this process's stdin and stdout. Others, when they come, are numbered on from it.
 pub const FIRST_DESK: DeskId = DeskId(1);
-
-/// One desk's way out: what is shown there, and how.
-#[derive(Debug)]
-pub struct Outlet {
-    /// Whose it is; nobody's, if it is the transcript.
-    desk: Option<DeskId>,
-    display: Display,
-    /// How messages are shown where nothing else is said.
-    view: View,
-    /// What an operator has chosen to see; mostly that is everything, which takes one look.
-    choice: Option<Box<Choice>>,
-    /// Events that it was not told.
-    skipped: u64,
-}
-
-/// What a desk shows of whom.
-#[derive(Debug, Default)]
-struct Choice {
-    /// Whose messages are hidden.
-    muted: HashSet<u64>,
-    /// Whose messages alone are shown.
-    focus: Option<HashSet<u64>>,
-    /// How those of some are shown.
-    views: HashMap<u64, View>,
-}
-
-impl Outlet {
-    #[inline]
-    fn view_of(&self, serial: u64) -> Option<View> {
-        match &self.choice {
-            None => Some(self.view),
-            Some(choice) => choice.view_of(serial, self.view),
-        }
-    }
-
-    /// How what was sent is shown: as what that one says is, or as all is.
-    fn view_of_sent(&self, event: &Event<'_>) -> View {
-        match event {
-            Event::Sent { to: Receivers::One(serial), .. } => self.view_of(*serial).unwrap_or(self.view),
-            _ => self.view,
-        }
-    }
-
-    /// Hides what these say, too. Returns how many are hidden.
-    pub fn mute(&mut self, serials: &[u64]) -> usize {
-        let choice = self.choice.get_or_insert_default();
-        choice.muted.extend(serials);
-        self.display.hide(|serial| choice.muted.contains(&serial));
-        choice.muted.len()
-    }
-
-    /// Shows only what these say.
-    pub fn focus(&mut self, serials: &[u64]) {
-        let choice = self.choice.get_or_insert_default();
-        let focus: HashSet<u64> = serials.iter().copied().collect();
-        choice.muted.retain(|serial| !focus.contains(serial));
-        self.display.hide(|serial| !focus.contains(&serial));
-        choice.focus = Some(focus);
-    }
-
-    /// Shows what everybody says.
-    pub fn show_all(&mut self) {
-        if let Some(choice) = &mut self.choice {
-            choice.muted.clear();
-            choice.focus = None;
-        }
-        self.choice.take_if(|choice| choice.views.is_empty());
-    }
-
-    /// Shows the messages of one, or of all, in this way.
-    pub fn set_view(&mut self, serial: Option<u64>, view: View) {
-        match serial {
-            Some(serial) => drop(self.choice.get_or_insert_default().views.insert(serial, view)),
-            None => {
-                self.view = view;
-                if let Some(choice) = &mut self.choice {
-                    choice.views.clear();
-                }
-            }
-        }
-    }
-}
-
-impl Choice {
-    /// How messages of this one are shown, if they are. Kept out of the way of those who have chosen nothing.
-    #[inline(never)]
-    fn view_of(&self, serial: u64, otherwise: View) -> Option<View> {
-        let is_shown =
-            !self.muted.contains(&serial) && self.focus.as_ref().is_none_or(|focus| focus.contains(&serial));
-        is_shown.then(|| self.views.get(&serial).copied().unwrap_or(otherwise))
-    }
-}
 
 /// All desks' ways out.
 #[derive(Debug)]
@@ -113,6 +20,8 @@ pub struct Outlets {
     seq: u64,
     /// What is queued for a peer beyond this is told to programs, if there are any.
     pub low_water_bytes: usize,
+    /// The desks that are attached, where there may be any.
+    relay: Option<Box<Relay>>,
 }
 
 impl Outlets {
@@ -120,14 +29,48 @@ impl Outlets {
     pub fn new(display: Display, view: View, low_water_bytes: usize) -> Outlets {
         // People are told of a slow peer in the reply; only programs wait to hear that they may go on.
         let low_water_bytes = if display.is_json() { low_water_bytes } else { usize::MAX };
-        let first = Outlet { desk: Some(FIRST_DESK), display, view, choice: None, skipped: 0 };
-        Outlets { outlets: vec![first], seq: 0, low_water_bytes }
+        let first = Outlet::new(Some(FIRST_DESK), display, view);
+        Outlets { outlets: vec![first], seq: 0, low_water_bytes, relay: None }
+    }
+
+    /// Desks may be attached from now on: what is said is kept for them.
+    pub fn open_relay(&mut self, low_water_bytes: usize) {
+        self.relay = Some(Box::default());
+        self.low_water_bytes = low_water_bytes;
+    }
+
+    /// The desks that are attached, where there may be any.
+    #[inline]
+    pub fn relay(&mut self) -> Option<&mut Relay> {
+        self.relay.as_deref_mut()
+    }
+
+    /// Whether desks may be attached.
+    pub fn has_relay(&self) -> bool {
+        self.relay.is_some()
+    }
+
+    /// How many events there were.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Tells all desks but one of what concerns them alone: it has no number, and no transcript has it.
+    pub fn tell_desks(&mut self, but: DeskId, event: &Event<'_>) {
+        for outlet in &mut self.outlets {
+            if outlet.desk.is_some_and(|desk| desk != but) {
+                outlet.display.event(event, self.seq, View::Text);
+            }
+        }
+        if let Some(relay) = self.relay() {
+            relay.event(event, 0, Some(but));
+        }
     }
 
     /// One more way out, which is nobody's and hears everything from now on.
     pub fn add_transcript(&mut self, transcript: Transcript) {
         let display = Display::Transcript(Box::new(transcript));
-        self.outlets.push(Outlet { desk: None, display, view: View::Text, choice: None, skipped: 0 });
+        self.outlets.push(Outlet::new(None, display, View::Text));
     }
 
     /// The transcript, if there is one.
@@ -148,11 +91,19 @@ impl Outlets {
                 outlet.display.event(event, self.seq, View::Text);
             }
         }
+        self.relayed(event, None);
+    }
+
+    fn relayed(&mut self, event: &Event<'_>, but: Option<DeskId>) {
+        let seq = self.seq;
+        if let Some(relay) = self.relay() {
+            relay.event(event, seq, but);
+        }
     }
 
     /// Whether a program reads at one of the desks.
     pub fn has_programs(&self) -> bool {
-        self.outlets.iter().any(|outlet| outlet.display.is_json())
+        self.relay.is_some() || self.outlets.iter().any(|outlet| outlet.display.is_json())
     }
 
     /// Tells the programs alone of an event.
@@ -161,6 +112,7 @@ impl Outlets {
         for outlet in self.outlets.iter_mut().filter(|outlet| outlet.display.is_json()) {
             outlet.display.event(event, self.seq, View::Text);
         }
+        self.relayed(event, None);
     }
 
     /// Counts something that was sent, and tells the other desks of it. Returns its number.
@@ -173,6 +125,7 @@ impl Outlets {
                 outlet.display.event(event, self.seq, view);
             }
         }
+        self.relayed(event, by);
         self.seq
     }
 
@@ -189,6 +142,7 @@ impl Outlets {
                 outlet.display.event(event, self.seq, view);
             }
         }
+        self.relayed(event, None);
     }
 
     /// Counts something that was sent again of itself, and tells all desks of it. A program that does not read is not
@@ -203,12 +157,14 @@ impl Outlets {
                 outlet.display.event(event, self.seq, View::Text);
             }
         }
+        self.relayed(event, None);
     }
 
     /// Counts something that was sent, where there is no other desk to be told of it. Returns its number then.
     #[inline]
     pub fn count_sent_unheard(&mut self) -> Option<u64> {
-        let is_unheard = matches!(&self.outlets[..], [only] if !only.display.hears_itself());
+        let is_alone = matches!(&self.outlets[..], [only] if !only.display.hears_itself());
+        let is_unheard = is_alone && self.relay.is_none();
         self.seq += u64::from(is_unheard);
         is_unheard.then_some(self.seq)
     }
@@ -225,6 +181,10 @@ impl Outlets {
             } else {
                 outlet.display.hidden(who);
             }
+        }
+        let seq = self.seq;
+        if let Some(relay) = self.relay() {
+            relay.message(who, &frame, seq);
         }
         is_full
     }
@@ -252,6 +212,8 @@ impl Outlets {
         let frame = ReplyFrame { reference, seq, low_water_bytes: self.low_water_bytes };
         if let Some(outlet) = self.of(to) {
             outlet.display.reply(reply, frame);
+        } else if let Some(relay) = self.relay() {
+            relay.reply(to, reply, frame);
         }
     }
 
@@ -273,12 +235,7 @@ impl Outlets {
 
     /// A connection has gone.
     pub fn forget(&mut self, serial: u64) {
-        for outlet in &mut self.outlets {
-            if let Some(choice) = &mut outlet.choice {
-                choice.muted.remove(&serial);
-                choice.views.remove(&serial);
-            }
-        }
+        self.outlets.iter_mut().for_each(|outlet| outlet.forget(serial));
     }
 
     /// Hands what was shown in this turn to the screens.
@@ -302,7 +259,8 @@ impl Outlets {
 
     /// Whether a reply at this desk would wait, or be skipped.
     pub fn has_no_room(&self, desk: DeskId) -> bool {
-        self.outlets.iter().any(|outlet| outlet.desk == Some(desk) && outlet.display.has_no_room())
+        let is_full = |outlet: &Outlet| outlet.desk == Some(desk) && outlet.display.has_no_room();
+        self.outlets.iter().any(is_full) || self.relay.as_ref().is_some_and(|relay| relay.has_no_room(desk))
     }
 
     /// Waits until all was written, for `patience` at most, and for none after another less than `least`; returns what

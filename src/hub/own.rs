@@ -37,6 +37,12 @@ impl Own {
         Own { beside, ..self }
     }
 
+    /// The same where it has a socket of another kind, too.
+    pub fn and_socket(mut self, path: Option<&Path>) -> Own {
+        self.beside.extend(path.map(|path| Address::Unix(path.into())));
+        self
+    }
+
     /// Where it listens.
     pub fn bound(&self) -> &[Address] {
         &self.bound

@@ -2,14 +2,19 @@
 //! struck off, or it closes.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::buffer::framing::{End, Frame};
 use crate::clock::Moment;
 use crate::conn::ConnId;
+use crate::desk::DeskId;
 use crate::desk::text::without_cr;
 
 /// So much of what it asked is kept here; the rest is in the history, where one is kept.
 pub const TEXT_BYTES_MAX: usize = 4096;
+
+/// For so long whom one desk was given as the next is not given to another.
+const GIVEN_FOR: Duration = Duration::from_secs(60);
 
 /// One who waits.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub struct Entry {
     pub is_cut: bool,
     /// What it asked last, where that may be learnt.
     pub last: Option<Last>,
+    /// Which desk was given it last as the next to be answered, and when.
+    pub given: Option<(DeskId, Moment)>,
 }
 
 /// What somebody asked last.
@@ -81,7 +88,7 @@ impl Pending {
         let text = if frame.end == End::Newline { without_cr(frame.bytes) } else { frame.bytes };
         let kept = &text[..text.len().min(TEXT_BYTES_MAX)];
         let is_cut = kept.len() < text.len() || frame.end == End::Limit;
-        let entry = Entry { since: now, text: kept.into(), is_cut, last: None };
+        let entry = Entry { since: now, text: kept.into(), is_cut, last: None, given: None };
         self.entries.insert(id.serial(), entry);
     }
 
@@ -133,9 +140,14 @@ impl Pending {
         self.entries.get(&serial)
     }
 
-    /// Whoever waits longest.
-    pub fn longest(&self) -> Option<u64> {
-        self.entries.iter().min_by_key(|(serial, entry)| (entry.since, **serial)).map(|(serial, _)| *serial)
+    /// Gives a desk whoever waits longest, and to no other desk for a while.
+    pub fn next_for(&mut self, desk: DeskId, now: Moment) -> Option<u64> {
+        let is_free =
+            |entry: &Entry| entry.given.is_none_or(|(other, at)| other == desk || now.since(at) >= GIVEN_FOR);
+        let free = self.entries.iter_mut().filter(|(_, entry)| is_free(entry));
+        let (serial, entry) = free.min_by_key(|(serial, entry)| (entry.since, **serial))?;
+        entry.given = Some((desk, now));
+        Some(*serial)
     }
 
     /// All, longest first.

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use crate::desk::DeskId;
+use crate::clock::Moment;
+use crate::conn::ConnId;
+use crate::desk::{DeskId, Rights};
 use crate::hub::job::{Job, Several};
 use crate::hub::learn::Lesson;
 use crate::terminal::{BufferReturn, Entered, Input, Whom};
@@ -48,6 +50,14 @@ pub struct Pinned {
 pub struct Session {
     /// Which desk it is at.
     pub id: DeskId,
+    /// The connection it is attached by. This process's own desk has none, nor has one whose connection has ended.
+    pub conn: Option<ConnId>,
+    /// What may be done there.
+    pub rights: Rights,
+    /// No more commands will come; those that are here are still carried out.
+    pub is_leaving: bool,
+    /// To whom it was said last that something is being typed here, and when.
+    pub typing: Option<(Vec<u64>, Moment)>,
     /// What was typed.
     pub input: Input,
     /// What was entered on a terminal, line by line.
@@ -82,6 +92,10 @@ impl Session {
         let lesson = Lesson::default();
         Session {
             id,
+            conn: None,
+            rights: Rights::Full,
+            is_leaving: false,
+            typing: None,
             input,
             entered,
             pinned: None,
@@ -92,5 +106,14 @@ impl Session {
             is_json,
             waits_for_slow,
         }
+    }
+    /// The operator at an attached desk.
+    pub fn attached(id: DeskId, conn: ConnId, rights: Rights) -> Session {
+        Session { conn: Some(conn), rights, ..Session::new(id, None, Aim::Last, true, false) }
+    }
+
+    /// Whether nothing that it was told is still to be done.
+    pub fn is_idle(&self) -> bool {
+        self.input.waiting_bytes() == 0 && self.job.is_none() && self.waiting.is_none()
     }
 }

@@ -2,11 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use switchboard::cli::{self, DEFAULT_ADDRESS, ServerArgs};
 use switchboard::desk::text::plural;
-use switchboard::hub::{Doors, Own};
+use switchboard::hub::{DESK, Doors, Own};
 use switchboard::internals::cannot;
+use switchboard::process::control;
 use switchboard::process::manager::{Manager, Progress};
 use switchboard::{Address, Endpoint, Reactor, Role};
 
@@ -68,6 +70,22 @@ impl<'a> Ways<'a> {
 
 fn cannot_listen(place: &Endpoint) -> impl Fn(std::io::Error) -> String {
     cannot(format!("listen on {place}"))
+}
+
+/// Lets desks attach at a control socket, if that is asked for. Returns where it is.
+pub fn open_desk<M: Send + 'static>(
+    args: &ServerArgs,
+    reactor: &mut Reactor<M>,
+) -> Result<Option<PathBuf>, String> {
+    let Some(asked) = &args.desk else { return Ok(None) };
+    let runtime_dir = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let path = asked.clone().unwrap_or_else(|| control::default_path(runtime_dir));
+    let cannot_open = || cannot(format!("open a desk at {}", path.display()));
+    if asked.is_none() {
+        control::check_directory(&path, true).map_err(cannot_open())?;
+    }
+    reactor.listen_for_owner(DESK, &path).map_err(cannot_open())?;
+    Ok(Some(path))
 }
 
 /// A server that listens.

@@ -88,6 +88,12 @@ impl Listener {
         }
     }
 
+    /// At a Unix socket that is its owner's alone.
+    pub fn bind_for_owner(path: &Path) -> io::Result<Listener> {
+        let (listener, file) = bind_unix(path, 0o600)?;
+        Ok(Listener::Unix { _file: Some(file), listener })
+    }
+
     fn bind_tcp(at: SocketAddr, limits: &Limits, tls: Option<Tls>) -> io::Result<(Listener, SocketAddr)> {
         let listener = bind_tcp(at, limits)?;
         let address = listener.local_addr()?;

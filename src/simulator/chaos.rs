@@ -204,6 +204,7 @@ fn any_policy(dice: &Dice) -> Policy {
         has_idle_limit: dice.below(3) > 0,
         hears_links: true,
         conns_max: dice.one_in(4).then_some(3),
+        ..Policy::LINES
     }
 }
 

@@ -262,6 +262,7 @@ fn any_policy(dice: &Dice) -> Policy {
         has_idle_limit: false,
         hears_links: dice.one_in(2),
         conns_max: None,
+        ..Policy::LINES
     }
 }
 

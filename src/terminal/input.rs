@@ -53,6 +53,11 @@ impl Input {
         self.chunks.push_back(chunk);
     }
 
+    /// How much is here that was not looked at yet, the beginning of an unfinished line left out.
+    pub fn waiting_bytes(&self) -> usize {
+        self.chunks.iter().map(Vec::len).sum::<usize>() - self.taken
+    }
+
     /// Notes that nothing more will come.
     pub fn end(&mut self) {
         self.ended = true;

@@ -6,7 +6,7 @@ use super::write::{Writer, bytes, flag, is_plain, list, number, payload, text};
 use crate::buffer::framing::{End, Frame, Framing};
 use crate::conn::stream::Via;
 use crate::conn::{Credentials, Peer};
-use crate::desk::event::{Author, DeskId, Event, Receivers, Who};
+use crate::desk::event::{Author, DeskId, Event, Namer, Operator, Receivers, Who};
 use crate::desk::text::{push_number, push_peer};
 
 impl Writer {
@@ -71,11 +71,7 @@ impl Writer {
         match event {
             Event::Sent { by, to, bytes } => {
                 self.begin(out, "sent", seq);
-                match to {
-                    Receivers::One(serial) => list(out, "ids", [*serial], push_number),
-                    Receivers::Several(serials) => list(out, "ids", serials.iter().copied(), push_number),
-                    Receivers::All => text(out, "to", "all"),
-                }
+                receivers(out, *to);
                 payload(out, bytes);
                 author(out, *by);
             }
@@ -92,6 +88,9 @@ impl Writer {
                 }
                 if let Some(desk) = by.desk() {
                     number(out, "by", u64::from(desk.0));
+                }
+                if *by == Namer::Peer && who.name.is_some() {
+                    flag(out, "nick");
                 }
             }
             Event::Done(who, by) => {
@@ -149,6 +148,15 @@ impl Writer {
                 self.begin(out, "refused", seq);
                 number(out, "count", *count);
                 text(out, "why", why);
+            }
+            Event::Desk(operator) => begin_operator(out, "desk", "desk", *operator),
+            Event::DeskLeft(operator) => {
+                begin_operator(out, "desk", "desk", *operator);
+                flag(out, "gone");
+            }
+            Event::Typing(operator, to) => {
+                begin_operator(out, "typing", "by", Operator { watches: false, ..*operator });
+                to.iter().for_each(|to| receivers(out, *to));
             }
             // The others are spelt above.
             _ => self.begin(out, "bye", seq),
@@ -208,7 +216,7 @@ impl Writer {
 }
 
 /// What is told of somebody who came.
-fn opened(out: &mut Vec<u8>, event: &Event<'_>) {
+pub(super) fn opened(out: &mut Vec<u8>, event: &Event<'_>) {
     let Event::Opened { who, peer, dialled, client, via } = event else { return };
     self::peer(out, peer);
     if let Some(name) = who.name {
@@ -228,6 +236,33 @@ pub(super) fn via(out: &mut Vec<u8>, via: Via) {
     if let Some(version) = via.tls_version() {
         text(out, "via", "tls");
         text(out, "tls", version);
+    }
+}
+
+fn receivers(out: &mut Vec<u8>, to: Receivers<'_>) {
+    match to {
+        Receivers::One(serial) => list(out, "ids", [serial], push_number),
+        Receivers::Several(serials) => list(out, "ids", serials.iter().copied(), push_number),
+        Receivers::All => text(out, "to", "all"),
+    }
+}
+
+/// Begins an event of the desks alone, which has no number.
+fn begin_operator(out: &mut Vec<u8>, kind: &str, key: &str, operator: Operator<'_>) {
+    out.extend_from_slice(b"{\"ev\":\"");
+    out.extend_from_slice(kind.as_bytes());
+    out.push(b'"');
+    self::operator(out, key, operator);
+}
+
+/// Who is at a desk.
+pub(super) fn operator(out: &mut Vec<u8>, key: &str, operator: Operator<'_>) {
+    number(out, key, u64::from(operator.desk.0));
+    if let Some(name) = operator.name {
+        text(out, "name", name);
+    }
+    if operator.watches {
+        flag(out, "watch");
     }
 }
 
@@ -256,7 +291,7 @@ fn spelt(peer: &Peer) -> String {
 }
 
 /// Tells this run from others: the process and the moment in which it began to say anything.
-fn run_id() -> String {
+pub(super) fn run_id() -> String {
     use std::sync::OnceLock;
     static RUN: OnceLock<String> = OnceLock::new();
     let made = || {

@@ -22,9 +22,9 @@ const IGNORED_MAX: usize = 64;
 const KEY_BYTES_MAX: usize = 256;
 
 /// All keys of all commands.
-pub const KEYS: [&str; 16] = [
+pub const KEYS: [&str; 18] = [
     "cmd", "ref", "to", "text", "b64", "eol", "how", "id", "ids", "name", "addr", "every", "off", "spec",
-    "count", "glob",
+    "count", "glob", "watch", "words",
 ];
 
 /// The place of a key in `KEYS`.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::fields::{Fields, members, number, string, wrong_type};
-use crate::desk::command::{Command, Every, Fault, How, Member, Payload, Request, To, Whose};
+use crate::desk::command::{Command, DeskSays, Every, Fault, How, Member, Payload, Request, To, Whose};
 use crate::desk::name::may_be_target;
 use crate::desk::refusal::Refusal;
 use crate::desk::text::period_of;
@@ -94,6 +94,24 @@ fn command<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
             fault(fields)
         }
         "learn" => only(&[]).map(|()| Command::Learn),
+        name => command_of_desks(name, fields),
+    }
+}
+
+/// What there is where there may be several desks.
+fn command_of_desks<'a>(name: &str, fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
+    let only = |keys: &[&str]| fields.only(name, keys);
+    match name {
+        "next" => only(&[]).map(|()| Command::Next),
+        "desk" => {
+            only(&["name", "watch", "words"])?;
+            desk(fields)
+        }
+        "typing" => {
+            only(&["to"])?;
+            let to = if fields.raw("to").is_some() { Some(to(fields)?) } else { None };
+            Ok(Command::Typing(to))
+        }
         name => Err(Refusal::UnknownCommand(name.chars().take(40).collect())),
     }
 }
@@ -181,6 +199,19 @@ fn who<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
         Some(glob) if may_be_target(&glob) => Ok(Command::Who(Some(glob))),
         Some(_) => Err(wrong_type("glob", "a name or a glob", fields.raw("glob").unwrap_or_default())),
     }
+}
+
+fn desk<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {
+    let name = fields.text("name")?;
+    let watches = match fields.flag("watch")? {
+        Some(false) => {
+            let raw = fields.raw("watch").unwrap_or_default();
+            return Err(wrong_type("watch", "true: a desk that only looks on goes on doing so", raw));
+        }
+        watches => watches.is_some(),
+    };
+    let words = fields.number("words")?.map(|columns| usize::try_from(columns).unwrap_or(usize::MAX));
+    Ok(Command::Desk(DeskSays { name, watches, words }))
 }
 
 fn every<'a>(fields: &Fields<'a>) -> Result<Command<'a>, Refusal> {

@@ -47,7 +47,18 @@ impl Writer {
                 text(out, "code", refusal.code());
                 text(out, "msg", &refusal.to_string());
             }
-            Reply::Conns(rows) => list(out, "conns", *rows, |out, row| self.row(out, row)),
+            Reply::Conns(rows, desks) => {
+                list(out, "conns", *rows, |out, row| self.row(out, row));
+                if !desks.is_empty() {
+                    list(out, "desks", *desks, |out, operator| {
+                        let from = out.len();
+                        super::events::operator(out, "desk", *operator);
+                        // The comma in front of its first key.
+                        out[from] = b'{';
+                        out.push(b'}');
+                    });
+                }
+            }
             Reply::Pending(all) => list(out, "conns", *all, |out, one| self.waiting(out, one)),
             Reply::Next(one) => list(out, "conns", [one], |out, one| self.waiting(out, one)),
             Reply::Shown(_, kept) => list(out, "msgs", *kept, |out, one| {
@@ -64,6 +75,15 @@ impl Writer {
         out.extend_from_slice(b"}\n");
     }
 
+    /// The same with what a text desk would be told, line by line.
+    pub fn reply_with_words(&mut self, reply: &Reply<'_>, frame: Frame<'_>, words: &[u8], out: &mut Vec<u8>) {
+        self.reply(reply, frame, out);
+        out.truncate(out.len() - b"}\n".len());
+        let words = String::from_utf8_lossy(words);
+        list(out, "words", words.lines(), super::write::string);
+        out.extend_from_slice(b"}\n");
+    }
+
     fn row(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
         self.begin_row(out, row);
         out.push(b'}');
@@ -74,6 +94,11 @@ impl Writer {
         peer(out, row.peer);
         via(out, row.via);
         text(out, "since", &self.ago(row.age));
+        self.end_row(out, row);
+    }
+
+    /// What a row has behind who it is, and since when.
+    pub(super) fn end_row(&mut self, out: &mut Vec<u8>, row: &Row<'_>) {
         if let Some(heard) = row.heard {
             text(out, "heard", &self.ago(heard));
         }
@@ -130,6 +155,7 @@ fn push_rest(out: &mut Vec<u8>, reply: &Reply<'_>) {
         Reply::Linked(one, other) | Reply::Unlinked(one, other) => {
             list(out, "ids", [one.serial, other.serial], push_number);
         }
+        Reply::DeskIs(operator) => super::events::operator(out, "desk", *operator),
         Reply::TargetIs(target) => match target {
             Target::One(who) | Target::Named(_, who) => number(out, "to", who.serial),
             Target::All => text(out, "to", "all"),

@@ -56,21 +56,17 @@ impl TerminalDesk {
     pub fn event(&mut self, event: &Event<'_>, view: View, now: Instant) {
         let (kind, serial) = match event {
             Event::Message(who, frame) => return self.message(*who, frame, view, now),
-            Event::Sent { to, bytes, .. } => {
-                if view == View::Hex {
-                    self.push_bytes(0, bytes, Direction::To);
-                }
-                match to {
-                    Receivers::One(serial) => self.roster.answered(*serial),
-                    Receivers::Several(serials) => {
-                        serials.iter().for_each(|serial| self.roster.answered(*serial))
-                    }
-                    Receivers::All => self.roster.all_answered(|_| false),
-                }
+            Event::Sent { .. } => return self.sent(event, view),
+            Event::Listening(..) | Event::Bye | Event::Drained(_) | Event::Finished(_) => return,
+            Event::Typing(..) => {
+                self.others.note(event);
                 self.is_stale = true;
                 return;
             }
-            Event::Listening(..) | Event::Bye | Event::Drained(_) | Event::Finished(_) => return,
+            Event::Desk(_) | Event::DeskLeft(_) => {
+                self.others.note(event);
+                (Kind::Note, 0)
+            }
             Event::Answered { .. } => return self.answered(event, view, now),
             Event::Opened { who, .. } => {
                 self.roster.opened(who.serial, who.name);
@@ -111,6 +107,26 @@ impl TerminalDesk {
         let mut line = Vec::new();
         self.renderer.event(event, &mut line);
         self.push(kind, serial, &line);
+    }
+
+    /// Something was sent, here or at another desk.
+    fn sent(&mut self, event: &Event<'_>, view: View) {
+        let Event::Sent { to, bytes, by } = event else { return };
+        let is_elsewhere = matches!(by, Author::Desk(desk) if !self.others.is_own(*desk));
+        if is_elsewhere && !self.is_quiet {
+            let mut line = Vec::new();
+            self.renderer.event(event, &mut line);
+            self.push(Kind::Note, 0, &line);
+        }
+        if view == View::Hex {
+            self.push_bytes(0, bytes, Direction::To);
+        }
+        match to {
+            Receivers::One(serial) => self.roster.answered(*serial),
+            Receivers::Several(serials) => serials.iter().for_each(|serial| self.roster.answered(*serial)),
+            Receivers::All => self.roster.all_answered(|_| false),
+        }
+        self.is_stale = true;
     }
 
     /// A connection was sent something of itself. Where what it says comes in floods, so does that: an answer is shown where
@@ -196,6 +212,11 @@ impl TerminalDesk {
     /// A connection has another name.
     pub fn forget_label(&mut self, serial: u64) {
         self.renderer.forget_label(serial);
+    }
+
+    /// What comes now has happened then; nothing: it happens now.
+    pub fn set_time(&mut self, at: Option<jiff::Timestamp>) {
+        self.stamp.set(at);
     }
 
     /// The time of day is looked at anew.

@@ -100,6 +100,7 @@ impl TerminalDesk {
             // What the prompt shows is what Enter reaches.
             self.pin = Some(self.shown.clone());
         }
+        self.tell_typing(acts);
     }
 
     fn enter(&mut self, now: Instant, acts: &mut Vec<Act<Mail>>) {
@@ -208,24 +209,25 @@ impl TerminalDesk {
             self.is_over = true;
             return acts.push(terminate());
         }
-        let dropped = self.dropped();
-        self.say(Kind::Note, &format!("* Ctrl-C again within two seconds quits{dropped}"));
+        let what = self.what_leaving_does();
+        self.say(Kind::Note, &format!("* Ctrl-C again within two seconds {what}"));
     }
 
     fn end(&mut self, acts: &mut Vec<Act<Mail>>) {
-        if self.guard.ends(self.roster.len()) {
+        if self.is_attached || self.guard.ends(self.roster.len()) {
             self.is_over = true;
             acts.push(Act::Post(Mail::Stdin(Chunk::Ended(None))));
             return acts.push(Act::EndInput);
         }
-        let dropped = self.dropped();
-        self.say(Kind::Note, &format!("* Ctrl-D again quits{dropped}"));
+        let what = self.what_leaving_does();
+        self.say(Kind::Note, &format!("* Ctrl-D again {what}"));
     }
 
-    fn dropped(&self) -> String {
+    fn what_leaving_does(&self) -> String {
         match self.roster.len() as u64 {
-            0 => String::new(),
-            here => format!(" and drops {}", plural(here, "connection")),
+            _ if self.is_attached => "leaves this desk, and nothing else".to_owned(),
+            0 => "quits".to_owned(),
+            here => format!("quits and drops {}", plural(here, "connection")),
         }
     }
 

@@ -27,6 +27,11 @@ pub struct Roster {
 }
 
 impl Roster {
+    /// Whoever spoke last before, and the numbers that there were, are of the same run.
+    pub fn follows(&mut self, before: &Roster) {
+        (self.last, self.newest) = (before.last, before.newest);
+    }
+
     /// Somebody has come.
     pub fn opened(&mut self, serial: u64, name: Option<&str>) {
         self.conns.entry(serial).or_default();
@@ -102,6 +107,11 @@ impl Roster {
         self.linked.remove(&serial);
     }
 
+    /// All who are here, in the order they came.
+    pub fn serials(&self) -> impl Iterator<Item = u64> {
+        self.conns.keys().copied()
+    }
+
     /// Whether it is here.
     pub fn has(&self, serial: u64) -> bool {
         self.conns.contains_key(&serial)
@@ -115,6 +125,11 @@ impl Roster {
     /// How many are here.
     pub fn len(&self) -> usize {
         self.conns.len()
+    }
+
+    /// Whether nobody is here.
+    pub fn is_empty(&self) -> bool {
+        self.conns.is_empty()
     }
 
     /// How many wait for an answer.

@@ -40,6 +40,8 @@ impl Rig {
             is_quiet: false,
             tracks_pending: true,
             speaks_to_all: false,
+            has_others: false,
+            is_attached: false,
             history: None,
         });
         let mut rig = Rig {

@@ -9,7 +9,7 @@ use crate::desk::words::plural;
 
 use super::render::{Repertoire, push_sent_to};
 
-/// So much of the text is shown: enough to know it again.
+/// So much of a text is shown: enough to know it again.
 const SHOWN_BYTES_MAX: usize = 256;
 
 /// Appends `-> #3 5 bytes (reply) pong`.
@@ -22,6 +22,12 @@ pub(super) fn push_answered(
 ) -> io::Result<()> {
     push_sent_to(out, who);
     write!(out, "{} ({}) ", plural(bytes.len() as u64, "byte"), by.word().unwrap_or("desk"))?;
+    push_shown(out, bytes, repertoire);
+    writeln!(out)
+}
+
+/// Appends as much of a text as is enough to know it again.
+pub(super) fn push_shown(out: &mut Vec<u8>, bytes: &[u8], repertoire: Repertoire) {
     let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let text = text.strip_suffix(b"\r").unwrap_or(text);
     let shown = &text[..text.len().min(SHOWN_BYTES_MAX)];
@@ -30,7 +36,6 @@ pub(super) fn push_answered(
     if shown.len() < text.len() {
         out.extend_from_slice(repertoire.ellipsis().as_bytes());
     }
-    writeln!(out)
 }
 
 /// Appends `-> "ping" is answered with "pong\n" from now on`, and where that was written down.

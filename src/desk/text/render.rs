@@ -12,6 +12,7 @@ use crate::desk::words::{limit, plural};
 
 use super::answered::push_answered;
 use super::comings::{push_closed, push_linked, push_opened, push_speaks};
+use super::desks::{DeskNames, push_desk, push_sent_elsewhere};
 use super::reply::{push_reply, push_stopping};
 use super::safe::{push_ascii, push_dump, push_human, push_tsv};
 use super::stamp::Stamp;
@@ -78,6 +79,8 @@ pub struct Renderer {
     /// connection.
     reply_label: Vec<u8>,
     reply_labelled: Option<(u64, u64)>,
+    /// What other desks are called.
+    desks: DeskNames,
 }
 
 impl Renderer {
@@ -112,6 +115,7 @@ impl Renderer {
             labelled: None,
             reply_label: Vec::new(),
             reply_labelled: None,
+            desks: DeskNames::default(),
         }
     }
 
@@ -163,7 +167,14 @@ impl Renderer {
     /// Appends any other event, as one line.
     pub fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         // Writing to a Vec cannot fail.
-        let _ = push_event(out, event, self.repertoire);
+        let _ = match event {
+            Event::Sent { .. } => push_sent_elsewhere(out, event, &self.desks, self.repertoire),
+            Event::Desk(_) | Event::DeskLeft(_) => {
+                self.desks.note(event);
+                push_desk(out, event)
+            }
+            event => push_event(out, event, self.repertoire),
+        };
     }
 
     /// Appends a reply, as one line or several.
@@ -276,9 +287,8 @@ pub(super) fn push_bytes(out: &mut Vec<u8>, bytes: usize) {
 
 fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> std::io::Result<()> {
     match event {
-        Event::Message(..) | Event::Sent { .. } | Event::Listening(..) | Event::Finished(_) | Event::Bye => {
-            Ok(())
-        }
+        Event::Message(..) | Event::Listening(..) | Event::Finished(_) | Event::Bye => Ok(()),
+        Event::Sent { .. } | Event::Desk(_) | Event::DeskLeft(_) | Event::Typing(..) => Ok(()),
         Event::Answered { who, by, bytes } => push_answered(out, *who, *by, bytes, repertoire),
         Event::Opened { .. } => push_opened(out, event),
         Event::Speaks { .. } => push_speaks(out, event),

@@ -13,6 +13,7 @@ use crate::desk::words::{brief, duration, limit, plural, size};
 use super::answered::{push_learnt, push_spelt};
 use super::broken::{push_faults, push_not_shown};
 use super::comings::push_linked;
+use super::desks::push_desks;
 use super::render::{Reader, Repertoire, push_bytes, push_sent_to, push_serial, push_who};
 use super::table::{push_conns, push_help};
 
@@ -54,7 +55,19 @@ pub(super) fn push_reply(
         Reply::Several(deed, outcomes, tally) => push_several(out, *deed, outcomes, tally),
         Reply::Targets(_, outcomes, tally) => push_several(out, Deed::Target, outcomes, tally),
         Reply::TargetIs(target) => push_target(out, *target),
-        Reply::Conns(rows) => push_conns(out, rows, reader),
+        Reply::Conns(rows, desks) => {
+            push_conns(out, rows, reader)?;
+            push_desks(out, desks)
+        }
+        Reply::DeskIs(_) => Ok(()),
+        Reply::Words(words) | Reply::SentWords(words) => {
+            let spoken = words.lines().map(|line| line.replace(char::is_control, "?"));
+            spoken.for_each(|line| {
+                push_spelt(out, &line, repertoire);
+                out.push(b'\n');
+            });
+            Ok(())
+        }
         Reply::Pending(waiting) => push_pending(out, waiting, repertoire),
         Reply::Next(waiting) => push_next(out, waiting, repertoire),
         Reply::Done(who) => with_who(out, "-> ", *who, " needs no answer any more"),

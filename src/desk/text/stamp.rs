@@ -29,6 +29,14 @@ impl Stamp {
         self.turn += 1;
     }
 
+    /// What comes now has happened then; nothing: it happens now.
+    pub fn set(&mut self, at: Option<Timestamp>) {
+        self.expire();
+        if let Some(at) = at {
+            self.text = at.to_zoned(self.zone.clone()).strftime("%H:%M:%S.%3f ").to_string();
+        }
+    }
+
     /// Stays the same for as long as the text does.
     pub fn turn(&self) -> u64 {
         self.turn

@@ -1,0 +1,139 @@
+//! What each of several desks is told, however much it reads.
+
+use super::*;
+use crate::buffer::framing::End;
+use crate::desk::Refusal;
+use crate::desk::event::{Author, Receivers};
+
+const ANN: DeskId = DeskId(2);
+const BOB: DeskId = DeskId(3);
+
+fn says(relay: &mut Relay, seq: u64, text: &str) {
+    relay.message(Who::nameless(1), &Frame::of(text.as_bytes(), End::Newline), seq);
+}
+
+fn sends(relay: &mut Relay, seq: u64, by: DeskId) {
+    let event = Event::Sent { by: Author::Desk(by), to: Receivers::One(1), bytes: b"x\n" };
+    relay.event(&event, seq, Some(by));
+    let frame = ReplyFrame { reference: Some("7"), seq: Some(seq), low_water_bytes: usize::MAX };
+    relay.reply(by, &Reply::Refused(Refusal::Nobody), frame);
+}
+
+/// All there is for a desk, taken so many bytes at a time: each line as its kind and its number.
+fn taken(relay: &mut Relay, desk: DeskId, room_bytes: usize) -> Vec<String> {
+    let mut bytes = Vec::new();
+    while relay.take(desk, room_bytes, |piece| bytes.extend_from_slice(piece)) {}
+    let value = |line: &str| -> serde_json::Value { serde_json::from_str(line).unwrap() };
+    let lines = String::from_utf8(bytes).unwrap();
+    let named = |line: &str| {
+        let value = value(line);
+        let number = value.get("seq").or(value.get("count")).map_or(String::new(), ToString::to_string);
+        let past = if value.get("past").is_some() { " past" } else { "" };
+        format!("{} {number}{past}", value["ev"].as_str().unwrap())
+    };
+    lines.lines().map(named).collect()
+}
+
+fn attach(relay: &mut Relay, desk: DeskId) {
+    relay.attach(desk, |writer, out| writer.event(&Event::Note("hello"), 9, out));
+}
+
+#[test]
+fn who_comes_later_is_told_what_was_before_once_and_then_what_comes() {
+    let mut relay = Relay::default();
+    says(&mut relay, 1, "one");
+    attach(&mut relay, ANN);
+    says(&mut relay, 2, "two");
+    attach(&mut relay, BOB);
+    says(&mut relay, 3, "three");
+
+    assert_eq!(taken(&mut relay, ANN, 4096), ["note 9", "msg 1 past", "msg 2", "msg 3"]);
+    assert_eq!(taken(&mut relay, BOB, 1), ["note 9", "msg 1 past", "msg 2 past", "msg 3"]);
+}
+
+#[test]
+fn what_a_desk_has_sent_it_is_told_by_its_reply_in_the_same_place() {
+    for room_bytes in [1, 100, 4096] {
+        let mut relay = Relay::default();
+        attach(&mut relay, ANN);
+        attach(&mut relay, BOB);
+        says(&mut relay, 1, "one");
+        sends(&mut relay, 2, ANN);
+        sends(&mut relay, 3, BOB);
+        sends(&mut relay, 4, ANN);
+        says(&mut relay, 5, "five");
+
+        let ann = taken(&mut relay, ANN, room_bytes);
+        assert_eq!(ann, ["note 9", "msg 1", "error 2", "sent 3", "error 4", "msg 5"], "{room_bytes}");
+        let bob = taken(&mut relay, BOB, room_bytes);
+        assert_eq!(bob, ["note 9", "msg 1", "sent 2", "error 3", "sent 4", "msg 5"], "{room_bytes}");
+    }
+}
+
+#[test]
+fn h45_who_does_not_read_misses_a_number_of_lines_that_is_told_and_none_of_its_replies() {
+    let mut relay = Relay::default();
+    attach(&mut relay, ANN);
+    attach(&mut relay, BOB);
+    let text = "x".repeat(1000);
+    let mut heard_by_bob = Vec::new();
+    for seq in 1..=20_000 {
+        if seq % 1000 == 0 {
+            sends(&mut relay, seq, ANN);
+        } else {
+            says(&mut relay, seq, &text);
+        }
+        if seq % 100 == 0 {
+            heard_by_bob.extend(taken(&mut relay, BOB, 64 << 10));
+            relay.end_turn();
+        }
+        let held = relay.log.chunks.iter().map(Vec::capacity).sum::<usize>();
+        assert!(held < LOG_BYTES_MAX + (1 << 20), "{held} bytes are held");
+    }
+
+    assert_eq!(heard_by_bob.len(), 20_001, "the other one has missed nothing");
+    let ann = taken(&mut relay, ANN, 64 << 10);
+    let replies = ann.iter().filter(|line| line.starts_with("error")).count();
+    assert_eq!(replies, 20, "each reply is there");
+    let skipped: u64 = ann.iter().filter_map(|line| line.strip_prefix("skipped ")?.parse::<u64>().ok()).sum();
+    let told = ann.iter().filter(|line| line.starts_with("msg")).count() as u64;
+    assert_eq!(skipped + told + replies as u64, 20_000, "what is missing is counted");
+    assert!(skipped > 10_000, "{skipped}");
+    relay.end_turn();
+    assert_eq!(relay.log.chunks.iter().map(Vec::len).sum::<usize>(), 0, "all is forgotten that was taken");
+}
+
+#[test]
+fn a_line_longer_than_any_room_comes_whole_though_much_is_forgotten_meanwhile() {
+    let mut relay = Relay::default();
+    attach(&mut relay, ANN);
+    attach(&mut relay, BOB);
+    says(&mut relay, 1, &"x".repeat(3 << 20));
+    let mut bytes = Vec::new();
+    for seq in 2..6000 {
+        relay.take(ANN, 1000, |piece| bytes.extend_from_slice(piece));
+        says(&mut relay, seq, &"y".repeat(1000));
+        relay.end_turn();
+    }
+    while relay.take(ANN, 1000, |piece| bytes.extend_from_slice(piece)) {}
+
+    let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    let longest = lines.iter().map(|line| line.len()).max().unwrap();
+    assert!(longest > 3 << 20, "{longest}");
+    for line in lines.iter().filter(|line| !line.is_empty()) {
+        assert!(line.starts_with(b"{") && line.ends_with(b"}"), "torn: {}", String::from_utf8_lossy(line));
+    }
+}
+
+#[test]
+fn a_reply_is_told_in_words_too_where_that_was_asked_for() {
+    let mut relay = Relay::default();
+    attach(&mut relay, ANN);
+    relay.use_words(ANN, 80);
+    relay.reply(ANN, &Reply::Refused(Refusal::Nobody), ReplyFrame::default());
+    let mut bytes = Vec::new();
+    relay.take(ANN, 4096, |piece| bytes.extend_from_slice(piece));
+    let last = String::from_utf8(bytes).unwrap().lines().last().unwrap().to_owned();
+    let value: serde_json::Value = serde_json::from_str(&last).unwrap();
+    assert_eq!(value["words"], serde_json::json!(["nobody is connected"]), "{last}");
+}

@@ -1,0 +1,68 @@
+//! `switchboard attach`: one more desk of a server that runs.
+
+use std::path::PathBuf;
+
+use switchboard::cli::{AttachArgs, ViewArg};
+use switchboard::desk::text::Format;
+use switchboard::desk::{
+    Attached, DeskId, Display, Outlet, Screens, Spelling, TerminalDesk, TerminalOptions, View, Wanted,
+    check_name,
+};
+use switchboard::internals::cannot;
+use switchboard::process::control;
+use switchboard::terminal::{Terminal, is_interactive, on_signal, read_in_background};
+use switchboard::{Limits, Reactor};
+
+use super::ends::{Look, spelling};
+
+/// Attaches, and stays until it is left.
+pub fn run(args: &AttachArgs) -> Result<(), String> {
+    if let Some(name) = &args.name {
+        check_name(name).map_err(|why| format!("cannot use the name {name:?}: {why}"))?;
+    }
+    let path = path(args)?;
+    let limits = Limits { write_stall_max: std::time::Duration::MAX, ..Limits::default() };
+    let patience = limits.drain_max;
+    let (reactor, mailbox) = Reactor::new(limits).map_err(cannot("start"))?;
+    let spelling = spelling(args.format);
+    let is_edited = spelling == Spelling::Text(Format::Human) && !args.plain && is_interactive();
+    let display = if is_edited {
+        let look = Look { color: args.color, no_history: args.no_history, is_quiet: args.quiet };
+        let options =
+            TerminalOptions { has_others: !args.watch, is_attached: true, ..look.options::<AttachArgs>() };
+        let terminal = Terminal::new(TerminalDesk::new(options));
+        Display::Terminal(terminal.map_err(cannot("use the terminal"))?)
+    } else {
+        let screens = Screens::open(spelling, true, args.quiet, mailbox.clone());
+        Display::Screens(Box::new(screens.map_err(cannot("use stdout"))?))
+    };
+    on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
+    let source = match &display {
+        Display::Terminal(terminal) => {
+            let mailbox = mailbox.clone();
+            // When the loop has ended there is nobody who wants to know.
+            let post = move |mail| {
+                let _ = mailbox.post(mail);
+            };
+            terminal.begin(post).map_err(cannot("use the terminal"))?;
+            None
+        }
+        _ => Some(read_in_background(mailbox).map_err(cannot("read stdin"))?),
+    };
+    let view = if args.view == ViewArg::Hex { View::Hex } else { View::Text };
+    let outlet = Outlet::new(Some(DeskId(0)), display, view);
+    let wanted = Wanted { path, watches: args.watch, name: args.name.clone() };
+    let attached = reactor.run(Attached::new(wanted, outlet, source)).map_err(cannot("wait for events"))?;
+    attached.finish(patience)
+}
+
+/// Where the control socket is. In a directory of which it is not known whose it is, anybody could have put one.
+fn path(args: &AttachArgs) -> Result<PathBuf, String> {
+    if let Some(path) = args.path.as_ref().or(args.desk.as_ref()) {
+        return Ok(path.clone());
+    }
+    let path = control::default_path(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
+    let cannot_attach = format!("attach to {} (a server with --desk makes it)", path.display());
+    control::check_directory(&path, false).map_err(cannot(cannot_attach))?;
+    Ok(path)
+}
