@@ -174,10 +174,11 @@ export class Model {
     this.open -= 1;
     this.gone.push(conn);
     this.version += 1;
-    while (this.gone.length > MAX.gone) this.forget(this.gone.shift());
+    for (let tries = this.gone.length; this.gone.length > MAX.gone && tries > 0; tries -= 1) this.forget(this.gone.shift());
   }
 
   forget(conn) {
+    // Who is looked at, or chosen for a reply, stays.
     if (conn.isHeld) return void this.gone.push(conn);
     this.setUnread(conn, 0);
     this.rows -= conn.rows.length;
