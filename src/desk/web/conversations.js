@@ -48,6 +48,7 @@ export class Conversations {
     this.version = -1;
     this.isHeld = false;
     this.list = new Windowed(this.box, { make: () => this.make(), draw: (element, conn, at) => this.draw(element, conn, at), height: HEIGHT });
+    this.list.onResize = actions.due;
     this.listen();
   }
 

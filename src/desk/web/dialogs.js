@@ -67,7 +67,7 @@ const KEYS = [
   ["Alt ↓  Alt ↑", "the next, the one before, also while writing"],
   ["a  Alt A", "the stream of all"],
   ["/", "search"],
-  ["x  Space in the list", "choose for a reply to several; Ctrl and a click do the same"],
+  ["x  Space", "choose for a reply to several; Space in the list, Ctrl and a click do the same"],
   ["X", "choose none"],
   ["Writing"],
   ["r  Enter", "write; what Enter reaches stands above the text"],

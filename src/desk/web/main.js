@@ -2,7 +2,7 @@
 
 import { Composer } from "./composer.js";
 import { Conversations, STATES } from "./conversations.js";
-import { ask, help } from "./dialogs.js";
+import { ask, help, isAsking } from "./dialogs.js";
 import { Announcer } from "./announcer.js";
 import { count, fill } from "./format.js";
 import { listenToKeys } from "./keys.js";
@@ -18,7 +18,7 @@ const $ = (id) => document.getElementById(id);
 const settings = new Settings();
 const model = new Model();
 const link = new Link(takeToken());
-const actions = {};
+const actions = { due };
 const composer = new Composer(model, link);
 const conversations = new Conversations(model, actions);
 const thread = new Thread(model, actions);
@@ -73,7 +73,7 @@ function drawHead() {
   const { conn, isStream } = thread;
   const state = conn ? [STATES[conn.state], conn.about, conn.link ? `linked to #${conn.link}` : "", conn.fault ? `broken on purpose: ${conn.fault}` : "",
     conn.pending ? "waits" : "", conn.muted ? "muted" : ""].filter(Boolean).join(" · ") : "";
-  const shape = `${isStream}|${conn?.id}|${conn?.name}|${conn?.peer}|${state}|${thread.isHex}`;
+  const shape = `${isStream}|${conversations.picked.size}|${conn?.id}|${conn?.name}|${conn?.peer}|${state}|${thread.isHex}`;
   if (shape === drawHead.shape) return;
   drawHead.shape = shape;
   $("who").textContent = "";
@@ -115,6 +115,7 @@ function drawLink() {
   let words = { connecting: "connecting", open: `desk ${model.desk ?? ""}`, off: "no token", waiting: "not connected" }[link.state];
   if (link.state === "waiting") words += `; next attempt in ${Math.max(0, Math.ceil((link.next - Date.now()) / 1000))} s`;
   if (model.notice) words = model.notice;
+  else if (link.state !== "open" && !link.wasOpen && link.failures) words = `no server, or a wrong token; ${words}`;
   const element = $("link");
   if (element.textContent !== words) element.textContent = words;
   document.body.dataset.link = model.notice && link.state !== "open" ? "waiting" : link.state;
@@ -128,7 +129,8 @@ function aim() {
   if (conns.length) composer.aim({ kind: "several", key: "several", conns });
   else if (isStream) composer.aim({ kind: "all", key: "all" });
   else composer.aim(conn ? { kind: "one", key: `c${conn.id}`, conn } : { kind: "nobody", key: "" });
-  drawHead.shape = "";
+  // At once: what is not to be seen cannot be written into, and keys would be commands.
+  drawHead();
   due();
 }
 
@@ -274,18 +276,20 @@ link.onLost = (asked) => {
 };
 link.onState = () => {
   drawLink();
+  if (link.failures === 3 && !link.wasOpen && !isAsking()) askToken("No server answers, or the token is wrong.").then((token) => token && link.hurry());
   due();
 };
 
+async function askToken(text) {
+  const typed = await ask({ heading: "Token", text: `${text} The server prints the address of this page with a token behind #.`, label: "Address or token ", button: "Connect" });
+  const token = (typed ?? "").trim().replace(/^.*#/, "");
+  if (!/^[\w.~-]+$/.test(token)) return "";
+  keepToken(token);
+  return (link.token = token);
+}
+
 async function begin() {
-  while (!link.token) {
-    const typed = await ask({ heading: "No token", text: "The server prints the address of this page with a token behind #.", label: "Address or token ", button: "Connect" });
-    const token = (typed ?? "").trim().replace(/^.*#/, "");
-    if (/^[\w.~-]+$/.test(token)) {
-      keepToken(token);
-      link.token = token;
-    }
-  }
+  while (!link.token) await askToken("There is none.");
   link.connect();
 }
 

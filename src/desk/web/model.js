@@ -122,6 +122,7 @@ export class Model {
     const row = this.row("gap", this.now(), 0, text);
     this.lost += lost;
     this.gaps += 1;
+    this.lastGap = text;
     this.stream.push(row);
   }
 
@@ -129,9 +130,10 @@ export class Model {
   tellGaps(conn) {
     if (conn.gaps === this.gaps) return;
     const lost = this.lost - conn.lost;
+    const text = this.gaps - conn.gaps === 1 ? this.lastGap : `${many(lost, "event")} missed, in ${many(this.gaps - conn.gaps, "gap")}`;
     conn.gaps = this.gaps;
     conn.lost = this.lost;
-    if (lost > 0) this.putIn(conn, this.row("gap", this.now(), conn.id, `${many(lost, "event")} of all were missed: something may be missing here`));
+    this.putIn(conn, this.row("gap", this.now(), conn.id, text + (lost ? ": something may be missing here" : "")));
   }
 
   // ----------------------------------------------------------- connections
@@ -287,7 +289,7 @@ export class Model {
     if (event.ev === "hello") return this.hello(event);
     if (event.ev === "skipped") {
       this.skips += event.count;
-      return this.gap(event.count, `${many(event.count, "event")} skipped: this page was too slow`);
+      return this.gap(event.count, `${many(event.count, "event")} skipped, since this page was too slow`);
     }
     if (!this.follows(event)) return undefined;
     const at = event.ts ? parseStamp(event.ts) : this.now();

@@ -6,7 +6,7 @@ import { hue } from "./conversations.js";
 import { Windowed } from "./windowed.js";
 
 /** What is longer is folded: characters, lines, bytes in hex. */
-const FOLD = { chars: 1200, lines: 12, bytes: 256, stream: 300 };
+const FOLD = { chars: 800, narrow: 400, lines: 12, bytes: 128, stream: 300 };
 const HEIGHT = 20;
 
 export class Thread {
@@ -32,13 +32,9 @@ export class Thread {
 
   listen() {
     const { box } = this;
-    const away = () => {
-      if (!this.list.isAtEnd()) this.freeze();
-    };
     box.addEventListener("wheel", (event) => {
       if (event.deltaY < 0 && box.scrollHeight > box.clientHeight) this.freeze();
     }, { passive: true });
-    box.addEventListener("touchmove", away, { passive: true });
     box.addEventListener("scroll", () => this.scrolled(), { passive: true });
     box.addEventListener("click", (event) => {
       const element = event.target.closest(".row");
@@ -52,7 +48,7 @@ export class Thread {
       this.follow();
       this.box.focus({ preventScroll: true });
     });
-    this.list.onResize = () => (this.list.isDirty = true);
+    this.list.onResize = this.actions.due;
   }
 
   // ------------------------------------------------------------- what is shown
@@ -124,8 +120,8 @@ export class Thread {
   scrolled() {
     this.list.isDirty = true;
     if (!this.list.isAtEnd()) {
-      // Rows that were just measured may leave a rest below; that is nobody's wish to read further up.
-      if (!this.frozen && this.list.total - this.box.scrollTop - this.box.clientHeight > 4) this.freeze();
+      // Rows that were measured meanwhile, or a box that has shrunk, leave a rest below, too; nobody wished that.
+      if (!this.frozen && this.list.isScrolledUp()) this.freeze();
     } else if (this.frozen && !this.isPaused) {
       if (this.rows.total === this.frozen.total) this.follow();
       else this.extend();
@@ -187,7 +183,7 @@ export class Thread {
     const base = this.mark ?? before;
     const isHex = this.isHex && (row.kind === "in" || row.kind === "out");
     const name = row.id && this.isStream ? this.model.label(row.id) : "";
-    const shape = `${row.open}|${isHex}|${row.status}|${row.note}|${name}|${row.at}|${this.epochOf()}`;
+    const shape = `${row.open}|${isHex}|${row.status}|${row.note}|${name}|${row.at}|${this.list.epoch}`;
     if (element.row === row && element.shape === shape && element.base === base) {
       this.place(element, row, at);
       return;
@@ -204,10 +200,6 @@ export class Thread {
     this.drawWhose(parts.whose, row);
     this.drawText(parts, row, isHex);
     parts.note.textContent = row.kind === "in" ? (row.part ? PARTS[row.part] ?? row.part : "") : row.note ?? "";
-  }
-
-  epochOf() {
-    return this.list.epoch;
   }
 
   place(element, row, at) {
@@ -233,18 +225,18 @@ export class Thread {
   drawText(parts, row, isHex) {
     parts.fold?.remove();
     const { body } = parts;
-    const text = row.bytes ? bytesAsText(row.bytes.subarray(0, row.open ? undefined : FOLD.chars)) : row.text;
+    const text = row.bytes ? bytesAsText(row.bytes.subarray(0, row.open ? undefined : this.most())) : row.text;
     let hidden = "";
     if (isHex) {
       const bytes = row.bytes ?? utf8(row.text + row.end);
       const shown = row.open ? bytes : bytes.subarray(0, FOLD.bytes);
       if (shown.length < bytes.length) hidden = many(bytes.length - shown.length, "more byte");
-      body.textContent = hexDump(shown, this.box.clientWidth < 620 ? 8 : 16);
+      body.textContent = hexDump(shown, this.isNarrow ? 8 : 16);
     } else {
       const shown = row.open ? text : this.folded(text);
       const length = row.bytes ? row.bytes.length : text.length;
-      if (shown.length < text.length || (row.bytes && row.bytes.length > FOLD.chars && !row.open)) {
-        hidden = many(length - (row.bytes ? Math.min(FOLD.chars, length) : shown.length), "more character");
+      if (shown.length < text.length || (row.bytes && row.bytes.length > this.most() && !row.open)) {
+        hidden = many(length - (row.bytes ? Math.min(this.most(), length) : shown.length), "more character");
       }
       fill(body, shown, !this.isStream || row.open);
       if (!text && row.kind === "in") body.textContent = "";
@@ -259,8 +251,13 @@ export class Thread {
     parts.text.append(parts.fold);
   }
 
+  /** So many characters are shown of what is folded. */
+  most() {
+    return this.isStream ? FOLD.stream : this.isNarrow ? FOLD.narrow : FOLD.chars;
+  }
+
   folded(text) {
-    let most = Math.min(text.length, this.isStream ? FOLD.stream : FOLD.chars);
+    let most = Math.min(text.length, this.most());
     if (!this.isStream) {
       let at = -1;
       for (let line = 0; line < FOLD.lines; line += 1) {
@@ -318,6 +315,7 @@ export class Thread {
   }
 
   render() {
+    this.isNarrow = this.box.clientWidth < 620;
     this.list.render();
     if (this.cursor && this.list.elements.has(this.cursor)) this.box.setAttribute("aria-activedescendant", "row-cursor");
     else this.box.removeAttribute("aria-activedescendant");

@@ -32,10 +32,13 @@ export class Windowed {
     }).observe(box);
   }
 
+  /** All heights are guesses again; what is seen stays where it is, as near as these tell. */
   remeasure() {
+    const { row, by } = this.sticks || !this.isMeasured ? {} : this.anchor();
     Windowed.epochs = (Windowed.epochs ?? 1) + 1;
     this.epoch = Windowed.epochs;
     this.isDirty = true;
+    if (row) this.wanted = this.topOf(this.rows.indexOf(row)) - by;
   }
 
   heightOf(row) {
@@ -44,6 +47,13 @@ export class Windowed {
 
   isAtEnd() {
     return this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - 4;
+  }
+
+  /** Whether somebody has scrolled up since it was drawn, in a box and over rows that are as they were. */
+  isScrolledUp() {
+    const { scrollTop, scrollHeight, clientHeight } = this.box;
+    const { drawn } = this;
+    return !!drawn && scrollTop < drawn.scrollTop - 2 && scrollHeight === drawn.scrollHeight && clientHeight === drawn.clientHeight;
   }
 
   /** The first row that is seen, and how far its top is from that of the box. */
@@ -124,6 +134,7 @@ export class Windowed {
     this.setSpace(total, top);
     if (this.isMeasured) total += this.measure(first, last, scrolled, top);
     this.wanted = undefined;
+    if (this.sticks) this.drawn = { scrollTop: box.scrollTop, scrollHeight: box.scrollHeight, clientHeight: view };
   }
 
   setSpace(total, top) {
