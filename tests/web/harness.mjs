@@ -91,6 +91,7 @@ export class World {
       globalThis.violations = [];
       document.addEventListener("securitypolicyviolation", (event) => globalThis.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
       globalThis.longTasks = [];
+      globalThis.costs = [];
       new PerformanceObserver((list) => globalThis.longTasks.push(...list.getEntries().map(({ duration, startTime }) => ({ duration, startTime })))).observe({ type: "longtask", buffered: true });
     });
     await page.goto(options.url ?? this.url);

@@ -10,6 +10,7 @@ export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; con
 const TYPES = { html: "text/html; charset=utf-8", css: "text/css; charset=utf-8", js: "text/javascript; charset=utf-8" };
 const TOKEN = "0123456789abcdef0123456789abcdef";
 const HISTORY = 1000;
+const FRAME = 65536;
 
 const nameIn = (path) => (path === "/" ? "index.html" : path.slice(1));
 
@@ -62,7 +63,8 @@ export class Mock {
 
   greet(desk) {
     desk.number = this.lastDesk += 1;
-    desk.tell = (event) => desk.send(JSON.stringify(event));
+    desk.queued = [];
+    desk.tell = (event) => this.queue(desk, JSON.stringify(event));
     desk.tell({ ev: "hello", v: 1, run: this.run, desk: desk.number });
     for (const conn of this.conns.values()) {
       const { id, peer, name, since } = conn;
@@ -75,6 +77,23 @@ export class Mock {
       const command = JSON.parse(String(data));
       if (this.loses?.(command)) return;
       this.obey(desk, command);
+    });
+  }
+
+  /** What is told in one turn goes in frames of several lines, up to 64 KiB. */
+  queue(desk, line) {
+    desk.queued.push(line);
+    if (desk.queued.length > 1) return;
+    setImmediate(() => {
+      let frame = "";
+      for (const one of desk.queued.splice(0)) {
+        if (frame && frame.length + one.length > FRAME) {
+          desk.send(frame);
+          frame = "";
+        }
+        frame += (frame ? "\n" : "") + one;
+      }
+      desk.send(frame);
     });
   }
 

@@ -1,6 +1,6 @@
 //! The list of conversations: who waits longest stands first, and nobody moves under the pointer.
 
-import { age, fill, plain } from "./format.js";
+import { age, fill } from "./format.js";
 import { Windowed } from "./windowed.js";
 
 /** A row's height; style.css has the same. */
@@ -81,10 +81,13 @@ export class Conversations {
     parts.pick.setAttribute("aria-hidden", "true");
     parts.number = part("number", parts.first);
     parts.name = part("name", parts.first, "bdi");
+    // Said, not shown: what the eye takes from place and colour.
+    parts.said = part("unseen", parts.first);
     parts.wait = part("wait", parts.first);
     parts.peer = part("peer", parts.second, "bdi");
     parts.last = part("last", parts.second, "bdi");
     parts.badge = part("badge", parts.second);
+    parts.badge.setAttribute("aria-hidden", "true");
     element.parts = parts;
     return element;
   }
@@ -107,12 +110,11 @@ export class Conversations {
     element.setAttribute("aria-posinset", String(at + 1));
     if (isCurrent) element.setAttribute("aria-current", "true");
     else element.removeAttribute("aria-current");
-    element.setAttribute("aria-label", [`#${conn.id}`, conn.name, plain(conn.peer), STATES[conn.state], conn.muted ? "muted" : "",
-      conn.pending ? `waiting since ${wait}` : "", conn.unread ? `${conn.unread} unread` : "", isPicked ? "chosen for a reply" : ""].filter(Boolean).join(", "));
     element.style.setProperty("--hue", hue(conn.id).toFixed(0));
     parts.number.textContent = `#${conn.id}`;
     fill(parts.name, conn.name);
     parts.wait.textContent = wait;
+    parts.said.textContent = [conn.muted ? "muted" : "", isPicked ? "chosen for a reply" : "", conn.unread ? `${badge} unread` : "", conn.pending ? "waits for" : ""].filter(Boolean).join(", ");
     fill(parts.peer, conn.peer);
     fill(parts.last, conn.last);
     parts.badge.textContent = badge;

@@ -3,8 +3,8 @@
 /** What has no shape of its own, or changes how its neighbours are shown. */
 const ODD = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{DI}]/u;
 const ODD_EACH = new RegExp(ODD.source, "gu");
-const PICTURE = /[\p{ExtPict}\p{EMod}\ufe0f]$/u;
-const PICTURE_NEXT = /^\p{ExtPict}/u;
+/** Anchored in front alone: a class before `$` does not match beyond U+FFFF in V8 of 2026. */
+const PICTURE = /^[\p{ExtPict}\p{EMod}\ufe0f]/u;
 const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\" };
 /** A text of nothing but controls makes no more elements than this. */
 const MARKS_MAX = 200;
@@ -21,8 +21,9 @@ function escaped(odd) {
 /** Joiners within a picture (family, flag) are part of it; anywhere else they are shown. */
 function belongsToPicture(text, at, odd) {
   if (odd !== "\u200d" && odd !== "\ufe0f") return false;
-  const before = text.slice(Math.max(0, at - 2), at);
-  return PICTURE.test(before) && (odd === "\ufe0f" || PICTURE_NEXT.test(text.slice(at + 1, at + 3)));
+  const isPair = text.charCodeAt(at - 1) >> 10 === 0x37;
+  const isAfter = PICTURE.test(text.slice(Math.max(0, at - (isPair ? 2 : 1)), at));
+  return isAfter && (odd === "\ufe0f" || PICTURE.test(text.slice(at + 1, at + 3)));
 }
 
 /** The text in parts, `{ text, mark }`: what is marked stands for characters that cannot be seen. */

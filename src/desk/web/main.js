@@ -24,7 +24,7 @@ const conversations = new Conversations(model, actions);
 const thread = new Thread(model, actions);
 const announcer = new Announcer(model, $("live"));
 /** What a frame has cost, for whoever measures. */
-const cost = { frames: 0, last: 0, most: 0, over: 0 };
+const cost = { frames: 0, last: 0, most: 0, over: 0, log: globalThis.costs };
 
 // --------------------------------------------------------------------- frames
 
@@ -47,10 +47,11 @@ function frame() {
   if (!document.hidden) draw();
   const took = performance.now() - began;
   cost.frames += 1;
+  cost.log?.push(took);
   cost.last = took;
   cost.most = Math.max(cost.most, took);
   if (took > 8) cost.over += 1;
-  if (isMore || thread.list.isDirty || conversations.list.isDirty) due();
+  if (isMore || thread.isLate() || thread.list.isDirty || conversations.list.isDirty) due();
 }
 
 function draw() {

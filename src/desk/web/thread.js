@@ -7,7 +7,12 @@ import { Windowed } from "./windowed.js";
 
 /** What is longer is folded: characters, lines, bytes in hex. */
 const FOLD = { chars: 800, narrow: 400, lines: 12, bytes: 128, stream: 300 };
+/** Of one line, and of one below its stamp; style.css has the same. */
 const HEIGHT = 20;
+const HEIGHT_NARROW = 40;
+/** So many new rows at a time are a flood, which is drawn so often. */
+const FLOOD_ROWS = 8;
+const FLOOD_MS = 125;
 
 export class Thread {
   constructor(model, actions) {
@@ -20,11 +25,15 @@ export class Thread {
     this.isStream = false;
     this.frozen = null;
     this.isPaused = false;
+    this.notBefore = 0;
+    this.drawnTotal = 0;
     this.hex = new Map();
     this.mark = null;
     this.cursor = null;
     this.list = new Windowed(this.box, {
       make: () => this.make(), draw: (element, row, at) => this.draw(element, row, at), height: HEIGHT, isMeasured: true, label: "list",
+      // In the stream a message is one line, until it is unfolded.
+      known: (row) => (this.isStream && !row.open && !this.isHex ? (this.isNarrow ? HEIGHT_NARROW : HEIGHT) : 0),
     });
     this.list.sticks = true;
     this.listen();
@@ -41,6 +50,7 @@ export class Thread {
       if (!element) return;
       if (event.target.closest(".fold")) this.toggle(element.row);
       else if (event.target.closest("time, .diff")) this.measureFrom(element.row);
+      else if (this.isStream && event.target.closest(".text") && getSelection().isCollapsed) this.toggle(element.row);
       else if (event.target.closest(".whose") && element.row.id) this.actions.choose(this.model.conns.get(element.row.id), { write: true });
     });
     box.addEventListener("keydown", (event) => this.key(event));
@@ -49,6 +59,12 @@ export class Thread {
       this.box.focus({ preventScroll: true });
     });
     this.list.onResize = this.actions.due;
+    this.list.onWidth = () => this.widthChanged();
+    this.widthChanged();
+  }
+
+  widthChanged() {
+    this.isNarrow = matchMedia("(max-width: 760px)").matches;
   }
 
   // ------------------------------------------------------------- what is shown
@@ -67,6 +83,8 @@ export class Thread {
     this.box.classList.toggle("stream", isStream);
     this.box.setAttribute("aria-label", isStream ? "Messages of all" : conn ? `Messages of #${conn.id}` : "Messages");
     this.list.sticks = true;
+    this.notBefore = 0;
+    this.drawnTotal = this.rows?.total ?? 0;
     this.list.remeasure();
     this.version = -1;
     this.drawPause();
@@ -92,10 +110,12 @@ export class Thread {
     this.frozen = { rows: this.rows.toArray(), total: this.rows.total };
     this.list.rows = this.frozen.rows;
     this.list.sticks = false;
+    this.list.drawn = null;
     this.version = -1;
   }
 
   follow() {
+    this.list.drawn = null;
     this.frozen = null;
     this.isPaused = false;
     this.list.sticks = true;
@@ -140,11 +160,12 @@ export class Thread {
 
   // ------------------------------------------------------------------- drawing
 
-  /** Takes what is new into the list; true if there is something to draw. */
+  /** Takes what is new into the list; true if there is something to draw now. */
   update() {
+    if (this.list.sticks && performance.now() < this.notBefore) return false;
     const { rows } = this;
     if (this.conn && !this.isStream) this.model.tellGaps(this.conn);
-    const version = rows ? rows.total * 1e4 + (this.isStream ? 0 : this.conn.version % 1e4) : 0;
+    const version = rows ? this.versionNow() : 0;
     const waiting = this.actions.unanswered(this.isStream ? null : this.conn);
     if (version === this.version && waiting === this.waiting) return this.list.isDirty;
     this.version = version;
@@ -160,6 +181,15 @@ export class Thread {
     return this.list.isDirty;
   }
 
+  /** Whether there is something that was not drawn yet, only because it is too early. */
+  isLate() {
+    return this.list.sticks && !!this.rows && this.versionNow() !== this.version;
+  }
+
+  versionNow() {
+    return this.rows.total * 1e4 + (this.isStream ? 0 : this.conn.version % 1e4);
+  }
+
   make() {
     const element = document.createElement("div");
     element.setAttribute("role", "listitem");
@@ -171,6 +201,7 @@ export class Thread {
     }
     parts.second = document.createTextNode("");
     parts.millis = document.createElement("small");
+    for (const part of [parts.millis, parts.diff, parts.note]) part.append("");
     parts.time.append(parts.second, parts.millis);
     parts.body = document.createElement("bdi");
     parts.text.append(parts.body);
@@ -185,26 +216,25 @@ export class Thread {
     const name = row.id && this.isStream ? this.model.label(row.id) : "";
     const shape = `${row.open}|${isHex}|${row.status}|${row.note}|${name}|${row.at}|${this.list.epoch}`;
     if (element.row === row && element.shape === shape && element.base === base) {
-      this.place(element, row, at);
+      this.drawCursor(element, row);
       return;
     }
     Object.assign(element, { row, shape, base });
     const { parts } = element;
     const tone = row.status && row.status !== "ok" ? ` ${row.status}` : row.tone ? ` ${row.tone}` : "";
-    element.className = `row ${row.kind}${tone}${isHex ? " dump" : ""}${row === this.mark ? " mark-row" : ""}${row === this.cursor ? " cursor" : ""}`;
-    this.place(element, row, at);
-    if (row.id) element.style.setProperty("--hue", hue(row.id).toFixed(0));
+    const kinds = `row ${row.kind}${row.open ? " unfolded" : ""}${tone}${isHex ? " dump" : ""}${row === this.mark ? " mark-row" : ""}${row === this.cursor ? " cursor" : ""}`;
+    if (element.className !== kinds) element.className = kinds;
+    this.drawCursor(element, row);
+    if (row.id && this.isStream) element.style.setProperty("--hue", hue(row.id).toFixed(0));
     parts.second.data = clock(row.at);
-    parts.millis.textContent = millis(row.at);
-    parts.diff.textContent = base && base !== row ? difference(row.at - base.at) : "";
+    parts.millis.firstChild.data = millis(row.at);
+    parts.diff.firstChild.data = base && base !== row ? difference(row.at - base.at) : "";
     this.drawWhose(parts.whose, row);
     this.drawText(parts, row, isHex);
-    parts.note.textContent = row.kind === "in" ? (row.part ? PARTS[row.part] ?? row.part : "") : row.note ?? "";
+    parts.note.firstChild.data = row.kind === "in" ? (row.part ? PARTS[row.part] ?? row.part : "") : row.note ?? "";
   }
 
-  place(element, row, at) {
-    element.setAttribute("aria-setsize", String(this.list.rows.length));
-    element.setAttribute("aria-posinset", String(at + 1));
+  drawCursor(element, row) {
     const isCursor = row === this.cursor;
     if (isCursor !== element.classList.contains("cursor")) element.classList.toggle("cursor", isCursor);
     const id = isCursor ? "row-cursor" : "";
@@ -307,7 +337,7 @@ export class Thread {
     } else if (this.cursor && (event.key === "Enter" || event.key === " ")) {
       event.preventDefault();
       const fold = this.list.elements.get(this.cursor)?.parts.fold;
-      if (fold?.isConnected) this.toggle(this.cursor);
+      if (this.isStream || fold?.isConnected) this.toggle(this.cursor);
     } else if (this.cursor && event.key === "=") this.measureFrom(this.cursor);
     else return;
     event.stopPropagation();
@@ -315,8 +345,11 @@ export class Thread {
   }
 
   render() {
-    this.isNarrow = this.box.clientWidth < 620;
     this.list.render();
+    // A flood does not need every frame: nobody reads that fast, and to lay it out costs more than to work it through.
+    const total = this.rows?.total ?? 0;
+    this.notBefore = total - this.drawnTotal > FLOOD_ROWS ? performance.now() + FLOOD_MS : 0;
+    this.drawnTotal = total;
     if (this.cursor && this.list.elements.has(this.cursor)) this.box.setAttribute("aria-activedescendant", "row-cursor");
     else this.box.removeAttribute("aria-activedescendant");
   }

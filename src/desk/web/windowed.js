@@ -1,14 +1,14 @@
 //! A long list of which only what is seen is in the document. Rows have one height, or are measured when they are shown.
 
-const OVERSCAN = 6;
+const OVERSCAN = 4;
 
 export class Windowed {
   /**
    * `box` scrolls, `make()` builds an element for a row, `draw(element, row, index)` fills it; `height` is that of
-   * all rows, or a first guess where `isMeasured`.
+   * all rows, or a first guess where `isMeasured`; `known(row)` is the height of one that need not be measured, or 0.
    */
-  constructor(box, { make, draw, height, isMeasured = false, label = null }) {
-    Object.assign(this, { box, make, draw, height, isMeasured });
+  constructor(box, { make, draw, height, isMeasured = false, known = () => 0, label = null }) {
+    Object.assign(this, { box, make, draw, height, isMeasured, known });
     this.space = document.createElement("div");
     this.space.className = "space";
     this.space.setAttribute("role", "presentation");
@@ -24,12 +24,26 @@ export class Windowed {
     this.epoch = 1;
     this.sticks = false;
     this.isDirty = true;
-    this.width = 0;
-    new ResizeObserver(() => {
-      if (box.clientWidth !== this.width) this.remeasure();
-      this.isDirty = true;
-      this.onResize?.();
-    }).observe(box);
+    // To ask the box would be to lay out the page once more in the middle of a frame.
+    this.width = box.clientWidth;
+    this.view = box.clientHeight;
+    this.scrollTop = 0;
+    box.addEventListener("scroll", () => (this.scrollTop = box.scrollTop), { passive: true });
+    new ResizeObserver(() => this.resized()).observe(box);
+  }
+
+  resized() {
+    const { clientWidth, clientHeight } = this.box;
+    if (clientWidth !== this.width) {
+      this.width = clientWidth;
+      this.onWidth?.();
+      this.remeasure();
+    }
+    this.view = clientHeight;
+    this.scrollTop = this.box.scrollTop;
+    this.isUnsure = true;
+    this.isDirty = true;
+    this.onResize?.();
   }
 
   /** All heights are guesses again; what is seen stays where it is, as near as these tell. */
@@ -42,7 +56,8 @@ export class Windowed {
   }
 
   heightOf(row) {
-    return this.isMeasured && row.epoch === this.epoch ? row.h : this.height;
+    if (!this.isMeasured) return this.height;
+    return this.known(row) || (row.epoch === this.epoch ? row.h : this.height);
   }
 
   isAtEnd() {
@@ -59,7 +74,7 @@ export class Windowed {
   /** The first row that is seen, and how far its top is from that of the box. */
   anchor() {
     let top = 0;
-    const { scrollTop } = this.box;
+    const { scrollTop } = this;
     if (!this.isMeasured) {
       const at = Math.min(Math.floor(scrollTop / this.height), this.rows.length - 1);
       return { row: this.rows[at], by: at * this.height - scrollTop };
@@ -93,25 +108,18 @@ export class Windowed {
     if (index < 0 || index >= this.rows.length) return;
     const top = this.topOf(index);
     const bottom = top + this.heightOf(this.rows[index]);
-    const { scrollTop, clientHeight } = this.box;
-    if (top < scrollTop) this.wanted = top;
-    else if (bottom > scrollTop + clientHeight) this.wanted = bottom - clientHeight;
+    if (top < this.scrollTop) this.wanted = top;
+    else if (bottom > this.scrollTop + this.view) this.wanted = bottom - this.view;
     this.isDirty = true;
   }
 
   /** Draws what is seen. */
   render() {
     this.isDirty = false;
-    const { box, rows } = this;
-    const view = box.clientHeight;
-    if (this.width === 0) this.width = box.clientWidth;
-    if (this.width !== box.clientWidth) {
-      this.width = box.clientWidth;
-      this.remeasure();
-    }
-    let total = this.topOf(rows.length);
+    const { rows, view } = this;
+    const total = this.topOf(rows.length);
     const end = Math.max(0, total - view);
-    const scrolled = this.sticks ? end : Math.min(this.wanted ?? box.scrollTop, end);
+    const scrolled = this.sticks ? end : Math.min(this.wanted ?? this.scrollTop, end);
     let first = 0;
     let top = 0;
     if (!this.isMeasured) {
@@ -132,9 +140,17 @@ export class Windowed {
     last = Math.min(rows.length, last + OVERSCAN);
     this.place(first, last);
     this.setSpace(total, top);
-    if (this.isMeasured) total += this.measure(first, last, scrolled, top);
+    const above = this.isMeasured ? this.measure(first, last, scrolled) : 0;
+    const isWanted = this.wanted !== undefined && !this.sticks;
     this.wanted = undefined;
-    if (this.sticks) this.drawn = { scrollTop: box.scrollTop, scrollHeight: box.scrollHeight, clientHeight: view };
+    const to = this.sticks ? Math.max(0, this.total - view) : scrolled + above;
+    // To scroll is to lay out, too, and at the end of a full ring there is nowhere to go.
+    if ((this.sticks || isWanted || above) && (to !== this.scrollTop || this.isUnsure)) {
+      this.box.scrollTop = to;
+      this.scrollTop = this.box.scrollTop;
+      this.isUnsure = false;
+    }
+    if (this.sticks) this.drawn = { scrollTop: this.scrollTop, scrollHeight: Math.max(this.total, view), clientHeight: view };
   }
 
   setSpace(total, top) {
@@ -146,51 +162,73 @@ export class Windowed {
 
   /** The rows from `first` to `last` are in the document, each in its element; the others' elements serve anew. */
   place(first, last) {
-    const shown = new Set(this.rows.slice(first, last));
+    const shown = this.rows.slice(first, last);
+    let kept = 0;
+    for (const row of shown) if (this.elements.has(row)) kept += 1;
+    // Where nearly all is new, as in a flood, the elements stay where they are: moving them costs most of a frame.
+    if (kept * 2 < shown.length) this.placeAnew(shown, first);
+    else this.placeAmong(shown, first);
+  }
+
+  placeAnew(shown, first) {
+    const elements = [...this.frame.children];
+    this.elements.clear();
+    shown.forEach((row, i) => {
+      const element = elements[i] ?? this.frame.appendChild(this.pool.pop() ?? this.make());
+      this.elements.set(row, element);
+      this.draw(element, row, first + i);
+    });
+    for (const element of elements.slice(shown.length)) this.putAway(element);
+  }
+
+  placeAmong(shown, first) {
+    const wanted = new Set(shown);
     for (const [row, element] of this.elements) {
-      if (shown.has(row)) continue;
+      if (wanted.has(row)) continue;
       this.elements.delete(row);
-      if (element === document.activeElement || element.contains(document.activeElement)) this.box.focus({ preventScroll: true });
-      this.pool.push(element);
+      this.putAway(element);
     }
     let before = null;
-    for (let i = last - 1; i >= first; i -= 1) {
-      const row = this.rows[i];
+    for (let i = shown.length - 1; i >= 0; i -= 1) {
+      const row = shown[i];
       let element = this.elements.get(row);
       if (!element) {
         element = this.pool.pop() ?? this.make();
         this.elements.set(row, element);
       }
-      this.draw(element, row, i);
+      this.draw(element, row, first + i);
       if (element.nextSibling !== before || element.parentNode !== this.frame) this.frame.insertBefore(element, before);
       before = element;
     }
-    for (const element of this.pool) element.remove();
-    if (this.pool.length > 50) this.pool.length = 50;
   }
 
-  /** Takes the true heights of what is shown, and keeps what is seen in its place. */
-  measure(first, last, scrolled, top) {
+  putAway(element) {
+    if (element.contains(document.activeElement)) this.box.focus({ preventScroll: true });
+    element.remove();
+    if (this.pool.length < 50) this.pool.push(element);
+  }
+
+  /** Takes the true heights of what is shown; how much what is above of what is seen has grown. */
+  measure(first, last, scrolled) {
     let more = 0;
     let above = 0;
-    let at = top;
+    let at = this.top;
     for (let i = first; i < last; i += 1) {
       const row = this.rows[i];
       const was = this.heightOf(row);
-      const is = this.elements.get(row).offsetHeight;
+      if (!this.known(row)) {
+        row.h = this.elements.get(row).offsetHeight;
+        row.epoch = this.epoch;
+      }
+      const is = this.heightOf(row);
       if (at + was <= scrolled) above += is - was;
       at += was;
       more += is - was;
-      row.h = is;
-      row.epoch = this.epoch;
     }
     if (more) {
       this.setSpace(this.total + more, this.top);
       this.isDirty = true;
     }
-    const { box } = this;
-    if (this.sticks) box.scrollTop = this.total;
-    else if (above || this.wanted !== undefined) box.scrollTop = scrolled + above;
-    return more;
+    return above;
   }
 }
