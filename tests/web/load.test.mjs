@@ -10,10 +10,8 @@ const skip = hasBrowser ? (REAL && !process.env.SWITCHBOARD_MANY ? "SWITCHBOARD_
 const MANY = Number(process.env.SWITCHBOARD_MANY ?? 5000);
 const RATE = Number(process.env.SWITCHBOARD_RATE ?? 2000);
 const SECONDS = Number(process.env.SWITCHBOARD_SECONDS ?? 20);
-// Where others have the processors, the clock says more about them than about the page.
-const slack = loadavg()[0] > cpus().length ? 4 : 1;
-const LONG_MS = 100 * slack;
-const FRAME_MS = 8 * slack;
+const TASK_MS = 100;
+const FRAME_MS = 8;
 let world;
 
 before(async () => {
@@ -31,22 +29,31 @@ async function figures(page) {
   return { heapMB: +(usedSize / 1e6).toFixed(1), nodes, elements: live };
 }
 
-/** Frames of so many seconds: what each cost, and tasks over 50 ms. */
+/**
+ * What frames and tasks of the page's main thread cost: in processor time, which does not grow where others have the
+ * processors, and beside it by the clock.
+ */
 async function measured(page, act) {
   await page.evaluate(() => {
     globalThis.longTasks.length = 0;
-    globalThis.switchboard.cost.log = [];
+    globalThis.switchboard.cost.log.length = 0;
   });
+  await world.browser.startTracing(page, { categories: ["toplevel", "devtools.timeline"] });
   await act();
-  return page.evaluate(() => {
-    const { log } = globalThis.switchboard.cost;
-    const sorted = log.slice().sort((a, b) => a - b);
-    const at = (part) => +(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0).toFixed(2);
-    return {
-      frames: log.length, p50: at(0.5), p99: at(0.99), most: at(1), over8: log.filter((ms) => ms > 8).length,
-      longTasks: globalThis.longTasks.map(({ duration }) => Math.round(duration)),
-    };
-  });
+  const { traceEvents } = JSON.parse(await world.browser.stopTracing());
+  const one = traceEvents.find(({ name }) => name === "FireAnimationFrame");
+  const costs = (name) => traceEvents.filter((event) => event.name === name && event.pid === one.pid && event.tid === one.tid)
+    .map(({ tdur = 0 }) => tdur / 1000).sort((a, b) => a - b);
+  const at = (sorted, part) => +(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0).toFixed(2);
+  const frames = costs("FireAnimationFrame");
+  const tasks = costs("ThreadControllerImpl::RunTask");
+  const clock = await page.evaluate(() => ({
+    most: Math.max(...globalThis.switchboard.cost.log), long: globalThis.longTasks.map(({ duration }) => Math.round(duration)),
+  }));
+  return {
+    frames: frames.length, p50: at(frames, 0.5), p99: at(frames, 0.99), most: at(frames, 1), over8: frames.filter((ms) => ms > FRAME_MS).length,
+    busiestTask: at(tasks, 1), load: +tasks.reduce((sum, ms) => sum + ms, 0).toFixed(0), byTheClock: `frame ${clock.most.toFixed(0)}, long tasks ${clock.long}`,
+  };
 }
 
 /** Says so many a second for so many seconds, by whoever is next in a walk through all. */
@@ -78,7 +85,7 @@ test("5,000 conversations and 2,000 messages a second neither stop nor swell the
   });
   t.diagnostic(`snapshot: ${JSON.stringify(snapshot)}`);
   const before = await figures(page);
-  t.diagnostic(`load of the machine: ${loadavg()[0].toFixed(1)} on ${cpus().length}, limits ${LONG_MS} and ${FRAME_MS} ms`);
+  t.diagnostic(`load of the machine: ${loadavg()[0].toFixed(1)} on ${cpus().length} processors`);
   t.diagnostic(`before: ${JSON.stringify(before)}`);
 
   const shown = {
@@ -109,7 +116,7 @@ test("5,000 conversations and 2,000 messages a second neither stop nor swell the
   t.diagnostic(`after ${said} messages: ${JSON.stringify(after)}`);
 
   for (const [what, seen] of Object.entries({ snapshot, ...all })) {
-    assert.deepEqual(seen.longTasks.filter((ms) => ms > LONG_MS), [], `no task over ${LONG_MS} ms: ${what}`);
+    assert.ok(seen.busiestTask <= TASK_MS, `no task over ${TASK_MS} ms: ${what} ${seen.busiestTask}`);
     if (what !== "snapshot") assert.ok(seen.p99 <= FRAME_MS, `99 of 100 frames cost at most ${FRAME_MS} ms: ${what} ${seen.p99}`);
   }
   assert.ok(after.elements < 1500, `${after.elements} elements`);
@@ -135,7 +142,7 @@ test("big messages stay within the bound of memory", { skip, timeout: 120000 }, 
   t.diagnostic(`2,000 of 64 KiB: ${JSON.stringify(seen)} ${JSON.stringify(after)}`);
 
   assert.ok(after.heapMB < 80, `${after.heapMB} MB`);
-  assert.deepEqual(seen.longTasks.filter((ms) => ms > LONG_MS), []);
+  assert.ok(seen.busiestTask <= TASK_MS, `${seen.busiestTask} ms`);
 });
 
 test("a burst that no page can draw is worked through in pieces", { skip: skip || (REAL ? "only the mock can do that" : false), timeout: 120000 }, async (t) => {
@@ -145,13 +152,14 @@ test("a burst that no page can draw is worked through in pieces", { skip: skip |
   await choose(page, one.id);
   const seen = await measured(page, async () => {
     for (let i = 0; i < 50000; i += 1) one.say(`burst ${i}`);
-    await until("the last is there", () => page.evaluate((id) => {
-      const { rows } = globalThis.switchboard.model.conns.get(id);
-      return rows.length && rows.at(rows.length - 1).text === "burst 49999";
+    // What is more than a page can keep is left out, and counted.
+    await until("each was taken or counted", () => page.evaluate((id) => {
+      const { conns, lost } = globalThis.switchboard.model;
+      return conns.get(id).rows.total + lost >= 50000 && !globalThis.switchboard.link.inbox.length;
     }, one.id), 30000);
   });
   const lost = await page.evaluate(() => globalThis.switchboard.model.lost);
   t.diagnostic(`50,000 at once: ${JSON.stringify(seen)}, left out and told: ${lost}`);
 
-  assert.deepEqual(seen.longTasks.filter((ms) => ms > LONG_MS), []);
+  assert.ok(seen.busiestTask <= TASK_MS, `${seen.busiestTask} ms`);
 });

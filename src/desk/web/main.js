@@ -47,8 +47,10 @@ function frame() {
 }
 
 function draw() {
-	if (conversations.list.isDirty) conversations.render();
-	if (thread.update()) thread.render();
+	const isListDrawn = conversations.list.isDirty;
+	if (isListDrawn) conversations.render();
+	// In a flood not both in one frame.
+	if (!(isListDrawn && thread.notBefore) && thread.update()) thread.render();
 	composer.refresh();
 	drawHead();
 }

@@ -32,7 +32,7 @@ export class Settings {
 
 	apply() {
 		document.documentElement.dataset.theme = this.theme;
-		$("theme").textContent = { system: "Theme: system", light: "Theme: light", dark: "Theme: dark" }[this.theme];
+		$("theme").lastChild.textContent = this.theme;
 	}
 
 	nextTheme() {

@@ -28,6 +28,16 @@ export class Windowed {
 		this.scrollTop = 0;
 		on(box, "scroll", () => (this.scrollTop = box.scrollTop));
 		new ResizeObserver(() => this.resized()).observe(box);
+		// To scroll is to lay out, too, so the end is gone to when that was done anyway.
+		new ResizeObserver(() => this.sticks && this.toEnd()).observe(this.space);
+	}
+
+	toEnd() {
+		const { box } = this;
+		box.scrollTop = this.total;
+		this.scrollTop = box.scrollTop;
+		this.drawn = { scrollTop: box.scrollTop, scrollHeight: box.scrollHeight, clientHeight: box.clientHeight };
+		this.isUnsure = false;
 	}
 
 	resized() {
@@ -113,6 +123,7 @@ export class Windowed {
 	render() {
 		this.isDirty = false;
 		const { rows, view } = this;
+		const before = this.total;
 		const total = this.topOf(rows.length);
 		const end = Math.max(0, total - view);
 		const scrolled = this.sticks ? end : Math.min(this.wanted ?? this.scrollTop, end);
@@ -139,14 +150,12 @@ export class Windowed {
 		const above = this.isMeasured ? this.measure(first, last, scrolled) : 0;
 		const isWanted = this.wanted !== undefined && !this.sticks;
 		this.wanted = undefined;
-		const to = this.sticks ? Math.max(0, this.total - view) : scrolled + above;
-		// To scroll is to lay out, too, and at the end of a full ring there is nowhere to go.
-		if ((this.sticks || isWanted || above) && (to !== this.scrollTop || this.isUnsure)) {
-			this.box.scrollTop = to;
+		if (this.sticks) {
+			if (this.total === before && (this.isUnsure || this.scrollTop !== Math.max(0, this.total - view))) this.toEnd();
+		} else if (isWanted || above) {
+			this.box.scrollTop = scrolled + above;
 			this.scrollTop = this.box.scrollTop;
-			this.isUnsure = false;
 		}
-		if (this.sticks) this.drawn = { scrollTop: this.scrollTop, scrollHeight: Math.max(this.total, view), clientHeight: view };
 	}
 
 	setSpace(total, top) {
