@@ -76,7 +76,7 @@ for (const colorScheme of ["light", "dark"]) {
         .filter((element) => element.getBoundingClientRect().right > innerWidth + 0.5).map(({ tagName, id }) => `${tagName}#${id}`));
       assert.deepEqual(wide, [], "nothing stands out on the right");
       await page.context().close();
-      for (const peer of [one, two]) peer.leave();
+      for (const peer of [one, two]) peer.vanish();
     });
   }
 }
@@ -157,7 +157,7 @@ test("the ten tasks are done by keyboard alone", { skip, timeout: 90000 }, async
   await press("Escape");
   assert.ok(!(await page.isVisible("#dialog")));
   await page.context().close();
-  for (const peer of [one, two]) peer.leave();
+  for (const peer of [one, two]) peer.vanish();
 });
 
 test("every control is reached with Tab, and shows that it is", { skip, timeout: 60000 }, async () => {
@@ -179,7 +179,7 @@ test("every control is reached with Tab, and shows that it is", { skip, timeout:
     .filter((element) => element.checkVisibility() && !element.disabled).map(({ id }) => id));
   assert.deepEqual(missing.filter((id) => !reached.has(id)), []);
   await page.context().close();
-  one.leave();
+  one.vanish();
 });
 
 test("a flood is announced in few words", { skip, timeout: 60000 }, async () => {
@@ -198,7 +198,7 @@ test("a flood is announced in few words", { skip, timeout: 60000 }, async () => 
   const loud = await page.evaluate(() => [...document.querySelectorAll("[aria-live], [role=status], [role=alert], [role=log]")].filter((element) => element.contains(document.querySelector(".row"))).length);
   assert.equal(loud, 0, "the messages themselves are no live region");
   await page.context().close();
-  one.leave();
+  one.vanish();
 });
 
 test("the theme follows the system, and the switch overrides it and is kept", { skip, timeout: 60000 }, async () => {

@@ -29,7 +29,7 @@ class TcpPeer {
     this.got = "";
     socket.on("data", (data) => (this.got += data));
     socket.on("error", () => {});
-    socket.on("close", () => (this.isClosed = true));
+    for (const end of ["end", "close"]) socket.on(end, () => (this.isClosed = true));
     this.port = socket.localPort;
   }
 
@@ -39,6 +39,8 @@ class TcpPeer {
 
   heard = () => this.got;
   leave = () => this.socket.end();
+  // Who only finishes stays for as long as the server lets it answer.
+  vanish = () => this.socket.resetAndDestroy();
 }
 
 class MockPeer {
@@ -52,6 +54,7 @@ class MockPeer {
 
   heard = () => this.conn.heard.join("");
   leave = () => this.mock.close(this.id);
+  vanish = () => this.isClosed || this.leave();
   get isClosed() {
     return !this.mock.conns.has(this.id);
   }
@@ -71,7 +74,7 @@ export class World {
   async peer(page, more) {
     if (this.mock) return new MockPeer(this.mock, this.mock.open(undefined, more));
     const [host, port] = PEERS.split(":");
-    const socket = connect({ host, port: Number(port) });
+    const socket = connect({ host, port: Number(port), allowHalfOpen: true });
     await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
     const peer = new TcpPeer(socket);
     peer.id = await until("the page knows the peer", () => page.evaluate((end) =>

@@ -16,7 +16,10 @@ const nameIn = (path) => (path === "/" ? "index.html" : path.slice(1));
 
 export class Mock {
   static async start() {
-    const mock = new Mock();
+    return Mock.serve(new Mock());
+  }
+
+  static async serve(mock) {
     mock.http = createServer((request, response) => mock.serve(request, response));
     mock.ws = new WebSocketServer({ noServer: true, handleProtocols: () => "switchboard.v1" });
     mock.http.on("upgrade", (request, socket, head) => mock.upgrade(request, socket, head));

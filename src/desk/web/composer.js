@@ -72,8 +72,9 @@ export class Composer {
 			words = `To ${conns.length}: ${conns.slice(0, 12).map((conn) => this.model.label(conn.id)).join(", ")}${conns.length > 12 ? ", …" : ""}`;
 			if (here.length < conns.length) why = `${conns.length - here.length} of them gone or finished`;
 		} else if (kind === "all") words = `To everybody (${count(this.model.open)})`;
-		const isOpen = this.link.state === "open";
-		if (!isOpen) why = "not connected: nothing can be sent";
+		const looks = this.model.may === "look";
+		const isOpen = this.link.state === "open" && !looks;
+		if (!isOpen) why = looks ? "this desk only looks on" : "not connected: nothing can be sent";
 		this.canSend = isOpen && (kind === "all" ? this.model.open > 0 : here.length > 0);
 		const shape = `${words}|${why}|${this.canSend}`;
 		if (shape === this.shape) return;

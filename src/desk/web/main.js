@@ -12,7 +12,7 @@ import { Model } from "./model.js";
 import { Settings } from "./settings.js";
 import { Thread } from "./thread.js";
 
-/** What working through events may take of a frame, in ms; drawing comes on top. */
+/** For working through events in one frame, in ms. */
 const APPLY_MS = 4;
 
 const settings = new Settings();
@@ -239,7 +239,7 @@ click("help", actions.help);
 listenToKeys({ actions, settings, thread, conversations, composer });
 for (const type of ["input", "pointerleave", "scroll", "resize", "focus", "blur", "click", "keydown"]) addEventListener(type, due, { capture: true, passive: true });
 on(document, "visibilitychange", () => {
-	// A frame that was asked for before does not come as long as nobody looks.
+	// What was asked for does not come while nobody looks.
 	isDue = false;
 	due();
 });

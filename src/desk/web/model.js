@@ -231,6 +231,7 @@ export class Model {
 		const isFirst = this.run !== event.run;
 		this.run = event.run;
 		this.desk = event.desk;
+		this.may = event.may;
 		this.isLoose = true;
 		this.skips = 0;
 		this.skew = null;
