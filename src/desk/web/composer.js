@@ -1,0 +1,254 @@
+//! What is being written, and to whom: the target stands on it, and only the operator moves it. A draft for each.
+
+import { $, make, on } from "./dom.js";
+import { count, many, parseEscapes, parseHex, size, toB64 } from "./format.js";
+
+const DRAFTS = "switchboard.drafts";
+const DRAFTS_MAX = 200000;
+const HISTORY_MAX = 100;
+const TEXT_MAX = 8 << 20;
+const NOBODY = [];
+
+export class Composer {
+	constructor(model, link) {
+		this.model = model;
+		this.link = link;
+		for (const id of ["composer", "text", "target", "send", "trouble", "mode", "eol", "drop"]) this[id] = $(id);
+		this.goal = { kind: "nobody", key: "" };
+		this.drafts = new Map();
+		this.history = [];
+		this.at = null;
+		this.armed = null;
+		this.waiting = [];
+		this.waitingFor = new Map();
+		this.listen();
+		this.aim(this.goal);
+	}
+
+	listen() {
+		on(this.text, "input", () => {
+			this.at = null;
+			this.tell("");
+			this.grow();
+			this.keep();
+		});
+		on(this.text, "keydown", (event) => this.key(event));
+		on(this.send, "click", () => this.submit());
+		on(this.mode, "change", () => {
+			this.eol.disabled = this.mode.value !== "text";
+			this.tell("");
+			this.text.focus();
+		});
+	}
+
+	/** `one` with a conn, `several` with conns, `all`, or `nobody`. The draft of the former target is kept. */
+	aim(goal) {
+		if (goal.key !== this.goal.key) {
+			this.keep();
+			this.text.value = this.drafts.get(goal.key) ?? "";
+			this.at = null;
+			this.tell("");
+		}
+		this.goal = goal;
+		this.drop.hidden = goal.kind !== "several";
+		this.grow();
+		this.refresh();
+	}
+
+	refresh() {
+		const { kind } = this.goal;
+		const conns = this.conns();
+		const here = conns.filter((conn) => conn.state !== "gone" && conn.state !== "fin");
+		let words = "Nobody is chosen";
+		let why = "";
+		if (kind === "one") {
+			const [conn] = conns;
+			words = `To ${this.model.label(conn.id)}  ${conn.peer}`;
+			if (conn.state === "gone") why = "gone: nothing can be sent";
+			else if (conn.state === "fin") why = "our side is finished: nothing can be sent";
+			else if (conn.behind) why = `not reading, ${size(conn.behind)} behind`;
+			else if (conn.link) why = `linked to #${conn.link}: this goes to #${conn.id} alone`;
+		} else if (kind === "several") {
+			words = `To ${conns.length}: ${conns.slice(0, 12).map((conn) => this.model.label(conn.id)).join(", ")}${conns.length > 12 ? ", …" : ""}`;
+			if (here.length < conns.length) why = `${conns.length - here.length} of them gone or finished`;
+		} else if (kind === "all") words = `To everybody (${count(this.model.open)})`;
+		const looks = this.model.may === "look";
+		const isOpen = this.link.state === "open" && !looks;
+		if (!isOpen) why = looks ? "this desk only looks on" : "not connected: nothing can be sent";
+		this.canSend = isOpen && (kind === "all" ? this.model.open > 0 : here.length > 0);
+		const shape = `${words}|${why}|${this.canSend}`;
+		if (shape === this.shape) return;
+		this.shape = shape;
+		this.target.textContent = "";
+		this.target.append(make("bdi", { textContent: words }));
+		if (why) this.target.append(make("em", { textContent: why }));
+		this.composer.classList.toggle("cannot", !this.canSend);
+		this.composer.classList.toggle("wide", kind === "all" || kind === "several");
+		this.send.disabled = !this.canSend;
+		this.text.disabled = kind === "nobody";
+		this.text.setAttribute("aria-label", kind === "nobody" ? "Message" : `Message ${words.toLowerCase().replace(/ {2}.*/, "")}`);
+	}
+
+	conns() {
+		if (this.goal.kind === "one") return [this.goal.conn];
+		return this.goal.kind === "several" ? this.goal.conns : NOBODY;
+	}
+
+	keep() {
+		const { key } = this.goal;
+		if (!key) return;
+		const text = this.text.value;
+		if (text) this.drafts.set(key, text);
+		else this.drafts.delete(key);
+		clearTimeout(this.timer);
+		this.timer = setTimeout(() => this.save(), 300);
+	}
+
+	/** A reload of the page loses no draft; one of another run of the server would reach strangers. */
+	save() {
+		const all = JSON.stringify({ run: this.model.run, drafts: [...this.drafts] });
+		try {
+			if (all.length < DRAFTS_MAX) sessionStorage.setItem(DRAFTS, all);
+		} catch {
+			// There is no room: they last as long as the page.
+		}
+	}
+
+	restore() {
+		if (this.isRestored) return;
+		this.isRestored = true;
+		try {
+			const kept = JSON.parse(sessionStorage.getItem(DRAFTS) ?? "null");
+			if (kept?.run === this.model.run) this.drafts = new Map([...kept.drafts, ...this.drafts]);
+		} catch {
+			sessionStorage.removeItem(DRAFTS);
+		}
+		if (!this.text.value) this.text.value = this.drafts.get(this.goal.key) ?? "";
+		this.grow();
+	}
+
+	/** Numbers mean others from now on: what was being written is to be had with the arrow, and goes nowhere by itself. */
+	newRun() {
+		for (const text of this.drafts.values()) this.remember(text);
+		this.text.value = "";
+		this.drafts.clear();
+		this.goal = { kind: "nobody", key: "" };
+		this.save();
+	}
+
+	grow() {
+		this.text.rows = Math.min(8, this.text.value.split("\n", 8).length);
+	}
+
+	key(event) {
+		if (event.isComposing || event.keyCode === 229 || event.altKey) return;
+		if (event.key === "Enter" && !event.shiftKey) {
+			event.preventDefault();
+			this.submit();
+		} else if ((event.key === "ArrowUp" || event.key === "ArrowDown") && !event.shiftKey && !event.ctrlKey && !event.metaKey) {
+			if (this.look(event.key === "ArrowUp" ? -1 : 1)) event.preventDefault();
+		}
+	}
+
+	remember(text) {
+		if (!text || text.length > 4096 || text.startsWith(" ") || this.history.at(-1) === text) return;
+		this.history.push(text);
+		if (this.history.length > HISTORY_MAX) this.history.shift();
+	}
+
+	look(by) {
+		const { text } = this;
+		const isEdge = by < 0 ? !text.value.slice(0, text.selectionStart).includes("\n") : !text.value.slice(text.selectionEnd).includes("\n");
+		if (!isEdge || text.selectionStart !== text.selectionEnd || (by > 0 && this.at === null)) return false;
+		if (this.at === null) {
+			this.stash = text.value;
+			this.at = this.history.length;
+		}
+		const to = this.at + by;
+		if (to < 0 || to > this.history.length) return true;
+		this.at = to;
+		text.value = to === this.history.length ? this.stash : this.history[to];
+		text.setSelectionRange(text.value.length, text.value.length);
+		this.grow();
+		this.keep();
+		this.tell("");
+		return true;
+	}
+
+	tell(trouble) {
+		this.trouble.textContent = trouble;
+		if (!trouble) this.armed = null;
+	}
+
+	said() {
+		const typed = this.text.value;
+		if (this.mode.value === "text") return this.eol.checked ? { text: typed } : { text: typed, eol: false };
+		const bytes = this.mode.value === "hex" ? parseHex(typed) : parseEscapes(typed);
+		return { b64: toB64(bytes) };
+	}
+
+	submit() {
+		const typed = this.text.value;
+		this.refresh();
+		if (!typed) return;
+		if (!this.canSend) return void this.tell(`Not sent. ${this.link.state === "open" ? "Nobody can be reached." : "There is no connection; the text stays here."}`);
+		if (typed.length > TEXT_MAX) return void this.tell(`Not sent: over ${size(TEXT_MAX)}.`);
+		let said;
+		try {
+			said = this.said();
+		} catch (error) {
+			return void this.tell(`Not sent: ${error.message}.`);
+		}
+		const { kind } = this.goal;
+		if (kind === "all" && this.armed !== typed) {
+			this.armed = typed;
+			this.trouble.textContent = `Enter again sends this to everybody (${many(this.model.open, "peer")}).`;
+			return;
+		}
+		const ids = kind === "all" ? undefined : this.conns().map((conn) => conn.id);
+		if (!this.transmit(said, ids)) return void this.tell("Not sent. There is no connection; the text stays here.");
+		this.remember(typed);
+		this.text.value = "";
+		this.at = null;
+		this.tell("");
+		this.grow();
+		this.keep();
+	}
+
+	transmit(said, ids) {
+		const sent = { ...said, ids };
+		const to = !ids ? "all" : ids.length === 1 ? ids[0] : ids;
+		const isSent = this.link.send({ cmd: "send", to, ...said }, (reply) => this.replied(reply, sent), sent);
+		if (!isSent) return false;
+		const row = this.model.said("out", this.model.now(), 0, sent);
+		sent.row = Object.assign(row, { by: "you", ids, status: "waiting", note: "…" });
+		this.waiting.push(row);
+		this.waitingFor.clear();
+		return true;
+	}
+
+	replied(reply, sent) {
+		this.waiting = this.waiting.filter((row) => row !== sent.row);
+		this.waitingFor.clear();
+		if (reply.ev === "ok") this.model.taken(reply, sent);
+		else this.model.refused(reply, sent);
+	}
+
+	/** The link was lost: nobody knows of these. */
+	lost() {
+		this.waiting = [];
+		this.waitingFor.clear();
+	}
+
+	unanswered(conn) {
+		if (!this.waiting.length) return NOBODY;
+		const key = conn?.id ?? 0;
+		let rows = this.waitingFor.get(key);
+		if (!rows) {
+			rows = this.waiting.filter((row) => !conn || !row.ids || row.ids.includes(conn.id));
+			this.waitingFor.set(key, rows);
+		}
+		return rows;
+	}
+}
+

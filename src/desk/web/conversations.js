@@ -1,0 +1,182 @@
+//! The list of conversations: who waits longest stands first, and nobody moves under the pointer.
+
+import { $, make, on } from "./dom.js";
+import { age, fill } from "./format.js";
+import { Windowed } from "./windowed.js";
+
+const HEIGHT = 42;
+const ORDER_EVERY = 500;
+
+export const STATES = { open: "open", eof: "peer finished", fin: "we finished", closing: "closing", dialing: "connecting", gone: "gone" };
+
+const FILTERS = {
+	all: () => true,
+	waiting: (conn) => conn.pending > 0,
+	unread: (conn) => conn.unread > 0,
+	open: (conn) => conn.state !== "gone",
+	gone: (conn) => conn.state === "gone",
+};
+
+/** Who waits first, the longest of them at the top; then who is here, by number; then who has left. */
+function byWaiting(one, other) {
+	const rank = (conn) => (conn.state === "gone" ? 2 : conn.pending ? 0 : 1);
+	return rank(one) - rank(other) || (one.pending && other.pending ? one.pending - other.pending : 0) || one.id - other.id;
+}
+
+export const hue = (id) => (id * 137.508) % 360;
+
+function part(name, parent, tag = "span") {
+	return parent.appendChild(make(tag, { className: name }));
+}
+
+export class Conversations {
+	constructor(model, actions) {
+		this.model = model;
+		this.actions = actions;
+		this.box = $("list");
+		this.search = $("search");
+		this.filter = $("filter");
+		this.held = $("held");
+		this.none = $("none");
+		this.current = null;
+		this.picked = new Set();
+		this.orderedAt = -ORDER_EVERY;
+		this.version = -1;
+		this.isHeld = false;
+		this.list = new Windowed(this.box, { make: () => this.make(), draw: (element, conn, at) => this.draw(element, conn, at), height: HEIGHT });
+		this.list.onResize = actions.due;
+		this.listen();
+	}
+
+	listen() {
+		const { box } = this;
+		on(box, "scroll", () => (this.list.isDirty = true));
+		on(box, "pointerenter", (event) => (this.hasPointer = event.pointerType === "mouse"));
+		on(box, "pointerleave", () => (this.hasPointer = false));
+		on(box, "focus", () => (this.hasFocus = true));
+		on(box, "blur", () => (this.hasFocus = false));
+		on(box, "click", (event) => {
+			const conn = event.target.closest(".conn")?.conn;
+			if (!conn) return;
+			if (event.target.closest(".pick") || event.ctrlKey || event.metaKey) this.actions.pick(conn);
+			else this.actions.choose(conn, { write: event.detail > 0 });
+		});
+		const again = () => {
+			this.orderedAt = -ORDER_EVERY;
+			this.isForced = true;
+		};
+		on(this.search, "input", again);
+		on(this.filter, "change", again);
+	}
+
+	make() {
+		const element = make("div", { className: "conn", role: "option" });
+		const parts = { pick: part("pick", element), first: part("first", element), second: part("second", element) };
+		parts.pick.ariaHidden = "true";
+		parts.number = part("number", parts.first);
+		parts.name = part("name", parts.first, "bdi");
+		// Said, not shown: what the eye takes from place and colour.
+		parts.said = part("unseen", parts.first);
+		parts.wait = part("wait", parts.first);
+		parts.peer = part("peer", parts.second, "bdi");
+		parts.last = part("last", parts.second, "bdi");
+		parts.badge = part("badge", parts.second);
+		parts.badge.ariaHidden = "true";
+		element.parts = parts;
+		return element;
+	}
+
+	draw(element, conn, at) {
+		const { parts } = element;
+		const now = this.model.now();
+		const isCurrent = conn === this.current;
+		const isPicked = this.picked.has(conn);
+		const wait = conn.pending ? age(now - conn.pending) : conn.state === "open" ? "" : STATES[conn.state];
+		const badge = conn.unread ? (conn.unread > 999 ? "999+" : String(conn.unread)) : "";
+		const shape = `${conn.id}|${conn.name}|${conn.peer}|${wait}|${badge}|${conn.last}|${isCurrent}|${isPicked}|${conn.state}|${conn.muted}|${at}|${this.list.rows.length}`;
+		if (element.shape === shape) return;
+		element.shape = shape;
+		element.conn = conn;
+		element.id = `conn-${conn.id}`;
+		element.className = `conn ${conn.state}${isCurrent ? " current" : ""}${conn.pending ? " waits" : ""}${conn.muted ? " muted" : ""}`;
+		element.ariaSelected = String(isPicked);
+		element.ariaSetSize = this.list.rows.length;
+		element.ariaPosInSet = at + 1;
+		element.ariaCurrent = isCurrent ? "true" : null;
+		element.style.setProperty("--hue", hue(conn.id).toFixed(0));
+		parts.number.textContent = `#${conn.id}`;
+		fill(parts.name, conn.name);
+		parts.wait.textContent = wait;
+		parts.said.textContent = [conn.muted ? "muted" : "", isPicked ? "chosen for a reply" : "", conn.unread ? `${badge} unread` : "", conn.pending ? "waits for" : ""].filter(Boolean).join(", ");
+		fill(parts.peer, conn.peer);
+		fill(parts.last, conn.last);
+		parts.badge.textContent = badge;
+		parts.pick.textContent = isPicked ? "✓" : "";
+	}
+
+	fits(conn, sought) {
+		if (!sought) return true;
+		if (/^#?\d+$/.test(sought)) {
+			const digits = sought.replace("#", "");
+			if (String(conn.id).startsWith(digits)) return true;
+			if (sought.startsWith("#")) return false;
+		}
+		return conn.name.toLowerCase().includes(sought) || conn.peer.toLowerCase().includes(sought);
+	}
+
+	/** In the order that is due. The order is held while somebody points or steps through it. */
+	order(now) {
+		const isHeld = !!(this.hasPointer || this.hasFocus) && !this.isForced;
+		if (isHeld !== this.isHeld) {
+			this.isHeld = isHeld;
+			if (!isHeld) this.orderedAt = -ORDER_EVERY;
+		}
+		if (now - this.orderedAt < ORDER_EVERY || (this.version === this.model.version && !this.isForced && !this.isLate)) return;
+		this.orderedAt = now;
+		this.version = this.model.version;
+		this.isForced = false;
+		const sought = this.search.value.trim().toLowerCase();
+		const isWanted = FILTERS[this.filter.value];
+		const rows = [];
+		for (const conn of this.model.conns.values()) if (isWanted(conn) && this.fits(conn, sought)) rows.push(conn);
+		rows.sort(byWaiting);
+		const isSame = rows.length === this.list.rows.length && rows.every((conn, at) => conn === this.list.rows[at]);
+		this.isLate = isHeld && !isSame;
+		if (this.isLate) {
+			// Newcomers stand at the end meanwhile, and nobody is moved or taken away.
+			const known = new Set(this.list.rows);
+			const isKept = (conn) => this.model.conns.get(conn.id) === conn;
+			this.list.setRows([...this.list.rows.filter(isKept), ...rows.filter((conn) => !known.has(conn))]);
+		} else if (!isSame) this.list.setRows(rows);
+		this.held.hidden = !this.isLate;
+		this.none.hidden = this.list.rows.length > 0;
+		if (!this.none.hidden) this.none.textContent = this.model.conns.size ? "Nobody fits." : "Nobody has connected yet.";
+		this.list.isDirty = true;
+	}
+
+	step(by) {
+		const { rows } = this.list;
+		if (!rows.length) return null;
+		const at = rows.indexOf(this.current);
+		const to = at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + by));
+		return rows[to];
+	}
+
+	nextWaiting() {
+		const waiting = [...this.model.conns.values()].filter((conn) => conn.pending && !conn.muted).sort((a, b) => a.pending - b.pending || a.id - b.id);
+		return waiting.find((conn) => conn !== this.current) ?? waiting[0] ?? null;
+	}
+
+	choose(conn) {
+		this.current = conn;
+		if (conn) this.list.scrollTo(this.list.rows.indexOf(conn));
+		this.list.isDirty = true;
+	}
+
+	render() {
+		this.list.render();
+		const element = this.current && this.list.elements.get(this.current);
+		if (element) this.box.setAttribute("aria-activedescendant", element.id);
+		else this.box.removeAttribute("aria-activedescendant");
+	}
+}

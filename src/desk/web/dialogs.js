@@ -1,0 +1,116 @@
+//! Questions before what cannot be undone, names, and what the keys do.
+
+import { $, make, on } from "./dom.js";
+
+const dialog = $("dialog");
+const title = $("dialog-title");
+const body = $("dialog-body");
+const yes = $("dialog-yes");
+const no = $("dialog-no");
+let settle = null;
+
+function end(answer) {
+	dialog.close();
+	const done = settle;
+	settle = null;
+	done?.(answer);
+}
+
+on(yes, "click", () => end(body.querySelector("input[type=text]")?.value ?? ""));
+on(no, "click", () => end(null));
+on(dialog, "cancel", (event) => {
+	event.preventDefault();
+	end(null);
+});
+on(dialog, "keydown", (event) => {
+	if (event.key === "Enter" && event.target.matches("input[type=text]") && !event.isComposing) end(event.target.value);
+});
+
+export const isAsking = () => dialog.open;
+
+function open(heading, yesWords, noWords) {
+	if (dialog.open) end(null);
+	title.textContent = heading;
+	body.textContent = "";
+	yes.textContent = yesWords;
+	yes.hidden = !yesWords;
+	no.textContent = noWords;
+	const answer = new Promise((resolve) => (settle = resolve));
+	dialog.showModal();
+	return answer;
+}
+
+function paragraph(text) {
+	body.append(make("p", { textContent: text }));
+}
+
+/** A question; with `label` there is something to type. Null if it is not to be done. */
+export function ask({ heading, text = "", label = "", value = "", button }) {
+	const answer = open(heading, button, "Cancel");
+	if (text) paragraph(text);
+	if (label) {
+		const element = make("label", { textContent: label });
+		const input = make("input", { type: "text", value, autocomplete: "off", spellcheck: false });
+		element.append(input);
+		body.append(element);
+		input.focus();
+		input.select();
+	} else yes.focus();
+	return answer;
+}
+
+const KEYS = [
+	["Conversations"],
+	["j  k", "the next, the one before"],
+	["n  Alt N", "who waits longest"],
+	["Alt ↓  Alt ↑", "the next, the one before, also while writing"],
+	["a  Alt A", "the stream of all"],
+	["/", "search"],
+	["x  Space", "choose for a reply to several; Space in the list, Ctrl and a click do the same"],
+	["X", "choose none"],
+	["Writing"],
+	["r  Enter", "write; what Enter reaches stands above the text"],
+	["Enter", "send"],
+	["Shift Enter", "a new line"],
+	["↑  ↓", "what was sent before"],
+	["Escape", "leave the text, close, go back"],
+	["Messages"],
+	["i", "to the messages; then ↑ ↓, Enter unfolds, = takes differences to this one"],
+	["p", "pause, go on"],
+	["G", "to the newest"],
+	["v", "text or hex"],
+	["This conversation"],
+	["e", "name"],
+	["m", "mute: not in the stream, not announced"],
+	["d", "needs no answer"],
+	["E", "finish our side (FIN)"],
+	["K", "say why, and close"],
+	["R", "reset"],
+	["Page"],
+	["l", "to the list"],
+	["t", "light, dark, as the system has it"],
+	["?", "this"],
+];
+
+/** What the keys do. `settings` has whether single letters are keys. */
+export function help(settings) {
+	const answer = open("Keys", "", "Close");
+	let list = null;
+	for (const [key, what] of KEYS) {
+		if (!what) {
+			list = make("dl");
+			body.append(make("h3", { textContent: key }), list);
+			continue;
+		}
+		const term = make("dt");
+		for (const one of key.split("  ")) term.append(make("kbd", { textContent: one }), " ");
+		list.append(term, make("dd", { textContent: what }));
+	}
+	const label = make("label");
+	const input = make("input", { type: "checkbox", checked: settings.hasKeys });
+	on(input, "change", () => (settings.hasKeys = input.checked));
+	label.append(input, " single letters are keys");
+	body.append(label);
+	no.focus();
+	return answer;
+}

@@ -1,0 +1,194 @@
+//! How things are spelt: stamps, sizes, bytes, and texts of strangers, of which every character is to be seen.
+
+import { make } from "./dom.js";
+
+const ODD = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{DI}]/u;
+const ODD_EACH = new RegExp(ODD.source, "gu");
+/** Anchored in front alone: a class before `$` does not match beyond U+FFFF in V8 of 2026. */
+const PICTURE = /^[\p{ExtPict}\p{EMod}\ufe0f]/u;
+const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\" };
+const MARKS_MAX = 200;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+function escaped(odd) {
+	const code = odd.codePointAt(0);
+	if (SHORT[odd]) return SHORT[odd];
+	return code < 0x80 ? "\\x" + hex2(code) : "\\u{" + code.toString(16) + "}";
+}
+
+/** Joiners within a picture (family, flag) are part of it; anywhere else they are shown. */
+function belongsToPicture(text, at, odd) {
+	if (odd !== "\u200d" && odd !== "\ufe0f") return false;
+	const isPair = text.charCodeAt(at - 1) >> 10 === 0x37;
+	const isAfter = PICTURE.test(text.slice(Math.max(0, at - (isPair ? 2 : 1)), at));
+	return isAfter && (odd === "\ufe0f" || PICTURE.test(text.slice(at + 1, at + 3)));
+}
+
+/** The text in parts, `{ text, mark }`: what is marked stands for characters that cannot be seen. */
+export function visible(text, lines = false) {
+	if (!ODD.test(text)) return [{ text, mark: false }];
+	const parts = [];
+	let from = 0;
+	let marks = 0;
+	const add = (piece, mark) => {
+		const last = parts[parts.length - 1];
+		if (!piece) return;
+		if (last && (last.mark === mark || marks >= MARKS_MAX)) last.text += piece;
+		else {
+			parts.push({ text: piece, mark });
+			if (mark) marks += 1;
+		}
+	};
+	for (const found of text.matchAll(ODD_EACH)) {
+		const odd = found[0];
+		if (belongsToPicture(text, found.index, odd)) continue;
+		add(text.slice(from, found.index), false);
+		from = found.index + odd.length;
+		add(escaped(odd), true);
+		if (lines && odd === "\n" && from < text.length) add("\n", false);
+	}
+	add(text.slice(from), false);
+	return parts;
+}
+
+export const plain = (text) => visible(text).map((part) => part.text).join("");
+
+export function fill(element, text, lines = false) {
+	const parts = visible(text, lines);
+	if (parts.length === 1 && !parts[0].mark) {
+		const only = element.firstChild;
+		if (only && only.nodeType === 3 && !only.nextSibling) {
+			if (only.data !== parts[0].text) only.data = parts[0].text;
+		} else element.textContent = parts[0].text;
+		return;
+	}
+	element.textContent = "";
+	for (const part of parts) {
+		if (!part.mark) {
+			element.append(part.text);
+			continue;
+		}
+		element.append(make("span", { className: "mark", textContent: part.text }));
+	}
+}
+
+const hex2 = (byte) => byte.toString(16).padStart(2, "0");
+
+export function bytesAsText(bytes) {
+	let out = "";
+	for (const byte of bytes) {
+		out += byte === 0x5c ? "\\\\" : byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "\\x" + hex2(byte);
+	}
+	return out;
+}
+
+export function hexDump(bytes, width = 16) {
+	const rows = [];
+	for (let at = 0; at < bytes.length; at += width) {
+		let left = "";
+		let right = "";
+		for (let i = 0; i < width; i += 1) {
+			if (i === 8) left += " ";
+			const byte = bytes[at + i];
+			left += byte === undefined ? "   " : hex2(byte) + " ";
+			if (byte !== undefined) right += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·";
+		}
+		rows.push(at.toString(16).padStart(4, "0") + "  " + left + " " + right);
+	}
+	return rows.length ? rows.join("\n") : "(empty)";
+}
+
+export const utf8 = (text) => encoder.encode(text);
+
+export function fromB64(text) {
+	const raw = atob(text);
+	const bytes = new Uint8Array(raw.length);
+	for (let i = 0; i < raw.length; i += 1) bytes[i] = raw.charCodeAt(i);
+	return bytes;
+}
+
+export function toB64(bytes) {
+	let raw = "";
+	for (let at = 0; at < bytes.length; at += 8192) raw += String.fromCharCode(...bytes.subarray(at, at + 8192));
+	return btoa(raw);
+}
+
+export function asText(bytes) {
+	try {
+		return decoder.decode(bytes);
+	} catch {
+		return null;
+	}
+}
+
+/** `0d 0a ff`, blanks, colons and 0x allowed. Throws what is wrong with it. */
+export function parseHex(typed) {
+	const digits = typed.replace(/0x/gi, "").replace(/[\s:,]/g, "");
+	if (/[^0-9a-f]/i.test(digits)) throw new Error(`"${plain(digits.match(/[^0-9a-f]/i)[0])}" is no hexadecimal digit`);
+	if (!digits) throw new Error("there are no bytes");
+	if (digits.length % 2) throw new Error("half a byte is missing");
+	return Uint8Array.from(digits.match(/../g), (pair) => parseInt(pair, 16));
+}
+
+const PLAIN_ESCAPES = { r: "\r", n: "\n", t: "\t", 0: "\0", "\\": "\\" };
+
+/** A text with `\r \n \t \0 \\ \xNN \u{N}`. Throws what is wrong with it. */
+export function parseEscapes(typed) {
+	const out = [];
+	const put = (text) => out.push(...utf8(text));
+	const each = /\\(?:x([0-9a-f]{2})|u\{([0-9a-f]{1,6})\}|([rnt0\\]))|(\\.?)|([^\\]+)/gisu;
+	for (const [, byte, code, short, wrong, rest] of typed.matchAll(each)) {
+		if (wrong !== undefined) throw new Error(`"${plain(wrong)}" is no escape: \\r \\n \\t \\0 \\\\ \\xNN \\u{N} are`);
+		if (byte) out.push(parseInt(byte, 16));
+		else if (code) {
+			if (parseInt(code, 16) > 0x10ffff) throw new Error(`\\u{${code}} is no character`);
+			put(String.fromCodePoint(parseInt(code, 16)));
+		} else put(short ? PLAIN_ESCAPES[short.toLowerCase()] : rest);
+	}
+	return Uint8Array.from(out);
+}
+
+export const parseStamp = (ts) => Date.parse(ts) + (Number(ts.slice(23, 26)) || 0) / 1000;
+
+const two = (n) => (n < 10 ? "0" : "") + n;
+
+export function clock(at) {
+	const date = new Date(at);
+	return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+export const millis = (at) => "." + String(Math.floor(((at % 1000) + 1000) % 1000)).padStart(3, "0");
+
+/** How much later, with its sign: `+12 ms`, `+1.20 s`, `+3:05`. */
+export function difference(ms) {
+	const sign = ms < 0 ? "−" : "+";
+	const much = Math.abs(ms);
+	if (much < 10) return `${sign}${much.toFixed(much < 1 ? 2 : 1)} ms`;
+	if (much < 1000) return `${sign}${Math.round(much)} ms`;
+	return much < 60000 ? `${sign}${(much / 1000).toFixed(2)} s` : sign + age(much);
+}
+
+export function age(ms) {
+	const s = Math.max(0, Math.floor(ms / 1000));
+	if (s < 60) return `${s} s`;
+	if (s < 3600) return `${Math.floor(s / 60)}:${two(s % 60)}`;
+	if (s < 86400) return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))}`;
+	return `${Math.floor(s / 86400)} d`;
+}
+
+export const count = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
+
+export function size(bytes) {
+	if (bytes < 1000) return `${bytes} byte${bytes === 1 ? "" : "s"}`;
+	if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
+	return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+export const many = (n, one, several = one + "s") => `${count(n)} ${n === 1 ? one : several}`;
+
+export function withoutEnd(text) {
+	const end = text.endsWith("\r\n") ? "\r\n" : text.endsWith("\n") ? "\n" : "";
+	return { text: end ? text.slice(0, -end.length) : text, end };
+}

@@ -1,0 +1,204 @@
+//! The link to the server: one WebSocket, which comes back by itself; commands with their replies; what comes in is
+//! kept until a frame is drawn.
+
+import { on } from "./dom.js";
+
+const TOKEN = "switchboard.token";
+const WAIT_MIN = 250;
+const WAIT_MAX = 8000;
+/** A sign of life is asked for so often, and has so long to come. */
+const BEAT = 10000;
+const BEAT_TIMEOUT = 10000;
+/** What may wait for a frame: lines, and characters. More messages than that are left out, and counted. */
+const INBOX_LINES = 20000;
+const INBOX_SIZE = 16 << 20;
+
+export function takeToken() {
+	const found = location.hash.slice(1);
+	if (found) {
+		keepToken(found);
+		history.replaceState(null, "", location.pathname);
+	}
+	return sessionStorage.getItem(TOKEN) ?? "";
+}
+
+export const keepToken = (token) => sessionStorage.setItem(TOKEN, token);
+
+export class Link {
+	constructor(token) {
+		this.token = token;
+		/** `off`, `connecting`, `open`, `waiting`. */
+		this.state = "off";
+		this.inbox = [];
+		this.inboxSize = 0;
+		this.left = 0;
+		this.refs = 0;
+		this.asked = new Map();
+		this.wait = WAIT_MIN;
+		this.beatAt = 0;
+		this.judgedAt = 0;
+		this.failures = 0;
+		this.wasOpen = false;
+		this.onState = () => {};
+		this.onData = () => {};
+		this.onLost = () => {};
+		addEventListener("online", () => this.hurry());
+		on(document, "visibilitychange", () => {
+			if (!document.hidden) this.hurry();
+		});
+		addEventListener("pagehide", () => this.socket?.close());
+		setInterval(() => this.beat(), BEAT / 4);
+	}
+
+	connect() {
+		clearTimeout(this.timer);
+		this.set("connecting");
+		const url = location.origin.replace(/^http/, "ws") + "/ws";
+		let socket;
+		try {
+			socket = new WebSocket(url, ["switchboard.v1", "token." + this.token]);
+		} catch {
+			this.failures = Infinity;
+			this.set("off");
+			return;
+		}
+		this.socket = socket;
+		this.heard = performance.now();
+		socket.onopen = () => {
+			if (socket !== this.socket) return;
+			this.heard = performance.now();
+			this.failures = 0;
+			this.wasOpen = true;
+			this.set("open");
+		};
+		socket.onmessage = ({ data }) => {
+			if (socket === this.socket && typeof data === "string") this.take(data);
+		};
+		socket.onclose = () => this.lost(socket);
+	}
+
+	set(state) {
+		this.state = state;
+		this.onState(state);
+	}
+
+	/** What came of the socket is worked through first: `null` in the inbox is its end. */
+	lost(socket) {
+		if (socket !== this.socket) return;
+		this.socket = null;
+		socket.onmessage = socket.onclose = null;
+		socket.close();
+		if (this.state === "open") this.inbox.push(null);
+		else this.failures += 1;
+		this.set("waiting");
+		// Not all pages of one server at once.
+		const wait = this.wait * (0.75 + Math.random() / 2);
+		this.next = Date.now() + wait;
+		this.timer = setTimeout(() => this.connect(), wait);
+		this.wait = Math.min(this.wait * 2, WAIT_MAX);
+		this.onData();
+	}
+
+	/** Somebody looks, or the network is back: no waiting, and a dead link is found out soon. */
+	hurry() {
+		if (this.state === "waiting") {
+			this.wait = WAIT_MIN;
+			this.connect();
+		} else if (this.state === "open") this.beat(true);
+	}
+
+	beat(isNow = false) {
+		const now = performance.now();
+		if (this.state === "connecting" && now - this.heard > BEAT_TIMEOUT) return void this.lost(this.socket);
+		if (this.state !== "open") return;
+		// Whatever was heard since is a sign of life; and time in which nothing ran here proves nothing.
+		if (this.heard > this.beatAt || now - this.judgedAt > BEAT) this.beatAt = 0;
+		this.judgedAt = now;
+		const patience = this.isQuick ? BEAT_TIMEOUT / 4 : BEAT_TIMEOUT;
+		if (this.beatAt && now - this.beatAt > patience) return void this.lost(this.socket);
+		if (!this.beatAt && (isNow || now - (this.beaten ?? 0) > BEAT)) {
+			this.isQuick = isNow;
+			this.beatAt = this.beaten = now;
+			this.send({ cmd: "stats" }, (reply) => {
+				this.beatAt = 0;
+				this.stats = reply;
+			});
+			if (isNow) setTimeout(() => this.beat(), BEAT_TIMEOUT / 4 + 50);
+		}
+	}
+
+	take(data) {
+		this.heard = performance.now();
+		// A frame is a line, or several.
+		const lines = data.includes("\n") ? data.split("\n") : [data];
+		for (const line of lines) {
+			if (!line) continue;
+			const isFull = this.inbox.length > INBOX_LINES || this.inboxSize > INBOX_SIZE;
+			if (isFull && (line.startsWith('{"ev":"msg"') || line.startsWith('{"ev":"sent"'))) {
+				this.left += 1;
+				continue;
+			}
+			if (this.left) this.tellLeft();
+			this.inbox.push(line);
+			this.inboxSize += line.length;
+		}
+		this.onData();
+	}
+
+	tellLeft() {
+		this.inbox.push(`{"ev":"skipped","count":${this.left}}`);
+		this.left = 0;
+	}
+
+	/** Works through what has come, for at most so many ms. True if something is left. */
+	drain(apply, ms) {
+		const until = performance.now() + ms;
+		let at = 0;
+		for (; at < this.inbox.length; at += 1) {
+			if ((at & 15) === 15 && performance.now() > until) break;
+			const line = this.inbox[at];
+			if (line === null) {
+				this.forgetAsked();
+				continue;
+			}
+			this.inboxSize -= line.length;
+			let event;
+			try {
+				event = JSON.parse(line);
+			} catch {
+				continue;
+			}
+			if (event.ev === "ok" || event.ev === "error") this.answer(event);
+			else {
+				if (event.ev === "hello") this.wait = WAIT_MIN;
+				apply(event);
+			}
+		}
+		this.inbox = at === this.inbox.length ? [] : this.inbox.slice(at);
+		if (this.inbox.length === 0 && this.left) this.tellLeft();
+		return this.inbox.length > 0;
+	}
+
+	answer(event) {
+		const asked = this.asked.get(event.ref);
+		if (!asked) return;
+		this.asked.delete(event.ref);
+		asked.then?.(event, asked.sent);
+	}
+
+	forgetAsked() {
+		const all = [...this.asked.values()];
+		this.asked.clear();
+		this.beatAt = 0;
+		this.onLost(all);
+	}
+
+	/** False if there is no link: then nothing will be sent. `sent` is kept until the reply. */
+	send(command, then, sent) {
+		if (this.state !== "open" || this.socket.readyState !== 1) return false;
+		const ref = `w${(this.refs += 1)}`;
+		this.asked.set(ref, { then, sent });
+		this.socket.send(JSON.stringify({ ...command, ref }));
+		return true;
+	}
+}

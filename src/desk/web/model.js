@@ -1,0 +1,341 @@
+//! What is known of the server: connections, what was said, who waits. Fed with events, in their order; draws nothing.
+
+import { Ring } from "./ring.js";
+import { EVENTS, TCP } from "./events.js";
+import { asText, fromB64, many, parseStamp, utf8, withoutEnd } from "./format.js";
+
+export const MAX = {
+	/** Rows and size (characters, roughly) of one conversation, of the stream, of all conversations together. */
+	rows: 1000, size: 4 << 20, streamRows: 5000, streamSize: 8 << 20, allRows: 60000, allSize: 24 << 20,
+	gone: 500,
+	/** Of a longer message only the beginning is kept. */
+	text: 65536,
+};
+
+const ROW_SIZE = 64;
+
+export class Model {
+	constructor() {
+		this.onMessage = () => {};
+		this.onNewRun = () => {};
+		this.reset();
+		this.run = null;
+	}
+
+	reset() {
+		this.conns = new Map();
+		this.stream = new Ring(MAX.streamRows, MAX.streamSize);
+		this.gone = [];
+		this.rows = 0;
+		this.size = 0;
+		this.lastSeq = 0;
+		/** Behind a greeting the next event may follow at any distance. */
+		this.isLoose = true;
+		this.skips = 0;
+		this.lost = 0;
+		this.gaps = 0;
+		this.waiting = 0;
+		this.open = 0;
+		this.unread = 0;
+		this.skew = null;
+		this.unknown = [];
+		this.notice = "";
+		this.version = 0;
+	}
+
+	now() {
+		return Date.now() + (this.skew ?? 0);
+	}
+
+	row(kind, at, id, text = "") {
+		return { kind, at, id, text, bytes: null, end: "", seq: 0, whole: 0, size: ROW_SIZE + text.length, h: 0, epoch: 0, open: false };
+	}
+
+	said(kind, at, id, event) {
+		const row = this.row(kind, at, id);
+		row.seq = event.seq ?? 0;
+		if (event.b64 !== undefined) {
+			const bytes = fromB64(event.b64);
+			row.whole = bytes.length;
+			row.bytes = bytes.length > MAX.text ? bytes.slice(0, MAX.text) : bytes;
+			row.size += row.bytes.length;
+		} else {
+			const text = event.text ?? "";
+			row.text = text;
+			row.whole = text.length;
+			if (text.length > MAX.text) {
+				// By way of bytes, or the whole would be kept behind the part.
+				const start = text.slice(0, MAX.text).replace(/[\ud800-\udbff]$/, "");
+				row.text = asText(utf8(start)) ?? "";
+				row.whole = utf8(text).length;
+			}
+			row.size += row.text.length;
+		}
+		return row;
+	}
+
+	putIn(conn, row) {
+		this.tellGaps(conn);
+		const { length, size } = conn.rows;
+		conn.rows.push(row);
+		this.rows += conn.rows.length - length;
+		this.size += conn.rows.size - size;
+		conn.version += 1;
+		if (this.rows > MAX.allRows || this.size > MAX.allSize) this.thin();
+	}
+
+	/** Cuts the longest down to a bit under their fair share, so that this is rare. */
+	thin() {
+		const share = Math.max(4, Math.floor((MAX.allRows / this.conns.size) * 0.75));
+		const size = Math.max(1024, Math.floor((MAX.allSize / this.conns.size) * 0.75));
+		this.rows = 0;
+		this.size = 0;
+		for (const { rows } of this.conns.values()) {
+			rows.trim(share, size);
+			this.rows += rows.length;
+			this.size += rows.size;
+		}
+	}
+
+	putInStream(row, conn) {
+		if (!conn?.muted) this.stream.push(row);
+	}
+
+	system(conn, at, text, tone = "") {
+		const row = this.row("sys", at, conn?.id ?? 0, text);
+		row.tone = tone;
+		if (conn) this.putIn(conn, row);
+		this.putInStream(row, conn);
+	}
+
+	gap(lost, text) {
+		const row = this.row("gap", this.now(), 0, text);
+		this.lost += lost;
+		this.gaps += 1;
+		this.lastGap = text;
+		this.stream.push(row);
+	}
+
+	/** Which conversation missed something is unknown: a gap stands in each, when it is next needed. */
+	tellGaps(conn) {
+		if (conn.gaps === this.gaps) return;
+		const lost = this.lost - conn.lost;
+		const text = this.gaps - conn.gaps === 1 ? this.lastGap : `${many(lost, "event")} missed, in ${many(this.gaps - conn.gaps, "gap")}`;
+		conn.gaps = this.gaps;
+		conn.lost = this.lost;
+		this.putIn(conn, this.row("gap", this.now(), conn.id, text + (lost ? ": something may be missing here" : "")));
+	}
+
+	conn(id) {
+		let conn = this.conns.get(id);
+		if (!conn) {
+			conn = {
+				id, name: "", peer: "", state: "open", via: "", about: "", pending: 0, unread: 0, muted: false, heard: 0, since: 0,
+				rows: new Ring(MAX.rows, MAX.size), version: 0, gaps: this.gaps, lost: this.lost, behind: 0, link: 0, fault: "", last: "",
+				isPast: false, seen: 0,
+			};
+			this.conns.set(id, conn);
+			this.open += 1;
+		}
+		return conn;
+	}
+
+	isGone(conn) {
+		return conn.state === "gone";
+	}
+
+	setPending(conn, at) {
+		if (!!conn.pending !== !!at) this.waiting += at ? 1 : -1;
+		conn.pending = at;
+		this.version += 1;
+	}
+
+	setUnread(conn, unread) {
+		if (!!conn.unread !== !!unread) this.unread += unread ? 1 : -1;
+		conn.unread = unread;
+		this.version += 1;
+	}
+
+	end(conn) {
+		if (this.isGone(conn)) return;
+		this.setPending(conn, 0);
+		conn.state = "gone";
+		conn.behind = 0;
+		this.open -= 1;
+		this.gone.push(conn);
+		this.version += 1;
+		for (let tries = this.gone.length; this.gone.length > MAX.gone && tries > 0; tries -= 1) this.forget(this.gone.shift());
+	}
+
+	forget(conn) {
+		// Who is looked at, or chosen for a reply, stays.
+		if (conn.isHeld) return void this.gone.push(conn);
+		this.setUnread(conn, 0);
+		this.rows -= conn.rows.length;
+		this.size -= conn.rows.size;
+		this.conns.delete(conn.id);
+	}
+
+	label(id) {
+		const name = this.conns.get(id)?.name;
+		return name ? `#${id} ${name}` : `#${id}`;
+	}
+
+	/** What `seq` says: `false` where this was told before. */
+	follows(event) {
+		const { seq } = event;
+		if (!seq) return true;
+		if (seq <= this.lastSeq) {
+			// What is kept there reaches back to what is known here: no message is missing between.
+			if (event.past && this.away) this.away.reaches = true;
+			return false;
+		}
+		const hole = seq - this.lastSeq - 1;
+		if (this.away && !this.away.isTold) this.tellAway(this.away.reaches || !this.lastSeq ? 0 : hole);
+		if (!event.past) {
+			if (hole > this.skips && !this.isLoose) this.gap(hole - this.skips, `${many(hole - this.skips, "event")} missed`);
+			this.isLoose = false;
+			this.away = null;
+		}
+		this.skips = 0;
+		this.lastSeq = seq;
+		return true;
+	}
+
+	/** One row for the time without a connection, with what was missed in it. */
+	tellAway(hole) {
+		const { from } = this.away;
+		const seconds = Math.max(0, (Date.now() - from) / 1000).toFixed(1);
+		const missed = hole > 0 ? `up to ${many(hole, "event")} were missed` : "no message was missed";
+		this.gap(hole, `not connected for ${seconds} s: ${missed}`);
+		this.away.isTold = true;
+	}
+
+	disconnected(unanswered) {
+		if (!this.away || this.away.isTold) this.away = { from: Date.now(), isTold: false, reaches: false };
+		for (const sent of unanswered) {
+			const row = this.said("out", this.now(), 0, sent);
+			Object.assign(row, { by: "you", ids: sent.ids, status: "unknown", note: "unknown whether sent" });
+			this.unknown.push({ row, desk: this.desk, sent });
+			this.deliver(row);
+		}
+	}
+
+	hello(event) {
+		const isNew = this.run !== null && this.run !== event.run;
+		if (isNew) {
+			this.onNewRun();
+			this.reset();
+			this.away = null;
+		}
+		const isFirst = this.run !== event.run;
+		this.run = event.run;
+		this.desk = event.desk;
+		this.may = event.may;
+		this.isLoose = true;
+		this.skips = 0;
+		this.skew = null;
+		this.notice = "";
+		this.mine ??= new Set();
+		if (isFirst) this.mine.clear();
+		this.mine.add(event.desk);
+		for (const conn of this.conns.values()) conn.isPast = true;
+		if (isNew) this.gap(1, "the server was started anew: numbers are new, too");
+		if (this.away && event.seq === this.lastSeq) this.tellAway(0);
+		this.version += 1;
+	}
+
+	/** The reply to `who` behind a greeting: who is not in it has left. */
+	snapshot(rows) {
+		for (const row of rows) {
+			const conn = this.conn(row.id);
+			conn.isPast = false;
+			conn.name = row.name ?? "";
+			conn.peer = row.peer;
+			conn.since = parseStamp(row.since);
+			conn.link = row.link ?? 0;
+			conn.fault = row.fault ?? "";
+			conn.behind = row.slow ? row.queued : 0;
+			if (conn.state !== "closing") conn.state = TCP[row.state] ?? conn.state;
+			this.setPending(conn, row.pending ? parseStamp(row.pending) : 0);
+		}
+		for (const conn of this.conns.values()) {
+			if (conn.isPast && !this.isGone(conn)) {
+				this.system(conn, this.now(), "left while this page was not connected");
+				this.end(conn);
+			}
+			conn.isPast = false;
+		}
+		if (this.away && !this.away.isTold) this.tellAway(0);
+		this.version += 1;
+	}
+
+	apply(event) {
+		if (event.ev === "hello") return this.hello(event);
+		if (event.ev === "skipped") {
+			this.skips += event.count;
+			return this.gap(event.count, `${many(event.count, "event")} skipped, since this page was too slow`);
+		}
+		if (!this.follows(event)) return undefined;
+		const at = event.ts ? parseStamp(event.ts) : this.now();
+		if (!event.past && event.ts) {
+			const skew = at - Date.now();
+			if (this.skew === null || skew > this.skew) this.skew = skew;
+		}
+		return EVENTS[event.ev]?.(this, event, at);
+	}
+
+	deliver(row) {
+		const ids = row.ids ?? this.conns.keys();
+		for (const id of ids) {
+			const conn = this.conns.get(id);
+			if (!conn || (!row.ids && this.isGone(conn))) continue;
+			this.putIn(conn, row);
+			if (row.status !== "unknown" && row.status !== "error") this.answered(conn, row);
+		}
+		this.stream.push(row);
+		this.version += 1;
+	}
+
+	answered(conn, row) {
+		conn.last = "> " + row.text.slice(0, 100);
+		if (row.by !== "link" && row.by !== "play") this.setPending(conn, 0);
+	}
+
+	taken(event, sent) {
+		if (!this.follows({ seq: event.seq })) return;
+		const row = this.said("out", this.now(), 0, sent);
+		row.seq = event.seq;
+		const ending = event.bytes - (row.bytes ? row.bytes.length : utf8(sent.text ?? "").length);
+		row.end = ending === 1 ? "\n" : ending === 2 ? "\r\n" : "";
+		const missed = ["gone", "full", "finished"].flatMap((why) => (event[why] ?? []).map((id) => `#${id} ${why}`));
+		Object.assign(row, { by: "you", ids: sent.ids, status: missed.length || event.behind ? "warn" : "ok" });
+		row.note = [missed.length ? "not to " + missed.slice(0, 5).join(", ") + (missed.length > 5 ? " …" : "") : "",
+			event.behind ? `not read yet: ${many(event.behind, "byte")} behind` : "", missed.length || event.behind ? "" : "queued"]
+			.filter(Boolean).join("; ");
+		if (event.behind) for (const id of sent.ids ?? []) if (this.conns.has(id)) this.conns.get(id).behind = event.behind;
+		this.deliver(row);
+	}
+
+	refused(event, sent) {
+		const row = this.said("out", this.now(), 0, sent);
+		Object.assign(row, { by: "you", ids: sent.ids ?? [], status: "error", note: `not sent: ${event.msg}` });
+		this.deliver(row);
+	}
+
+	/** Whether this is a text of ours whose reply was lost; then it is certain now. */
+	resolves(event) {
+		const at = this.unknown.findIndex(({ row, desk, sent }) => desk === event.by && !row.seq &&
+			(sent.b64 !== undefined ? sent.b64 === event.b64 : withoutEnd(event.text ?? "").text === withoutEnd(sent.text).text) &&
+			String(sent.ids ?? "all") === String(event.ids ?? event.to));
+		if (at < 0) return false;
+		const [{ row }] = this.unknown.splice(at, 1);
+		Object.assign(row, { seq: event.seq, at: parseStamp(event.ts), status: "ok", note: "queued, as the server says now", epoch: 0 });
+		for (const id of row.ids ?? this.conns.keys()) {
+			const conn = this.conns.get(id);
+			if (conn) conn.version += 1;
+			if (conn) this.answered(conn, row);
+		}
+		return true;
+	}
+}

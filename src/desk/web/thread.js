@@ -1,0 +1,342 @@
+//! What was said: one conversation, or one stream of all. The last rows, or, if somebody reads further up or has
+//! paused, rows that stay as they were.
+
+import { $, make, on } from "./dom.js";
+import { bytesAsText, clock, count, difference, fill, hexDump, many, millis, plain, utf8 } from "./format.js";
+import { hue } from "./conversations.js";
+import { Windowed } from "./windowed.js";
+
+const FOLD = { chars: 800, narrow: 400, lines: 12, bytes: 128, stream: 300 };
+/** Of one line, and of one below its stamp; style.css has the same. */
+const HEIGHT = 20;
+const HEIGHT_NARROW = 40;
+/** So many new rows at a time are a flood, which is drawn so often. */
+const FLOOD_ROWS = 8;
+const FLOOD_MS = 125;
+
+export class Thread {
+	constructor(model, actions) {
+		this.model = model;
+		this.actions = actions;
+		this.box = $("thread");
+		this.more = $("new");
+		this.pauseButton = $("pause");
+		this.conn = null;
+		this.isStream = false;
+		this.frozen = null;
+		this.isPaused = false;
+		this.notBefore = 0;
+		this.drawnTotal = 0;
+		this.hex = new Set();
+		this.mark = null;
+		this.cursor = null;
+		this.list = new Windowed(this.box, {
+			make: () => this.make(), draw: (element, row, at) => this.draw(element, row, at), height: HEIGHT, isMeasured: true, label: "list",
+			// In the stream a message is one line, until it is unfolded.
+			known: (row) => (this.isStream && !row.open && !this.isHex ? (this.isNarrow ? HEIGHT_NARROW : HEIGHT) : 0),
+		});
+		this.list.sticks = true;
+		this.listen();
+	}
+
+	listen() {
+		const { box } = this;
+		on(box, "wheel", (event) => {
+			if (event.deltaY < 0 && box.scrollHeight > box.clientHeight) this.freeze();
+		});
+		on(box, "scroll", () => this.scrolled());
+		on(box, "click", (event) => {
+			const element = event.target.closest(".row");
+			if (!element) return;
+			if (event.target.closest(".fold")) this.toggle(element.row);
+			else if (event.target.closest("time, .diff")) this.measureFrom(element.row);
+			else if (this.isStream && event.target.closest(".text") && getSelection().isCollapsed) this.toggle(element.row);
+			else if (event.target.closest(".whose") && element.row.id) this.actions.choose(this.model.conns.get(element.row.id), { write: true });
+		});
+		on(box, "keydown", (event) => this.key(event));
+		on(this.more, "click", () => {
+			this.follow();
+			this.box.focus({ preventScroll: true });
+		});
+		this.list.onResize = this.actions.due;
+		this.list.onWidth = () => this.widthChanged();
+		this.widthChanged();
+	}
+
+	widthChanged() {
+		this.isNarrow = matchMedia("(max-width: 760px)").matches;
+	}
+
+	get rows() {
+		return this.isStream ? this.model.stream : this.conn?.rows;
+	}
+
+	show(conn, isStream) {
+		this.conn = conn;
+		this.isStream = isStream;
+		this.frozen = null;
+		this.isPaused = false;
+		this.mark = null;
+		this.cursor = null;
+		this.box.classList.toggle("stream", isStream);
+		this.box.ariaLabel = isStream ? "Messages of all" : conn ? `Messages of #${conn.id}` : "Messages";
+		this.list.sticks = true;
+		this.notBefore = 0;
+		this.drawnTotal = this.rows?.total ?? 0;
+		this.list.remeasure();
+		this.version = -1;
+		this.drawPause();
+	}
+
+	get isHex() {
+		return this.hex.has(this.isStream ? 0 : this.conn?.id);
+	}
+
+	toggleHex() {
+		const key = this.isStream ? 0 : this.conn?.id;
+		if (!this.hex.delete(key)) this.hex.add(key);
+		this.list.remeasure();
+	}
+
+	freeze() {
+		if (this.frozen || !this.rows) return;
+		this.frozen = { rows: this.rows.toArray(), total: this.rows.total };
+		this.list.rows = this.frozen.rows;
+		this.list.sticks = false;
+		this.list.drawn = null;
+		this.version = -1;
+	}
+
+	follow() {
+		this.list.drawn = null;
+		this.frozen = null;
+		this.isPaused = false;
+		this.list.sticks = true;
+		this.list.isDirty = true;
+		this.version = -1;
+		this.drawPause();
+	}
+
+	pause() {
+		if (this.isPaused) return void this.follow();
+		this.freeze();
+		this.isPaused = true;
+		this.version = -1;
+		this.drawPause();
+	}
+
+	drawPause() {
+		this.pauseButton.textContent = this.isPaused ? "Go on" : "Pause";
+		this.pauseButton.ariaPressed = String(this.isPaused);
+	}
+
+	scrolled() {
+		this.list.isDirty = true;
+		if (!this.list.isAtEnd()) {
+			// Rows that were measured, or a box that has shrunk, leave a rest below, too.
+			if (!this.frozen && this.list.isScrolledUp()) this.freeze();
+		} else if (this.frozen && !this.isPaused) {
+			if (this.rows.total === this.frozen.total) this.follow();
+			else this.extend();
+		}
+	}
+
+	extend() {
+		const { rows } = this;
+		const since = Math.min(rows.total - this.frozen.total, rows.length);
+		const fresh = rows.toArray().slice(rows.length - since);
+		this.frozen = { rows: [...this.frozen.rows, ...fresh].slice(-rows.rowsMax), total: rows.total };
+		this.list.setRows(this.frozen.rows);
+		this.version = -1;
+	}
+
+	update() {
+		if (this.list.sticks && performance.now() < this.notBefore) return false;
+		const { rows } = this;
+		if (this.conn && !this.isStream) this.model.tellGaps(this.conn);
+		const version = rows ? this.versionNow() : 0;
+		const waiting = this.actions.unanswered(this.isStream ? null : this.conn);
+		if (version === this.version && waiting === this.waiting) return this.list.isDirty;
+		this.version = version;
+		this.waiting = waiting;
+		if (!this.frozen) {
+			this.list.rows = rows ? [...rows.toArray(), ...waiting] : [];
+			this.list.isDirty = true;
+		}
+		const fresh = this.frozen ? rows.total - this.frozen.total : 0;
+		this.more.hidden = !this.frozen || (fresh === 0 && !this.isPaused);
+		this.more.textContent = fresh ? `${count(fresh)} new ↓` : "paused ↓";
+		return this.list.isDirty;
+	}
+
+	isLate() {
+		return this.list.sticks && !!this.rows && this.versionNow() !== this.version;
+	}
+
+	versionNow() {
+		return this.rows.total * 1e4 + (this.isStream ? 0 : this.conn.version % 1e4);
+	}
+
+	make() {
+		const element = make("div", { role: "listitem" });
+		const parts = {};
+		for (const [name, tag] of [["time", "time"], ["diff", "span"], ["whose", "span"], ["text", "div"], ["note", "span"]]) {
+			element.append((parts[name] = make(tag, { className: name })));
+		}
+		parts.second = document.createTextNode("");
+		parts.millis = make("small");
+		for (const part of [parts.millis, parts.diff, parts.note]) part.append("");
+		parts.time.append(parts.second, parts.millis);
+		parts.body = make("bdi");
+		parts.text.append(parts.body);
+		element.parts = parts;
+		return element;
+	}
+
+	draw(element, row, at) {
+		const before = this.list.rows[at - 1];
+		const base = this.mark ?? before;
+		const isHex = this.isHex && (row.kind === "in" || row.kind === "out");
+		const name = row.id && this.isStream ? this.model.label(row.id) : "";
+		const shape = `${row.open}|${isHex}|${row.status}|${row.note}|${name}|${row.at}|${this.list.epoch}`;
+		if (element.row === row && element.shape === shape && element.base === base) {
+			this.drawCursor(element, row);
+			return;
+		}
+		Object.assign(element, { row, shape, base });
+		const { parts } = element;
+		const tone = row.status && row.status !== "ok" ? ` ${row.status}` : row.tone ? ` ${row.tone}` : "";
+		const kinds = `row ${row.kind}${row.open ? " unfolded" : ""}${tone}${isHex ? " dump" : ""}${row === this.mark ? " mark-row" : ""}${row === this.cursor ? " cursor" : ""}`;
+		if (element.className !== kinds) element.className = kinds;
+		this.drawCursor(element, row);
+		if (row.id && this.isStream) element.style.setProperty("--hue", hue(row.id).toFixed(0));
+		parts.second.data = clock(row.at);
+		parts.millis.firstChild.data = millis(row.at);
+		parts.diff.firstChild.data = base && base !== row ? difference(row.at - base.at) : "";
+		this.drawWhose(parts.whose, row);
+		this.drawText(parts, row, isHex);
+		parts.note.firstChild.data = row.kind === "in" ? (row.part ? PARTS[row.part] ?? row.part : "") : row.note ?? "";
+	}
+
+	drawCursor(element, row) {
+		const isCursor = row === this.cursor;
+		if (isCursor !== element.classList.contains("cursor")) element.classList.toggle("cursor", isCursor);
+		const id = isCursor ? "row-cursor" : "";
+		if (element.id !== id) element.id = id;
+	}
+
+	drawWhose(element, row) {
+		let whose = "";
+		if (row.kind === "in") whose = this.isStream ? `< ${this.model.label(row.id)}` : "<";
+		else if (row.kind === "out") {
+			const to = !row.ids ? "all" : row.ids.length === 1 ? this.model.label(row.ids[0]) : many(row.ids.length, "peer");
+			whose = this.isStream || !row.ids || row.ids.length > 1 ? `> ${to}` : ">";
+		} else if (row.id && this.isStream) whose = `  ${this.model.label(row.id)}`;
+		fill(element, whose);
+		element.title = row.kind === "in" ? `from #${row.id}` : row.kind === "out" ? `sent by ${row.by}` : "";
+	}
+
+	drawText(parts, row, isHex) {
+		parts.fold?.remove();
+		const { body } = parts;
+		const text = row.bytes ? bytesAsText(row.bytes.subarray(0, row.open ? undefined : this.most())) : row.text;
+		let hidden = "";
+		if (isHex) {
+			const bytes = row.bytes ?? utf8(row.text + row.end);
+			const shown = row.open ? bytes : bytes.subarray(0, FOLD.bytes);
+			if (shown.length < bytes.length) hidden = many(bytes.length - shown.length, "more byte");
+			body.textContent = hexDump(shown, this.isNarrow ? 8 : 16);
+		} else {
+			const shown = row.open ? text : this.folded(text);
+			const length = row.bytes ? row.bytes.length : text.length;
+			if (shown.length < text.length || (row.bytes && row.bytes.length > this.most() && !row.open)) {
+				hidden = many(length - (row.bytes ? Math.min(this.most(), length) : shown.length), "more character");
+			}
+			fill(body, shown, !this.isStream || row.open);
+			if (!text && row.kind === "in") body.textContent = "";
+			if (row.kind === "in" && row.end) mark(body, row.end);
+		}
+		const canFold = hidden || (row.open && (text.length > FOLD.stream || text.includes("\n") || isHex));
+		const cut = row.whole > (row.bytes ? row.bytes.length : row.text.length) && row.kind !== "sys" && row.open ? ` of ${count(row.whole)}; the rest was not kept` : "";
+		if (!canFold) return;
+		parts.fold ??= make("button", { className: "fold", type: "button" });
+		parts.fold.textContent = row.open ? `fold${cut}` : hidden;
+		parts.fold.ariaExpanded = String(!!row.open);
+		parts.text.append(parts.fold);
+	}
+
+	most() {
+		return this.isStream ? FOLD.stream : this.isNarrow ? FOLD.narrow : FOLD.chars;
+	}
+
+	folded(text) {
+		let most = Math.min(text.length, this.most());
+		if (!this.isStream) {
+			let at = -1;
+			for (let line = 0; line < FOLD.lines; line += 1) {
+				at = text.indexOf("\n", at + 1);
+				if (at < 0 || at >= most) break;
+				if (line === FOLD.lines - 1) most = at;
+			}
+		}
+		if (most < text.length && text.charCodeAt(most - 1) >> 10 === 0x36) most -= 1;
+		return most === text.length ? text : text.slice(0, most);
+	}
+
+	toggle(row) {
+		row.open = !row.open;
+		if (row.open) this.freeze();
+		row.epoch = 0;
+		this.list.isDirty = true;
+	}
+
+	measureFrom(row) {
+		this.mark = this.mark === row ? null : row;
+		for (const element of this.list.elements.values()) element.shape = "";
+		this.list.isDirty = true;
+	}
+
+	key(event) {
+		if (event.target !== this.box || event.altKey || event.ctrlKey || event.metaKey) return;
+		const { rows } = this.list;
+		const at = rows.indexOf(this.cursor);
+		const page = Math.max(1, Math.floor(this.box.clientHeight / HEIGHT) - 2);
+		const steps = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity };
+		if (event.key in steps) {
+			const from = at < 0 ? rows.length : at;
+			const to = Math.max(0, Math.min(rows.length - 1, from + steps[event.key]));
+			event.preventDefault();
+			if (steps[event.key] > 0 && from >= rows.length - 1) {
+				this.cursor = null;
+				this.follow();
+			} else if (rows.length) {
+				this.freeze();
+				this.cursor = rows[to];
+				this.list.scrollTo(to);
+			}
+		} else if (this.cursor && (event.key === "Enter" || event.key === " ")) {
+			event.preventDefault();
+			const fold = this.list.elements.get(this.cursor)?.parts.fold;
+			if (this.isStream || fold?.isConnected) this.toggle(this.cursor);
+		} else if (this.cursor && event.key === "=") this.measureFrom(this.cursor);
+		else return;
+		event.stopPropagation();
+		this.list.isDirty = true;
+	}
+
+	render() {
+		this.list.render();
+		// Nobody reads a flood, and to lay it out costs more than to work it through.
+		const total = this.rows?.total ?? 0;
+		this.notBefore = total - this.drawnTotal > FLOOD_ROWS ? performance.now() + FLOOD_MS : 0;
+		this.drawnTotal = total;
+		if (this.cursor && this.list.elements.has(this.cursor)) this.box.setAttribute("aria-activedescendant", "row-cursor");
+		else this.box.removeAttribute("aria-activedescendant");
+	}
+}
+
+const PARTS = { silence: "no ending", limit: "goes on", eof: "cut off by the end" };
+
+function mark(element, text) {
+	element.append(make("span", { className: "mark", textContent: plain(text) }));
+}

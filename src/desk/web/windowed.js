@@ -1,0 +1,237 @@
+//! A long list of which only what is seen is in the document. Rows have one height, or are measured when they are shown.
+
+import { make as create, on } from "./dom.js";
+
+const OVERSCAN = 4;
+
+export class Windowed {
+	/**
+	 * `box` scrolls, `make()` builds an element for a row, `draw(element, row, index)` fills it; `height` is that of
+	 * all rows, or a first guess where `isMeasured`; `known(row)` is the height of one that need not be measured, or 0.
+	 */
+	constructor(box, { make, draw, height, isMeasured = false, known = () => 0, label = "presentation" }) {
+		Object.assign(this, { box, make, draw, height, isMeasured, known });
+		this.space = create("div", { className: "space", role: "presentation" });
+		this.frame = create("div", { className: "frame", role: label });
+		this.space.append(this.frame);
+		box.append(this.space);
+		this.rows = [];
+		this.elements = new Map();
+		this.pool = [];
+		/** Heights of another epoch (another width, hex) do not count. */
+		this.epoch = 1;
+		this.sticks = false;
+		this.isDirty = true;
+		// To ask the box would be to lay out the page once more in the middle of a frame.
+		this.width = box.clientWidth;
+		this.view = box.clientHeight;
+		this.scrollTop = 0;
+		on(box, "scroll", () => (this.scrollTop = box.scrollTop));
+		new ResizeObserver(() => this.resized()).observe(box);
+		// To scroll is to lay out, too, so the end is gone to when that was done anyway.
+		new ResizeObserver(() => this.sticks && this.toEnd()).observe(this.space);
+	}
+
+	toEnd() {
+		const { box } = this;
+		box.scrollTop = this.total;
+		this.scrollTop = box.scrollTop;
+		this.drawn = { scrollTop: box.scrollTop, scrollHeight: box.scrollHeight, clientHeight: box.clientHeight };
+		this.isUnsure = false;
+	}
+
+	resized() {
+		const { clientWidth, clientHeight } = this.box;
+		if (clientWidth !== this.width) {
+			this.width = clientWidth;
+			this.onWidth?.();
+			this.remeasure();
+		}
+		this.view = clientHeight;
+		this.scrollTop = this.box.scrollTop;
+		this.isUnsure = true;
+		this.isDirty = true;
+		this.onResize?.();
+	}
+
+	/** All heights are guesses again; what is seen stays where it is, as near as these tell. */
+	remeasure() {
+		const { row, by } = this.sticks || !this.isMeasured ? {} : this.anchor();
+		Windowed.epochs = (Windowed.epochs ?? 1) + 1;
+		this.epoch = Windowed.epochs;
+		this.isDirty = true;
+		if (row) this.wanted = this.topOf(this.rows.indexOf(row)) - by;
+	}
+
+	heightOf(row) {
+		if (!this.isMeasured) return this.height;
+		return this.known(row) || (row.epoch === this.epoch ? row.h : this.height);
+	}
+
+	isAtEnd() {
+		return this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - 4;
+	}
+
+	/** Whether somebody has scrolled up since it was drawn, with box and rows as they were. */
+	isScrolledUp() {
+		const { scrollTop, scrollHeight, clientHeight } = this.box;
+		const { drawn } = this;
+		return !!drawn && scrollTop < drawn.scrollTop - 2 && scrollHeight === drawn.scrollHeight && clientHeight === drawn.clientHeight;
+	}
+
+	anchor() {
+		let top = 0;
+		const { scrollTop } = this;
+		if (!this.isMeasured) {
+			const at = Math.min(Math.floor(scrollTop / this.height), this.rows.length - 1);
+			return { row: this.rows[at], by: at * this.height - scrollTop };
+		}
+		for (const row of this.rows) {
+			const height = this.heightOf(row);
+			if (top + height > scrollTop) return { row, by: top - scrollTop };
+			top += height;
+		}
+		return { row: undefined, by: 0 };
+	}
+
+	topOf(index) {
+		if (!this.isMeasured) return index * this.height;
+		let top = 0;
+		for (let i = 0; i < index; i += 1) top += this.heightOf(this.rows[i]);
+		return top;
+	}
+
+	/** Other rows, of which those that were seen stay where they are, if they are still there. */
+	setRows(rows) {
+		const { row, by } = this.sticks || !this.isMeasured ? {} : this.anchor();
+		this.rows = rows;
+		this.isDirty = true;
+		if (!row) return;
+		const at = rows.indexOf(row);
+		if (at >= 0) this.wanted = this.topOf(at) - by;
+	}
+
+	scrollTo(index) {
+		if (index < 0 || index >= this.rows.length) return;
+		const top = this.topOf(index);
+		const bottom = top + this.heightOf(this.rows[index]);
+		if (top < this.scrollTop) this.wanted = top;
+		else if (bottom > this.scrollTop + this.view) this.wanted = bottom - this.view;
+		this.isDirty = true;
+	}
+
+	render() {
+		this.isDirty = false;
+		const { rows, view } = this;
+		const before = this.total;
+		const total = this.topOf(rows.length);
+		const end = Math.max(0, total - view);
+		const scrolled = this.sticks ? end : Math.min(this.wanted ?? this.scrollTop, end);
+		let first = 0;
+		let top = 0;
+		if (!this.isMeasured) {
+			first = Math.max(0, Math.floor(scrolled / this.height) - OVERSCAN);
+			top = first * this.height;
+		} else {
+			while (first < rows.length && top + this.heightOf(rows[first]) <= scrolled) {
+				top += this.heightOf(rows[first]);
+				first += 1;
+			}
+			for (let i = 0; i < OVERSCAN && first > 0; i += 1) {
+				first -= 1;
+				top -= this.heightOf(rows[first]);
+			}
+		}
+		let last = first;
+		for (let at = top; last < rows.length && (at < scrolled + view || last - first < 1); last += 1) at += this.heightOf(rows[last]);
+		last = Math.min(rows.length, last + OVERSCAN);
+		this.place(first, last);
+		this.setSpace(total, top);
+		const above = this.isMeasured ? this.measure(first, last, scrolled) : 0;
+		const isWanted = this.wanted !== undefined && !this.sticks;
+		this.wanted = undefined;
+		if (this.sticks) {
+			if (this.total === before && (this.isUnsure || this.scrollTop !== Math.max(0, this.total - view))) this.toEnd();
+		} else if (isWanted || above) {
+			this.box.scrollTop = scrolled + above;
+			this.scrollTop = this.box.scrollTop;
+		}
+	}
+
+	setSpace(total, top) {
+		if (this.total !== total) this.space.style.height = `${total}px`;
+		if (this.top !== top) this.frame.style.transform = `translateY(${top}px)`;
+		this.total = total;
+		this.top = top;
+	}
+
+	place(first, last) {
+		const shown = this.rows.slice(first, last);
+		let kept = 0;
+		for (const row of shown) if (this.elements.has(row)) kept += 1;
+		// In a flood nearly all is new, and to move the elements would cost most of a frame.
+		if (kept * 2 < shown.length) this.placeAnew(shown, first);
+		else this.placeAmong(shown, first);
+	}
+
+	placeAnew(shown, first) {
+		const elements = [...this.frame.children];
+		this.elements.clear();
+		shown.forEach((row, i) => {
+			const element = elements[i] ?? this.frame.appendChild(this.pool.pop() ?? this.make());
+			this.elements.set(row, element);
+			this.draw(element, row, first + i);
+		});
+		for (const element of elements.slice(shown.length)) this.putAway(element);
+	}
+
+	placeAmong(shown, first) {
+		const wanted = new Set(shown);
+		for (const [row, element] of this.elements) {
+			if (wanted.has(row)) continue;
+			this.elements.delete(row);
+			this.putAway(element);
+		}
+		let before = null;
+		for (let i = shown.length - 1; i >= 0; i -= 1) {
+			const row = shown[i];
+			let element = this.elements.get(row);
+			if (!element) {
+				element = this.pool.pop() ?? this.make();
+				this.elements.set(row, element);
+			}
+			this.draw(element, row, first + i);
+			if (element.nextSibling !== before || element.parentNode !== this.frame) this.frame.insertBefore(element, before);
+			before = element;
+		}
+	}
+
+	putAway(element) {
+		if (element.contains(document.activeElement)) this.box.focus({ preventScroll: true });
+		element.remove();
+		if (this.pool.length < 50) this.pool.push(element);
+	}
+
+	measure(first, last, scrolled) {
+		let more = 0;
+		let above = 0;
+		let at = this.top;
+		for (let i = first; i < last; i += 1) {
+			const row = this.rows[i];
+			const was = this.heightOf(row);
+			if (!this.known(row)) {
+				row.h = this.elements.get(row).offsetHeight;
+				row.epoch = this.epoch;
+			}
+			const is = this.heightOf(row);
+			if (at + was <= scrolled) above += is - was;
+			at += was;
+			more += is - was;
+		}
+		if (more) {
+			this.setSpace(this.total + more, this.top);
+			this.isDirty = true;
+		}
+		return above;
+	}
+}
