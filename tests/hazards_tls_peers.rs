@@ -347,3 +347,30 @@ fn who_is_closed_and_reads_late_is_sent_all_that_it_was_promised() {
     assert_eq!(got.len(), 3 * 50_000);
     server.wait_for_status("#1 closed: kicked (received 0, sent 150000)");
 }
+
+#[test]
+fn what_was_encrypted_and_never_taken_is_told_as_not_sent_when_the_server_ends() {
+    let house = House::new("unsaid");
+    let mut server = house.serve(&["--format", "tsv", "--drain", "500ms"]);
+    let mut socket = peer::with_small_buffers(server.address);
+    let mut session = client(&trust(&house, &TLS13));
+    complete(&mut session, &mut socket).unwrap();
+    server.wait_for_status("#1 connected from ");
+    for _ in 0..4 {
+        server.type_line(&format!("@1 {}", "x".repeat(49_999)));
+    }
+    server.err.lines_with("-> #1 50000 bytes", 4);
+
+    server.signal("TERM");
+
+    let line = server.wait_for_status(" bytes could not be sent, to 1 connection");
+    assert_eq!(server.exit_status().code(), Some(1));
+    let unsent: usize = line.split(' ').find_map(|word| word.parse().ok()).unwrap();
+    let mut got = 0;
+    while session.read_tls(&mut socket).is_ok_and(|count| count > 0) {
+        let said = session.process_new_packets().unwrap().plaintext_bytes_to_read();
+        session.reader().read_exact(&mut vec![0; said]).unwrap();
+        got += said;
+    }
+    assert_eq!(got + unsent, 200_000, "{line}");
+}

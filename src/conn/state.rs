@@ -376,6 +376,13 @@ impl State {
         })
     }
 
+    /// Of one that is over so many bytes more are lost.
+    pub fn leave_unsent(&mut self, bytes: usize) {
+        if let Stage::Over(ending) = &mut self.stage {
+            ending.unsent_bytes += bytes;
+        }
+    }
+
     /// Is over from now on; returns what it was before.
     fn leave(&mut self, unsent_bytes: usize) -> Stage {
         let ending = Ending { unsent_bytes, discarded_bytes: self.discarded_bytes() };
