@@ -153,9 +153,8 @@ impl Toy {
         }
     }
 
-    /// Of what we have said, what is unsent.
     pub fn unsaid_bytes(&self) -> usize {
-        self.unsent.iter().filter(|symbol| u8::try_from(**symbol).is_ok()).count()
+        self.unsent.iter().filter(|symbol| **symbol < RECORD_END).count()
     }
 
     fn says(&mut self, symbols: impl IntoIterator<Item = u16>) {
@@ -227,7 +226,7 @@ impl Kernel {
             let count = 1 + dice.below(sock.inbox.len());
             let had_unsent = !toy.unsent.is_empty();
             sock.inbox.drain(..count).for_each(|symbol| toy.take(symbol));
-            // Where that fails, whoever writes next is told; a dead socket will never have room for it.
+            // A dead socket will never have room for it, and whoever writes next is told.
             let flushed = self.toy_flush(number);
             if !had_unsent && flushed.is_err_and(|error| error.kind() != ErrorKind::WouldBlock) {
                 self.toy(number).unsent.clear();
