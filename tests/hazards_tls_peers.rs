@@ -374,3 +374,35 @@ fn what_was_encrypted_and_never_taken_is_told_as_not_sent_when_the_server_ends()
     }
     assert_eq!(got + unsent, 200_000, "{line}");
 }
+
+#[test]
+fn who_has_not_shaken_hands_is_nobody_until_it_is_lost_and_then_it_is_told_where_it_came_from() {
+    let house = House::new("nobody");
+    let mut server = house.serve(&["--echo"]);
+    let (silent, lost) = (connect(&server), connect(&server));
+    let came_from = lost.local_addr().unwrap();
+    serves_on(&server, &trust(&house, &TLS13));
+    server.wait_for_status("#3 closed: ");
+
+    server.type_line("/who");
+    server.wait_for_status("nobody is connected");
+    socket2::SockRef::from(&lost).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(lost);
+
+    server.wait_for_status(&format!("#2 from {came_from} closed: no TLS handshake: the peer has reset it"));
+    server.signal("TERM");
+    server.wait_for_status(&format!("#1 from {} closed: the server stops", silent.local_addr().unwrap()));
+}
+
+#[test]
+fn those_who_are_pushed_out_of_their_handshakes_are_told_of_together() {
+    let house = House::new("pushed");
+    let server = house.serve(&["--max-conns", "4"]);
+    let flood: Vec<TcpStream> = (0..40).map(|_| connect(&server)).collect();
+
+    let line = server.wait_for_status(" turned away in the last second: pushed out of a handshake");
+
+    assert!(line.starts_with("* "), "{line}");
+    assert!(!String::from_utf8_lossy(&server.err.so_far()).contains(" closed: "), "and of nobody by itself");
+    drop(flood);
+}

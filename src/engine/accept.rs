@@ -14,7 +14,6 @@ use crate::conn::policy::Role;
 use crate::conn::reason::{Reason, is_for_want_of_descriptors};
 use crate::conn::state::Step;
 use crate::conn::stream::Stream;
-use crate::conn::tls_end::{TlsEnd, TlsEndKind};
 use crate::conn::{Key, Peer};
 use crate::engine::sources::{Source, Sources};
 use crate::engine::{Engine, System};
@@ -371,8 +370,10 @@ impl<L: Listen> Engine<L> {
         if let Some(stream) = self.streams.get_mut(conn.id.key.place()) {
             *stream = None;
         }
-        let end = TlsEnd::untold(TlsEndKind::Handshake, "it was not done when its place was needed");
-        shared.step(conn, Step::HangUp(Reason::Lost(end.into())));
+        shared.stats.pushed_out += 1;
+        let tell_at = shared.time.listened() + GATHERED_FOR;
+        shared.step(conn, Step::HangUp(Reason::PushedOut));
+        self.acceptor.tell_at.get_or_insert(tell_at);
         true
     }
 }
