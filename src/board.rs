@@ -303,6 +303,7 @@ impl Board {
             outbound: conn.state.outbound(),
             is_open: conn.state.is_open(),
             is_connecting: conn.state.is_connecting(),
+            never_came_about: conn.state.never_came_about(),
             opened_at: conn.opened_at(),
             silent_for: self.shared.time.listened().since(conn.received_at),
             took_nothing_for: self.shared.time.listened().since(conn.sent_at),

@@ -347,3 +347,62 @@ fn who_is_closed_and_reads_late_is_sent_all_that_it_was_promised() {
     assert_eq!(got.len(), 3 * 50_000);
     server.wait_for_status("#1 closed: kicked (received 0, sent 150000)");
 }
+
+#[test]
+fn what_was_encrypted_and_never_taken_is_told_as_not_sent_when_the_server_ends() {
+    let house = House::new("unsaid");
+    let mut server = house.serve(&["--format", "tsv", "--drain", "500ms"]);
+    let mut socket = peer::with_small_buffers(server.address);
+    let mut session = client(&trust(&house, &TLS13));
+    complete(&mut session, &mut socket).unwrap();
+    server.wait_for_status("#1 connected from ");
+    for _ in 0..4 {
+        server.type_line(&format!("@1 {}", "x".repeat(49_999)));
+    }
+    server.err.lines_with("-> #1 50000 bytes", 4);
+
+    server.signal("TERM");
+
+    let line = server.wait_for_status(" bytes could not be sent, to 1 connection");
+    assert_eq!(server.exit_status().code(), Some(1));
+    let unsent: usize = line.split(' ').find_map(|word| word.parse().ok()).unwrap();
+    let mut got = 0;
+    while session.read_tls(&mut socket).is_ok_and(|count| count > 0) {
+        let said = session.process_new_packets().unwrap().plaintext_bytes_to_read();
+        session.reader().read_exact(&mut vec![0; said]).unwrap();
+        got += said;
+    }
+    assert_eq!(got + unsent, 200_000, "{line}");
+}
+
+#[test]
+fn who_has_not_shaken_hands_is_nobody_until_it_is_lost_and_then_it_is_told_where_it_came_from() {
+    let house = House::new("nobody");
+    let mut server = house.serve(&["--echo"]);
+    let (silent, lost) = (connect(&server), connect(&server));
+    let came_from = lost.local_addr().unwrap();
+    serves_on(&server, &trust(&house, &TLS13));
+    server.wait_for_status("#3 closed: ");
+
+    server.type_line("/who");
+    server.wait_for_status("nobody is connected");
+    socket2::SockRef::from(&lost).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(lost);
+
+    server.wait_for_status(&format!("#2 from {came_from} closed: no TLS handshake: the peer has reset it"));
+    server.signal("TERM");
+    server.wait_for_status(&format!("#1 from {} closed: the server stops", silent.local_addr().unwrap()));
+}
+
+#[test]
+fn those_who_are_pushed_out_of_their_handshakes_are_told_of_together() {
+    let house = House::new("pushed");
+    let server = house.serve(&["--max-conns", "4"]);
+    let flood: Vec<TcpStream> = (0..40).map(|_| connect(&server)).collect();
+
+    let line = server.wait_for_status(" turned away in the last second: pushed out of a handshake");
+
+    assert!(line.starts_with("* "), "{line}");
+    assert!(!String::from_utf8_lossy(&server.err.so_far()).contains(" closed: "), "and of nobody by itself");
+    drop(flood);
+}

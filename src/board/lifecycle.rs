@@ -33,6 +33,7 @@ impl Shared {
             Became::Reached => conn.received_at = self.time.listened(),
             Became::Established => {
                 self.no_longer_connects(conn);
+                self.handshakes.remove(&conn.id);
                 conn.writable = true;
                 conn.cursor = self.log.cursor_at_end();
                 (conn.received_at, conn.sent_at) = (self.time.listened(), self.time.listened());
@@ -72,7 +73,6 @@ impl Shared {
     fn no_longer_connects(&mut self, conn: &Conn) {
         self.work.dials.retain(|dial| dial.id != conn.id);
         self.untried.forget(conn.id);
-        self.handshakes.remove(&conn.id);
     }
 
     /// The limits that were suspended hold for the rest of its way; where it takes nothing, no flush will note it.
@@ -109,6 +109,8 @@ impl Shared {
     /// A connection is over: it waits to be swept, and keeps nothing until then.
     fn lay_out(&mut self, conn: &mut Conn, why: Reason, unsent_bytes: usize) {
         self.detours.remove(&conn.id);
+        // One that has failed keeps its place until now, and may be pushed out of it.
+        self.handshakes.remove(&conn.id);
         self.forget_slow(conn);
         self.set_timer(conn, None);
         if let Some(flow) = conn.flow() {

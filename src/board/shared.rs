@@ -293,6 +293,15 @@ impl Shared {
         conn.state.discard(bytes);
     }
 
+    /// So many bytes of a connection that is over counted as sent, and were not: its stream had them yet.
+    #[cold]
+    pub fn take_back(&mut self, conn: &mut Conn, bytes: usize) {
+        conn.sent_bytes -= bytes as u64;
+        conn.state.leave_unsent(bytes);
+        self.stats.sent_bytes -= bytes as u64;
+        self.stats.unsent_bytes += bytes as u64;
+    }
+
     /// Puts the connection's next deadline, if it has one, into the heap.
     pub fn arm(&mut self, conn: &mut Conn) {
         let Some((when, _)) = conn.next_due(&self.limits, self.policy(conn)) else { return };

@@ -19,6 +19,8 @@ pub struct Stats {
     pub refused_too_many: u64,
     /// Newcomers turned away: they come too fast from where they come from.
     pub refused_too_fast: u64,
+    /// Newcomers let in that had to make room for others before their handshakes were done.
+    pub pushed_out: u64,
     /// Accepts that failed.
     pub accept_errors: u64,
     /// Bytes read from peers.
@@ -55,7 +57,7 @@ pub struct Stats {
 
 impl Stats {
     /// All of them by name.
-    pub fn counters(&self) -> [(&'static str, u64); 22] {
+    pub fn counters(&self) -> [(&'static str, u64); 23] {
         [
             ("opened", self.opened),
             ("closed", self.closed),
@@ -63,6 +65,7 @@ impl Stats {
             ("refused_address", self.refused_address),
             ("refused_too_many", self.refused_too_many),
             ("refused_too_fast", self.refused_too_fast),
+            ("pushed_out", self.pushed_out),
             ("accept_errors", self.accept_errors),
             ("received_bytes", self.received_bytes),
             ("sent_bytes", self.sent_bytes),
@@ -105,6 +108,7 @@ impl Stats {
             | Reason::CannotConnect(_)
             | Reason::Kicked(_)
             | Reason::WeReset
+            | Reason::PushedOut
             | Reason::Stopping
             | Reason::LinkEnded(_)
             | Reason::LinkReset(_)

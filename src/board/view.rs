@@ -39,6 +39,8 @@ pub struct View<'a> {
     pub outbound: Outbound,
     /// Whether it is connected and neither being closed nor ended.
     pub is_open: bool,
+    /// Whether it has ended before it was connected.
+    pub never_came_about: bool,
     /// When it came, to the tenth of a second.
     pub opened_at: Moment,
     /// How long ago it last said something, or came, as far as silence is held against it.

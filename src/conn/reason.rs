@@ -33,6 +33,8 @@ pub enum Reason {
     ReadsTooSlowly(Duration),
     /// It took nothing of what was queued for it.
     ReadsNothing(Duration),
+    /// Its place was needed for a newcomer, and its handshake was not done. Nobody had been told of it.
+    PushedOut,
     /// The server stops.
     Stopping,
     /// The other side of its link has ended, in order.
@@ -132,6 +134,7 @@ impl Reason {
             Reason::BuffersFull => "buffers-full",
             Reason::ReadsTooSlowly(_) => "reads-too-slowly",
             Reason::ReadsNothing(_) => "reads-nothing",
+            Reason::PushedOut => "tls-handshake",
             Reason::Stopping => "stopping",
             Reason::LinkEnded(_) => "link-ended",
             Reason::LinkReset(_) => "link-reset",
@@ -178,6 +181,7 @@ impl fmt::Display for Reason {
             Reason::BuffersFull => f.write_str("all buffers together are full, and it had the most"),
             Reason::ReadsTooSlowly(limit) => write!(f, "reading too slowly for {limit:?}"),
             Reason::ReadsNothing(limit) => write!(f, "read nothing for {limit:?}"),
+            Reason::PushedOut => f.write_str("its place was needed before its handshake was done"),
             Reason::Stopping => f.write_str("the server stops"),
             Reason::LinkEnded(mate) => write!(f, "linked to #{mate}, which has ended"),
             Reason::LinkReset(mate) => write!(f, "linked to #{mate}, which was reset"),

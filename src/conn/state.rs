@@ -86,6 +86,8 @@ pub(crate) struct Ending {
     pub unsent_bytes: usize,
     /// What it said and nobody was told.
     pub discarded_bytes: usize,
+    /// It never came about.
+    pub was_connecting: bool,
 }
 
 /// What happens to a connection.
@@ -203,6 +205,11 @@ impl State {
     /// Whether it was accepted and its handshake is not over.
     pub fn is_shaking_hands(&self) -> bool {
         matches!(self.stage, Stage::Connecting(Attempt::Handshake))
+    }
+
+    /// Whether it has ended before it was connected.
+    pub fn never_came_about(&self) -> bool {
+        matches!(&self.stage, Stage::Over(ending) if ending.was_connecting)
     }
 
     /// Whether its handshake has begun and is not over, whoever has come to whom.
@@ -376,9 +383,17 @@ impl State {
         })
     }
 
+    /// Of one that is over so many bytes more are lost.
+    pub fn leave_unsent(&mut self, bytes: usize) {
+        if let Stage::Over(ending) = &mut self.stage {
+            ending.unsent_bytes += bytes;
+        }
+    }
+
     /// Is over from now on; returns what it was before.
     fn leave(&mut self, unsent_bytes: usize) -> Stage {
-        let ending = Ending { unsent_bytes, discarded_bytes: self.discarded_bytes() };
+        let (discarded_bytes, was_connecting) = (self.discarded_bytes(), self.is_connecting());
+        let ending = Ending { unsent_bytes, discarded_bytes, was_connecting };
         std::mem::replace(&mut self.stage, Stage::Over(Box::new(ending)))
     }
 }

@@ -125,6 +125,12 @@ pub trait Stream {
         self.write(bytes)
     }
 
+    /// Of the bytes that were written, those that the stream has yet to give to the system, as far as that is known: were
+    /// it dropped now, nobody would ever get them. A record of which a part is left counts as a whole.
+    fn unsaid_bytes(&self) -> usize {
+        0
+    }
+
     /// Whether the system has sent all that was written. Where it cannot tell, it has.
     fn is_drained(&mut self) -> bool {
         true

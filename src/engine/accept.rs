@@ -14,10 +14,12 @@ use crate::conn::policy::Role;
 use crate::conn::reason::{Reason, is_for_want_of_descriptors};
 use crate::conn::state::Step;
 use crate::conn::stream::Stream;
-use crate::conn::tls_end::{TlsEnd, TlsEndKind};
 use crate::conn::{Key, Peer};
 use crate::engine::sources::{Source, Sources};
 use crate::engine::{Engine, System};
+
+/// Among so many unfinished handshakes one of the same source is looked for.
+const LOOKED_AT_MAX: usize = 1024;
 
 /// That accepting fails is said this often at most.
 const WARN_EVERY: Duration = Duration::from_secs(1);
@@ -83,6 +85,15 @@ enum Accepting {
     Pending,
     /// An accept failed in a way that only time, or a close, can mend.
     Retry(Moment),
+}
+
+/// Whose place a newcomer may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// That of one who comes from the same source.
+    ItsOwn,
+    /// Anybody's.
+    Anybodys,
 }
 
 impl<L> Default for Acceptor<L> {
@@ -277,7 +288,9 @@ impl<L: Listen> Engine<L> {
                         *accepting = Accepting::Retry(retry_at);
                     }
                 }
-                Err(error) if is_for_want_of_descriptors(&error) && self.make_room(role, usize::MAX) => {}
+                Err(error)
+                    if is_for_want_of_descriptors(&error)
+                        && self.make_room(role, None, Whose::Anybodys, usize::MAX) => {}
                 Err(error) => {
                     let accepting = &mut self.acceptor.entrances[at].accepting;
                     *accepting = Accepting::Retry(retry_at);
@@ -300,9 +313,14 @@ impl<L: Listen> Engine<L> {
         system: &mut impl System<Listener = L>,
     ) {
         let mut judged = self.acceptor.judge(&peer, role, &self.board);
-        if let Err(Refusal::Full(conns_max)) = judged
-            && self.make_room(role, conns_max)
-        {
+        let source = Source::of(&peer);
+        let has_room = match judged {
+            Err(Refusal::Full(conns_max)) => self.make_room(role, source, Whose::Anybodys, conns_max),
+            // Its rate was counted by then, so it is judged no second time.
+            Err(Refusal::TooMany(most)) => self.make_room(role, source, Whose::ItsOwn, most as usize),
+            _ => false,
+        };
+        if has_room {
             judged = Ok(());
         }
         let Engine { board, acceptor, .. } = self;
@@ -329,26 +347,33 @@ impl<L: Listen> Engine<L> {
         self.adopt(stream, peer, role, app);
     }
 
-    /// Where nobody else fits in, whoever has not finished its handshake is first to go, the oldest of them. Who has only
-    /// just come is not pushed out by those who only come to do that, unless they are most of all. Returns whether there
-    /// is room now.
+    /// Where nobody else fits in, whoever has not finished its handshake is first to go: the oldest of those who come from
+    /// where the newcomer does, so that whoever floods pushes out its own, else the oldest of all, if it may be anybody's
+    /// place. Who has only just come is not pushed out by those who only come to do that, unless they are most of all.
+    /// Returns whether there is room now.
     #[cold]
-    fn make_room(&mut self, role: Role, conns_max: usize) -> bool {
+    fn make_room(&mut self, role: Role, source: Option<Source>, whose: Whose, conns_max: usize) -> bool {
         let Board { table, shared, .. } = &mut self.board;
-        let now = shared.time.now();
-        let are_most = shared.handshakes.len() > conns_max / 2;
-        let oldest =
-            shared.handshakes.iter().find(|id| table.get(**id).is_some_and(|conn| conn.role == role));
-        let Some(conn) = oldest.and_then(|id| table.get_mut(*id)) else { return false };
-        if !are_most && now.since(conn.opened_at()) < shared.limits.handshake_grace {
+        let here =
+            || shared.handshakes.iter().filter_map(|id| table.get(*id)).filter(|conn| conn.role == role);
+        let its_own = || here().take(LOOKED_AT_MAX).filter(|conn| Source::of(&conn.peer) == source);
+        let (oldest, count) = match whose {
+            Whose::ItsOwn => (its_own().next(), its_own().count()),
+            Whose::Anybodys => (its_own().next().or_else(|| here().next()), shared.handshakes.len()),
+        };
+        let Some(id) = oldest.map(|conn| conn.id) else { return false };
+        let (now, conn) = (shared.time.now(), &mut table[id.key]);
+        if count <= conns_max / 2 && now.since(conn.opened_at()) < shared.limits.handshake_grace {
             return false;
         }
         // Its descriptor may be what the newcomer needs.
         if let Some(stream) = self.streams.get_mut(conn.id.key.place()) {
             *stream = None;
         }
-        let end = TlsEnd::untold(TlsEndKind::Handshake, "it was not done when its place was needed");
-        shared.step(conn, Step::HangUp(Reason::Lost(end.into())));
+        shared.stats.pushed_out += 1;
+        let tell_at = shared.time.listened() + GATHERED_FOR;
+        shared.step(conn, Step::HangUp(Reason::PushedOut));
+        self.acceptor.tell_at.get_or_insert(tell_at);
         true
     }
 }

@@ -24,6 +24,11 @@ impl<L: Listen> Engine<L> {
                 app.received(id, frame, &mut self.board);
             });
             self.board.shared.discard(&mut self.board.table[key], left_out);
+            let stream = self.streams.get(key.place()).and_then(Option::as_ref);
+            let unsaid_bytes = stream.map_or(0, Stream::unsaid_bytes);
+            if unsaid_bytes > 0 {
+                self.board.shared.take_back(&mut self.board.table[key], unsaid_bytes);
+            }
             app.closed(id, &why, &mut self.board);
             if self.board.table[key].link().is_some() {
                 self.pass_end_on(key, &why);

@@ -37,7 +37,8 @@ use crate::reactor::tls::setup::Keeper;
 use crate::terminal::Mail;
 
 /// Why newcomers are turned away, as it is told.
-const WHY_TURNED_AWAY: [&str; 4] = ["full", "too many from one address", "too fast", "address not allowed"];
+const WHY_TURNED_AWAY: [&str; 5] =
+    ["full", "too many from one address", "too fast", "address not allowed", "pushed out of a handshake"];
 
 /// What the desks share.
 #[derive(Debug)]
@@ -104,7 +105,7 @@ pub struct Desks {
     /// Why stdout cannot be written to.
     pub(super) screen_error: Option<io::Error>,
     /// Newcomers of whom it was said that they were turned away, for each reason.
-    told_turned_away: [u64; 4],
+    told_turned_away: [u64; 5],
     /// When the server began.
     pub since: Moment,
 }
@@ -145,7 +146,7 @@ impl Desks {
             stop: None,
             unsent: Lost::default(),
             screen_error: None,
-            told_turned_away: [0; 4],
+            told_turned_away: [0; 5],
             since: Moment::default(),
         }
     }
@@ -222,8 +223,13 @@ impl Desks {
     /// Shows that newcomers were turned away, unless that was said.
     pub fn turned_away(&mut self, board: &Board) {
         let stats = board.stats();
-        let counted =
-            [stats.refused_full, stats.refused_too_many, stats.refused_too_fast, stats.refused_address];
+        let counted = [
+            stats.refused_full,
+            stats.refused_too_many,
+            stats.refused_too_fast,
+            stats.refused_address,
+            stats.pushed_out,
+        ];
         let told = mem::replace(&mut self.told_turned_away, counted);
         for ((count, told), why) in counted.into_iter().zip(told).zip(WHY_TURNED_AWAY) {
             if count > told {
@@ -241,15 +247,22 @@ impl Desks {
         if let Some(stop) = &mut self.stop {
             stop.discarded.add(view.discarded_bytes);
         }
-        self.out.tell(&Event::Closed {
+        let was_dialled = self.dialled.contains(&id.serial());
+        let is_unseen = why.is_of_an_unseen_one() || (view.never_came_about && !was_dialled);
+        // Those who were pushed out are told of together.
+        let is_told = !matches!(why, Reason::PushedOut);
+        let closed = Event::Closed {
             who: self.names.who(id.serial()),
             why,
-            unseen: Some(view.peer).filter(|_| why.is_of_an_unseen_one()),
+            unseen: Some(view.peer).filter(|_| is_unseen),
             received_bytes: view.received_bytes,
             sent_bytes: view.sent_bytes,
             unsent_bytes: view.queued_bytes,
             discarded_bytes: view.discarded_bytes,
-        });
+        };
+        if is_told {
+            self.out.tell(&closed);
+        }
         self.pending.remove(id);
         self.repeat_no_more_for(id.serial());
         self.send_pieces(board);

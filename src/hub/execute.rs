@@ -337,6 +337,8 @@ impl Desks {
         let rows: Vec<_> = board
             .peers()
             .filter(|view| meant.as_ref().is_none_or(|meant| meant.binary_search(&view.id.serial()).is_ok()))
+            // Of who has come and may yet turn out to be nobody nothing was told.
+            .filter(|view| !view.is_connecting || self.dialled.contains(&view.id.serial()))
             .map(|view| known.row(&view))
             .collect();
         let desks: Vec<_> = self.operators.iter().map(Attendant::operator).collect();

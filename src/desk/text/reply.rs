@@ -367,11 +367,12 @@ fn push_stats(out: &mut Vec<u8>, stats: &Stats, conns: usize, uptime: &str) -> i
     )?;
     writeln!(
         out,
-        "turned away {} when full, {} by address, {} too many, {} too fast; {} failed",
+        "turned away {} when full, {} by address, {} too many, {} too fast, {} pushed out; {} failed",
         stats.refused_full,
         stats.refused_address,
         stats.refused_too_many,
         stats.refused_too_fast,
+        stats.pushed_out,
         plural(stats.accept_errors, "accept")
     )?;
     writeln!(

@@ -94,6 +94,15 @@ impl House {
         self.engine.board.check_sums();
     }
 
+    /// The last number of each one's address who is here.
+    fn sources(&self) -> Vec<u8> {
+        let last = |view: crate::board::View<'_>| match view.peer {
+            Peer::V4(address) => address.ip().octets()[3],
+            other => panic!("{other} comes from nowhere"),
+        };
+        self.engine.board.views().map(last).collect()
+    }
+
     fn peers(&self) -> Vec<String> {
         self.engine.board.views().map(|view| view.peer.to_string()).collect()
     }
@@ -161,6 +170,45 @@ fn of_those_with_a_handshake_so_many_are_let_in_a_turn_as_it_can_bring_to_its_en
     });
 
     assert_eq!(wait, [3, 1, 0]);
+}
+
+#[test]
+fn whoever_floods_with_handshakes_pushes_out_its_own_and_the_oldest_of_all_only_where_it_has_none() {
+    let limits = Limits { conns_max: 4, handshake_budget: 64, ..Limits::default() };
+    let mut house = House::within(limits, &[], &[]);
+    for address in [[10, 0, 0, 1], [10, 0, 0, 66], [10, 0, 0, 66], [10, 0, 0, 2]] {
+        house.comes_from(address).has_handshake();
+    }
+    house.turn_after(0);
+
+    house.comes_from([10, 0, 0, 66]).has_handshake();
+    house.turn_after(0);
+    assert_eq!(house.sources(), [1, 66, 2, 66], "it had the older one of its two");
+    house.comes_from([10, 0, 0, 3]).has_handshake();
+    house.turn_after(0);
+    assert_eq!(house.sources(), [66, 2, 66, 3]);
+}
+
+#[test]
+fn of_one_source_that_may_have_no_more_an_unfinished_handshake_makes_room_and_nobody_elses_does() {
+    let limits = Limits { source_conns_max: Some(2), handshake_budget: 64, ..Limits::default() };
+    let mut house = House::within(limits, &[], &[]);
+    house.comes_from([10, 0, 0, 9]).has_handshake();
+    for _ in 0..2 {
+        house.comes_from([10, 0, 0, 1]).has_handshake();
+    }
+    house.turn_after(0);
+    house.comes_from([10, 0, 0, 1]);
+    house.turn_after(0);
+    assert_eq!(house.sources(), [9, 1, 1]);
+
+    // The other one has had its second; then none is left that is unfinished.
+    for _ in 0..2 {
+        house.comes_from([10, 0, 0, 1]);
+        house.turn_after(1000);
+    }
+    assert_eq!(house.sources(), [9, 1, 1]);
+    assert_eq!(house.engine.board.stats().refused_too_many, 1, "the first of them had the other one's place");
 }
 
 #[test]

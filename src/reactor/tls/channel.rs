@@ -58,6 +58,10 @@ impl Stream for Channel {
         either!(self, stream => stream.write_piece(bytes))
     }
 
+    fn unsaid_bytes(&self) -> usize {
+        either!(self, stream => stream.unsaid_bytes())
+    }
+
     fn is_drained(&mut self) -> bool {
         either!(self, stream => stream.is_drained())
     }

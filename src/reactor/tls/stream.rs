@@ -184,6 +184,10 @@ impl<S: Stream> Stream for TlsStream<S> {
         SCRATCH.with_borrow_mut(|scratch| self.say(bytes, &mut scratch.output, S::write_piece))
     }
 
+    fn unsaid_bytes(&self) -> usize {
+        self.held.unsaid_bytes()
+    }
+
     fn is_drained(&mut self) -> bool {
         !self.held.has(Part::Unsent) && self.socket.is_drained()
     }

@@ -81,7 +81,8 @@ fn of_handshake(error: &Error, first: Option<&[u8]>) -> Cow<'static, str> {
     }
 }
 
-/// What speaks that is no TLS.
+/// What speaks that is no TLS. Less is enough than at a plain port (`desk::Protocol`): that it is something else is known
+/// here, and a wrong guess misleads nobody about that.
 fn of_first_bytes(first: &[u8], error: &Error) -> Cow<'static, str> {
     // What comes byte by byte is told after five of them.
     const HTTP: [&[u8; 4]; 11] =

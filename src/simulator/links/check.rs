@@ -133,7 +133,7 @@ fn check_all_was_passed_on(way: &Way<'_>) {
         return;
     }
     let read = way.said_at.read_bytes as usize - closed(way.from).discarded_bytes;
-    let sent = way.written_bytes() + to.unsent_bytes;
+    let sent = way.written_bytes() - way.sent_at.unsaid_bytes as usize + to.unsent_bytes;
     assert_eq!(sent, read + way.to.own_bytes, "{id} was read, and {mate} sent, in the end");
     assert!(to.why != "finished" || to.unsent_bytes == 0, "{mate} has finished, and not all was sent");
 }

@@ -113,6 +113,8 @@ impl Kernel {
 
     pub(super) fn close(&mut self, number: usize) {
         let sock = &mut self.sockets[number];
+        sock.unsaid_bytes = sock.toy.as_ref().map_or(0, |toy| toy.unsaid_bytes() as u64);
+        let sock = &mut self.sockets[number];
         sock.closed_at = Some(self.now);
         if let Some(toy) = sock.toy.as_mut().filter(|toy| toy.is_settled()) {
             sock.lost_bytes += toy.unsent.len();

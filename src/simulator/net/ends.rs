@@ -128,6 +128,10 @@ impl Stream for SimStream {
         self.net.touch().write(self.sock, slices)
     }
 
+    fn unsaid_bytes(&self) -> usize {
+        self.net.look().sockets[self.sock].toy.as_ref().map_or(0, |toy| toy.unsaid_bytes())
+    }
+
     fn is_drained(&mut self) -> bool {
         if self.is_toy() {
             return self.unsent_is_empty() && self.net.touch().is_drained(self.sock);

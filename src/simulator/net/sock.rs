@@ -45,6 +45,8 @@ pub(in crate::simulator) struct Sock {
     pub closed_at: Option<Moment>,
     pub read_bytes: u64,
     pub written_bytes: u64,
+    /// Of them, those that the toy of TLS had yet to send when we dropped it.
+    pub unsaid_bytes: u64,
     /// Written, and destroyed by a reset before the far end had it.
     pub lost_bytes: usize,
     pub record: Option<Box<Record>>,
@@ -119,6 +121,7 @@ impl Sock {
             closed_at: None,
             read_bytes: 0,
             written_bytes: 0,
+            unsaid_bytes: 0,
             lost_bytes: 0,
             record: None,
             toy: None,

@@ -153,6 +153,10 @@ impl Toy {
         }
     }
 
+    pub fn unsaid_bytes(&self) -> usize {
+        self.unsent.iter().filter(|symbol| **symbol < RECORD_END).count()
+    }
+
     fn says(&mut self, symbols: impl IntoIterator<Item = u16>) {
         if !self.last_said {
             self.unsent.extend(symbols);
@@ -220,9 +224,13 @@ impl Kernel {
         let toy = sock.toy.as_mut().expect("only who has one is asked for it");
         if !sock.inbox.is_empty() {
             let count = 1 + dice.below(sock.inbox.len());
+            let had_unsent = !toy.unsent.is_empty();
             sock.inbox.drain(..count).for_each(|symbol| toy.take(symbol));
-            // Where that fails, whoever writes next is told.
-            let _ = self.toy_flush(number);
+            // A dead socket will never have room for it, and whoever writes next is told.
+            let flushed = self.toy_flush(number);
+            if !had_unsent && flushed.is_err_and(|error| error.kind() != ErrorKind::WouldBlock) {
+                self.toy(number).unsent.clear();
+            }
             return Ok(count);
         }
         if !sock.fin_in
@@ -288,6 +296,9 @@ impl Kernel {
             return Err(ErrorKind::BrokenPipe.into());
         }
         self.toy_flush(number)?;
+        if self.sockets[number].link == Link::Dead {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
         let count = offered.min(1 + self.dice.below(RECORD_BYTES_MAX));
         let taken: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).take(count).collect();
         self.toy(number).says(taken.iter().copied().map(u16::from));

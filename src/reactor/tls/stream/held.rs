@@ -18,9 +18,21 @@ pub(super) enum Part {
 #[derive(Default)]
 pub(super) struct Held(Option<Box<Inner>>);
 
+/// What of that are the last words that were said: there are no others, since nothing more is said while something is
+/// unsent.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Said {
+    /// All of them, in bytes.
+    pub bytes: usize,
+    /// Those in the last of their records, and how long that is.
+    pub last_bytes: usize,
+    pub last_record_bytes: usize,
+}
+
 #[derive(Default)]
 struct Inner {
     parts: [Vec<u8>; 3],
+    said: Said,
     end: Option<TlsEnd>,
 }
 
@@ -65,10 +77,31 @@ impl Held {
         }
     }
 
+    /// What is unsent are these words, as far as it is not something unasked.
+    pub fn set_said(&mut self, said: Said) {
+        if let Some(inner) = &mut self.0 {
+            inner.said = said;
+        }
+    }
+
+    /// Of the last words, those whose records are not wholly out. What came about unasked behind them may have it be one
+    /// record too many.
+    pub fn unsaid_bytes(&self) -> usize {
+        let Some(Inner { parts, said, .. }) = self.0.as_deref() else { return 0 };
+        match parts[Part::Unsent as usize].len() {
+            0 => 0,
+            unsent if unsent <= said.last_record_bytes => said.last_bytes,
+            _ => said.bytes,
+        }
+    }
+
     /// Keeps nothing of it.
     pub fn forget(&mut self, part: Part) {
         if let Some(inner) = &mut self.0 {
             inner.parts[part as usize] = Vec::new();
+            if matches!(part, Part::Unsent) {
+                inner.said = Said::default();
+            }
             self.tidy();
         }
     }

@@ -2,10 +2,10 @@
 
 use std::io::{self, ErrorKind};
 
-use super::held::Part;
+use super::held::{Part, Said};
 use super::{Incoming, Outgoing, TlsStream, WRITE_BYTES_MAX};
 use crate::conn::stream::Stream;
-use crate::reactor::tls::session::{Output, Wish};
+use crate::reactor::tls::session::{Output, RECORD_BYTES_MAX, Wish};
 use crate::reactor::tls::words::end_of;
 
 impl<S: Stream> TlsStream<S> {
@@ -32,7 +32,11 @@ impl<S: Stream> TlsStream<S> {
             Ok(()) => send(&mut self.socket, records, write),
             failed => (0, failed),
         };
-        self.held.add(Part::Unsent, &records[sent..]);
+        let waits_for_room = result.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        if waits_for_room || self.held.has(Part::Unsent) {
+            self.held.add(Part::Unsent, &records[sent..]);
+        }
+        // Of a socket that is broken nobody will say that it has room again, so nothing waits for that.
         result
     }
 
@@ -62,7 +66,11 @@ impl<S: Stream> TlsStream<S> {
         self.send_unsent()?;
         let bytes = &bytes[..bytes.len().min(WRITE_BYTES_MAX)];
         self.encrypt(Wish::Say(bytes), output)?;
-        match self.send(output.bytes(), write) {
+        let sent = self.send(output.bytes(), write);
+        if self.held.has(Part::Unsent) {
+            self.held.set_said(said_in(bytes.len(), output.bytes().len()));
+        }
+        match sent {
             Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
             _ => Ok(bytes.len()),
         }
@@ -89,6 +97,14 @@ impl<S: Stream> TlsStream<S> {
             None => Ok(()),
         }
     }
+}
+
+/// So many bytes in records that are so long together: all of them are full but the last, and each is longer than what it
+/// carries by the same.
+fn said_in(bytes: usize, records_bytes: usize) -> Said {
+    let records = bytes.div_ceil(RECORD_BYTES_MAX).max(1);
+    let last_bytes = bytes - (records - 1) * RECORD_BYTES_MAX;
+    Said { bytes, last_bytes, last_record_bytes: last_bytes + (records_bytes - bytes) / records }
 }
 
 /// Writes until the socket takes no more; returns how much it took.
