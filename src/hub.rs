@@ -13,6 +13,7 @@ mod doors;
 mod every;
 mod execute;
 mod faults;
+mod figures;
 mod files;
 mod history;
 mod job;
