@@ -130,7 +130,6 @@ mod reactor;
 #[cfg(any(test, feature = "simulator"))]
 pub mod simulator;
 pub mod terminal;
-pub mod web;
 
 pub use address::{Address, Admission, Endpoint};
 pub use app::App;

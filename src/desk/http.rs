@@ -4,6 +4,7 @@
 
 mod access;
 mod hosts;
+pub mod metrics;
 mod page;
 mod request;
 mod response;

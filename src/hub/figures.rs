@@ -2,8 +2,8 @@
 //! whoever asks for the figures.
 
 use crate::board::Board;
+use crate::desk::http::metrics::Figures;
 use crate::hub::desks::Desks;
-use crate::web::metrics::Figures;
 
 impl Desks {
     /// The figures of this moment. Looks at each connection once.

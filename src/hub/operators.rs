@@ -179,11 +179,6 @@ impl Desks {
         self.of_desks.unsent_bytes += view.queued_bytes as u64;
     }
 
-    /// TEMP
-    pub(super) fn metrics(&self, _board: &Board) -> Vec<u8> {
-        Vec::new()
-    }
-
     /// The counters, as far as they are about peers.
     pub(super) fn stats_of_peers(&self, board: &Board) -> Stats {
         let (mut stats, mut of_desks) = (*board.stats(), self.of_desks);

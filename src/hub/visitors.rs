@@ -9,6 +9,7 @@ use crate::conn::ConnId;
 use crate::conn::policy::{Policy, Role};
 use crate::conn::reason::Reason;
 use crate::desk::Rights;
+use crate::desk::http::metrics;
 use crate::desk::http::{
     Admitted, Answer, HEAD_BYTES_MAX, Holder, Read, Request, Response, Site, Socket, Status, switching,
 };
@@ -134,9 +135,10 @@ impl<M> Hub<M> {
             Outcome::Waits => {}
             Outcome::Response(bytes) => self.answer(id, &bytes, board),
             Outcome::Metrics { is_head } => {
-                let body = self.desks.metrics(board);
-                let kind = "text/plain; version=0.0.4; charset=utf-8";
-                let response = Response { status: Status::Ok, kind, body: &body, is_head };
+                let mut body = Vec::new();
+                metrics::push_page(&mut body, &self.desks.figures(board));
+                let response =
+                    Response { status: Status::Ok, kind: metrics::CONTENT_TYPE, body: &body, is_head };
                 self.answer(id, &response.spell(), board);
             }
             Outcome::Socket(admitted, rest) => self.upgrade(id, &admitted, &rest, board),

@@ -38,6 +38,7 @@ impl Sites {
                     .push(format!("{bound} is open to the network: anybody may read the metrics there"));
             }
             sites.told.push(format!("metrics at {url}metrics"));
+            reactor.board().time_turns();
             let hosts = Hosts::new(bound, place.is_tls(), &args.web.web_host);
             sites.sites.push((METRICS, Site::new(Kind::Metrics, hosts)));
         }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::buffer::framing::Framing;
+use crate::desk::http::metrics::push_page;
 use crate::modes::Console;
-use crate::web::metrics::push_page;
 
 fn console(peers: usize) -> Rig<Console> {
     let human = Spelling::Text(Format::Human);

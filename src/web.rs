@@ -1,3 +1,0 @@
-//! What is served over HTTP.
-
-pub mod metrics;
