@@ -43,7 +43,7 @@ export class Conversations {
 		this.orderedAt = -ORDER_EVERY;
 		this.version = -1;
 		this.isHeld = false;
-		this.list = new Windowed(this.box, { make: () => this.make(), draw: (element, conn, at) => this.draw(element, conn, at), height: HEIGHT });
+		this.list = new Windowed(this.box, { make: () => this.make(), draw: (element, conn, at) => this.draw(element, conn, at), known: () => HEIGHT });
 		this.list.onResize = actions.due;
 		this.listen();
 	}
@@ -92,13 +92,14 @@ export class Conversations {
 		const isCurrent = conn === this.current;
 		const isPicked = this.picked.has(conn);
 		const wait = conn.pending ? age(now - conn.pending) : conn.state === "open" ? "" : STATES[conn.state];
+		const last = this.model.desks.writersTo(conn.id) || conn.last;
 		const badge = conn.unread ? (conn.unread > 999 ? "999+" : String(conn.unread)) : "";
-		const shape = `${conn.id}|${conn.name}|${conn.peer}|${wait}|${badge}|${conn.last}|${isCurrent}|${isPicked}|${conn.state}|${conn.muted}|${at}|${this.list.rows.length}`;
+		const shape = `${conn.id}|${conn.name}|${conn.peer}|${wait}|${badge}|${last}|${isCurrent}|${isPicked}|${conn.state}|${conn.muted}|${at}|${this.list.rows.length}`;
 		if (element.shape === shape) return;
 		element.shape = shape;
 		element.conn = conn;
 		element.id = `conn-${conn.id}`;
-		element.className = `conn ${conn.state}${isCurrent ? " current" : ""}${conn.pending ? " waits" : ""}${conn.muted ? " muted" : ""}`;
+		element.className = `conn ${conn.state}${isCurrent ? " current" : ""}${conn.pending ? " waits" : ""}${conn.muted ? " muted" : ""}${last === conn.last ? "" : " written"}`;
 		element.ariaSelected = String(isPicked);
 		element.ariaSetSize = this.list.rows.length;
 		element.ariaPosInSet = at + 1;
@@ -109,7 +110,7 @@ export class Conversations {
 		parts.wait.textContent = wait;
 		parts.said.textContent = [conn.muted ? "muted" : "", isPicked ? "chosen for a reply" : "", conn.unread ? `${badge} unread` : "", conn.pending ? "waits for" : ""].filter(Boolean).join(", ");
 		fill(parts.peer, conn.peer);
-		fill(parts.last, conn.last);
+		fill(parts.last, last);
 		parts.badge.textContent = badge;
 		parts.pick.textContent = isPicked ? "✓" : "";
 	}

@@ -40,14 +40,10 @@ function open(heading, yesWords, noWords) {
 	return answer;
 }
 
-function paragraph(text) {
-	body.append(make("p", { textContent: text }));
-}
-
 /** A question; with `label` there is something to type. Null if it is not to be done. */
-export function ask({ heading, text = "", label = "", value = "", button }) {
+export function ask({ heading, text = [], label = "", value = "", button }) {
 	const answer = open(heading, button, "Cancel");
-	if (text) paragraph(text);
+	for (const textContent of [text].flat()) body.append(make("p", { textContent }));
 	if (label) {
 		const element = make("label", { textContent: label });
 		const input = make("input", { type: "text", value, autocomplete: "off", spellcheck: false });
@@ -88,6 +84,7 @@ const KEYS = [
 	["R", "reset"],
 	["Page"],
 	["l", "to the list"],
+	["w", "who is at the desks, and your own name"],
 	["t", "light, dark, as the system has it"],
 	["?", "this"],
 ];
@@ -108,7 +105,7 @@ export function help(settings) {
 	}
 	const label = make("label");
 	const input = make("input", { type: "checkbox", checked: settings.hasKeys });
-	on(input, "change", () => (settings.hasKeys = input.checked));
+	on(input, "change", () => settings.setKeys(input.checked));
 	label.append(input, " single letters are keys");
 	body.append(label);
 	no.focus();

@@ -4,27 +4,13 @@ import { count, many, withoutEnd } from "./format.js";
 
 export const TCP = { "close-wait": "eof", "fin-wait": "fin", "last-ack": "fin", closing: "closing", "syn-sent": "dialing" };
 
-function whoDid(model, { by }) {
-	if (by === undefined || typeof by === "string") return by ?? "";
-	return model.mine.has(by) ? "you" : `desk ${by}`;
-}
-
+const whoDid = (model, { by }) => (typeof by === "number" ? model.desks.label(by) : by ?? "");
 const by = (model, event) => (event.by === undefined ? "" : ` (by ${whoDid(model, event)})`);
-
 
 export const EVENTS = {
 	open(model, event, at) {
-		const conn = model.conn(event.id);
-		const isKnown = conn.isPast;
-		conn.isPast = false;
-		conn.peer = event.peer;
-		conn.name = event.name ?? "";
-		conn.via = event.via ?? "";
-		conn.since = at;
-		conn.state = TCP[event.state] ?? (model.isGone(conn) ? conn.state : "open");
-		conn.about = [event.via, event.dialed ? "dialled" : "", event.for ? `for #${event.for}` : "", event.pid ? `pid ${event.pid}` : "",
-			event.uid !== undefined ? `uid ${event.uid}` : ""].filter(Boolean).join(", ");
-		model.version += 1;
+		const isKnown = model.conns.has(event.id);
+		const conn = model.place(event, at);
 		if (!isKnown && !event.past) model.system(conn, at, `connected${conn.about ? ": " + conn.about : ""}`);
 	},
 	msg(model, event, at) {
@@ -98,6 +84,14 @@ export const EVENTS = {
 		model.system(null, at, model.notice, "bad");
 	},
 	file: (model, event, at) => model.system(event.id ? model.conn(event.id) : null, at, `file ${event.path}: ${many(event.bytes, "byte")} ${event.msg ?? ""}`),
+	desk(model, event) {
+		model.desks.came(event);
+		model.version += 1;
+	},
+	typing(model, event) {
+		model.desks.wrote(event);
+		model.version += 1;
+	},
 	bye(model, event, at) {
 		model.notice = "the server has ended";
 		model.system(null, at, model.notice, "bad");

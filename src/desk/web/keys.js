@@ -25,6 +25,7 @@ export function listenToKeys({ actions, settings, thread, conversations, compose
 		K: () => actions.close("kick"),
 		R: () => actions.close("rst"),
 		l: () => actions.back(),
+		w: () => actions.desks(),
 		t: () => actions.theme(),
 		"?": () => actions.help(),
 	};

@@ -6,23 +6,25 @@ import { on } from "./dom.js";
 const TOKEN = "switchboard.token";
 const WAIT_MIN = 250;
 const WAIT_MAX = 8000;
-/** A sign of life is asked for so often, and has so long to come. */
+/** A sign of life is asked for so often, and has so long to come; less long where somebody has just come back. */
 const BEAT = 10000;
-const BEAT_TIMEOUT = 10000;
+const BEAT_QUICK = 2500;
 /** What may wait for a frame: lines, and characters. More messages than that are left out, and counted. */
 const INBOX_LINES = 20000;
 const INBOX_SIZE = 16 << 20;
 
-export function takeToken() {
-	const found = location.hash.slice(1);
-	if (found) {
-		keepToken(found);
-		history.replaceState(null, "", location.pathname);
-	}
-	return sessionStorage.getItem(TOKEN) ?? "";
+/** The token at the end of an address, or by itself; it is kept. */
+export function keepToken(typed) {
+	const [token = ""] = /^[\w.~-]+$/.exec(typed.trim().replace(/^.*#/, "")) ?? [];
+	if (token) sessionStorage.setItem(TOKEN, token);
+	return token;
 }
 
-export const keepToken = (token) => sessionStorage.setItem(TOKEN, token);
+export function takeToken() {
+	keepToken(location.hash);
+	if (location.hash) history.replaceState(null, "", location.pathname);
+	return sessionStorage.getItem(TOKEN) ?? "";
+}
 
 export class Link {
 	constructor(token) {
@@ -35,45 +37,31 @@ export class Link {
 		this.refs = 0;
 		this.asked = new Map();
 		this.wait = WAIT_MIN;
-		this.beatAt = 0;
-		this.judgedAt = 0;
+		this.beatAt = this.beaten = this.judgedAt = 0;
 		this.failures = 0;
 		this.wasOpen = false;
-		this.onState = () => {};
-		this.onData = () => {};
-		this.onLost = () => {};
+		this.onState = this.onData = this.onLost = this.onRefused = () => {};
 		addEventListener("online", () => this.hurry());
 		on(document, "visibilitychange", () => {
 			if (!document.hidden) this.hurry();
 		});
 		addEventListener("pagehide", () => this.socket?.close());
-		setInterval(() => this.beat(), BEAT / 4);
+		setInterval(() => this.beat(), BEAT_QUICK);
 	}
 
 	connect() {
 		clearTimeout(this.timer);
 		this.set("connecting");
-		const url = location.origin.replace(/^http/, "ws") + "/ws";
-		let socket;
-		try {
-			socket = new WebSocket(url, ["switchboard.v1", "token." + this.token]);
-		} catch {
-			this.failures = Infinity;
-			this.set("off");
-			return;
-		}
+		const socket = new WebSocket(location.origin.replace(/^http/, "ws") + "/ws", ["switchboard.v1", `token.${this.token}`]);
 		this.socket = socket;
 		this.heard = performance.now();
 		socket.onopen = () => {
-			if (socket !== this.socket) return;
 			this.heard = performance.now();
 			this.failures = 0;
 			this.wasOpen = true;
 			this.set("open");
 		};
-		socket.onmessage = ({ data }) => {
-			if (socket === this.socket && typeof data === "string") this.take(data);
-		};
+		socket.onmessage = ({ data }) => this.take(data);
 		socket.onclose = () => this.lost(socket);
 	}
 
@@ -85,8 +73,7 @@ export class Link {
 	/** What came of the socket is worked through first: `null` in the inbox is its end. */
 	lost(socket) {
 		if (socket !== this.socket) return;
-		this.socket = null;
-		socket.onmessage = socket.onclose = null;
+		this.socket = socket.onopen = socket.onmessage = socket.onclose = null;
 		socket.close();
 		if (this.state === "open") this.inbox.push(null);
 		else this.failures += 1;
@@ -109,29 +96,23 @@ export class Link {
 
 	beat(isNow = false) {
 		const now = performance.now();
-		if (this.state === "connecting" && now - this.heard > BEAT_TIMEOUT) return void this.lost(this.socket);
+		if (this.state === "connecting" && now - this.heard > BEAT) return void this.lost(this.socket);
 		if (this.state !== "open") return;
 		// Whatever was heard since is a sign of life; and time in which nothing ran here proves nothing.
 		if (this.heard > this.beatAt || now - this.judgedAt > BEAT) this.beatAt = 0;
 		this.judgedAt = now;
-		const patience = this.isQuick ? BEAT_TIMEOUT / 4 : BEAT_TIMEOUT;
-		if (this.beatAt && now - this.beatAt > patience) return void this.lost(this.socket);
-		if (!this.beatAt && (isNow || now - (this.beaten ?? 0) > BEAT)) {
-			this.isQuick = isNow;
-			this.beatAt = this.beaten = now;
-			this.send({ cmd: "stats" }, (reply) => {
-				this.beatAt = 0;
-				this.stats = reply;
-			});
-			if (isNow) setTimeout(() => this.beat(), BEAT_TIMEOUT / 4 + 50);
-		}
+		if (this.beatAt && now - this.beatAt > this.patience) return void this.lost(this.socket);
+		if (this.beatAt || (!isNow && now - this.beaten < BEAT)) return;
+		this.patience = isNow ? BEAT_QUICK : BEAT;
+		this.beatAt = this.beaten = now;
+		this.send({ cmd: "stats" });
+		if (isNow) setTimeout(() => this.beat(), BEAT_QUICK + 50);
 	}
 
 	take(data) {
 		this.heard = performance.now();
 		// A frame is a line, or several.
-		const lines = data.includes("\n") ? data.split("\n") : [data];
-		for (const line of lines) {
+		for (const line of data.split("\n")) {
 			if (!line) continue;
 			const isFull = this.inbox.length > INBOX_LINES || this.inboxSize > INBOX_SIZE;
 			if (isFull && (line.startsWith('{"ev":"msg"') || line.startsWith('{"ev":"sent"'))) {
@@ -174,16 +155,17 @@ export class Link {
 				apply(event);
 			}
 		}
-		this.inbox = at === this.inbox.length ? [] : this.inbox.slice(at);
-		if (this.inbox.length === 0 && this.left) this.tellLeft();
+		this.inbox = this.inbox.slice(at);
+		if (!this.inbox.length && this.left) this.tellLeft();
 		return this.inbox.length > 0;
 	}
 
 	answer(event) {
 		const asked = this.asked.get(event.ref);
-		if (!asked) return;
 		this.asked.delete(event.ref);
-		asked.then?.(event, asked.sent);
+		asked?.then?.(event);
+		// There is no place for this desk, for one.
+		if (!asked && event.ev === "error") this.onRefused(event.msg);
 	}
 
 	forgetAsked() {

@@ -1,7 +1,8 @@
 //! What is known of the server: connections, what was said, who waits. Fed with events, in their order; draws nothing.
 
-import { Ring } from "./ring.js";
+import { Desks } from "./desks.js";
 import { EVENTS, TCP } from "./events.js";
+import { Ring } from "./ring.js";
 import { asText, fromB64, many, parseStamp, utf8, withoutEnd } from "./format.js";
 
 export const MAX = {
@@ -18,6 +19,7 @@ export class Model {
 	constructor() {
 		this.onMessage = () => {};
 		this.onNewRun = () => {};
+		this.desks = new Desks();
 		this.reset();
 		this.run = null;
 	}
@@ -29,9 +31,11 @@ export class Model {
 		this.rows = 0;
 		this.size = 0;
 		this.lastSeq = 0;
-		/** Behind a greeting the next event may follow at any distance. */
-		this.isLoose = true;
+		/** How many events there were when the greeting was said, which covers them. */
+		this.greetedAt = 0;
 		this.skips = 0;
+		/** Something was missed that only a list of all can tell. */
+		this.isUnsure = false;
 		this.lost = 0;
 		this.gaps = 0;
 		this.waiting = 0;
@@ -113,6 +117,7 @@ export class Model {
 		this.lost += lost;
 		this.gaps += 1;
 		this.lastGap = text;
+		this.isUnsure = true;
 		this.stream.push(row);
 	}
 
@@ -140,6 +145,10 @@ export class Model {
 		return conn;
 	}
 
+	get looks() {
+		return this.may === "look";
+	}
+
 	isGone(conn) {
 		return conn.state === "gone";
 	}
@@ -161,6 +170,7 @@ export class Model {
 		this.setPending(conn, 0);
 		conn.state = "gone";
 		conn.behind = 0;
+		this.ended?.add(conn.id);
 		this.open -= 1;
 		this.gone.push(conn);
 		this.version += 1;
@@ -191,10 +201,10 @@ export class Model {
 			return false;
 		}
 		const hole = seq - this.lastSeq - 1;
-		if (this.away && !this.away.isTold) this.tellAway(this.away.reaches || !this.lastSeq ? 0 : hole);
+		if (this.away && !this.away.isTold) this.tellAway(event.past && !this.away.reaches && this.lastSeq ? hole : 0);
 		if (!event.past) {
-			if (hole > this.skips && !this.isLoose) this.gap(hole - this.skips, `${many(hole - this.skips, "event")} missed`);
-			this.isLoose = false;
+			const missed = seq - Math.max(this.lastSeq, this.greetedAt) - 1 - this.skips;
+			if (missed > 0) this.gap(missed, `${many(missed, "event")} missed`);
 			this.away = null;
 		}
 		this.skips = 0;
@@ -216,7 +226,7 @@ export class Model {
 		for (const sent of unanswered) {
 			const row = this.said("out", this.now(), 0, sent);
 			Object.assign(row, { by: "you", ids: sent.ids, status: "unknown", note: "unknown whether sent" });
-			this.unknown.push({ row, desk: this.desk, sent });
+			this.unknown.push({ row, desk: this.desks.own, sent });
 			this.deliver(row);
 		}
 	}
@@ -229,43 +239,56 @@ export class Model {
 			this.away = null;
 		}
 		const isFirst = this.run !== event.run;
+		if (isFirst) this.desks.reset();
 		this.run = event.run;
-		this.desk = event.desk;
 		this.may = event.may;
-		this.isLoose = true;
+		this.greetedAt = event.seq;
 		this.skips = 0;
 		this.skew = null;
 		this.notice = "";
-		this.mine ??= new Set();
-		if (isFirst) this.mine.clear();
-		this.mine.add(event.desk);
-		for (const conn of this.conns.values()) conn.isPast = true;
+		this.desks.greeted(event.desk);
+		this.expectAll();
 		if (isNew) this.gap(1, "the server was started anew: numbers are new, too");
 		if (this.away && event.seq === this.lastSeq) this.tellAway(0);
 		this.version += 1;
 	}
 
-	/** The reply to `who` behind a greeting: who is not in it has left. */
-	snapshot(rows) {
-		for (const row of rows) {
-			const conn = this.conn(row.id);
-			conn.isPast = false;
-			conn.name = row.name ?? "";
-			conn.peer = row.peer;
-			conn.since = parseStamp(row.since);
-			conn.link = row.link ?? 0;
-			conn.fault = row.fault ?? "";
-			conn.behind = row.slow ? row.queued : 0;
-			if (conn.state !== "closing") conn.state = TCP[row.state] ?? conn.state;
-			this.setPending(conn, row.pending ? parseStamp(row.pending) : 0);
-		}
+	/** From now on each is to be named once more, or has left: by a greeting, or by the reply to `who`. */
+	expectAll() {
+		for (const conn of this.conns.values()) conn.isPast = true;
+		this.ended = new Set();
+	}
+
+	/** How somebody is now, as a greeting or a row of `who` has it. */
+	place(row, since) {
+		const conn = this.conn(row.id);
+		conn.isPast = false;
+		conn.name = row.name ?? "";
+		conn.peer = row.peer;
+		conn.since = since;
+		conn.link = row.link ?? 0;
+		conn.fault = row.fault ?? "";
+		conn.behind = row.slow ? row.queued : 0;
+		conn.state = TCP[row.state] ?? "open";
+		conn.about = [row.via, row.dialed ? "dialled" : "", row.for ? `for #${row.for}` : "", row.pid ? `pid ${row.pid}` : "",
+			row.uid !== undefined ? `uid ${row.uid}` : ""].filter(Boolean).join(", ") || conn.about;
+		this.setPending(conn, row.pending ? parseStamp(row.pending) : 0);
+		return conn;
+	}
+
+	/** All were named since `expectAll`, by a greeting or a list: whoever was not has left. */
+	allNamed({ conns = [], desks } = {}) {
+		if (desks) this.desks.areHere(desks);
+		// Who has left since the list was made is in it, and must not come back.
+		for (const row of conns) if (!this.ended.has(row.id)) this.place(row, parseStamp(row.since));
 		for (const conn of this.conns.values()) {
 			if (conn.isPast && !this.isGone(conn)) {
-				this.system(conn, this.now(), "left while this page was not connected");
+				this.system(conn, this.now(), "left, unseen by this page");
 				this.end(conn);
 			}
 			conn.isPast = false;
 		}
+		this.ended = null;
 		if (this.away && !this.away.isTold) this.tellAway(0);
 		this.version += 1;
 	}
@@ -303,7 +326,7 @@ export class Model {
 	}
 
 	taken(event, sent) {
-		if (!this.follows({ seq: event.seq })) return;
+		this.follows(event);
 		const row = this.said("out", this.now(), 0, sent);
 		row.seq = event.seq;
 		const ending = event.bytes - (row.bytes ? row.bytes.length : utf8(sent.text ?? "").length);

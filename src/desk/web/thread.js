@@ -21,21 +21,13 @@ export class Thread {
 		this.box = $("thread");
 		this.more = $("new");
 		this.pauseButton = $("pause");
-		this.conn = null;
-		this.isStream = false;
-		this.frozen = null;
-		this.isPaused = false;
-		this.notBefore = 0;
-		this.drawnTotal = 0;
 		this.hex = new Set();
-		this.mark = null;
-		this.cursor = null;
 		this.list = new Windowed(this.box, {
-			make: () => this.make(), draw: (element, row, at) => this.draw(element, row, at), height: HEIGHT, isMeasured: true, label: "list",
+			make: () => this.make(), draw: (element, row, at) => this.draw(element, row, at), height: HEIGHT, anchors: true, role: "list",
 			// In the stream a message is one line, until it is unfolded.
 			known: (row) => (this.isStream && !row.open && !this.isHex ? (this.isNarrow ? HEIGHT_NARROW : HEIGHT) : 0),
 		});
-		this.list.sticks = true;
+		this.show(null, false);
 		this.listen();
 	}
 
@@ -59,12 +51,9 @@ export class Thread {
 			this.box.focus({ preventScroll: true });
 		});
 		this.list.onResize = this.actions.due;
-		this.list.onWidth = () => this.widthChanged();
-		this.widthChanged();
-	}
-
-	widthChanged() {
-		this.isNarrow = matchMedia("(max-width: 760px)").matches;
+		const narrow = matchMedia("(max-width: 760px)");
+		this.list.onWidth = () => (this.isNarrow = narrow.matches);
+		this.list.onWidth();
 	}
 
 	get rows() {
@@ -74,27 +63,26 @@ export class Thread {
 	show(conn, isStream) {
 		this.conn = conn;
 		this.isStream = isStream;
-		this.frozen = null;
-		this.isPaused = false;
-		this.mark = null;
-		this.cursor = null;
+		/** The row from which differences are taken, and the one that keys have gone to. */
+		this.mark = this.cursor = null;
 		this.box.classList.toggle("stream", isStream);
 		this.box.ariaLabel = isStream ? "Messages of all" : conn ? `Messages of #${conn.id}` : "Messages";
-		this.list.sticks = true;
 		this.notBefore = 0;
 		this.drawnTotal = this.rows?.total ?? 0;
+		this.follow();
 		this.list.remeasure();
-		this.version = -1;
-		this.drawPause();
+	}
+
+	get hexKey() {
+		return this.isStream ? 0 : this.conn?.id;
 	}
 
 	get isHex() {
-		return this.hex.has(this.isStream ? 0 : this.conn?.id);
+		return this.hex.has(this.hexKey);
 	}
 
 	toggleHex() {
-		const key = this.isStream ? 0 : this.conn?.id;
-		if (!this.hex.delete(key)) this.hex.add(key);
+		if (!this.hex.delete(this.hexKey)) this.hex.add(this.hexKey);
 		this.list.remeasure();
 	}
 
@@ -108,26 +96,22 @@ export class Thread {
 	}
 
 	follow() {
-		this.list.drawn = null;
-		this.frozen = null;
-		this.isPaused = false;
-		this.list.sticks = true;
-		this.list.isDirty = true;
-		this.version = -1;
-		this.drawPause();
+		this.frozen = this.list.drawn = null;
+		this.list.sticks = this.list.isDirty = true;
+		this.setPaused(false);
 	}
 
 	pause() {
 		if (this.isPaused) return void this.follow();
 		this.freeze();
-		this.isPaused = true;
-		this.version = -1;
-		this.drawPause();
+		this.setPaused(true);
 	}
 
-	drawPause() {
-		this.pauseButton.textContent = this.isPaused ? "Go on" : "Pause";
-		this.pauseButton.ariaPressed = String(this.isPaused);
+	setPaused(is) {
+		this.isPaused = is;
+		this.version = -1;
+		this.pauseButton.textContent = is ? "Go on" : "Pause";
+		this.pauseButton.ariaPressed = String(is);
 	}
 
 	scrolled() {
@@ -153,9 +137,9 @@ export class Thread {
 	update() {
 		if (this.list.sticks && performance.now() < this.notBefore) return false;
 		const { rows } = this;
-		if (this.conn && !this.isStream) this.model.tellGaps(this.conn);
+		if (this.conn) this.model.tellGaps(this.conn);
 		const version = rows ? this.versionNow() : 0;
-		const waiting = this.actions.unanswered(this.isStream ? null : this.conn);
+		const waiting = this.actions.unanswered(this.conn);
 		if (version === this.version && waiting === this.waiting) return this.list.isDirty;
 		this.version = version;
 		this.waiting = waiting;
@@ -174,20 +158,17 @@ export class Thread {
 	}
 
 	versionNow() {
-		return this.rows.total * 1e4 + (this.isStream ? 0 : this.conn.version % 1e4);
+		return this.rows.total * 1e4 + (this.conn?.version ?? 0) % 1e4;
 	}
 
 	make() {
 		const element = make("div", { role: "listitem" });
-		const parts = {};
+		const parts = { second: document.createTextNode(""), millis: make("small"), body: make("bdi") };
 		for (const [name, tag] of [["time", "time"], ["diff", "span"], ["whose", "span"], ["text", "div"], ["note", "span"]]) {
 			element.append((parts[name] = make(tag, { className: name })));
 		}
-		parts.second = document.createTextNode("");
-		parts.millis = make("small");
 		for (const part of [parts.millis, parts.diff, parts.note]) part.append("");
 		parts.time.append(parts.second, parts.millis);
-		parts.body = make("bdi");
 		parts.text.append(parts.body);
 		element.parts = parts;
 		return element;
@@ -205,8 +186,7 @@ export class Thread {
 		}
 		Object.assign(element, { row, shape, base });
 		const { parts } = element;
-		const tone = row.status && row.status !== "ok" ? ` ${row.status}` : row.tone ? ` ${row.tone}` : "";
-		const kinds = `row ${row.kind}${row.open ? " unfolded" : ""}${tone}${isHex ? " dump" : ""}${row === this.mark ? " mark-row" : ""}${row === this.cursor ? " cursor" : ""}`;
+		const kinds = `row ${row.kind} ${row.status ?? row.tone ?? ""}${row.open ? " unfolded" : ""}${isHex ? " dump" : ""}${row === this.mark ? " mark-row" : ""}${row === this.cursor ? " cursor" : ""}`;
 		if (element.className !== kinds) element.className = kinds;
 		this.drawCursor(element, row);
 		if (row.id && this.isStream) element.style.setProperty("--hue", hue(row.id).toFixed(0));
@@ -215,7 +195,7 @@ export class Thread {
 		parts.diff.firstChild.data = base && base !== row ? difference(row.at - base.at) : "";
 		this.drawWhose(parts.whose, row);
 		this.drawText(parts, row, isHex);
-		parts.note.firstChild.data = row.kind === "in" ? (row.part ? PARTS[row.part] ?? row.part : "") : row.note ?? "";
+		parts.note.firstChild.data = PARTS[row.part] ?? row.note ?? "";
 	}
 
 	drawCursor(element, row) {
@@ -239,29 +219,28 @@ export class Thread {
 	drawText(parts, row, isHex) {
 		parts.fold?.remove();
 		const { body } = parts;
-		const text = row.bytes ? bytesAsText(row.bytes.subarray(0, row.open ? undefined : this.most())) : row.text;
+		const { bytes, open } = row;
+		// Each byte may be spelt in four characters.
+		const most = bytes && !open ? this.most() / 4 : Infinity;
+		const text = bytes ? bytesAsText(bytes.subarray(0, most)) : row.text;
 		let hidden = "";
 		if (isHex) {
-			const bytes = row.bytes ?? utf8(row.text + row.end);
-			const shown = row.open ? bytes : bytes.subarray(0, FOLD.bytes);
-			if (shown.length < bytes.length) hidden = many(bytes.length - shown.length, "more byte");
+			const all = bytes ?? utf8(row.text + row.end);
+			const shown = open ? all : all.subarray(0, FOLD.bytes);
+			if (shown.length < all.length) hidden = many(all.length - shown.length, "more byte");
 			body.textContent = hexDump(shown, this.isNarrow ? 8 : 16);
 		} else {
-			const shown = row.open ? text : this.folded(text);
-			const length = row.bytes ? row.bytes.length : text.length;
-			if (shown.length < text.length || (row.bytes && row.bytes.length > this.most() && !row.open)) {
-				hidden = many(length - (row.bytes ? Math.min(this.most(), length) : shown.length), "more character");
-			}
-			fill(body, shown, !this.isStream || row.open);
-			if (!text && row.kind === "in") body.textContent = "";
-			if (row.kind === "in" && row.end) mark(body, row.end);
+			const shown = open ? text : this.folded(text);
+			const rest = bytes ? bytes.length - most : text.length - shown.length;
+			if (rest > 0) hidden = many(rest, bytes ? "more byte" : "more character");
+			fill(body, shown, !this.isStream || open);
+			if (row.kind === "in" && row.end) body.append(make("span", { className: "mark", textContent: plain(row.end) }));
 		}
-		const canFold = hidden || (row.open && (text.length > FOLD.stream || text.includes("\n") || isHex));
-		const cut = row.whole > (row.bytes ? row.bytes.length : row.text.length) && row.kind !== "sys" && row.open ? ` of ${count(row.whole)}; the rest was not kept` : "";
-		if (!canFold) return;
+		if (!hidden && !(open && (text.length > FOLD.stream || text.includes("\n") || isHex))) return;
+		const kept = bytes ? bytes.length : row.text.length;
 		parts.fold ??= make("button", { className: "fold", type: "button" });
-		parts.fold.textContent = row.open ? `fold${cut}` : hidden;
-		parts.fold.ariaExpanded = String(!!row.open);
+		parts.fold.textContent = hidden || (row.whole > kept ? `fold; the first ${count(kept)} of ${count(row.whole)} bytes were kept` : "fold");
+		parts.fold.ariaExpanded = String(open);
 		parts.text.append(parts.fold);
 	}
 
@@ -336,7 +315,3 @@ export class Thread {
 }
 
 const PARTS = { silence: "no ending", limit: "goes on", eof: "cut off by the end" };
-
-function mark(element, text) {
-	element.append(make("span", { className: "mark", textContent: plain(text) }));
-}
