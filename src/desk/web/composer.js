@@ -23,8 +23,8 @@ export class Composer {
 		this.history = [];
 		this.at = null;
 		this.armed = null;
+		/** What has no reply yet. */
 		this.waiting = [];
-		this.waitingFor = new Map();
 		this.listen();
 		this.aim(this.goal);
 	}
@@ -88,7 +88,6 @@ export class Composer {
 		this.target.append(make("bdi", { textContent: words }));
 		if (why) this.target.append(make("em", { textContent: why }));
 		if (others) this.target.append(make("i", { textContent: others }));
-		this.composer.classList.toggle("cannot", !this.canSend);
 		this.composer.classList.toggle("wide", kind === "all" || kind === "several");
 		this.send.disabled = !this.canSend;
 		this.text.disabled = kind === "nobody" || model.looks;
@@ -254,14 +253,12 @@ export class Composer {
 		if (!isSent) return false;
 		const row = this.model.said("out", this.model.now(), 0, sent);
 		sent.row = Object.assign(row, { by: "you", ids, status: "waiting", note: "…" });
-		this.waiting.push(row);
-		this.waitingFor.clear();
+		this.waiting = [...this.waiting, row];
 		return true;
 	}
 
 	replied(reply, sent) {
 		this.waiting = this.waiting.filter((row) => row !== sent.row);
-		this.waitingFor.clear();
 		if (reply.ev === "ok") this.model.taken(reply, sent);
 		else this.model.refused(reply, sent);
 	}
@@ -270,18 +267,6 @@ export class Composer {
 	lost() {
 		this.typing = "";
 		this.waiting = [];
-		this.waitingFor.clear();
-	}
-
-	unanswered(conn) {
-		if (!this.waiting.length) return NOBODY;
-		const key = conn?.id ?? 0;
-		let rows = this.waitingFor.get(key);
-		if (!rows) {
-			rows = this.waiting.filter((row) => !conn || !row.ids || row.ids.includes(conn.id));
-			this.waitingFor.set(key, rows);
-		}
-		return rows;
 	}
 }
 

@@ -2,11 +2,7 @@
 
 import { $, make, on } from "./dom.js";
 
-const dialog = $("dialog");
-const title = $("dialog-title");
-const body = $("dialog-body");
-const yes = $("dialog-yes");
-const no = $("dialog-no");
+const [dialog, title, body, yes, no] = ["dialog", "dialog-title", "dialog-body", "dialog-yes", "dialog-no"].map($);
 let settle = null;
 
 function end(answer) {
@@ -45,10 +41,9 @@ export function ask({ heading, text = [], label = "", value = "", button }) {
 	const answer = open(heading, button, "Cancel");
 	for (const textContent of [text].flat()) body.append(make("p", { textContent }));
 	if (label) {
-		const element = make("label", { textContent: label });
 		const input = make("input", { type: "text", value, autocomplete: "off", spellcheck: false });
-		element.append(input);
-		body.append(element);
+		body.append(make("label", { textContent: label }));
+		body.lastChild.append(input);
 		input.focus();
 		input.select();
 	} else yes.focus();
@@ -103,11 +98,10 @@ export function help(settings) {
 		for (const one of key.split("  ")) term.append(make("kbd", { textContent: one }), " ");
 		list.append(term, make("dd", { textContent: what }));
 	}
-	const label = make("label");
 	const input = make("input", { type: "checkbox", checked: settings.hasKeys });
 	on(input, "change", () => settings.setKeys(input.checked));
-	label.append(input, " single letters are keys");
-	body.append(label);
+	body.append(make("label"));
+	body.lastChild.append(input, " single letters are keys");
 	no.focus();
 	return answer;
 }

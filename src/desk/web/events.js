@@ -10,21 +10,20 @@ const by = (model, event) => (event.by === undefined ? "" : ` (by ${whoDid(model
 export const EVENTS = {
 	open(model, event, at) {
 		const isKnown = model.conns.has(event.id);
-		const conn = model.place(event, at);
+		const conn = model.place(event);
 		if (!isKnown && !event.past) model.system(conn, at, `connected${conn.about ? ": " + conn.about : ""}`);
 	},
 	msg(model, event, at) {
 		const conn = model.conn(event.id);
 		const row = model.said("in", at, event.id, event);
 		row.end = event.end ?? "";
-		row.part = event.part ?? "";
+		row.part = event.part;
 		model.putIn(conn, row);
 		model.putInStream(row, conn);
-		conn.heard = at;
-		conn.last = row.bytes ? "" : row.text.slice(0, 100);
-		if (row.bytes) conn.last = many(row.whole, "byte");
+		conn.last = row.bytes ? many(row.whole, "byte") : row.text.slice(0, 100);
 		if (event.past) return;
-		if (!conn.pending && !conn.link && !model.isGone(conn)) model.setPending(conn, at);
+		conn.isFresh = !conn.pending;
+		if (conn.isFresh && model.isConsole && !conn.link && !model.isGone(conn)) model.setPending(conn, at);
 		model.setUnread(conn, conn.unread + 1);
 		model.onMessage(conn);
 	},
@@ -33,7 +32,8 @@ export const EVENTS = {
 		const { text, end } = withoutEnd(event.text ?? "");
 		const row = model.said("out", at, 0, event.b64 === undefined ? { seq: event.seq, text } : event);
 		const who = whoDid(model, event);
-		Object.assign(row, { end, ids: event.to === "all" ? undefined : event.ids, by: who, status: "ok", note: who });
+		const isOfDesk = typeof event.by === "number";
+		Object.assign(row, { end, ids: event.to === "all" ? undefined : event.ids, by: who, isOfDesk, past: event.past, status: "ok", note: who });
 		model.deliver(row);
 	},
 	eof(model, event, at) {

@@ -41,7 +41,7 @@ function frame() {
 	const began = performance.now();
 	const isMore = link.drain(apply, APPLY_MS);
 	const current = thread.conn;
-	if (current?.unread && !thread.isStream && !thread.frozen && document.hasFocus()) model.setUnread(current, 0);
+	if (current?.unread && !thread.frozen && document.hasFocus()) model.setUnread(current, 0);
 	conversations.order(began);
 	if (!document.hidden) draw();
 	cost.log?.push(performance.now() - began);
@@ -151,18 +151,11 @@ function aim() {
 	due();
 }
 
-function hold(conn) {
-	if (conn) conn.isHeld = conn === thread.conn || conversations.picked.has(conn);
-}
-
 Object.assign(actions, {
 	choose(conn, { write = false } = {}) {
 		if (!conn) return;
-		const before = thread.conn;
-		if (conn !== before || thread.isStream) {
+		if (conn !== thread.conn) {
 			thread.show(conn, false);
-			hold(before);
-			hold(conn);
 			model.setUnread(conn, 0);
 		}
 		conversations.choose(conn);
@@ -172,9 +165,7 @@ Object.assign(actions, {
 		if (write) composer.text.focus({ preventScroll: true });
 	},
 	stream() {
-		const before = thread.conn;
 		thread.show(null, true);
-		hold(before);
 		conversations.choose(null);
 		$("everything").ariaCurrent = "true";
 		document.body.dataset.pane = "talk";
@@ -182,14 +173,11 @@ Object.assign(actions, {
 	},
 	pick(conn) {
 		if (!conversations.picked.delete(conn)) conversations.picked.add(conn);
-		hold(conn);
 		conversations.list.isDirty = true;
 		aim();
 	},
 	pickNone() {
-		const conns = [...conversations.picked];
 		conversations.picked.clear();
-		conns.forEach(hold);
 		conversations.list.isDirty = true;
 		aim();
 	},
@@ -199,11 +187,11 @@ Object.assign(actions, {
 	},
 	step: (by) => actions.choose(conversations.step(by)),
 	next: (options) => actions.choose(conversations.nextWaiting(), options),
-	unanswered: (conn) => composer.unanswered(conn),
+	unanswered: () => composer.waiting,
 	command(command, conn) {
 		const isSent = link.send(command, (reply) => {
 			if (reply.ev === "error" && conn) model.system(conn, model.now(), `not done: ${reply.msg}`, "bad");
-		}, { command, conn });
+		}, { cmd: command.cmd, conn });
 		if (!isSent) announcer.say("Not connected: nothing was done.");
 		due();
 	},
@@ -264,6 +252,7 @@ on(document, "visibilitychange", () => {
 	due();
 });
 
+model.isHeld = (conn) => conn === thread.conn || conversations.picked.has(conn);
 model.onMessage = (conn) => announcer.heard(conn);
 model.onNewRun = () => {
 	composer.newRun();
@@ -280,23 +269,21 @@ link.onData = () => {
 };
 link.onLost = (asked) => {
 	composer.lost();
-	model.disconnected(asked.map(({ sent }) => sent).filter((sent) => sent && !sent.command));
+	model.disconnected(asked.map(({ sent }) => sent).filter((sent) => sent?.row));
 	for (const { sent } of asked) {
-		if (sent?.command) model.system(sent.conn, model.now(), `the connection was lost: unknown whether it was done (${sent.command.cmd})`, "bad");
+		if (sent?.cmd) model.system(sent.conn, model.now(), `the connection was lost: unknown whether it was done (${sent.cmd})`, "bad");
 	}
 };
 link.onRefused = (why) => (model.notice = why);
 link.onState = () => {
 	drawLink();
-	if (link.failures === 3 && !link.wasOpen && !isAsking()) askToken("No server answers, or the token is wrong.").then((token) => token && link.hurry());
+	if (link.failures === 3 && !link.wasOpen && !isAsking()) askToken("No server answers, or the token is wrong.").then(() => link.hurry());
 	due();
 };
 
 async function askToken(text) {
 	const typed = await ask({ heading: "Token", text: `${text} The server prints the address of this page with a token behind #.`, label: "Address or token ", button: "Connect" });
-	const token = keepToken(typed ?? "");
-	if (token) link.token = token;
-	return token;
+	return (link.token = keepToken(typed ?? "") || link.token);
 }
 
 async function begin() {

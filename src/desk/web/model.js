@@ -17,8 +17,9 @@ const ROW_SIZE = 64;
 
 export class Model {
 	constructor() {
-		this.onMessage = () => {};
-		this.onNewRun = () => {};
+		this.onMessage = this.onNewRun = () => {};
+		/** Whether somebody who has left stays: who is looked at does, and who is chosen for a reply. */
+		this.isHeld = () => false;
 		this.desks = new Desks();
 		this.reset();
 		this.run = null;
@@ -28,19 +29,12 @@ export class Model {
 		this.conns = new Map();
 		this.stream = new Ring(MAX.streamRows, MAX.streamSize);
 		this.gone = [];
-		this.rows = 0;
-		this.size = 0;
 		this.lastSeq = 0;
 		/** How many events there were when the greeting was said, which covers them. */
 		this.greetedAt = 0;
-		this.skips = 0;
 		/** Something was missed that only a list of all can tell. */
 		this.isUnsure = false;
-		this.lost = 0;
-		this.gaps = 0;
-		this.waiting = 0;
-		this.open = 0;
-		this.unread = 0;
+		this.rows = this.size = this.skips = this.lost = this.gaps = this.waiting = this.open = 0;
 		this.skew = null;
 		this.unknown = [];
 		this.notice = "";
@@ -52,38 +46,34 @@ export class Model {
 	}
 
 	row(kind, at, id, text = "") {
-		return { kind, at, id, text, bytes: null, end: "", seq: 0, whole: 0, size: ROW_SIZE + text.length, h: 0, epoch: 0, open: false };
+		return { kind, at, id, text, bytes: null, end: "", seq: 0, whole: text.length, size: ROW_SIZE + text.length, h: 0, epoch: 0, open: false };
 	}
 
 	said(kind, at, id, event) {
-		const row = this.row(kind, at, id);
-		row.seq = event.seq ?? 0;
-		if (event.b64 !== undefined) {
-			const bytes = fromB64(event.b64);
+		const { b64, text = "", seq = 0 } = event;
+		const row = this.row(kind, at, id, text);
+		row.seq = seq;
+		if (b64 !== undefined) {
+			const bytes = fromB64(b64);
 			row.whole = bytes.length;
 			row.bytes = bytes.length > MAX.text ? bytes.slice(0, MAX.text) : bytes;
 			row.size += row.bytes.length;
-		} else {
-			const text = event.text ?? "";
-			row.text = text;
-			row.whole = text.length;
-			if (text.length > MAX.text) {
-				// By way of bytes, or the whole would be kept behind the part.
-				const start = text.slice(0, MAX.text).replace(/[\ud800-\udbff]$/, "");
-				row.text = asText(utf8(start)) ?? "";
-				row.whole = utf8(text).length;
-			}
-			row.size += row.text.length;
+		} else if (text.length > MAX.text) {
+			// By way of bytes, or the whole would be kept behind the part.
+			row.text = asText(utf8(text.slice(0, MAX.text).replace(/[\ud800-\udbff]$/, "")));
+			row.whole = utf8(text).length;
+			row.size = ROW_SIZE + row.text.length;
 		}
 		return row;
 	}
 
 	putIn(conn, row) {
 		this.tellGaps(conn);
-		const { length, size } = conn.rows;
-		conn.rows.push(row);
-		this.rows += conn.rows.length - length;
-		this.size += conn.rows.size - size;
+		const { rows } = conn;
+		const { length, size } = rows;
+		rows.push(row);
+		this.rows += rows.length - length;
+		this.size += rows.size - size;
 		conn.version += 1;
 		if (this.rows > MAX.allRows || this.size > MAX.allSize) this.thin();
 	}
@@ -135,9 +125,8 @@ export class Model {
 		let conn = this.conns.get(id);
 		if (!conn) {
 			conn = {
-				id, name: "", peer: "", state: "open", via: "", about: "", pending: 0, unread: 0, muted: false, heard: 0, since: 0,
-				rows: new Ring(MAX.rows, MAX.size), version: 0, gaps: this.gaps, lost: this.lost, behind: 0, link: 0, fault: "", last: "",
-				isPast: false, seen: 0,
+				id, name: "", peer: "", state: "open", about: "", pending: 0, unread: 0, muted: false, behind: 0, link: 0, fault: "", last: "",
+				rows: new Ring(MAX.rows, MAX.size), version: 0, gaps: this.gaps, lost: this.lost, isPast: false,
 			};
 			this.conns.set(id, conn);
 			this.open += 1;
@@ -160,7 +149,6 @@ export class Model {
 	}
 
 	setUnread(conn, unread) {
-		if (!!conn.unread !== !!unread) this.unread += unread ? 1 : -1;
 		conn.unread = unread;
 		this.version += 1;
 	}
@@ -178,9 +166,7 @@ export class Model {
 	}
 
 	forget(conn) {
-		// Who is looked at, or chosen for a reply, stays.
-		if (conn.isHeld) return void this.gone.push(conn);
-		this.setUnread(conn, 0);
+		if (this.isHeld(conn)) return void this.gone.push(conn);
 		this.rows -= conn.rows.length;
 		this.size -= conn.rows.size;
 		this.conns.delete(conn.id);
@@ -219,6 +205,8 @@ export class Model {
 		const missed = hole > 0 ? `up to ${many(hole, "event")} were missed` : "no message was missed";
 		this.gap(hole, `not connected for ${seconds} s: ${missed}`);
 		this.away.isTold = true;
+		// The greeting has told who is here.
+		this.isUnsure = false;
 	}
 
 	disconnected(unanswered) {
@@ -232,16 +220,17 @@ export class Model {
 	}
 
 	hello(event) {
-		const isNew = this.run !== null && this.run !== event.run;
+		const isFirst = this.run !== event.run;
+		const isNew = isFirst && this.run;
 		if (isNew) {
 			this.onNewRun();
 			this.reset();
 			this.away = null;
 		}
-		const isFirst = this.run !== event.run;
 		if (isFirst) this.desks.reset();
 		this.run = event.run;
 		this.may = event.may;
+		this.isConsole = event.mode === "console";
 		this.greetedAt = event.seq;
 		this.skips = 0;
 		this.skew = null;
@@ -250,6 +239,7 @@ export class Model {
 		this.expectAll();
 		if (isNew) this.gap(1, "the server was started anew: numbers are new, too");
 		if (this.away && event.seq === this.lastSeq) this.tellAway(0);
+		this.isUnsure = false;
 		this.version += 1;
 	}
 
@@ -260,19 +250,13 @@ export class Model {
 	}
 
 	/** How somebody is now, as a greeting or a row of `who` has it. */
-	place(row, since) {
-		const conn = this.conn(row.id);
-		conn.isPast = false;
-		conn.name = row.name ?? "";
-		conn.peer = row.peer;
-		conn.since = since;
-		conn.link = row.link ?? 0;
-		conn.fault = row.fault ?? "";
-		conn.behind = row.slow ? row.queued : 0;
-		conn.state = TCP[row.state] ?? "open";
-		conn.about = [row.via, row.dialed ? "dialled" : "", row.for ? `for #${row.for}` : "", row.pid ? `pid ${row.pid}` : "",
-			row.uid !== undefined ? `uid ${row.uid}` : ""].filter(Boolean).join(", ") || conn.about;
-		this.setPending(conn, row.pending ? parseStamp(row.pending) : 0);
+	place(row) {
+		const { id, peer, name = "", link = 0, fault = "", slow, queued, state, via, dialed, pid, uid, pending } = row;
+		const conn = this.conn(id);
+		const about = [via, dialed && "dialled", row.for && `for #${row.for}`, pid && `pid ${pid}`, uid !== undefined && `uid ${uid}`];
+		Object.assign(conn, { isPast: false, peer, name, link, fault, behind: slow ? queued : 0, state: TCP[state] ?? "open" });
+		conn.about = about.filter(Boolean).join(", ") || conn.about;
+		this.setPending(conn, pending ? parseStamp(pending) : 0);
 		return conn;
 	}
 
@@ -280,7 +264,7 @@ export class Model {
 	allNamed({ conns = [], desks } = {}) {
 		if (desks) this.desks.areHere(desks);
 		// Who has left since the list was made is in it, and must not come back.
-		for (const row of conns) if (!this.ended.has(row.id)) this.place(row, parseStamp(row.since));
+		for (const row of conns) if (!this.ended.has(row.id)) this.place(row);
 		for (const conn of this.conns.values()) {
 			if (conn.isPast && !this.isGone(conn)) {
 				this.system(conn, this.now(), "left, unseen by this page");
@@ -320,9 +304,11 @@ export class Model {
 		this.version += 1;
 	}
 
+	/** What was told again says nothing of who waits now, and what is said of itself answers only what it is said to. */
 	answered(conn, row) {
 		conn.last = "> " + row.text.slice(0, 100);
-		if (row.by !== "link" && row.by !== "play") this.setPending(conn, 0);
+		const isAnswer = row.isOfDesk || (conn.isFresh && ["reply", "play"].includes(row.by));
+		if (isAnswer && !row.past) this.setPending(conn, 0);
 	}
 
 	taken(event, sent) {
@@ -332,10 +318,9 @@ export class Model {
 		const ending = event.bytes - (row.bytes ? row.bytes.length : utf8(sent.text ?? "").length);
 		row.end = ending === 1 ? "\n" : ending === 2 ? "\r\n" : "";
 		const missed = ["gone", "full", "finished"].flatMap((why) => (event[why] ?? []).map((id) => `#${id} ${why}`));
-		Object.assign(row, { by: "you", ids: sent.ids, status: missed.length || event.behind ? "warn" : "ok" });
-		row.note = [missed.length ? "not to " + missed.slice(0, 5).join(", ") + (missed.length > 5 ? " …" : "") : "",
-			event.behind ? `not read yet: ${many(event.behind, "byte")} behind` : "", missed.length || event.behind ? "" : "queued"]
-			.filter(Boolean).join("; ");
+		const note = [missed.length && `not to ${missed.slice(0, 5).join(", ")}${missed.length > 5 ? " …" : ""}`,
+			event.behind && `not read yet: ${many(event.behind, "byte")} behind`].filter(Boolean).join("; ");
+		Object.assign(row, { by: "you", isOfDesk: true, ids: sent.ids, status: note ? "warn" : "ok", note: note || "queued" });
 		if (event.behind) for (const id of sent.ids ?? []) if (this.conns.has(id)) this.conns.get(id).behind = event.behind;
 		this.deliver(row);
 	}
@@ -356,8 +341,9 @@ export class Model {
 		Object.assign(row, { seq: event.seq, at: parseStamp(event.ts), status: "ok", note: "queued, as the server says now", epoch: 0 });
 		for (const id of row.ids ?? this.conns.keys()) {
 			const conn = this.conns.get(id);
-			if (conn) conn.version += 1;
-			if (conn) this.answered(conn, row);
+			if (!conn) continue;
+			conn.version += 1;
+			this.answered(conn, row);
 		}
 		return true;
 	}

@@ -139,12 +139,13 @@ export class Thread {
 		const { rows } = this;
 		if (this.conn) this.model.tellGaps(this.conn);
 		const version = rows ? this.versionNow() : 0;
-		const waiting = this.actions.unanswered(this.conn);
+		const waiting = this.actions.unanswered();
 		if (version === this.version && waiting === this.waiting) return this.list.isDirty;
 		this.version = version;
 		this.waiting = waiting;
 		if (!this.frozen) {
-			this.list.rows = rows ? [...rows.toArray(), ...waiting] : [];
+			const isHere = ({ ids }) => !this.conn || !ids || ids.includes(this.conn.id);
+			this.list.rows = rows ? [...rows.toArray(), ...waiting.filter(isHere)] : [];
 			this.list.isDirty = true;
 		}
 		const fresh = this.frozen ? rows.total - this.frozen.total : 0;
@@ -189,7 +190,7 @@ export class Thread {
 		const kinds = `row ${row.kind} ${row.status ?? row.tone ?? ""}${row.open ? " unfolded" : ""}${isHex ? " dump" : ""}${row === this.mark ? " mark-row" : ""}${row === this.cursor ? " cursor" : ""}`;
 		if (element.className !== kinds) element.className = kinds;
 		this.drawCursor(element, row);
-		if (row.id && this.isStream) element.style.setProperty("--hue", hue(row.id).toFixed(0));
+		if (row.id && this.isStream) element.style.setProperty("--hue", hue(row.id));
 		parts.second.data = clock(row.at);
 		parts.millis.firstChild.data = millis(row.at);
 		parts.diff.firstChild.data = base && base !== row ? difference(row.at - base.at) : "";
@@ -238,7 +239,7 @@ export class Thread {
 		}
 		if (!hidden && !(open && (text.length > FOLD.stream || text.includes("\n") || isHex))) return;
 		const kept = bytes ? bytes.length : row.text.length;
-		parts.fold ??= make("button", { className: "fold", type: "button" });
+		parts.fold ??= make("button", { className: "fold" });
 		parts.fold.textContent = hidden || (row.whole > kept ? `fold; the first ${count(kept)} of ${count(row.whole)} bytes were kept` : "fold");
 		parts.fold.ariaExpanded = String(open);
 		parts.text.append(parts.fold);
