@@ -22,7 +22,6 @@ export class Composer {
 		this.drafts = new Map();
 		this.history = [];
 		this.at = null;
-		this.armed = null;
 		/** What has no reply yet. */
 		this.waiting = [];
 		this.listen();
@@ -84,23 +83,20 @@ export class Composer {
 		const shape = `${words}|${why}|${others}|${this.canSend}`;
 		if (shape === this.shape) return;
 		this.shape = shape;
-		this.target.textContent = "";
-		this.target.append(make("bdi", { textContent: words }));
-		if (why) this.target.append(make("em", { textContent: why }));
-		if (others) this.target.append(make("i", { textContent: others }));
+		const parts = [["bdi", words], ["em", why], ["i", others]].filter(([, textContent]) => textContent);
+		this.target.replaceChildren(...parts.map(([tag, textContent]) => make(tag, { textContent })));
 		this.composer.classList.toggle("wide", kind === "all" || kind === "several");
 		this.send.disabled = !this.canSend;
 		this.text.disabled = kind === "nobody" || model.looks;
-		this.text.setAttribute("aria-label", kind === "nobody" ? "Message" : `Message ${words.toLowerCase().replace(/ {2}.*/, "")}`);
+		this.text.ariaLabel = kind === "nobody" ? "Message" : `Message ${words.toLowerCase().replace(/ {2}.*/, "")}`;
 	}
 
 	/** Who else is writing to somebody that this would reach. */
 	othersHere() {
-		const { writing } = this.model.desks;
-		if (!writing.size) return "";
+		const { desks } = this.model;
 		const conns = this.conns();
-		const who = this.model.desks.writers((ids) => this.goal.kind === "all" || (ids ? conns.some(({ id }) => ids.includes(id)) : conns.length));
-		return who && `${who}, too`;
+		const who = desks.writing.size && desks.writers((ids) => this.goal.kind === "all" || (ids ? conns.some(({ id }) => ids.includes(id)) : conns.length));
+		return who ? `${who}, too` : "";
 	}
 
 	tellTyping() {
@@ -170,13 +166,13 @@ export class Composer {
 	}
 
 	key(event) {
-		if (event.isComposing || event.keyCode === 229 || event.altKey) return;
-		if (event.key === "Enter" && !event.shiftKey) {
+		const { key, isComposing, keyCode, altKey, shiftKey, ctrlKey, metaKey } = event;
+		// An Enter that ends a composition (229 in Safari) chooses characters, and sends nothing.
+		if (isComposing || keyCode === 229 || altKey || shiftKey) return;
+		if (key === "Enter") {
 			event.preventDefault();
 			this.submit();
-		} else if ((event.key === "ArrowUp" || event.key === "ArrowDown") && !event.shiftKey && !event.ctrlKey && !event.metaKey) {
-			if (this.look(event.key === "ArrowUp" ? -1 : 1)) event.preventDefault();
-		}
+		} else if (/^Arrow(Up|Down)$/.test(key) && !ctrlKey && !metaKey && this.look(key === "ArrowUp" ? -1 : 1)) event.preventDefault();
 	}
 
 	remember(text) {
@@ -187,8 +183,9 @@ export class Composer {
 
 	look(by) {
 		const { text } = this;
-		const isEdge = by < 0 ? !text.value.slice(0, text.selectionStart).includes("\n") : !text.value.slice(text.selectionEnd).includes("\n");
-		if (!isEdge || text.selectionStart !== text.selectionEnd || (by > 0 && this.at === null)) return false;
+		const { value, selectionStart, selectionEnd } = text;
+		const beyond = by < 0 ? value.slice(0, selectionStart) : value.slice(selectionEnd);
+		if (beyond.includes("\n") || selectionStart !== selectionEnd || (by > 0 && this.at === null)) return false;
 		if (this.at === null) {
 			this.stash = text.value;
 			this.at = this.history.length;
@@ -207,7 +204,7 @@ export class Composer {
 
 	tell(trouble) {
 		this.trouble.textContent = trouble;
-		if (!trouble) this.armed = null;
+		this.armed = null;
 	}
 
 	said() {
@@ -229,14 +226,13 @@ export class Composer {
 		} catch (error) {
 			return void this.tell(`Not sent: ${error.message}.`);
 		}
-		const { kind } = this.goal;
-		if (kind === "all" && this.armed !== typed) {
+		const isToAll = this.goal.kind === "all";
+		if (isToAll && this.armed !== typed) {
+			this.tell(`Enter again sends this to everybody (${many(this.model.open, "peer")}).`);
 			this.armed = typed;
-			this.trouble.textContent = `Enter again sends this to everybody (${many(this.model.open, "peer")}).`;
 			return;
 		}
-		const ids = kind === "all" ? undefined : this.conns().map(({ id }) => id);
-		if (!this.transmit(said, ids)) return void this.tell(NO_LINK);
+		if (!this.transmit(said, isToAll ? undefined : this.conns().map(({ id }) => id))) return void this.tell(NO_LINK);
 		this.remember(typed);
 		this.text.value = "";
 		this.at = null;
@@ -251,16 +247,14 @@ export class Composer {
 		const to = !ids ? "all" : ids.length === 1 ? ids[0] : ids;
 		const isSent = this.link.send({ cmd: "send", to, ...said }, (reply) => this.replied(reply, sent), sent);
 		if (!isSent) return false;
-		const row = this.model.said("out", this.model.now(), 0, sent);
-		sent.row = Object.assign(row, { by: "you", ids, status: "waiting", note: "…" });
-		this.waiting = [...this.waiting, row];
+		sent.row = this.model.ours(sent, { ids, status: "waiting", note: "…" });
+		this.waiting = [...this.waiting, sent.row];
 		return true;
 	}
 
 	replied(reply, sent) {
 		this.waiting = this.waiting.filter((row) => row !== sent.row);
-		if (reply.ev === "ok") this.model.taken(reply, sent);
-		else this.model.refused(reply, sent);
+		this.model[reply.ev === "ok" ? "taken" : "refused"](reply, sent);
 	}
 
 	/** The link was lost: nobody knows of these. */

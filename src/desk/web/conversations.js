@@ -1,6 +1,6 @@
 //! The list of conversations: who waits longest stands first, and nobody moves under the pointer.
 
-import { $, make, on } from "./dom.js";
+import { $, make, on, point } from "./dom.js";
 import { age, fill } from "./format.js";
 import { Windowed } from "./windowed.js";
 
@@ -20,7 +20,7 @@ const FILTERS = {
 /** Who waits first, the longest of them at the top; then who is here, by number; then who has left. */
 function byWaiting(one, other) {
 	const rank = (conn) => (conn.state === "gone" ? 2 : conn.pending ? 0 : 1);
-	return rank(one) - rank(other) || (one.pending && other.pending ? one.pending - other.pending : 0) || one.id - other.id;
+	return rank(one) - rank(other) || one.pending - other.pending || one.id - other.id;
 }
 
 export const hue = (id) => Math.round(id * 137.508) % 360;
@@ -105,7 +105,7 @@ export class Conversations {
 	fits(conn, sought) {
 		if (!sought) return true;
 		if (sought.startsWith("#")) return `#${conn.id}`.startsWith(sought);
-		return String(conn.id).startsWith(sought) || conn.name.toLowerCase().includes(sought) || conn.peer.toLowerCase().includes(sought);
+		return String(conn.id).startsWith(sought) || `${conn.name}\n${conn.peer}`.toLowerCase().includes(sought);
 	}
 
 	/** In the order that is due. The order is held while somebody points or steps through it. */
@@ -132,21 +132,20 @@ export class Conversations {
 		} else if (!isSame) this.list.setRows(rows);
 		this.held.hidden = !this.isLate;
 		this.none.hidden = this.list.rows.length > 0;
-		if (!this.none.hidden) this.none.textContent = this.model.conns.size ? "Nobody fits." : "Nobody has connected yet.";
+		this.none.textContent = this.model.conns.size ? "Nobody fits." : "Nobody has connected yet.";
 		this.list.isDirty = true;
 	}
 
 	step(by) {
 		const { rows } = this.list;
-		if (!rows.length) return null;
+		const last = rows.length - 1;
 		const at = rows.indexOf(this.current);
-		const to = at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + by));
-		return rows[to];
+		return rows[at < 0 ? (by > 0 ? 0 : last) : Math.min(last, Math.max(0, at + by))];
 	}
 
 	nextWaiting() {
-		const waiting = [...this.model.conns.values()].filter((conn) => conn.pending && !conn.muted).sort((a, b) => a.pending - b.pending || a.id - b.id);
-		return waiting.find((conn) => conn !== this.current) ?? waiting[0] ?? null;
+		const waiting = [...this.model.conns.values()].filter((conn) => conn.pending && !conn.muted).sort(byWaiting);
+		return waiting.find((conn) => conn !== this.current) ?? waiting[0];
 	}
 
 	choose(conn) {
@@ -157,8 +156,6 @@ export class Conversations {
 
 	render() {
 		this.list.render();
-		const element = this.current && this.list.elements.get(this.current);
-		if (element) this.box.setAttribute("aria-activedescendant", element.id);
-		else this.box.removeAttribute("aria-activedescendant");
+		point(this.box, this.list.elements.get(this.current));
 	}
 }

@@ -14,10 +14,7 @@ function end(answer) {
 
 on(yes, "click", () => end(body.querySelector("input[type=text]")?.value ?? ""));
 on(no, "click", () => end(null));
-on(dialog, "cancel", (event) => {
-	event.preventDefault();
-	end(null);
-});
+on(dialog, "cancel", () => end(null));
 on(dialog, "keydown", (event) => {
 	if (event.key === "Enter" && event.target.matches("input[type=text]") && !event.isComposing) end(event.target.value);
 });
@@ -57,22 +54,21 @@ const KEYS = [
 	["Alt ↓  Alt ↑", "the next, the one before, also while writing"],
 	["a  Alt A", "the stream of all"],
 	["/", "search"],
-	["x  Space", "choose for a reply to several; Space in the list, Ctrl and a click do the same"],
+	["x", "choose for a reply to several; in the list Space, or Ctrl and a click"],
 	["X", "choose none"],
 	["Writing"],
-	["r  Enter", "write; what Enter reaches stands above the text"],
-	["Enter", "send"],
+	["r  Enter", "write, to whom stands above the text; send"],
 	["Shift Enter", "a new line"],
 	["↑  ↓", "what was sent before"],
 	["Escape", "leave the text, close, go back"],
 	["Messages"],
-	["i", "to the messages; then ↑ ↓, Enter unfolds, = takes differences to this one"],
+	["i", "to the messages; then ↑ ↓, Enter unfolds, = takes differences from it"],
 	["p", "pause, go on"],
 	["G", "to the newest"],
 	["v", "text or hex"],
 	["This conversation"],
 	["e", "name"],
-	["m", "mute: not in the stream, not announced"],
+	["m", "mute: not in the stream"],
 	["d", "needs no answer"],
 	["E", "finish our side (FIN)"],
 	["K", "say why, and close"],
@@ -87,16 +83,14 @@ const KEYS = [
 /** What the keys do. `settings` has whether single letters are keys. */
 export function help(settings) {
 	const answer = open("Keys", "", "Close");
-	let list = null;
 	for (const [key, what] of KEYS) {
 		if (!what) {
-			list = make("dl");
-			body.append(make("h3", { textContent: key }), list);
+			body.append(make("h3", { textContent: key }), make("dl"));
 			continue;
 		}
 		const term = make("dt");
 		for (const one of key.split("  ")) term.append(make("kbd", { textContent: one }), " ");
-		list.append(term, make("dd", { textContent: what }));
+		body.lastChild.append(term, make("dd", { textContent: what }));
 	}
 	const input = make("input", { type: "checkbox", checked: settings.hasKeys });
 	on(input, "change", () => settings.setKeys(input.checked));

@@ -7,15 +7,14 @@ const ODD_EACH = new RegExp(ODD.source, "gu");
 /** Anchored in front alone: a class before `$` does not match beyond U+FFFF in V8 of 2026. */
 const PICTURE = /^[\p{ExtPict}\p{EMod}\ufe0f]/u;
 const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\" };
-const MARKS_MAX = 200;
+const PARTS_MAX = 400;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 function escaped(odd) {
 	const code = odd.codePointAt(0);
-	if (SHORT[odd]) return SHORT[odd];
-	return code < 0x80 ? "\\x" + hex2(code) : "\\u{" + code.toString(16) + "}";
+	return SHORT[odd] ?? (code < 0x80 ? `\\x${hex2(code)}` : `\\u{${code.toString(16)}}`);
 }
 
 /** Joiners within a picture (family, flag) are part of it; anywhere else they are shown. */
@@ -31,15 +30,11 @@ export function visible(text, lines = false) {
 	if (!ODD.test(text)) return [{ text, mark: false }];
 	const parts = [];
 	let from = 0;
-	let marks = 0;
 	const add = (piece, mark) => {
-		const last = parts[parts.length - 1];
+		const last = parts.at(-1);
 		if (!piece) return;
-		if (last && (last.mark === mark || marks >= MARKS_MAX)) last.text += piece;
-		else {
-			parts.push({ text: piece, mark });
-			if (mark) marks += 1;
-		}
+		if (last && (last.mark === mark || parts.length >= PARTS_MAX)) last.text += piece;
+		else parts.push({ text: piece, mark });
 	};
 	for (const found of text.matchAll(ODD_EACH)) {
 		const odd = found[0];
@@ -168,7 +163,7 @@ export const size = (bytes) => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` :
 
 export const many = (n, one) => `${count(n)} ${one}${n === 1 ? "" : "s"}`;
 
-export function withoutEnd(text) {
+export function withoutEnd(text = "") {
 	const end = text.endsWith("\r\n") ? "\r\n" : text.endsWith("\n") ? "\n" : "";
 	return { text: end ? text.slice(0, -end.length) : text, end };
 }

@@ -13,40 +13,39 @@ const BEAT_QUICK = 2500;
 const INBOX_LINES = 20000;
 const INBOX_SIZE = 16 << 20;
 
-/** The token at the end of an address, or by itself; it is kept. */
-export function keepToken(typed) {
-	const [token = ""] = /^[\w.~-]+$/.exec(typed.trim().replace(/^.*#/, "")) ?? [];
+/** Out of the address bar, where anybody could read it, or as it was kept. */
+function takeToken() {
+	const [, token] = /^#([\w.~-]+)$/.exec(location.hash) ?? [];
 	if (token) sessionStorage.setItem(TOKEN, token);
-	return token;
-}
-
-export function takeToken() {
-	keepToken(location.hash);
 	if (location.hash) history.replaceState(null, "", location.pathname);
-	return sessionStorage.getItem(TOKEN) ?? "";
+	return sessionStorage.getItem(TOKEN);
 }
 
 export class Link {
-	constructor(token) {
-		this.token = token;
+	constructor() {
+		this.token = takeToken();
 		/** `off`, `connecting`, `open`, `waiting`. */
 		this.state = "off";
 		this.inbox = [];
-		this.inboxSize = 0;
-		this.left = 0;
-		this.refs = 0;
 		this.asked = new Map();
 		this.wait = WAIT_MIN;
-		this.beatAt = this.beaten = this.judgedAt = 0;
-		this.failures = 0;
-		this.wasOpen = false;
+		this.inboxSize = this.left = this.refs = this.failures = this.beatAt = this.beaten = this.judgedAt = 0;
 		this.onState = this.onData = this.onLost = this.onRefused = () => {};
+		addEventListener("hashchange", () => {
+			this.token = takeToken();
+			this.begin();
+		});
 		addEventListener("online", () => this.hurry());
 		on(document, "visibilitychange", () => {
 			if (!document.hidden) this.hurry();
 		});
 		addEventListener("pagehide", () => this.socket?.close());
 		setInterval(() => this.beat(), BEAT_QUICK);
+	}
+
+	begin() {
+		if (this.state === "off" && this.token) this.connect();
+		else this.hurry();
 	}
 
 	connect() {
@@ -58,7 +57,7 @@ export class Link {
 		socket.onopen = () => {
 			this.heard = performance.now();
 			this.failures = 0;
-			this.wasOpen = true;
+			this.beatAt = 0;
 			this.set("open");
 		};
 		socket.onmessage = ({ data }) => this.take(data);
@@ -115,7 +114,7 @@ export class Link {
 		for (const line of data.split("\n")) {
 			if (!line) continue;
 			const isFull = this.inbox.length > INBOX_LINES || this.inboxSize > INBOX_SIZE;
-			if (isFull && (line.startsWith('{"ev":"msg"') || line.startsWith('{"ev":"sent"'))) {
+			if (isFull && /^{"ev":"(msg|sent)"/.test(line)) {
 				this.left += 1;
 				continue;
 			}
@@ -134,30 +133,28 @@ export class Link {
 	/** Works through what has come, for at most so many ms. True if something is left. */
 	drain(apply, ms) {
 		const until = performance.now() + ms;
+		const { inbox } = this;
 		let at = 0;
-		for (; at < this.inbox.length; at += 1) {
-			if ((at & 15) === 15 && performance.now() > until) break;
-			const line = this.inbox[at];
-			if (line === null) {
-				this.forgetAsked();
-				continue;
+		try {
+			while (at < inbox.length && ((at & 15) !== 15 || performance.now() < until)) {
+				at += 1;
+				this.work(inbox[at - 1], apply);
 			}
-			this.inboxSize -= line.length;
-			let event;
-			try {
-				event = JSON.parse(line);
-			} catch {
-				continue;
-			}
-			if (event.ev === "ok" || event.ev === "error") this.answer(event);
-			else {
-				if (event.ev === "hello") this.wait = WAIT_MIN;
-				apply(event);
-			}
+		} finally {
+			// Nothing is worked through twice, also where that has failed.
+			this.inbox = inbox.slice(at);
 		}
-		this.inbox = this.inbox.slice(at);
 		if (!this.inbox.length && this.left) this.tellLeft();
 		return this.inbox.length > 0;
+	}
+
+	work(line, apply) {
+		if (line === null) return this.forgetAsked();
+		this.inboxSize -= line.length;
+		const event = JSON.parse(line);
+		if (event.ev === "ok" || event.ev === "error") return this.answer(event);
+		if (event.ev === "hello") this.wait = WAIT_MIN;
+		apply(event);
 	}
 
 	answer(event) {
@@ -171,7 +168,6 @@ export class Link {
 	forgetAsked() {
 		const all = [...this.asked.values()];
 		this.asked.clear();
-		this.beatAt = 0;
 		this.onLost(all);
 	}
 

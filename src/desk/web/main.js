@@ -1,13 +1,13 @@
 //! Puts the parts together: what comes in is worked through once a frame, and what has changed is drawn.
 
-import { $, on } from "./dom.js";
+import { $, focus, on } from "./dom.js";
 import { Composer } from "./composer.js";
 import { Conversations, STATES } from "./conversations.js";
-import { ask, help, isAsking } from "./dialogs.js";
+import { ask, help } from "./dialogs.js";
 import { Announcer } from "./announcer.js";
 import { count, fill } from "./format.js";
 import { listenToKeys } from "./keys.js";
-import { keepToken, Link, takeToken } from "./link.js";
+import { Link } from "./link.js";
 import { Model } from "./model.js";
 import { recall, remember, Settings } from "./settings.js";
 import { Thread } from "./thread.js";
@@ -16,16 +16,16 @@ import { Thread } from "./thread.js";
 const APPLY_MS = 4;
 /** A list of all, after something was missed, is asked for so often. */
 const ALL_EVERY = 5000;
+const OPEN = "open the address that the server prints";
 
 const settings = new Settings();
 const model = new Model();
-const link = new Link(takeToken());
+const link = new Link();
 const actions = { due };
 const composer = new Composer(model, link);
 const conversations = new Conversations(model, actions);
 const thread = new Thread(model, actions);
 const announcer = new Announcer(model, $("live"));
-const cost = { log: globalThis.costs };
 
 let isDue = false;
 
@@ -38,13 +38,11 @@ function due() {
 
 function frame() {
 	isDue = false;
-	const began = performance.now();
 	const isMore = link.drain(apply, APPLY_MS);
-	const current = thread.conn;
-	if (current?.unread && !thread.frozen && document.hasFocus()) model.setUnread(current, 0);
-	conversations.order(began);
+	const { conn } = thread;
+	if (conn?.unread && !thread.frozen && document.hasFocus()) model.setUnread(conn, 0);
+	conversations.order(performance.now());
 	if (!document.hidden) draw();
-	cost.log?.push(performance.now() - began);
 	if (isMore || thread.isLate() || thread.list.isDirty || conversations.list.isDirty) due();
 }
 
@@ -60,7 +58,7 @@ function draw() {
 function apply(event) {
 	model.apply(event);
 	if (event.ev === "hello") {
-		if (event.v !== 1) model.notice = `the server speaks version ${event.v}, this page version 1: reload it`;
+		if (event.v !== 1) model.notice = "the server speaks another version than this page: reload it";
 		composer.restore();
 		composer.save();
 		const name = recall("name");
@@ -130,9 +128,9 @@ function tick() {
 function drawLink() {
 	const { desks, notice, looks } = model;
 	const isOpen = link.state === "open";
-	let words = { connecting: "connecting", off: "no token", waiting: "not connected" }[link.state] ?? `desk ${desks.own} ${desks.ownName}${looks ? ", only looking" : ""}`;
+	let words = { connecting: "connecting", off: `no token: ${OPEN}`, waiting: "not connected" }[link.state] ?? `desk ${desks.own} ${desks.ownName}${looks ? ", only looking" : ""}`;
 	if (link.state === "waiting") words += `; next attempt in ${Math.max(0, Math.ceil((link.next - Date.now()) / 1000))} s`;
-	if (!isOpen && link.failures > 2) words = `no server, or ${link.wasOpen ? "one that was started anew, with another token" : "a wrong token"}; ${words}`;
+	if (!isOpen && link.failures > 2) words = `no server, or a wrong token: ${OPEN}; ${words}`;
 	if (notice) words = isOpen ? notice : `${notice}; ${words}`;
 	say($("link"), words);
 	document.body.dataset.link = notice && !isOpen ? "waiting" : link.state;
@@ -162,7 +160,7 @@ Object.assign(actions, {
 		$("everything").ariaCurrent = null;
 		document.body.dataset.pane = "talk";
 		aim();
-		if (write) composer.text.focus({ preventScroll: true });
+		if (write) focus(composer.text);
 	},
 	stream() {
 		thread.show(null, true);
@@ -183,7 +181,7 @@ Object.assign(actions, {
 	},
 	back() {
 		document.body.dataset.pane = "list";
-		conversations.box.focus({ preventScroll: true });
+		focus(conversations.box);
 	},
 	step: (by) => actions.choose(conversations.step(by)),
 	next: (options) => actions.choose(conversations.nextWaiting(), options),
@@ -234,7 +232,7 @@ Object.assign(actions, {
 	view: () => thread.toggleHex(),
 	pause: () => thread.pause(),
 	newest: () => thread.follow(),
-	theme: () => announcer.say(`Theme: ${settings.nextTheme()}`, true),
+	theme: () => announcer.say(`Theme: ${settings.nextTheme()}`),
 	help: () => help(settings),
 });
 
@@ -277,26 +275,10 @@ link.onLost = (asked) => {
 link.onRefused = (why) => (model.notice = why);
 link.onState = () => {
 	drawLink();
-	if (link.failures === 3 && !link.wasOpen && !isAsking()) askToken("No server answers, or the token is wrong.").then(() => link.hurry());
 	due();
 };
-
-async function askToken(text) {
-	const typed = await ask({ heading: "Token", text: `${text} The server prints the address of this page with a token behind #.`, label: "Address or token ", button: "Connect" });
-	return (link.token = keepToken(typed ?? "") || link.token);
-}
-
-async function begin() {
-	while (!link.token) await askToken("There is none.");
-	link.connect();
-}
-
-addEventListener("hashchange", () => {
-	link.token = takeToken() || link.token;
-	link.hurry();
-});
 setInterval(tick, 1000);
 tick();
-begin();
+link.begin();
 
-globalThis.switchboard = { model, link, thread, conversations, composer, cost };
+globalThis.switchboard = { model, link, thread, conversations, composer };

@@ -41,9 +41,7 @@ export class Model {
 		this.version = 0;
 	}
 
-	now() {
-		return Date.now() + (this.skew ?? 0);
-	}
+	now = () => Date.now() + (this.skew ?? 0);
 
 	row(kind, at, id, text = "") {
 		return { kind, at, id, text, bytes: null, end: "", seq: 0, whole: text.length, size: ROW_SIZE + text.length, h: 0, epoch: 0, open: false };
@@ -80,8 +78,8 @@ export class Model {
 
 	/** Cuts the longest down to a bit under their fair share, so that this is rare. */
 	thin() {
-		const share = Math.max(4, Math.floor((MAX.allRows / this.conns.size) * 0.75));
-		const size = Math.max(1024, Math.floor((MAX.allSize / this.conns.size) * 0.75));
+		const share = Math.max(4, (MAX.allRows / this.conns.size) * 0.75);
+		const size = Math.max(1024, (MAX.allSize / this.conns.size) * 0.75);
 		this.rows = 0;
 		this.size = 0;
 		for (const { rows } of this.conns.values()) {
@@ -95,9 +93,9 @@ export class Model {
 		if (!conn?.muted) this.stream.push(row);
 	}
 
-	system(conn, at, text, tone = "") {
+	system(conn, at, text, status = "") {
 		const row = this.row("sys", at, conn?.id ?? 0, text);
-		row.tone = tone;
+		row.status = status;
 		if (conn) this.putIn(conn, row);
 		this.putInStream(row, conn);
 	}
@@ -138,9 +136,7 @@ export class Model {
 		return this.may === "look";
 	}
 
-	isGone(conn) {
-		return conn.state === "gone";
-	}
+	isGone = ({ state }) => state === "gone";
 
 	setPending(conn, at) {
 		if (!!conn.pending !== !!at) this.waiting += at ? 1 : -1;
@@ -162,14 +158,12 @@ export class Model {
 		this.open -= 1;
 		this.gone.push(conn);
 		this.version += 1;
-		for (let tries = this.gone.length; this.gone.length > MAX.gone && tries > 0; tries -= 1) this.forget(this.gone.shift());
-	}
-
-	forget(conn) {
-		if (this.isHeld(conn)) return void this.gone.push(conn);
-		this.rows -= conn.rows.length;
-		this.size -= conn.rows.size;
-		this.conns.delete(conn.id);
+		const oldest = this.gone.length > MAX.gone && this.gone.find((one) => !this.isHeld(one));
+		if (!oldest) return;
+		this.gone.splice(this.gone.indexOf(oldest), 1);
+		this.rows -= oldest.rows.length;
+		this.size -= oldest.rows.size;
+		this.conns.delete(oldest.id);
 	}
 
 	label(id) {
@@ -212,11 +206,15 @@ export class Model {
 	disconnected(unanswered) {
 		if (!this.away || this.away.isTold) this.away = { from: Date.now(), isTold: false, reaches: false };
 		for (const sent of unanswered) {
-			const row = this.said("out", this.now(), 0, sent);
-			Object.assign(row, { by: "you", ids: sent.ids, status: "unknown", note: "unknown whether sent" });
+			const row = this.ours(sent, { ids: sent.ids, status: "unknown", note: "unknown whether sent" });
 			this.unknown.push({ row, desk: this.desks.own, sent });
 			this.deliver(row);
 		}
+	}
+
+	/** A row of what was sent from here. */
+	ours(sent, more) {
+		return Object.assign(this.said("out", this.now(), 0, sent), { by: "you", isOfDesk: true, ...more });
 	}
 
 	hello(event) {
@@ -278,18 +276,18 @@ export class Model {
 	}
 
 	apply(event) {
-		if (event.ev === "hello") return this.hello(event);
+		if (event.ev === "hello") return void this.hello(event);
 		if (event.ev === "skipped") {
 			this.skips += event.count;
-			return this.gap(event.count, `${many(event.count, "event")} skipped, since this page was too slow`);
+			return void this.gap(event.count, `${many(event.count, "event")} skipped, since this page was too slow`);
 		}
-		if (!this.follows(event)) return undefined;
+		if (!this.follows(event)) return;
 		const at = event.ts ? parseStamp(event.ts) : this.now();
-		if (!event.past && event.ts) {
-			const skew = at - Date.now();
-			if (this.skew === null || skew > this.skew) this.skew = skew;
-		}
-		return EVENTS[event.ev]?.(this, event, at);
+		if (!event.past && event.ts) this.skew = Math.max(this.skew ?? -Infinity, at - Date.now());
+		const conn = event.id ? this.conn(event.id) : null;
+		const told = EVENTS[event.ev]?.(this, event, conn, at);
+		if (told) this.system(conn, at, ...[told].flat());
+		if (event.ev !== "msg") this.version += 1;
 	}
 
 	deliver(row) {
@@ -313,29 +311,25 @@ export class Model {
 
 	taken(event, sent) {
 		this.follows(event);
-		const row = this.said("out", this.now(), 0, sent);
-		row.seq = event.seq;
-		const ending = event.bytes - (row.bytes ? row.bytes.length : utf8(sent.text ?? "").length);
+		const row = this.ours(sent, { seq: event.seq, ids: sent.ids });
+		const ending = event.bytes - (row.bytes ? row.bytes.length : utf8(sent.text).length);
 		row.end = ending === 1 ? "\n" : ending === 2 ? "\r\n" : "";
 		const missed = ["gone", "full", "finished"].flatMap((why) => (event[why] ?? []).map((id) => `#${id} ${why}`));
 		const note = [missed.length && `not to ${missed.slice(0, 5).join(", ")}${missed.length > 5 ? " …" : ""}`,
 			event.behind && `not read yet: ${many(event.behind, "byte")} behind`].filter(Boolean).join("; ");
-		Object.assign(row, { by: "you", isOfDesk: true, ids: sent.ids, status: note ? "warn" : "ok", note: note || "queued" });
+		Object.assign(row, { status: note ? "warn" : "ok", note: note || "queued" });
 		if (event.behind) for (const id of sent.ids ?? []) if (this.conns.has(id)) this.conns.get(id).behind = event.behind;
 		this.deliver(row);
 	}
 
 	refused(event, sent) {
-		const row = this.said("out", this.now(), 0, sent);
-		Object.assign(row, { by: "you", ids: sent.ids ?? [], status: "error", note: `not sent: ${event.msg}` });
-		this.deliver(row);
+		this.deliver(this.ours(sent, { ids: sent.ids ?? [], status: "error", note: `not sent: ${event.msg}` }));
 	}
 
 	/** Whether this is a text of ours whose reply was lost; then it is certain now. */
 	resolves(event) {
-		const at = this.unknown.findIndex(({ row, desk, sent }) => desk === event.by && !row.seq &&
-			(sent.b64 !== undefined ? sent.b64 === event.b64 : withoutEnd(event.text ?? "").text === withoutEnd(sent.text).text) &&
-			String(sent.ids ?? "all") === String(event.ids ?? event.to));
+		const at = this.unknown.findIndex(({ desk, sent }) => desk === event.by && sent.b64 === event.b64 &&
+			withoutEnd(sent.text).text === withoutEnd(event.text).text && String(sent.ids) === String(event.ids));
 		if (at < 0) return false;
 		const [{ row }] = this.unknown.splice(at, 1);
 		Object.assign(row, { seq: event.seq, at: parseStamp(event.ts), status: "ok", note: "queued, as the server says now", epoch: 0 });

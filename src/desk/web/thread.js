@@ -1,7 +1,7 @@
 //! What was said: one conversation, or one stream of all. The last rows, or, if somebody reads further up or has
 //! paused, rows that stay as they were.
 
-import { $, make, on } from "./dom.js";
+import { $, focus, make, on, point } from "./dom.js";
 import { bytesAsText, clock, count, difference, fill, hexDump, many, millis, plain, utf8 } from "./format.js";
 import { hue } from "./conversations.js";
 import { Windowed } from "./windowed.js";
@@ -48,7 +48,7 @@ export class Thread {
 		on(box, "keydown", (event) => this.key(event));
 		on(this.more, "click", () => {
 			this.follow();
-			this.box.focus({ preventScroll: true });
+			focus(this.box);
 		});
 		this.list.onResize = this.actions.due;
 		const narrow = matchMedia("(max-width: 760px)");
@@ -88,8 +88,7 @@ export class Thread {
 
 	freeze() {
 		if (this.frozen || !this.rows) return;
-		this.frozen = { rows: this.rows.toArray(), total: this.rows.total };
-		this.list.rows = this.frozen.rows;
+		this.frozen = { rows: (this.list.rows = this.rows.toArray()), total: this.rows.total };
 		this.list.sticks = false;
 		this.list.drawn = null;
 		this.version = -1;
@@ -164,7 +163,7 @@ export class Thread {
 
 	make() {
 		const element = make("div", { role: "listitem" });
-		const parts = { second: document.createTextNode(""), millis: make("small"), body: make("bdi") };
+		const parts = { second: document.createTextNode(""), millis: make("span"), body: make("bdi") };
 		for (const [name, tag] of [["time", "time"], ["diff", "span"], ["whose", "span"], ["text", "div"], ["note", "span"]]) {
 			element.append((parts[name] = make(tag, { className: name })));
 		}
@@ -176,18 +175,14 @@ export class Thread {
 	}
 
 	draw(element, row, at) {
-		const before = this.list.rows[at - 1];
-		const base = this.mark ?? before;
+		const base = this.mark ?? this.list.rows[at - 1];
 		const isHex = this.isHex && (row.kind === "in" || row.kind === "out");
 		const name = row.id && this.isStream ? this.model.label(row.id) : "";
 		const shape = `${row.open}|${isHex}|${row.status}|${row.note}|${name}|${row.at}|${this.list.epoch}`;
-		if (element.row === row && element.shape === shape && element.base === base) {
-			this.drawCursor(element, row);
-			return;
-		}
+		if (element.row === row && element.shape === shape && element.base === base) return void this.drawCursor(element, row);
 		Object.assign(element, { row, shape, base });
 		const { parts } = element;
-		const kinds = `row ${row.kind} ${row.status ?? row.tone ?? ""}${row.open ? " unfolded" : ""}${isHex ? " dump" : ""}${row === this.mark ? " mark-row" : ""}${row === this.cursor ? " cursor" : ""}`;
+		const kinds = `row ${row.kind} ${row.status ?? ""}${row.open ? " unfolded" : ""}${isHex ? " dump" : ""}${row === this.mark ? " mark-row" : ""}`;
 		if (element.className !== kinds) element.className = kinds;
 		this.drawCursor(element, row);
 		if (row.id && this.isStream) element.style.setProperty("--hue", hue(row.id));
@@ -201,20 +196,19 @@ export class Thread {
 
 	drawCursor(element, row) {
 		const isCursor = row === this.cursor;
-		if (isCursor !== element.classList.contains("cursor")) element.classList.toggle("cursor", isCursor);
+		element.classList.toggle("cursor", isCursor);
 		const id = isCursor ? "row-cursor" : "";
 		if (element.id !== id) element.id = id;
 	}
 
 	drawWhose(element, row) {
-		let whose = "";
-		if (row.kind === "in") whose = this.isStream ? `< ${this.model.label(row.id)}` : "<";
-		else if (row.kind === "out") {
-			const to = !row.ids ? "all" : row.ids.length === 1 ? this.model.label(row.ids[0]) : many(row.ids.length, "peer");
-			whose = this.isStream || !row.ids || row.ids.length > 1 ? `> ${to}` : ">";
-		} else if (row.id && this.isStream) whose = `  ${this.model.label(row.id)}`;
+		const { kind, id, ids, by } = row;
+		const label = id ? this.model.label(id) : "";
+		let whose = this.isStream ? `  ${label}` : "";
+		if (kind === "in") whose = this.isStream ? `< ${label}` : "<";
+		else if (kind === "out") whose = ids?.length === 1 ? (this.isStream ? `> ${this.model.label(ids[0])}` : ">") : `> ${ids ? many(ids.length, "peer") : "all"}`;
 		fill(element, whose);
-		element.title = row.kind === "in" ? `from #${row.id}` : row.kind === "out" ? `sent by ${row.by}` : "";
+		element.title = kind === "in" ? `from #${id}` : kind === "out" ? `sent by ${by}` : "";
 	}
 
 	drawText(parts, row, isHex) {
@@ -250,17 +244,9 @@ export class Thread {
 	}
 
 	folded(text) {
-		let most = Math.min(text.length, this.most());
-		if (!this.isStream) {
-			let at = -1;
-			for (let line = 0; line < FOLD.lines; line += 1) {
-				at = text.indexOf("\n", at + 1);
-				if (at < 0 || at >= most) break;
-				if (line === FOLD.lines - 1) most = at;
-			}
-		}
-		if (most < text.length && text.charCodeAt(most - 1) >> 10 === 0x36) most -= 1;
-		return most === text.length ? text : text.slice(0, most);
+		// No half of a pair at the end.
+		const start = text.length > this.most() ? text.slice(0, this.most()).replace(/[\ud800-\udbff]$/, "") : text;
+		return this.isStream ? start : start.split("\n", FOLD.lines).join("\n");
 	}
 
 	toggle(row) {
@@ -279,25 +265,23 @@ export class Thread {
 	key(event) {
 		if (event.target !== this.box || event.altKey || event.ctrlKey || event.metaKey) return;
 		const { rows } = this.list;
-		const at = rows.indexOf(this.cursor);
 		const page = Math.max(1, Math.floor(this.box.clientHeight / HEIGHT) - 2);
-		const steps = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity };
-		if (event.key in steps) {
-			const from = at < 0 ? rows.length : at;
-			const to = Math.max(0, Math.min(rows.length - 1, from + steps[event.key]));
+		const step = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity }[event.key];
+		if (step) {
+			const at = rows.indexOf(this.cursor);
+			const to = Math.max(0, (at < 0 ? rows.length : at) + step);
 			event.preventDefault();
-			if (steps[event.key] > 0 && from >= rows.length - 1) {
+			if (to >= rows.length) {
 				this.cursor = null;
 				this.follow();
-			} else if (rows.length) {
+			} else {
 				this.freeze();
 				this.cursor = rows[to];
 				this.list.scrollTo(to);
 			}
 		} else if (this.cursor && (event.key === "Enter" || event.key === " ")) {
 			event.preventDefault();
-			const fold = this.list.elements.get(this.cursor)?.parts.fold;
-			if (this.isStream || fold?.isConnected) this.toggle(this.cursor);
+			if (this.isStream || this.list.elements.get(this.cursor)?.parts.fold?.isConnected) this.toggle(this.cursor);
 		} else if (this.cursor && event.key === "=") this.measureFrom(this.cursor);
 		else return;
 		event.stopPropagation();
@@ -310,8 +294,7 @@ export class Thread {
 		const total = this.rows?.total ?? 0;
 		this.notBefore = total - this.drawnTotal > FLOOD_ROWS ? performance.now() + FLOOD_MS : 0;
 		this.drawnTotal = total;
-		if (this.cursor && this.list.elements.has(this.cursor)) this.box.setAttribute("aria-activedescendant", "row-cursor");
-		else this.box.removeAttribute("aria-activedescendant");
+		point(this.box, this.list.elements.get(this.cursor));
 	}
 }
 

@@ -1,6 +1,6 @@
 //! A long list of which only what is seen is in the document.
 
-import { make as create, on } from "./dom.js";
+import { focus, make as create, on } from "./dom.js";
 
 const OVERSCAN = 4;
 
@@ -8,9 +8,8 @@ export class Windowed {
 	static epochs = 1;
 
 	/**
-	 * `box` scrolls, `make()` builds an element for a row, `draw(element, row, index)` fills it; `known(row)` is its
-	 * height, or 0 if it is to be measured when it is shown: `height` is a guess until then. With `anchors` rows that are
-	 * seen stay where they are when others come and go above.
+	 * `make()` builds an element, `draw(element, row, index)` fills it; `known(row)` is the height of a row, or 0 if it is
+	 * measured when it is shown: `height` is a guess until then. With `anchors` what is seen stays where it is.
 	 */
 	constructor(box, { make, draw, height, known, anchors = false, role = "presentation" }) {
 		Object.assign(this, { box, make, draw, height, known, anchors });
@@ -198,7 +197,7 @@ export class Windowed {
 	}
 
 	putAway(element) {
-		if (element.contains(document.activeElement)) this.box.focus({ preventScroll: true });
+		if (element.contains(document.activeElement)) focus(this.box);
 		element.remove();
 		if (this.pool.length < 50) this.pool.push(element);
 	}
