@@ -95,6 +95,12 @@ export class World {
       document.addEventListener("securitypolicyviolation", (event) => globalThis.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
       globalThis.longTasks = [];
       globalThis.costs = [];
+      const ask = globalThis.requestAnimationFrame;
+      globalThis.requestAnimationFrame = (draw) => ask.call(globalThis, (at) => {
+        const began = performance.now();
+        draw(at);
+        globalThis.costs.push(performance.now() - began);
+      });
       new PerformanceObserver((list) => globalThis.longTasks.push(...list.getEntries().map(({ duration, startTime }) => ({ duration, startTime })))).observe({ type: "longtask", buffered: true });
     });
     await page.goto(options.url ?? this.url);

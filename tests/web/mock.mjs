@@ -9,6 +9,7 @@ const FILES = fileURLToPath(new URL("../../src/desk/web/", import.meta.url));
 export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'";
 const TYPES = { html: "text/html; charset=utf-8", css: "text/css; charset=utf-8", js: "text/javascript; charset=utf-8" };
 const TOKEN = "0123456789abcdef0123456789abcdef";
+const NAME = /^\p{L}[\p{L}\d._-]{0,31}$/u;
 const HISTORY = 1000;
 const FRAME = 65536;
 
@@ -35,6 +36,7 @@ export class Mock {
     this.sends = [];
     this.isDown = false;
     this.lastDesk = 1;
+    this.may = "web";
     this.begin("run-1");
   }
 
@@ -68,19 +70,31 @@ export class Mock {
     desk.number = this.lastDesk += 1;
     desk.queued = [];
     desk.tell = (event) => this.queue(desk, JSON.stringify(event));
-    desk.tell({ ev: "hello", v: 1, run: this.run, desk: desk.number });
+    desk.tell({ ev: "hello", v: 1, run: this.run, desk: desk.number, seq: this.seq, mode: "console", may: this.may });
+    for (const other of [{ desk: 1 }, ...this.present()]) desk.tell({ ev: "desk", ...other, past: true });
     for (const conn of this.conns.values()) {
-      const { id, peer, name, since } = conn;
-      desk.tell({ ev: "open", ts: since, id, peer, ...(name ? { name } : {}), state: conn.state, past: true });
+      const { since, ...row } = this.row(conn);
+      desk.tell({ ev: "open", ts: since, ...row, past: true });
     }
     for (const event of this.history) desk.tell({ ...event, past: true });
+    this.tellDesks(desk, { ev: "desk", desk: desk.number });
     this.desks.add(desk);
-    desk.on("close", () => this.desks.delete(desk));
+    desk.on("close", () => {
+      this.desks.delete(desk);
+      this.tellDesks(desk, { ev: "desk", ...this.of(desk), gone: true });
+    });
     desk.on("message", (data) => {
       const command = JSON.parse(String(data));
       if (this.loses?.(command)) return;
       this.obey(desk, command);
     });
+  }
+
+  of = ({ number, name, watch }) => ({ desk: number, ...(name ? { name } : {}), ...(watch ? { watch } : {}) });
+  present = () => [...this.desks].map(this.of);
+
+  tellDesks(but, event) {
+    for (const desk of this.desks) if (desk !== but) desk.tell(event);
   }
 
   /** What is told in one turn goes in frames of several lines, up to 64 KiB. */
@@ -162,6 +176,7 @@ export class Mock {
     const ok = (more) => desk.tell({ ev: "ok", ref, ...more });
     const act = this[`cmd_${cmd}`];
     if (!act) return void error("unknown-command", `there is no ${cmd}`);
+    if (this.may === "look" && !["who", "stats", "desk"].includes(cmd)) return void error("not-allowed", "this desk only looks");
     act.call(this, { desk, command, ok, error });
   }
 
@@ -200,7 +215,7 @@ export class Mock {
   cmd_name({ desk, command, ok, error }) {
     const conn = this.conns.get(command.id);
     if (!conn) return void error("gone", `#${command.id} is gone`);
-    if (command.name !== undefined && !/^\p{L}[\p{L}\d._-]{0,31}$/u.test(command.name)) return void error("bad-name", `"${command.name}" is no name`);
+    if (command.name !== undefined && !NAME.test(command.name)) return void error("bad-name", `"${command.name}" is no name`);
     conn.name = command.name ?? "";
     ok({ id: conn.id, ...(conn.name ? { name: conn.name } : {}) });
     this.happen({ ev: "name", id: conn.id, ...(conn.name ? { name: conn.name } : {}), by: desk.number });
@@ -213,11 +228,25 @@ export class Mock {
     this.happen({ ev: "done", id: command.id, by: desk.number });
   }
 
+  row({ id, name, peer, since, rx, tx, state, pending, via }) {
+    return { id, peer, since, ...(name ? { name } : {}), ...(via ? { via } : {}), rx, tx, queued: 0, state, ...(pending ? { pending } : {}) };
+  }
+
   cmd_who({ ok }) {
-    const conns = [...this.conns.values()].map(({ id, name, peer, since, rx, tx, state, pending }) => ({
-      id, ...(name ? { name } : {}), peer, since, rx, tx, queued: 0, state, ...(pending ? { pending } : {}),
-    }));
-    ok({ conns });
+    ok({ conns: [...this.conns.values()].map((conn) => this.row(conn)), desks: [{ desk: 1 }, ...this.present()] });
+  }
+
+  cmd_desk({ desk, command, ok, error }) {
+    if (command.name !== undefined && !NAME.test(command.name)) return void error("bad-name", `"${command.name}" is no name`);
+    desk.name = command.name ?? desk.name;
+    ok(this.of(desk));
+    this.tellDesks(desk, { ev: "desk", ...this.of(desk) });
+  }
+
+  cmd_typing({ desk, command, ok }) {
+    const { to } = command;
+    ok(this.of(desk));
+    this.tellDesks(desk, { ev: "typing", by: desk.number, ...(desk.name ? { name: desk.name } : {}), ...(to === "all" ? { to } : to === undefined ? {} : { ids: this.members(to) }) });
   }
 
   cmd_stats({ ok }) {

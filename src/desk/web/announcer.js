@@ -18,19 +18,17 @@ export class Announcer {
 	}
 
 	tick(thread) {
-		const now = performance.now();
-		if (now - this.saidAt < EVERY || !this.heardOf.size) return;
+		const { heardOf, model } = this;
+		if (performance.now() - this.saidAt < EVERY || !heardOf.size) return;
 		const words = [];
-		const current = thread.conn;
-		const mine = this.heardOf.get(current);
-		if (mine === 1) words.push(`${this.model.label(current.id)}: ${plain(current.last.slice(0, 100))}`);
-		else if (mine) words.push(`${many(mine, "message")} from ${this.model.label(current.id)}`);
-		const others = this.heardOf.size - (mine ? 1 : 0);
-		if (others === 1 && !mine) words.push(`${this.model.label([...this.heardOf.keys()][0].id)} has written`);
-		else if (others) words.push(`${many(others, "other")} have written`);
-		if (this.model.waiting !== this.waiting) words.push(`${this.model.waiting} waiting`);
-		this.waiting = this.model.waiting;
-		this.heardOf.clear();
+		const { conn } = thread;
+		const here = heardOf.get(conn);
+		if (here) words.push(here === 1 ? `${model.label(conn.id)}: ${plain(conn.last)}` : `${many(here, "message")} from ${model.label(conn.id)}`);
+		const others = heardOf.size - (here ? 1 : 0);
+		if (others) words.push(others === 1 ? `${model.label([...heardOf.keys()].find((one) => one !== conn).id)} has written` : `${others} others have written`);
+		if (model.waiting !== this.waiting) words.push(`${model.waiting} waiting`);
+		this.waiting = model.waiting;
+		heardOf.clear();
 		this.say(words.join(". "));
 	}
 

@@ -7,7 +7,11 @@ const DRAFTS = "switchboard.drafts";
 const DRAFTS_MAX = 200000;
 const HISTORY_MAX = 100;
 const TEXT_MAX = 8 << 20;
+/** To whom something is being written is told so often, and of so many. */
+const TYPING_EVERY = 1000;
+const TYPING_CONNS = 100;
 const NOBODY = [];
+const NO_LINK = "Not sent. There is no connection; the text stays here.";
 
 export class Composer {
 	constructor(model, link) {
@@ -18,9 +22,8 @@ export class Composer {
 		this.drafts = new Map();
 		this.history = [];
 		this.at = null;
-		this.armed = null;
+		/** What has no reply yet. */
 		this.waiting = [];
-		this.waitingFor = new Map();
 		this.listen();
 		this.aim(this.goal);
 	}
@@ -31,6 +34,7 @@ export class Composer {
 			this.tell("");
 			this.grow();
 			this.keep();
+			this.tellTyping();
 		});
 		on(this.text, "keydown", (event) => this.key(event));
 		on(this.send, "click", () => this.submit());
@@ -41,10 +45,11 @@ export class Composer {
 		});
 	}
 
-	/** `one` with a conn, `several` with conns, `all`, or `nobody`. The draft of the former target is kept. */
+	/** `one` or `several` with conns, `all`, or `nobody`. The draft of the former target is kept. */
 	aim(goal) {
 		if (goal.key !== this.goal.key) {
 			this.keep();
+			this.endTyping();
 			this.text.value = this.drafts.get(goal.key) ?? "";
 			this.at = null;
 			this.tell("");
@@ -56,42 +61,66 @@ export class Composer {
 	}
 
 	refresh() {
-		const { kind } = this.goal;
+		const { goal: { kind }, model } = this;
 		const conns = this.conns();
-		const here = conns.filter((conn) => conn.state !== "gone" && conn.state !== "fin");
+		const here = this.here();
 		let words = "Nobody is chosen";
 		let why = "";
 		if (kind === "one") {
-			const [conn] = conns;
-			words = `To ${this.model.label(conn.id)}  ${conn.peer}`;
-			if (conn.state === "gone") why = "gone: nothing can be sent";
-			else if (conn.state === "fin") why = "our side is finished: nothing can be sent";
-			else if (conn.behind) why = `not reading, ${size(conn.behind)} behind`;
-			else if (conn.link) why = `linked to #${conn.link}: this goes to #${conn.id} alone`;
+			const [{ id, peer, state, behind, link }] = conns;
+			words = `To ${model.label(id)}  ${peer}`;
+			if (!here.length) why = `${state === "gone" ? "gone" : "our side is finished"}: nothing can be sent`;
+			else if (behind) why = `not reading, ${size(behind)} behind`;
+			else if (link) why = `linked to #${link}: this goes to #${id} alone`;
 		} else if (kind === "several") {
-			words = `To ${conns.length}: ${conns.slice(0, 12).map((conn) => this.model.label(conn.id)).join(", ")}${conns.length > 12 ? ", …" : ""}`;
+			words = `To ${conns.length}: ${conns.slice(0, 12).map(({ id }) => model.label(id)).join(", ")}${conns.length > 12 ? ", …" : ""}`;
 			if (here.length < conns.length) why = `${conns.length - here.length} of them gone or finished`;
-		} else if (kind === "all") words = `To everybody (${count(this.model.open)})`;
-		const looks = this.model.may === "look";
-		const isOpen = this.link.state === "open" && !looks;
-		if (!isOpen) why = looks ? "this desk only looks on" : "not connected: nothing can be sent";
-		this.canSend = isOpen && (kind === "all" ? this.model.open > 0 : here.length > 0);
-		const shape = `${words}|${why}|${this.canSend}`;
+		} else if (kind === "all") words = `To everybody (${count(model.open)})`;
+		const isOpen = this.link.state === "open" && !model.looks;
+		if (!isOpen) why = `${model.looks ? "this desk only looks" : "not connected"}: nothing can be sent`;
+		this.canSend = isOpen && (kind === "all" ? model.open > 0 : here.length > 0);
+		const others = this.othersHere();
+		const shape = `${words}|${why}|${others}|${this.canSend}`;
 		if (shape === this.shape) return;
 		this.shape = shape;
-		this.target.textContent = "";
-		this.target.append(make("bdi", { textContent: words }));
-		if (why) this.target.append(make("em", { textContent: why }));
-		this.composer.classList.toggle("cannot", !this.canSend);
+		const parts = [["bdi", words], ["em", why], ["i", others]].filter(([, textContent]) => textContent);
+		this.target.replaceChildren(...parts.map(([tag, textContent]) => make(tag, { textContent })));
 		this.composer.classList.toggle("wide", kind === "all" || kind === "several");
 		this.send.disabled = !this.canSend;
-		this.text.disabled = kind === "nobody";
-		this.text.setAttribute("aria-label", kind === "nobody" ? "Message" : `Message ${words.toLowerCase().replace(/ {2}.*/, "")}`);
+		this.text.disabled = kind === "nobody" || model.looks;
+		this.text.ariaLabel = kind === "nobody" ? "Message" : `Message ${words.toLowerCase().replace(/ {2}.*/, "")}`;
+	}
+
+	/** Who else is writing to somebody that this would reach. */
+	othersHere() {
+		const { desks } = this.model;
+		const conns = this.conns();
+		const who = desks.writing.size && desks.writers((ids) => this.goal.kind === "all" || (ids ? conns.some(({ id }) => ids.includes(id)) : conns.length));
+		return who ? `${who}, too` : "";
+	}
+
+	tellTyping() {
+		if (!this.text.value) return this.endTyping();
+		const { kind, key } = this.goal;
+		const now = performance.now();
+		if (this.model.looks || (this.typing === key && now - this.typedAt < TYPING_EVERY)) return;
+		const ids = this.here().slice(0, TYPING_CONNS).map(({ id }) => id);
+		if (kind !== "all" && !ids.length) return;
+		if (this.link.send({ cmd: "typing", to: kind === "all" ? "all" : ids })) Object.assign(this, { typing: key, typedAt: now });
+	}
+
+	endTyping() {
+		if (this.typing) this.link.send({ cmd: "typing" });
+		this.typing = "";
 	}
 
 	conns() {
-		if (this.goal.kind === "one") return [this.goal.conn];
-		return this.goal.kind === "several" ? this.goal.conns : NOBODY;
+		return this.goal.conns ?? NOBODY;
+	}
+
+	/** Those of them who can be sent something. */
+	here() {
+		return this.conns().filter(({ state }) => state !== "gone" && state !== "fin");
 	}
 
 	keep() {
@@ -106,22 +135,18 @@ export class Composer {
 
 	/** A reload of the page loses no draft; one of another run of the server would reach strangers. */
 	save() {
-		const all = JSON.stringify({ run: this.model.run, drafts: [...this.drafts] });
-		try {
-			if (all.length < DRAFTS_MAX) sessionStorage.setItem(DRAFTS, all);
-		} catch {
-			// There is no room: they last as long as the page.
-		}
+		const all = JSON.stringify({ run: this.model.run, desks: [...this.model.desks.mine], drafts: [...this.drafts] });
+		// With more they last as long as the page.
+		if (all.length < DRAFTS_MAX) sessionStorage.setItem(DRAFTS, all);
 	}
 
 	restore() {
 		if (this.isRestored) return;
 		this.isRestored = true;
-		try {
-			const kept = JSON.parse(sessionStorage.getItem(DRAFTS) ?? "null");
-			if (kept?.run === this.model.run) this.drafts = new Map([...kept.drafts, ...this.drafts]);
-		} catch {
-			sessionStorage.removeItem(DRAFTS);
+		const kept = JSON.parse(sessionStorage.getItem(DRAFTS));
+		if (kept?.run === this.model.run) {
+			this.drafts = new Map([...kept.drafts, ...this.drafts]);
+			for (const desk of kept.desks) this.model.desks.mine.add(desk);
 		}
 		if (!this.text.value) this.text.value = this.drafts.get(this.goal.key) ?? "";
 		this.grow();
@@ -141,13 +166,13 @@ export class Composer {
 	}
 
 	key(event) {
-		if (event.isComposing || event.keyCode === 229 || event.altKey) return;
-		if (event.key === "Enter" && !event.shiftKey) {
+		const { key, isComposing, keyCode, altKey, shiftKey, ctrlKey, metaKey } = event;
+		// An Enter that ends a composition (229 in Safari) chooses characters, and sends nothing.
+		if (isComposing || keyCode === 229 || altKey || shiftKey) return;
+		if (key === "Enter") {
 			event.preventDefault();
 			this.submit();
-		} else if ((event.key === "ArrowUp" || event.key === "ArrowDown") && !event.shiftKey && !event.ctrlKey && !event.metaKey) {
-			if (this.look(event.key === "ArrowUp" ? -1 : 1)) event.preventDefault();
-		}
+		} else if (/^Arrow(Up|Down)$/.test(key) && !ctrlKey && !metaKey && this.look(key === "ArrowUp" ? -1 : 1)) event.preventDefault();
 	}
 
 	remember(text) {
@@ -158,8 +183,9 @@ export class Composer {
 
 	look(by) {
 		const { text } = this;
-		const isEdge = by < 0 ? !text.value.slice(0, text.selectionStart).includes("\n") : !text.value.slice(text.selectionEnd).includes("\n");
-		if (!isEdge || text.selectionStart !== text.selectionEnd || (by > 0 && this.at === null)) return false;
+		const { value, selectionStart, selectionEnd } = text;
+		const beyond = by < 0 ? value.slice(0, selectionStart) : value.slice(selectionEnd);
+		if (beyond.includes("\n") || selectionStart !== selectionEnd || (by > 0 && this.at === null)) return false;
 		if (this.at === null) {
 			this.stash = text.value;
 			this.at = this.history.length;
@@ -172,12 +198,13 @@ export class Composer {
 		this.grow();
 		this.keep();
 		this.tell("");
+		this.tellTyping();
 		return true;
 	}
 
 	tell(trouble) {
 		this.trouble.textContent = trouble;
-		if (!trouble) this.armed = null;
+		this.armed = null;
 	}
 
 	said() {
@@ -191,7 +218,7 @@ export class Composer {
 		const typed = this.text.value;
 		this.refresh();
 		if (!typed) return;
-		if (!this.canSend) return void this.tell(`Not sent. ${this.link.state === "open" ? "Nobody can be reached." : "There is no connection; the text stays here."}`);
+		if (!this.canSend) return void this.tell(this.link.state === "open" ? "Not sent. Nobody can be reached." : NO_LINK);
 		if (typed.length > TEXT_MAX) return void this.tell(`Not sent: over ${size(TEXT_MAX)}.`);
 		let said;
 		try {
@@ -199,20 +226,20 @@ export class Composer {
 		} catch (error) {
 			return void this.tell(`Not sent: ${error.message}.`);
 		}
-		const { kind } = this.goal;
-		if (kind === "all" && this.armed !== typed) {
+		const isToAll = this.goal.kind === "all";
+		if (isToAll && this.armed !== typed) {
+			this.tell(`Enter again sends this to everybody (${many(this.model.open, "peer")}).`);
 			this.armed = typed;
-			this.trouble.textContent = `Enter again sends this to everybody (${many(this.model.open, "peer")}).`;
 			return;
 		}
-		const ids = kind === "all" ? undefined : this.conns().map((conn) => conn.id);
-		if (!this.transmit(said, ids)) return void this.tell("Not sent. There is no connection; the text stays here.");
+		if (!this.transmit(said, isToAll ? undefined : this.conns().map(({ id }) => id))) return void this.tell(NO_LINK);
 		this.remember(typed);
 		this.text.value = "";
 		this.at = null;
 		this.tell("");
 		this.grow();
 		this.keep();
+		this.endTyping();
 	}
 
 	transmit(said, ids) {
@@ -220,35 +247,20 @@ export class Composer {
 		const to = !ids ? "all" : ids.length === 1 ? ids[0] : ids;
 		const isSent = this.link.send({ cmd: "send", to, ...said }, (reply) => this.replied(reply, sent), sent);
 		if (!isSent) return false;
-		const row = this.model.said("out", this.model.now(), 0, sent);
-		sent.row = Object.assign(row, { by: "you", ids, status: "waiting", note: "…" });
-		this.waiting.push(row);
-		this.waitingFor.clear();
+		sent.row = this.model.ours(sent, { ids, status: "waiting", note: "…" });
+		this.waiting = [...this.waiting, sent.row];
 		return true;
 	}
 
 	replied(reply, sent) {
 		this.waiting = this.waiting.filter((row) => row !== sent.row);
-		this.waitingFor.clear();
-		if (reply.ev === "ok") this.model.taken(reply, sent);
-		else this.model.refused(reply, sent);
+		this.model[reply.ev === "ok" ? "taken" : "refused"](reply, sent);
 	}
 
 	/** The link was lost: nobody knows of these. */
 	lost() {
+		this.typing = "";
 		this.waiting = [];
-		this.waitingFor.clear();
-	}
-
-	unanswered(conn) {
-		if (!this.waiting.length) return NOBODY;
-		const key = conn?.id ?? 0;
-		let rows = this.waitingFor.get(key);
-		if (!rows) {
-			rows = this.waiting.filter((row) => !conn || !row.ids || row.ids.includes(conn.id));
-			this.waitingFor.set(key, rows);
-		}
-		return rows;
 	}
 }
 

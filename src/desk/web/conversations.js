@@ -1,6 +1,6 @@
 //! The list of conversations: who waits longest stands first, and nobody moves under the pointer.
 
-import { $, make, on } from "./dom.js";
+import { $, make, on, point } from "./dom.js";
 import { age, fill } from "./format.js";
 import { Windowed } from "./windowed.js";
 
@@ -20,30 +20,23 @@ const FILTERS = {
 /** Who waits first, the longest of them at the top; then who is here, by number; then who has left. */
 function byWaiting(one, other) {
 	const rank = (conn) => (conn.state === "gone" ? 2 : conn.pending ? 0 : 1);
-	return rank(one) - rank(other) || (one.pending && other.pending ? one.pending - other.pending : 0) || one.id - other.id;
+	return rank(one) - rank(other) || one.pending - other.pending || one.id - other.id;
 }
 
-export const hue = (id) => (id * 137.508) % 360;
+export const hue = (id) => Math.round(id * 137.508) % 360;
 
-function part(name, parent, tag = "span") {
-	return parent.appendChild(make(tag, { className: name }));
-}
+const part = (className, parent, tag = "span") => parent.appendChild(make(tag, { className }));
 
 export class Conversations {
 	constructor(model, actions) {
 		this.model = model;
 		this.actions = actions;
 		this.box = $("list");
-		this.search = $("search");
-		this.filter = $("filter");
-		this.held = $("held");
-		this.none = $("none");
+		for (const id of ["search", "filter", "held", "none"]) this[id] = $(id);
 		this.current = null;
 		this.picked = new Set();
 		this.orderedAt = -ORDER_EVERY;
-		this.version = -1;
-		this.isHeld = false;
-		this.list = new Windowed(this.box, { make: () => this.make(), draw: (element, conn, at) => this.draw(element, conn, at), height: HEIGHT });
+		this.list = new Windowed(this.box, { make: () => this.make(), draw: (element, conn, at) => this.draw(element, conn, at), known: () => HEIGHT });
 		this.list.onResize = actions.due;
 		this.listen();
 	}
@@ -61,28 +54,20 @@ export class Conversations {
 			if (event.target.closest(".pick") || event.ctrlKey || event.metaKey) this.actions.pick(conn);
 			else this.actions.choose(conn, { write: event.detail > 0 });
 		});
-		const again = () => {
-			this.orderedAt = -ORDER_EVERY;
-			this.isForced = true;
-		};
-		on(this.search, "input", again);
-		on(this.filter, "change", again);
+		for (const field of [this.search, this.filter]) on(field, "input", () => (this.isForced = true));
 	}
 
 	make() {
-		const element = make("div", { className: "conn", role: "option" });
-		const parts = { pick: part("pick", element), first: part("first", element), second: part("second", element) };
-		parts.pick.ariaHidden = "true";
-		parts.number = part("number", parts.first);
-		parts.name = part("name", parts.first, "bdi");
-		// Said, not shown: what the eye takes from place and colour.
-		parts.said = part("unseen", parts.first);
-		parts.wait = part("wait", parts.first);
-		parts.peer = part("peer", parts.second, "bdi");
-		parts.last = part("last", parts.second, "bdi");
-		parts.badge = part("badge", parts.second);
-		parts.badge.ariaHidden = "true";
-		element.parts = parts;
+		const element = make("div", { role: "option" });
+		const pick = part("pick", element);
+		const [first, second] = [part("first", element), part("second", element)];
+		element.parts = {
+			pick, number: part("number", first), name: part("name", first, "bdi"),
+			// Said, not shown: what the eye takes from place and colour.
+			said: part("unseen", first), wait: part("wait", first),
+			peer: part("peer", second, "bdi"), last: part("last", second, "bdi"), badge: part("badge", second),
+		};
+		pick.ariaHidden = element.parts.badge.ariaHidden = "true";
 		return element;
 	}
 
@@ -91,47 +76,44 @@ export class Conversations {
 		const now = this.model.now();
 		const isCurrent = conn === this.current;
 		const isPicked = this.picked.has(conn);
-		const wait = conn.pending ? age(now - conn.pending) : conn.state === "open" ? "" : STATES[conn.state];
-		const badge = conn.unread ? (conn.unread > 999 ? "999+" : String(conn.unread)) : "";
-		const shape = `${conn.id}|${conn.name}|${conn.peer}|${wait}|${badge}|${conn.last}|${isCurrent}|${isPicked}|${conn.state}|${conn.muted}|${at}|${this.list.rows.length}`;
+		const { id, name, peer, state, pending, unread, muted } = conn;
+		const wait = pending ? age(now - pending) : state === "open" ? "" : STATES[state];
+		const last = this.model.desks.writersTo(id) || conn.last;
+		const badge = unread > 999 ? "999+" : unread ? String(unread) : "";
+		const kinds = `conn ${state}${isCurrent ? " current" : ""}${pending ? " waits" : ""}${muted ? " muted" : ""}${last === conn.last ? "" : " written"}`;
+		const shape = `${id}|${name}|${peer}|${wait}|${badge}|${last}|${kinds}|${isPicked}|${at}|${this.list.rows.length}`;
 		if (element.shape === shape) return;
 		element.shape = shape;
 		element.conn = conn;
-		element.id = `conn-${conn.id}`;
-		element.className = `conn ${conn.state}${isCurrent ? " current" : ""}${conn.pending ? " waits" : ""}${conn.muted ? " muted" : ""}`;
+		element.id = `conn-${id}`;
+		element.className = kinds;
 		element.ariaSelected = String(isPicked);
 		element.ariaSetSize = this.list.rows.length;
 		element.ariaPosInSet = at + 1;
 		element.ariaCurrent = isCurrent ? "true" : null;
-		element.style.setProperty("--hue", hue(conn.id).toFixed(0));
-		parts.number.textContent = `#${conn.id}`;
-		fill(parts.name, conn.name);
+		element.style.setProperty("--hue", hue(id));
+		parts.number.textContent = `#${id}`;
+		fill(parts.name, name);
 		parts.wait.textContent = wait;
-		parts.said.textContent = [conn.muted ? "muted" : "", isPicked ? "chosen for a reply" : "", conn.unread ? `${badge} unread` : "", conn.pending ? "waits for" : ""].filter(Boolean).join(", ");
-		fill(parts.peer, conn.peer);
-		fill(parts.last, conn.last);
+		parts.said.textContent = [muted && "muted", isPicked && "chosen for a reply", unread && `${badge} unread`, pending && "waits for"].filter(Boolean).join(", ");
+		fill(parts.peer, peer);
+		fill(parts.last, last);
 		parts.badge.textContent = badge;
 		parts.pick.textContent = isPicked ? "✓" : "";
 	}
 
 	fits(conn, sought) {
 		if (!sought) return true;
-		if (/^#?\d+$/.test(sought)) {
-			const digits = sought.replace("#", "");
-			if (String(conn.id).startsWith(digits)) return true;
-			if (sought.startsWith("#")) return false;
-		}
-		return conn.name.toLowerCase().includes(sought) || conn.peer.toLowerCase().includes(sought);
+		if (sought.startsWith("#")) return `#${conn.id}`.startsWith(sought);
+		return String(conn.id).startsWith(sought) || `${conn.name}\n${conn.peer}`.toLowerCase().includes(sought);
 	}
 
 	/** In the order that is due. The order is held while somebody points or steps through it. */
 	order(now) {
-		const isHeld = !!(this.hasPointer || this.hasFocus) && !this.isForced;
-		if (isHeld !== this.isHeld) {
-			this.isHeld = isHeld;
-			if (!isHeld) this.orderedAt = -ORDER_EVERY;
-		}
-		if (now - this.orderedAt < ORDER_EVERY || (this.version === this.model.version && !this.isForced && !this.isLate)) return;
+		const isHeld = (this.hasPointer || this.hasFocus) && !this.isForced;
+		const isSoon = this.isForced || (this.isHeld && !isHeld);
+		this.isHeld = isHeld;
+		if (!isSoon && (now - this.orderedAt < ORDER_EVERY || (this.version === this.model.version && !this.isLate))) return;
 		this.orderedAt = now;
 		this.version = this.model.version;
 		this.isForced = false;
@@ -150,21 +132,20 @@ export class Conversations {
 		} else if (!isSame) this.list.setRows(rows);
 		this.held.hidden = !this.isLate;
 		this.none.hidden = this.list.rows.length > 0;
-		if (!this.none.hidden) this.none.textContent = this.model.conns.size ? "Nobody fits." : "Nobody has connected yet.";
+		this.none.textContent = this.model.conns.size ? "Nobody fits." : "Nobody has connected yet.";
 		this.list.isDirty = true;
 	}
 
 	step(by) {
 		const { rows } = this.list;
-		if (!rows.length) return null;
+		const last = rows.length - 1;
 		const at = rows.indexOf(this.current);
-		const to = at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + by));
-		return rows[to];
+		return rows[at < 0 ? (by > 0 ? 0 : last) : Math.min(last, Math.max(0, at + by))];
 	}
 
 	nextWaiting() {
-		const waiting = [...this.model.conns.values()].filter((conn) => conn.pending && !conn.muted).sort((a, b) => a.pending - b.pending || a.id - b.id);
-		return waiting.find((conn) => conn !== this.current) ?? waiting[0] ?? null;
+		const waiting = [...this.model.conns.values()].filter((conn) => conn.pending && !conn.muted).sort(byWaiting);
+		return waiting.find((conn) => conn !== this.current) ?? waiting[0];
 	}
 
 	choose(conn) {
@@ -175,8 +156,6 @@ export class Conversations {
 
 	render() {
 		this.list.render();
-		const element = this.current && this.list.elements.get(this.current);
-		if (element) this.box.setAttribute("aria-activedescendant", element.id);
-		else this.box.removeAttribute("aria-activedescendant");
+		point(this.box, this.list.elements.get(this.current));
 	}
 }

@@ -2,11 +2,7 @@
 
 import { $, make, on } from "./dom.js";
 
-const dialog = $("dialog");
-const title = $("dialog-title");
-const body = $("dialog-body");
-const yes = $("dialog-yes");
-const no = $("dialog-no");
+const [dialog, title, body, yes, no] = ["dialog", "dialog-title", "dialog-body", "dialog-yes", "dialog-no"].map($);
 let settle = null;
 
 function end(answer) {
@@ -18,10 +14,7 @@ function end(answer) {
 
 on(yes, "click", () => end(body.querySelector("input[type=text]")?.value ?? ""));
 on(no, "click", () => end(null));
-on(dialog, "cancel", (event) => {
-	event.preventDefault();
-	end(null);
-});
+on(dialog, "cancel", () => end(null));
 on(dialog, "keydown", (event) => {
 	if (event.key === "Enter" && event.target.matches("input[type=text]") && !event.isComposing) end(event.target.value);
 });
@@ -40,19 +33,14 @@ function open(heading, yesWords, noWords) {
 	return answer;
 }
 
-function paragraph(text) {
-	body.append(make("p", { textContent: text }));
-}
-
 /** A question; with `label` there is something to type. Null if it is not to be done. */
-export function ask({ heading, text = "", label = "", value = "", button }) {
+export function ask({ heading, text = [], label = "", value = "", button }) {
 	const answer = open(heading, button, "Cancel");
-	if (text) paragraph(text);
+	for (const textContent of [text].flat()) body.append(make("p", { textContent }));
 	if (label) {
-		const element = make("label", { textContent: label });
 		const input = make("input", { type: "text", value, autocomplete: "off", spellcheck: false });
-		element.append(input);
-		body.append(element);
+		body.append(make("label", { textContent: label }));
+		body.lastChild.append(input);
 		input.focus();
 		input.select();
 	} else yes.focus();
@@ -66,28 +54,28 @@ const KEYS = [
 	["Alt ↓  Alt ↑", "the next, the one before, also while writing"],
 	["a  Alt A", "the stream of all"],
 	["/", "search"],
-	["x  Space", "choose for a reply to several; Space in the list, Ctrl and a click do the same"],
+	["x", "choose for a reply to several; in the list Space, or Ctrl and a click"],
 	["X", "choose none"],
 	["Writing"],
-	["r  Enter", "write; what Enter reaches stands above the text"],
-	["Enter", "send"],
+	["r  Enter", "write, to whom stands above the text; send"],
 	["Shift Enter", "a new line"],
 	["↑  ↓", "what was sent before"],
 	["Escape", "leave the text, close, go back"],
 	["Messages"],
-	["i", "to the messages; then ↑ ↓, Enter unfolds, = takes differences to this one"],
+	["i", "to the messages; then ↑ ↓, Enter unfolds, = takes differences from it"],
 	["p", "pause, go on"],
 	["G", "to the newest"],
 	["v", "text or hex"],
 	["This conversation"],
 	["e", "name"],
-	["m", "mute: not in the stream, not announced"],
+	["m", "mute: not in the stream"],
 	["d", "needs no answer"],
 	["E", "finish our side (FIN)"],
 	["K", "say why, and close"],
 	["R", "reset"],
 	["Page"],
 	["l", "to the list"],
+	["w", "who is at the desks, and your own name"],
 	["t", "light, dark, as the system has it"],
 	["?", "this"],
 ];
@@ -95,22 +83,19 @@ const KEYS = [
 /** What the keys do. `settings` has whether single letters are keys. */
 export function help(settings) {
 	const answer = open("Keys", "", "Close");
-	let list = null;
 	for (const [key, what] of KEYS) {
 		if (!what) {
-			list = make("dl");
-			body.append(make("h3", { textContent: key }), list);
+			body.append(make("h3", { textContent: key }), make("dl"));
 			continue;
 		}
 		const term = make("dt");
 		for (const one of key.split("  ")) term.append(make("kbd", { textContent: one }), " ");
-		list.append(term, make("dd", { textContent: what }));
+		body.lastChild.append(term, make("dd", { textContent: what }));
 	}
-	const label = make("label");
 	const input = make("input", { type: "checkbox", checked: settings.hasKeys });
-	on(input, "change", () => (settings.hasKeys = input.checked));
-	label.append(input, " single letters are keys");
-	body.append(label);
+	on(input, "change", () => settings.setKeys(input.checked));
+	body.append(make("label"));
+	body.lastChild.append(input, " single letters are keys");
 	no.focus();
 	return answer;
 }

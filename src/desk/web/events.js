@@ -1,115 +1,93 @@
-//! What each event changes.
+//! What each event changes, and what is told of it in its conversation, or in the stream where it is about nobody: a
+//! text, or one with its tone.
 
 import { count, many, withoutEnd } from "./format.js";
 
 export const TCP = { "close-wait": "eof", "fin-wait": "fin", "last-ack": "fin", closing: "closing", "syn-sent": "dialing" };
 
-function whoDid(model, { by }) {
-	if (by === undefined || typeof by === "string") return by ?? "";
-	return model.mine.has(by) ? "you" : `desk ${by}`;
-}
-
+const whoDid = (model, { by }) => (typeof by === "number" ? model.desks.label(by) : by ?? "");
 const by = (model, event) => (event.by === undefined ? "" : ` (by ${whoDid(model, event)})`);
 
+function over(model, words) {
+	model.notice = words;
+	return [words, "bad"];
+}
 
 export const EVENTS = {
-	open(model, event, at) {
-		const conn = model.conn(event.id);
-		const isKnown = conn.isPast;
-		conn.isPast = false;
-		conn.peer = event.peer;
-		conn.name = event.name ?? "";
-		conn.via = event.via ?? "";
-		conn.since = at;
-		conn.state = TCP[event.state] ?? (model.isGone(conn) ? conn.state : "open");
-		conn.about = [event.via, event.dialed ? "dialled" : "", event.for ? `for #${event.for}` : "", event.pid ? `pid ${event.pid}` : "",
-			event.uid !== undefined ? `uid ${event.uid}` : ""].filter(Boolean).join(", ");
-		model.version += 1;
-		if (!isKnown && !event.past) model.system(conn, at, `connected${conn.about ? ": " + conn.about : ""}`);
+	open(model, event, conn) {
+		const isKnown = conn.peer || event.past;
+		model.place(event);
+		return !isKnown && `connected${conn.about ? ": " + conn.about : ""}`;
 	},
-	msg(model, event, at) {
-		const conn = model.conn(event.id);
+	msg(model, event, conn, at) {
 		const row = model.said("in", at, event.id, event);
 		row.end = event.end ?? "";
-		row.part = event.part ?? "";
+		row.part = event.part;
 		model.putIn(conn, row);
 		model.putInStream(row, conn);
-		conn.heard = at;
-		conn.last = row.bytes ? "" : row.text.slice(0, 100);
-		if (row.bytes) conn.last = many(row.whole, "byte");
+		conn.last = row.bytes ? many(row.whole, "byte") : row.text.slice(0, 100);
 		if (event.past) return;
-		if (!conn.pending && !conn.link && !model.isGone(conn)) model.setPending(conn, at);
+		conn.isFresh = !conn.pending;
+		if (conn.isFresh && model.isConsole && !conn.link && !model.isGone(conn)) model.setPending(conn, at);
 		model.setUnread(conn, conn.unread + 1);
 		model.onMessage(conn);
 	},
-	sent(model, event, at) {
+	sent(model, event, _, at) {
 		if (event.past && model.resolves(event)) return;
-		const { text, end } = withoutEnd(event.text ?? "");
+		const { text, end } = withoutEnd(event.text);
 		const row = model.said("out", at, 0, event.b64 === undefined ? { seq: event.seq, text } : event);
 		const who = whoDid(model, event);
-		Object.assign(row, { end, ids: event.to === "all" ? undefined : event.ids, by: who, status: "ok", note: who });
+		const isOfDesk = typeof event.by === "number";
+		Object.assign(row, { end, ids: event.ids, by: who, isOfDesk, past: event.past, status: "ok", note: who });
 		model.deliver(row);
 	},
-	eof(model, event, at) {
-		const conn = model.conn(event.id);
+	eof(model, event, conn) {
 		conn.state = conn.state === "fin" ? "closing" : "eof";
-		model.system(conn, at, "has finished sending, and can still be answered");
+		return "has finished sending, and can still be answered";
 	},
-	fin(model, event, at) {
-		const conn = model.conn(event.id);
+	fin(model, event, conn) {
 		conn.state = "fin";
-		model.system(conn, at, "our side is finished; it is still heard");
+		return "our side is finished; it is still heard";
 	},
-	close(model, event, at) {
-		const conn = model.conn(event.id);
-		if (!conn.peer && event.peer) conn.peer = event.peer;
-		const unsent = event.unsent ? `; ${many(event.unsent, "byte")} could not be sent` : "";
-		conn.reason = event.reason;
-		const tone = event.unsent || ["reset", "lost", "timed-out", "truncated"].includes(event.reason) ? "bad" : "";
-		model.system(conn, at, `closed: ${event.msg} (${many(event.rx, "byte")} in, ${count(event.tx)} out${unsent})`, tone);
+	close(model, event, conn) {
+		const { peer = "", reason, msg, rx, tx, unsent } = event;
+		conn.peer ||= peer;
 		model.end(conn);
+		const lost = unsent ? `; ${many(unsent, "byte")} could not be sent` : "";
+		const isBad = unsent || ["reset", "lost", "timed-out", "truncated"].includes(reason);
+		return [`closed: ${msg} (${many(rx, "byte")} in, ${count(tx)} out${lost})`, isBad ? "bad" : ""];
 	},
-	name(model, event, at) {
-		const conn = model.conn(event.id);
+	name(model, event, conn) {
 		conn.name = event.name ?? "";
-		model.system(conn, at, (event.name ? `is called ${event.name} now` : "has no name any more") + by(model, event));
+		return (conn.name ? `is called ${conn.name} now` : "has no name any more") + by(model, event);
 	},
-	done(model, event) {
-		model.setPending(model.conn(event.id), 0);
+	done: (model, event, conn) => model.setPending(conn, 0),
+	link: (model, event, _, at) => linked(model, event, at, true),
+	unlink: (model, event, _, at) => linked(model, event, at, false),
+	fault(model, event, conn) {
+		const spec = event.spec === "off" ? "" : event.spec;
+		if (conn) conn.fault = spec;
+		return (conn ? "" : "newcomers: ") + (spec ? `broken on purpose: ${spec}` : "not broken on purpose any more") + by(model, event);
 	},
-	link: (model, event, at) => linked(model, event, at, true),
-	unlink: (model, event, at) => linked(model, event, at, false),
-	fault(model, event, at) {
-		const conn = event.id ? model.conn(event.id) : null;
-		if (conn) conn.fault = event.spec === "off" ? "" : event.spec;
-		const what = event.spec === "off" ? "not broken on purpose any more" : `broken on purpose: ${event.spec}`;
-		model.system(conn, at, (conn ? what : `newcomers: ${what}`) + by(model, event));
-	},
-	every: (model, event, at) => model.system(null, at, event.off ? `repetition ${event.n} has ended ${event.msg ?? ""}` : `repetition ${event.n} every ${event.ms} ms`),
-	note: (model, event, at) => model.system(event.id ? model.conn(event.id) : null, at, event.msg),
-	drained(model, event, at) {
-		const conn = model.conn(event.id);
+	every: (model, { n, ms, off, msg = "" }) => (off ? `repetition ${n} has ended ${msg}` : `repetition ${n} every ${ms} ms`),
+	note: (model, event) => event.msg,
+	drained(model, event, conn) {
 		conn.behind = 0;
-		model.system(conn, at, "has read what was queued for it");
+		return "has read what was queued for it";
 	},
-	refused: (model, event, at) => model.system(null, at, `${many(event.count, "newcomer")} turned away: ${event.why}`, "bad"),
-	stopping(model, event, at) {
-		model.notice = "the server is stopping";
-		model.system(null, at, model.notice, "bad");
-	},
-	file: (model, event, at) => model.system(event.id ? model.conn(event.id) : null, at, `file ${event.path}: ${many(event.bytes, "byte")} ${event.msg ?? ""}`),
-	bye(model, event, at) {
-		model.notice = "the server has ended";
-		model.system(null, at, model.notice, "bad");
-	},
+	refused: (model, event) => [`${many(event.count, "newcomer")} turned away: ${event.why}`, "bad"],
+	file: (model, { path, bytes, msg = "" }) => `file ${path}: ${many(bytes, "byte")} ${msg}`,
+	desk: (model, event) => model.desks.came(event),
+	typing: (model, event) => model.desks.wrote(event),
+	stopping: (model) => over(model, "the server is stopping"),
+	bye: (model) => over(model, "the server has ended"),
 };
 
 function linked(model, event, at, isLinked) {
-	const [one, other] = event.ids;
-	for (const [id, far] of [[one, other], [other, one]]) {
-		const conn = model.conn(id);
-		conn.link = isLinked ? far : 0;
+	const [one, other] = event.ids.map((id) => model.conn(id));
+	for (const [conn, far] of [[one, other], [other, one]]) {
+		conn.link = isLinked ? far.id : 0;
 		if (isLinked) model.setPending(conn, 0);
-		model.system(conn, at, (isLinked ? `linked to #${far}` : `no longer linked to #${far}`) + by(model, event));
+		model.system(conn, at, (isLinked ? `linked to #${far.id}` : `no longer linked to #${far.id}`) + by(model, event));
 	}
 }

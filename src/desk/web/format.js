@@ -7,15 +7,14 @@ const ODD_EACH = new RegExp(ODD.source, "gu");
 /** Anchored in front alone: a class before `$` does not match beyond U+FFFF in V8 of 2026. */
 const PICTURE = /^[\p{ExtPict}\p{EMod}\ufe0f]/u;
 const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\" };
-const MARKS_MAX = 200;
+const PARTS_MAX = 400;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder();
 
 function escaped(odd) {
 	const code = odd.codePointAt(0);
-	if (SHORT[odd]) return SHORT[odd];
-	return code < 0x80 ? "\\x" + hex2(code) : "\\u{" + code.toString(16) + "}";
+	return SHORT[odd] ?? (code < 0x80 ? `\\x${hex2(code)}` : `\\u{${code.toString(16)}}`);
 }
 
 /** Joiners within a picture (family, flag) are part of it; anywhere else they are shown. */
@@ -31,15 +30,11 @@ export function visible(text, lines = false) {
 	if (!ODD.test(text)) return [{ text, mark: false }];
 	const parts = [];
 	let from = 0;
-	let marks = 0;
 	const add = (piece, mark) => {
-		const last = parts[parts.length - 1];
+		const last = parts.at(-1);
 		if (!piece) return;
-		if (last && (last.mark === mark || marks >= MARKS_MAX)) last.text += piece;
-		else {
-			parts.push({ text: piece, mark });
-			if (mark) marks += 1;
-		}
+		if (last && (last.mark === mark || parts.length >= PARTS_MAX)) last.text += piece;
+		else parts.push({ text: piece, mark });
 	};
 	for (const found of text.matchAll(ODD_EACH)) {
 		const odd = found[0];
@@ -57,30 +52,20 @@ export const plain = (text) => visible(text).map((part) => part.text).join("");
 
 export function fill(element, text, lines = false) {
 	const parts = visible(text, lines);
-	if (parts.length === 1 && !parts[0].mark) {
-		const only = element.firstChild;
-		if (only && only.nodeType === 3 && !only.nextSibling) {
-			if (only.data !== parts[0].text) only.data = parts[0].text;
-		} else element.textContent = parts[0].text;
-		return;
-	}
-	element.textContent = "";
-	for (const part of parts) {
-		if (!part.mark) {
-			element.append(part.text);
-			continue;
-		}
-		element.append(make("span", { className: "mark", textContent: part.text }));
-	}
+	const only = element.firstChild;
+	if (parts.length > 1 || parts[0].mark) {
+		element.replaceChildren(...parts.map((part) => (part.mark ? make("span", { className: "mark", textContent: part.text }) : part.text)));
+	} else if (only?.nodeType === 3 && !only.nextSibling) {
+		if (only.data !== parts[0].text) only.data = parts[0].text;
+	} else element.textContent = parts[0].text;
 }
 
 const hex2 = (byte) => byte.toString(16).padStart(2, "0");
+const isPlain = (byte) => byte >= 0x20 && byte < 0x7f;
 
 export function bytesAsText(bytes) {
 	let out = "";
-	for (const byte of bytes) {
-		out += byte === 0x5c ? "\\\\" : byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "\\x" + hex2(byte);
-	}
+	for (const byte of bytes) out += byte === 0x5c ? "\\\\" : isPlain(byte) ? String.fromCharCode(byte) : "\\x" + hex2(byte);
 	return out;
 }
 
@@ -93,7 +78,7 @@ export function hexDump(bytes, width = 16) {
 			if (i === 8) left += " ";
 			const byte = bytes[at + i];
 			left += byte === undefined ? "   " : hex2(byte) + " ";
-			if (byte !== undefined) right += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "·";
+			if (byte !== undefined) right += isPlain(byte) ? String.fromCharCode(byte) : "·";
 		}
 		rows.push(at.toString(16).padStart(4, "0") + "  " + left + " " + right);
 	}
@@ -111,17 +96,11 @@ export function fromB64(text) {
 
 export function toB64(bytes) {
 	let raw = "";
-	for (let at = 0; at < bytes.length; at += 8192) raw += String.fromCharCode(...bytes.subarray(at, at + 8192));
+	for (const byte of bytes) raw += String.fromCharCode(byte);
 	return btoa(raw);
 }
 
-export function asText(bytes) {
-	try {
-		return decoder.decode(bytes);
-	} catch {
-		return null;
-	}
-}
+export const asText = (bytes) => decoder.decode(bytes);
 
 /** `0d 0a ff`, blanks, colons and 0x allowed. Throws what is wrong with it. */
 export function parseHex(typed) {
@@ -152,14 +131,14 @@ export function parseEscapes(typed) {
 
 export const parseStamp = (ts) => Date.parse(ts) + (Number(ts.slice(23, 26)) || 0) / 1000;
 
-const two = (n) => (n < 10 ? "0" : "") + n;
+const two = (n) => String(n).padStart(2, "0");
 
 export function clock(at) {
 	const date = new Date(at);
-	return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+	return [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
 }
 
-export const millis = (at) => "." + String(Math.floor(((at % 1000) + 1000) % 1000)).padStart(3, "0");
+export const millis = (at) => `.${String(Math.floor(at % 1000)).padStart(3, "0")}`;
 
 /** How much later, with its sign: `+12 ms`, `+1.20 s`, `+3:05`. */
 export function difference(ms) {
@@ -180,15 +159,11 @@ export function age(ms) {
 
 export const count = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 
-export function size(bytes) {
-	if (bytes < 1000) return `${bytes} byte${bytes === 1 ? "" : "s"}`;
-	if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
-	return `${(bytes / 1e6).toFixed(1)} MB`;
-}
+export const size = (bytes) => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
-export const many = (n, one, several = one + "s") => `${count(n)} ${n === 1 ? one : several}`;
+export const many = (n, one) => `${count(n)} ${one}${n === 1 ? "" : "s"}`;
 
-export function withoutEnd(text) {
+export function withoutEnd(text = "") {
 	const end = text.endsWith("\r\n") ? "\r\n" : text.endsWith("\n") ? "\n" : "";
 	return { text: end ? text.slice(0, -end.length) : text, end };
 }

@@ -1,10 +1,10 @@
 //! What each key does. Letters are keys outside of text fields alone, and can be switched off.
 
-import { on } from "./dom.js";
+import { focus, on } from "./dom.js";
 import { isAsking } from "./dialogs.js";
 
 export function listenToKeys({ actions, settings, thread, conversations, composer }) {
-	const write = () => composer.text.focus({ preventScroll: true });
+	const write = () => focus(composer.text);
 	const letters = {
 		j: () => actions.step(1),
 		k: () => actions.step(-1),
@@ -14,7 +14,7 @@ export function listenToKeys({ actions, settings, thread, conversations, compose
 		x: () => thread.conn && actions.pick(thread.conn),
 		X: () => actions.pickNone(),
 		r: write,
-		i: () => thread.box.focus({ preventScroll: true }),
+		i: () => focus(thread.box),
 		p: () => actions.pause(),
 		G: () => actions.newest(),
 		v: () => actions.view(),
@@ -25,19 +25,11 @@ export function listenToKeys({ actions, settings, thread, conversations, compose
 		K: () => actions.close("kick"),
 		R: () => actions.close("rst"),
 		l: () => actions.back(),
+		w: () => actions.desks(),
 		t: () => actions.theme(),
 		"?": () => actions.help(),
 	};
-	const inList = {
-		ArrowDown: () => actions.step(1),
-		ArrowUp: () => actions.step(-1),
-		PageDown: () => actions.step(10),
-		PageUp: () => actions.step(-10),
-		Home: () => actions.step(-Infinity),
-		End: () => actions.step(Infinity),
-		" ": () => thread.conn && actions.pick(thread.conn),
-		Enter: write,
-	};
+	const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
 	const withAlt = {
 		KeyN: () => actions.next({ write: true }),
 		KeyA: () => actions.stream(),
@@ -49,7 +41,7 @@ export function listenToKeys({ actions, settings, thread, conversations, compose
 		if (target === conversations.search && target.value) {
 			target.value = "";
 			target.dispatchEvent(new Event("input"));
-		} else if (target.matches("textarea, input, select")) thread.box.focus({ preventScroll: true });
+		} else if (target.matches("textarea, input, select")) focus(thread.box);
 		else if (thread.frozen) actions.newest();
 		else actions.back();
 	}
@@ -61,7 +53,8 @@ export function listenToKeys({ actions, settings, thread, conversations, compose
 		if (key === "Escape") return () => escape(target);
 		if (target === conversations.search) return { ArrowDown: () => conversations.box.focus(), Enter: () => actions.step(1) }[key];
 		if (target.matches("textarea, input, select")) return null;
-		if (target === conversations.box && Object.hasOwn(inList, key)) return inList[key];
+		if (target === conversations.box && steps[key]) return () => actions.step(steps[key]);
+		if (target === conversations.box && key === " ") return letters.x;
 		if (target.matches("button") && (key === "Enter" || key === " ")) return null;
 		if (key === "Enter") return thread.conn ? write : null;
 		return settings.hasKeys && Object.hasOwn(letters, key) ? letters[key] : null;

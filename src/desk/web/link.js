@@ -6,74 +6,61 @@ import { on } from "./dom.js";
 const TOKEN = "switchboard.token";
 const WAIT_MIN = 250;
 const WAIT_MAX = 8000;
-/** A sign of life is asked for so often, and has so long to come. */
+/** A sign of life is asked for so often, and has so long to come; less long where somebody has just come back. */
 const BEAT = 10000;
-const BEAT_TIMEOUT = 10000;
+const BEAT_QUICK = 2500;
 /** What may wait for a frame: lines, and characters. More messages than that are left out, and counted. */
 const INBOX_LINES = 20000;
 const INBOX_SIZE = 16 << 20;
 
-export function takeToken() {
-	const found = location.hash.slice(1);
-	if (found) {
-		keepToken(found);
-		history.replaceState(null, "", location.pathname);
-	}
-	return sessionStorage.getItem(TOKEN) ?? "";
+/** Out of the address bar, where anybody could read it, or as it was kept. */
+function takeToken() {
+	const [, token] = /^#([\w.~-]+)$/.exec(location.hash) ?? [];
+	if (token) sessionStorage.setItem(TOKEN, token);
+	if (location.hash) history.replaceState(null, "", location.pathname);
+	return sessionStorage.getItem(TOKEN);
 }
 
-export const keepToken = (token) => sessionStorage.setItem(TOKEN, token);
-
 export class Link {
-	constructor(token) {
-		this.token = token;
+	constructor() {
+		this.token = takeToken();
 		/** `off`, `connecting`, `open`, `waiting`. */
 		this.state = "off";
 		this.inbox = [];
-		this.inboxSize = 0;
-		this.left = 0;
-		this.refs = 0;
 		this.asked = new Map();
 		this.wait = WAIT_MIN;
-		this.beatAt = 0;
-		this.judgedAt = 0;
-		this.failures = 0;
-		this.wasOpen = false;
-		this.onState = () => {};
-		this.onData = () => {};
-		this.onLost = () => {};
+		this.inboxSize = this.left = this.refs = this.failures = this.beatAt = this.beaten = this.judgedAt = 0;
+		this.onState = this.onData = this.onLost = this.onRefused = () => {};
+		addEventListener("hashchange", () => {
+			this.token = takeToken();
+			this.begin();
+		});
 		addEventListener("online", () => this.hurry());
 		on(document, "visibilitychange", () => {
 			if (!document.hidden) this.hurry();
 		});
 		addEventListener("pagehide", () => this.socket?.close());
-		setInterval(() => this.beat(), BEAT / 4);
+		setInterval(() => this.beat(), BEAT_QUICK);
+	}
+
+	begin() {
+		if (this.state === "off" && this.token) this.connect();
+		else this.hurry();
 	}
 
 	connect() {
 		clearTimeout(this.timer);
 		this.set("connecting");
-		const url = location.origin.replace(/^http/, "ws") + "/ws";
-		let socket;
-		try {
-			socket = new WebSocket(url, ["switchboard.v1", "token." + this.token]);
-		} catch {
-			this.failures = Infinity;
-			this.set("off");
-			return;
-		}
+		const socket = new WebSocket(location.origin.replace(/^http/, "ws") + "/ws", ["switchboard.v1", `token.${this.token}`]);
 		this.socket = socket;
 		this.heard = performance.now();
 		socket.onopen = () => {
-			if (socket !== this.socket) return;
 			this.heard = performance.now();
 			this.failures = 0;
-			this.wasOpen = true;
+			this.beatAt = 0;
 			this.set("open");
 		};
-		socket.onmessage = ({ data }) => {
-			if (socket === this.socket && typeof data === "string") this.take(data);
-		};
+		socket.onmessage = ({ data }) => this.take(data);
 		socket.onclose = () => this.lost(socket);
 	}
 
@@ -85,8 +72,7 @@ export class Link {
 	/** What came of the socket is worked through first: `null` in the inbox is its end. */
 	lost(socket) {
 		if (socket !== this.socket) return;
-		this.socket = null;
-		socket.onmessage = socket.onclose = null;
+		this.socket = socket.onopen = socket.onmessage = socket.onclose = null;
 		socket.close();
 		if (this.state === "open") this.inbox.push(null);
 		else this.failures += 1;
@@ -109,32 +95,26 @@ export class Link {
 
 	beat(isNow = false) {
 		const now = performance.now();
-		if (this.state === "connecting" && now - this.heard > BEAT_TIMEOUT) return void this.lost(this.socket);
+		if (this.state === "connecting" && now - this.heard > BEAT) return void this.lost(this.socket);
 		if (this.state !== "open") return;
 		// Whatever was heard since is a sign of life; and time in which nothing ran here proves nothing.
 		if (this.heard > this.beatAt || now - this.judgedAt > BEAT) this.beatAt = 0;
 		this.judgedAt = now;
-		const patience = this.isQuick ? BEAT_TIMEOUT / 4 : BEAT_TIMEOUT;
-		if (this.beatAt && now - this.beatAt > patience) return void this.lost(this.socket);
-		if (!this.beatAt && (isNow || now - (this.beaten ?? 0) > BEAT)) {
-			this.isQuick = isNow;
-			this.beatAt = this.beaten = now;
-			this.send({ cmd: "stats" }, (reply) => {
-				this.beatAt = 0;
-				this.stats = reply;
-			});
-			if (isNow) setTimeout(() => this.beat(), BEAT_TIMEOUT / 4 + 50);
-		}
+		if (this.beatAt && now - this.beatAt > this.patience) return void this.lost(this.socket);
+		if (this.beatAt || (!isNow && now - this.beaten < BEAT)) return;
+		this.patience = isNow ? BEAT_QUICK : BEAT;
+		this.beatAt = this.beaten = now;
+		this.send({ cmd: "stats" });
+		if (isNow) setTimeout(() => this.beat(), BEAT_QUICK + 50);
 	}
 
 	take(data) {
 		this.heard = performance.now();
 		// A frame is a line, or several.
-		const lines = data.includes("\n") ? data.split("\n") : [data];
-		for (const line of lines) {
+		for (const line of data.split("\n")) {
 			if (!line) continue;
 			const isFull = this.inbox.length > INBOX_LINES || this.inboxSize > INBOX_SIZE;
-			if (isFull && (line.startsWith('{"ev":"msg"') || line.startsWith('{"ev":"sent"'))) {
+			if (isFull && /^{"ev":"(msg|sent)"/.test(line)) {
 				this.left += 1;
 				continue;
 			}
@@ -153,43 +133,41 @@ export class Link {
 	/** Works through what has come, for at most so many ms. True if something is left. */
 	drain(apply, ms) {
 		const until = performance.now() + ms;
+		const { inbox } = this;
 		let at = 0;
-		for (; at < this.inbox.length; at += 1) {
-			if ((at & 15) === 15 && performance.now() > until) break;
-			const line = this.inbox[at];
-			if (line === null) {
-				this.forgetAsked();
-				continue;
+		try {
+			while (at < inbox.length && ((at & 15) !== 15 || performance.now() < until)) {
+				at += 1;
+				this.work(inbox[at - 1], apply);
 			}
-			this.inboxSize -= line.length;
-			let event;
-			try {
-				event = JSON.parse(line);
-			} catch {
-				continue;
-			}
-			if (event.ev === "ok" || event.ev === "error") this.answer(event);
-			else {
-				if (event.ev === "hello") this.wait = WAIT_MIN;
-				apply(event);
-			}
+		} finally {
+			// Nothing is worked through twice, also where that has failed.
+			this.inbox = inbox.slice(at);
 		}
-		this.inbox = at === this.inbox.length ? [] : this.inbox.slice(at);
-		if (this.inbox.length === 0 && this.left) this.tellLeft();
+		if (!this.inbox.length && this.left) this.tellLeft();
 		return this.inbox.length > 0;
+	}
+
+	work(line, apply) {
+		if (line === null) return this.forgetAsked();
+		this.inboxSize -= line.length;
+		const event = JSON.parse(line);
+		if (event.ev === "ok" || event.ev === "error") return this.answer(event);
+		if (event.ev === "hello") this.wait = WAIT_MIN;
+		apply(event);
 	}
 
 	answer(event) {
 		const asked = this.asked.get(event.ref);
-		if (!asked) return;
 		this.asked.delete(event.ref);
-		asked.then?.(event, asked.sent);
+		asked?.then?.(event);
+		// There is no place for this desk, for one.
+		if (!asked && event.ev === "error") this.onRefused(event.msg);
 	}
 
 	forgetAsked() {
 		const all = [...this.asked.values()];
 		this.asked.clear();
-		this.beatAt = 0;
 		this.onLost(all);
 	}
 

@@ -1,29 +1,31 @@
 //! Puts the parts together: what comes in is worked through once a frame, and what has changed is drawn.
 
-import { $, make, on } from "./dom.js";
+import { $, focus, on } from "./dom.js";
 import { Composer } from "./composer.js";
 import { Conversations, STATES } from "./conversations.js";
-import { ask, help, isAsking } from "./dialogs.js";
+import { ask, help } from "./dialogs.js";
 import { Announcer } from "./announcer.js";
 import { count, fill } from "./format.js";
 import { listenToKeys } from "./keys.js";
-import { keepToken, Link, takeToken } from "./link.js";
+import { Link } from "./link.js";
 import { Model } from "./model.js";
-import { Settings } from "./settings.js";
+import { recall, remember, Settings } from "./settings.js";
 import { Thread } from "./thread.js";
 
 /** For working through events in one frame, in ms. */
 const APPLY_MS = 4;
+/** A list of all, after something was missed, is asked for so often. */
+const ALL_EVERY = 5000;
+const OPEN = "open the address that the server prints";
 
 const settings = new Settings();
 const model = new Model();
-const link = new Link(takeToken());
+const link = new Link();
 const actions = { due };
 const composer = new Composer(model, link);
 const conversations = new Conversations(model, actions);
 const thread = new Thread(model, actions);
 const announcer = new Announcer(model, $("live"));
-const cost = { log: globalThis.costs };
 
 let isDue = false;
 
@@ -36,13 +38,11 @@ function due() {
 
 function frame() {
 	isDue = false;
-	const began = performance.now();
 	const isMore = link.drain(apply, APPLY_MS);
-	const current = thread.conn;
-	if (current?.unread && !thread.isStream && !thread.frozen && document.hasFocus()) model.setUnread(current, 0);
-	conversations.order(began);
+	const { conn } = thread;
+	if (conn?.unread && !thread.frozen && document.hasFocus()) model.setUnread(conn, 0);
+	conversations.order(performance.now());
 	if (!document.hidden) draw();
-	cost.log?.push(performance.now() - began);
 	if (isMore || thread.isLate() || thread.list.isDirty || conversations.list.isDirty) due();
 }
 
@@ -58,31 +58,49 @@ function draw() {
 function apply(event) {
 	model.apply(event);
 	if (event.ev === "hello") {
-		if (event.v !== 1) model.notice = `the server speaks version ${event.v}, this page version 1: reload it`;
+		if (event.v !== 1) model.notice = "the server speaks another version than this page: reload it";
 		composer.restore();
-		// What a greeting does not tell: who waits, and who has left meanwhile.
-		link.send({ cmd: "who" }, (reply) => reply.conns && model.snapshot(reply.conns));
+		composer.save();
+		const name = recall("name");
+		// Whatever is answered, the greeting is over by then: who was not named in it has left.
+		link.send(name ? { cmd: "desk", name } : { cmd: "stats" }, (reply) => {
+			model.desks.ownName = reply.name ?? "";
+			model.allNamed();
+		});
 	}
 }
 
+let askedAll = -ALL_EVERY;
+
+/** Who came and who left may be among what was missed. */
+function askAll(now) {
+	if (!model.isUnsure || model.ended || now - askedAll < ALL_EVERY) return;
+	if (!link.send({ cmd: "who" }, (reply) => reply.conns && model.allNamed(reply))) return;
+	model.isUnsure = false;
+	askedAll = now;
+	model.expectAll();
+}
+
+function aboutOf(conn) {
+	return [conn.peer, STATES[conn.state], conn.about, conn.link && `linked to #${conn.link}`, conn.fault && `broken on purpose: ${conn.fault}`,
+		conn.pending && "waits", conn.muted && "muted", model.desks.writersTo(conn.id)].filter(Boolean).join(" · ");
+}
+
 function drawHead() {
-	const { conn, isStream } = thread;
-	const state = conn ? [STATES[conn.state], conn.about, conn.link ? `linked to #${conn.link}` : "", conn.fault ? `broken on purpose: ${conn.fault}` : "",
-		conn.pending ? "waits" : "", conn.muted ? "muted" : ""].filter(Boolean).join(" · ") : "";
-	const shape = `${isStream}|${conversations.picked.size}|${conn?.id}|${conn?.name}|${conn?.peer}|${state}|${thread.isHex}`;
+	const { conn, isStream, isHex } = thread;
+	const who = isStream ? "Stream of all" : conn ? model.label(conn.id) : "";
+	const about = isStream ? "what all say, without those that are muted" : conn ? aboutOf(conn) : "";
+	const shape = `${who}|${about}|${isHex}|${conversations.picked.size}|${model.looks}`;
 	if (shape === drawHead.shape) return;
 	drawHead.shape = shape;
-	$("who").textContent = "";
-	if (conn && !isStream) {
-		$("who").append(make("bdi", { textContent: model.label(conn.id) }));
-	} else $("who").textContent = isStream ? "Stream of all" : "";
-	fill($("about"), conn && !isStream ? `${conn.peer} · ${state}` : isStream ? "what all say, without those that are muted" : "");
-	$("view").textContent = thread.isHex ? "Text" : "Hex";
-	$("head").hidden = !conn && !isStream;
-	$("composer").hidden = !conn && !isStream && !conversations.picked.size;
-	$("hint").hidden = !!conn || isStream;
-	document.querySelector("#acts .one").hidden = isStream;
-	for (const id of ["name", "done", "eof", "kick", "rst"]) $(id).disabled = !conn || conn.state === "gone";
+	$("who").textContent = who;
+	fill($("about"), about);
+	$("view").textContent = isHex ? "Text" : "Hex";
+	$("head").hidden = !who;
+	$("composer").hidden = !who && !conversations.picked.size;
+	$("hint").hidden = !!who;
+	document.querySelector(".one").hidden = isStream;
+	for (const id of ["name", "done", "eof", "kick", "rst"]) $(id).disabled = !conn || conn.state === "gone" || model.looks;
 	$("eof").disabled ||= conn?.state === "fin";
 	$("done").disabled ||= !conn?.pending;
 	$("mute").ariaPressed = String(!!conn?.muted);
@@ -90,27 +108,34 @@ function drawHead() {
 
 let seqBefore = 0;
 
+function say(element, words) {
+	if (element.textContent !== words) element.textContent = words;
+}
+
 function tick() {
-	const rate = Math.max(0, model.lastSeq - seqBefore);
+	const rate = model.lastSeq - seqBefore;
 	seqBefore = model.lastSeq;
-	const counts = [`${count(model.open)} here`, `${count(model.waiting)} waiting`, rate > 9 ? `${count(rate)} events/s` : ""].filter(Boolean).join(" · ");
-	if ($("counts").textContent !== counts) $("counts").textContent = counts;
+	say($("counts"), `${count(model.open)} here · ${count(model.waiting)} waiting${rate > 9 ? ` · ${count(rate)} events/s` : ""}`);
 	const title = (model.waiting ? `(${model.waiting}) ` : "") + "switchboard";
 	if (document.title !== title) document.title = title;
 	if (model.waiting) conversations.list.isDirty = true;
+	askAll(performance.now());
 	drawLink();
 	announcer.tick(thread);
 	due();
 }
 
 function drawLink() {
-	let words = { connecting: "connecting", open: `desk ${model.desk ?? ""}`, off: "no token", waiting: "not connected" }[link.state];
+	const { desks, notice, looks } = model;
+	const isOpen = link.state === "open";
+	let words = { connecting: "connecting", off: `no token: ${OPEN}`, waiting: "not connected" }[link.state] ?? `desk ${desks.own} ${desks.ownName}${looks ? ", only looking" : ""}`;
 	if (link.state === "waiting") words += `; next attempt in ${Math.max(0, Math.ceil((link.next - Date.now()) / 1000))} s`;
-	if (model.notice) words = model.notice;
-	else if (link.state !== "open" && !link.wasOpen && link.failures) words = `no server, or a wrong token; ${words}`;
-	const element = $("link");
-	if (element.textContent !== words) element.textContent = words;
-	document.body.dataset.link = model.notice && link.state !== "open" ? "waiting" : link.state;
+	if (!isOpen && link.failures > 2) words = `no server, or a wrong token: ${OPEN}; ${words}`;
+	if (notice) words = isOpen ? notice : `${notice}; ${words}`;
+	say($("link"), words);
+	document.body.dataset.link = notice && !isOpen ? "waiting" : link.state;
+	$("desks").hidden = !isOpen;
+	say($("desks"), `with ${desks.inShort()}`);
 }
 
 function aim() {
@@ -118,36 +143,27 @@ function aim() {
 	const conns = [...conversations.picked];
 	if (conns.length) composer.aim({ kind: "several", key: "several", conns });
 	else if (isStream) composer.aim({ kind: "all", key: "all" });
-	else composer.aim(conn ? { kind: "one", key: `c${conn.id}`, conn } : { kind: "nobody", key: "" });
+	else composer.aim(conn ? { kind: "one", key: `c${conn.id}`, conns: [conn] } : { kind: "nobody", key: "" });
 	// At once: what is not to be seen cannot be written into, and keys would be commands.
 	drawHead();
 	due();
 }
 
-function hold(conn) {
-	if (conn) conn.isHeld = conn === thread.conn || conversations.picked.has(conn);
-}
-
 Object.assign(actions, {
 	choose(conn, { write = false } = {}) {
 		if (!conn) return;
-		const before = thread.conn;
-		if (conn !== before || thread.isStream) {
+		if (conn !== thread.conn) {
 			thread.show(conn, false);
-			hold(before);
-			hold(conn);
 			model.setUnread(conn, 0);
 		}
 		conversations.choose(conn);
 		$("everything").ariaCurrent = null;
 		document.body.dataset.pane = "talk";
 		aim();
-		if (write) composer.text.focus({ preventScroll: true });
+		if (write) focus(composer.text);
 	},
 	stream() {
-		const before = thread.conn;
 		thread.show(null, true);
-		hold(before);
 		conversations.choose(null);
 		$("everything").ariaCurrent = "true";
 		document.body.dataset.pane = "talk";
@@ -155,87 +171,77 @@ Object.assign(actions, {
 	},
 	pick(conn) {
 		if (!conversations.picked.delete(conn)) conversations.picked.add(conn);
-		hold(conn);
 		conversations.list.isDirty = true;
 		aim();
 	},
 	pickNone() {
-		const conns = [...conversations.picked];
 		conversations.picked.clear();
-		conns.forEach(hold);
 		conversations.list.isDirty = true;
 		aim();
 	},
 	back() {
 		document.body.dataset.pane = "list";
-		conversations.box.focus({ preventScroll: true });
+		focus(conversations.box);
 	},
 	step: (by) => actions.choose(conversations.step(by)),
 	next: (options) => actions.choose(conversations.nextWaiting(), options),
-	unanswered: (conn) => composer.unanswered(conn),
+	unanswered: () => composer.waiting,
 	command(command, conn) {
 		const isSent = link.send(command, (reply) => {
 			if (reply.ev === "error" && conn) model.system(conn, model.now(), `not done: ${reply.msg}`, "bad");
-		}, { command, conn });
+		}, { cmd: command.cmd, conn });
 		if (!isSent) announcer.say("Not connected: nothing was done.");
 		due();
 	},
 	async name() {
 		const { conn } = thread;
-		if (!conn || conn.state === "gone") return;
+		if ($("name").disabled) return;
 		const name = await ask({ heading: `Name of #${conn.id}`, label: "Letters, digits, - _ . (empty takes it away) ", value: conn.name, button: "Name it" });
-		if (name === null) return;
-		actions.command({ cmd: "name", id: conn.id, ...(name.trim() ? { name: name.trim() } : {}) }, conn);
+		if (name !== null) actions.command({ cmd: "name", id: conn.id, name: name.trim() || undefined }, conn);
 	},
 	async close(how) {
 		const { conn } = thread;
-		if (!conn || conn.state === "gone") return;
-		const who = model.label(conn.id);
-		const question = {
-			kick: { heading: `Close ${who}`, text: "What is queued is sent, then it is closed.", label: "Reason, its last line (may be empty) ", button: "Close it" },
-			eof: { heading: `Finish our side of ${who}`, text: "FIN after what is queued. It is still heard, and nothing more can be said to it.", button: "Finish" },
-			rst: { heading: `Reset ${who}`, text: "What is queued is lost.", button: "Reset it" },
+		if ($(how).disabled) return;
+		const [what, text, button, label] = {
+			kick: ["Close", "What is queued is sent, then it is closed.", "Close it", "Reason, its last line (may be empty) "],
+			eof: ["Finish our side of", "FIN after what is queued. It is still heard, and nothing more can be said to it.", "Finish"],
+			rst: ["Reset", "What is queued is lost.", "Reset it"],
 		}[how];
-		const reason = await ask(question);
-		if (reason !== null) actions.command({ cmd: "close", to: conn.id, how, ...(reason ? { text: reason } : {}) }, conn);
+		const reason = await ask({ heading: `${what} ${model.label(conn.id)}`, text, label, button });
+		if (reason !== null) actions.command({ cmd: "close", to: conn.id, how, text: reason || undefined }, conn);
 	},
-	done: () => thread.conn?.pending && actions.command({ cmd: "done", id: thread.conn.id }, thread.conn),
+	async desks() {
+		for (let trouble = ""; ;) {
+			const text = [...model.desks.inWords((id) => model.label(id)), trouble];
+			const name = await ask({ heading: "Who is at the desks", text, label: "What you are called at this one ", value: model.desks.ownName, button: "Say so" });
+			if (!name?.trim()) return;
+			const reply = await new Promise((resolve) => link.send({ cmd: "desk", name: name.trim() }, resolve) || resolve({ msg: "not connected" }));
+			if (reply.ev === "ok") {
+				remember("name", (model.desks.ownName = reply.name));
+				return void drawLink();
+			}
+			trouble = reply.msg;
+		}
+	},
+	done: () => $("done").disabled || actions.command({ cmd: "done", id: thread.conn.id }, thread.conn),
 	mute() {
-		const { conn } = thread;
-		if (!conn) return;
-		conn.muted = !conn.muted;
+		if (!thread.conn) return;
+		thread.conn.muted = !thread.conn.muted;
 		model.version += 1;
-		due();
 	},
-	view() {
-		thread.toggleHex();
-		due();
-	},
-	pause() {
-		thread.pause();
-		due();
-	},
-	newest() {
-		thread.follow();
-		due();
-	},
-	theme: () => announcer.say(`Theme: ${settings.nextTheme()}`, true),
+	view: () => thread.toggleHex(),
+	pause: () => thread.pause(),
+	newest: () => thread.follow(),
+	theme: () => announcer.say(`Theme: ${settings.nextTheme()}`),
 	help: () => help(settings),
 });
 
 const click = (id, action) => on($(id), "click", () => action());
 click("everything", actions.stream);
 click("next", () => actions.next({ write: true }));
-click("back", actions.back);
 click("drop", actions.pickNone);
-click("view", actions.view);
-click("pause", actions.pause);
-click("name", actions.name);
-click("mute", actions.mute);
-click("done", actions.done);
+for (const id of ["back", "view", "pause", "name", "mute", "done", "theme", "help", "desks"]) click(id, actions[id]);
 for (const how of ["eof", "kick", "rst"]) click(how, () => actions.close(how));
-click("theme", actions.theme);
-click("help", actions.help);
 listenToKeys({ actions, settings, thread, conversations, composer });
 for (const type of ["input", "pointerleave", "scroll", "resize", "focus", "blur", "click", "keydown"]) addEventListener(type, due, { capture: true, passive: true });
 on(document, "visibilitychange", () => {
@@ -244,6 +250,7 @@ on(document, "visibilitychange", () => {
 	due();
 });
 
+model.isHeld = (conn) => conn === thread.conn || conversations.picked.has(conn);
 model.onMessage = (conn) => announcer.heard(conn);
 model.onNewRun = () => {
 	composer.newRun();
@@ -260,36 +267,18 @@ link.onData = () => {
 };
 link.onLost = (asked) => {
 	composer.lost();
-	model.disconnected(asked.map(({ sent }) => sent).filter((sent) => sent && !sent.command));
+	model.disconnected(asked.map(({ sent }) => sent).filter((sent) => sent?.row));
 	for (const { sent } of asked) {
-		if (sent?.command) model.system(sent.conn, model.now(), `the connection was lost: unknown whether it was done (${sent.command.cmd})`, "bad");
+		if (sent?.cmd) model.system(sent.conn, model.now(), `the connection was lost: unknown whether it was done (${sent.cmd})`, "bad");
 	}
 };
+link.onRefused = (why) => (model.notice = why);
 link.onState = () => {
 	drawLink();
-	if (link.failures === 3 && !link.wasOpen && !isAsking()) askToken("No server answers, or the token is wrong.").then((token) => token && link.hurry());
 	due();
 };
-
-async function askToken(text) {
-	const typed = await ask({ heading: "Token", text: `${text} The server prints the address of this page with a token behind #.`, label: "Address or token ", button: "Connect" });
-	const token = (typed ?? "").trim().replace(/^.*#/, "");
-	if (!/^[\w.~-]+$/.test(token)) return "";
-	keepToken(token);
-	return (link.token = token);
-}
-
-async function begin() {
-	while (!link.token) await askToken("There is none.");
-	link.connect();
-}
-
-addEventListener("hashchange", () => {
-	link.token = takeToken() || link.token;
-	link.hurry();
-});
 setInterval(tick, 1000);
 tick();
-begin();
+link.begin();
 
-globalThis.switchboard = { model, link, thread, conversations, composer, cost };
+globalThis.switchboard = { model, link, thread, conversations, composer };

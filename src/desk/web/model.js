@@ -1,7 +1,8 @@
 //! What is known of the server: connections, what was said, who waits. Fed with events, in their order; draws nothing.
 
-import { Ring } from "./ring.js";
+import { Desks } from "./desks.js";
 import { EVENTS, TCP } from "./events.js";
+import { Ring } from "./ring.js";
 import { asText, fromB64, many, parseStamp, utf8, withoutEnd } from "./format.js";
 
 export const MAX = {
@@ -16,8 +17,10 @@ const ROW_SIZE = 64;
 
 export class Model {
 	constructor() {
-		this.onMessage = () => {};
-		this.onNewRun = () => {};
+		this.onMessage = this.onNewRun = () => {};
+		/** Whether somebody who has left stays: who is looked at does, and who is chosen for a reply. */
+		this.isHeld = () => false;
+		this.desks = new Desks();
 		this.reset();
 		this.run = null;
 	}
@@ -26,68 +29,57 @@ export class Model {
 		this.conns = new Map();
 		this.stream = new Ring(MAX.streamRows, MAX.streamSize);
 		this.gone = [];
-		this.rows = 0;
-		this.size = 0;
 		this.lastSeq = 0;
-		/** Behind a greeting the next event may follow at any distance. */
-		this.isLoose = true;
-		this.skips = 0;
-		this.lost = 0;
-		this.gaps = 0;
-		this.waiting = 0;
-		this.open = 0;
-		this.unread = 0;
+		/** How many events there were when the greeting was said, which covers them. */
+		this.greetedAt = 0;
+		/** Something was missed that only a list of all can tell. */
+		this.isUnsure = false;
+		this.rows = this.size = this.skips = this.lost = this.gaps = this.waiting = this.open = 0;
 		this.skew = null;
 		this.unknown = [];
 		this.notice = "";
 		this.version = 0;
 	}
 
-	now() {
-		return Date.now() + (this.skew ?? 0);
-	}
+	now = () => Date.now() + (this.skew ?? 0);
 
 	row(kind, at, id, text = "") {
-		return { kind, at, id, text, bytes: null, end: "", seq: 0, whole: 0, size: ROW_SIZE + text.length, h: 0, epoch: 0, open: false };
+		return { kind, at, id, text, bytes: null, end: "", seq: 0, whole: text.length, size: ROW_SIZE + text.length, h: 0, epoch: 0, open: false };
 	}
 
 	said(kind, at, id, event) {
-		const row = this.row(kind, at, id);
-		row.seq = event.seq ?? 0;
-		if (event.b64 !== undefined) {
-			const bytes = fromB64(event.b64);
+		const { b64, text = "", seq = 0 } = event;
+		const row = this.row(kind, at, id, text);
+		row.seq = seq;
+		if (b64 !== undefined) {
+			const bytes = fromB64(b64);
 			row.whole = bytes.length;
 			row.bytes = bytes.length > MAX.text ? bytes.slice(0, MAX.text) : bytes;
 			row.size += row.bytes.length;
-		} else {
-			const text = event.text ?? "";
-			row.text = text;
-			row.whole = text.length;
-			if (text.length > MAX.text) {
-				// By way of bytes, or the whole would be kept behind the part.
-				const start = text.slice(0, MAX.text).replace(/[\ud800-\udbff]$/, "");
-				row.text = asText(utf8(start)) ?? "";
-				row.whole = utf8(text).length;
-			}
-			row.size += row.text.length;
+		} else if (text.length > MAX.text) {
+			// By way of bytes, or the whole would be kept behind the part.
+			row.text = asText(utf8(text.slice(0, MAX.text).replace(/[\ud800-\udbff]$/, "")));
+			row.whole = utf8(text).length;
+			row.size = ROW_SIZE + row.text.length;
 		}
 		return row;
 	}
 
 	putIn(conn, row) {
 		this.tellGaps(conn);
-		const { length, size } = conn.rows;
-		conn.rows.push(row);
-		this.rows += conn.rows.length - length;
-		this.size += conn.rows.size - size;
+		const { rows } = conn;
+		const { length, size } = rows;
+		rows.push(row);
+		this.rows += rows.length - length;
+		this.size += rows.size - size;
 		conn.version += 1;
 		if (this.rows > MAX.allRows || this.size > MAX.allSize) this.thin();
 	}
 
 	/** Cuts the longest down to a bit under their fair share, so that this is rare. */
 	thin() {
-		const share = Math.max(4, Math.floor((MAX.allRows / this.conns.size) * 0.75));
-		const size = Math.max(1024, Math.floor((MAX.allSize / this.conns.size) * 0.75));
+		const share = Math.max(4, (MAX.allRows / this.conns.size) * 0.75);
+		const size = Math.max(1024, (MAX.allSize / this.conns.size) * 0.75);
 		this.rows = 0;
 		this.size = 0;
 		for (const { rows } of this.conns.values()) {
@@ -101,9 +93,9 @@ export class Model {
 		if (!conn?.muted) this.stream.push(row);
 	}
 
-	system(conn, at, text, tone = "") {
+	system(conn, at, text, status = "") {
 		const row = this.row("sys", at, conn?.id ?? 0, text);
-		row.tone = tone;
+		row.status = status;
 		if (conn) this.putIn(conn, row);
 		this.putInStream(row, conn);
 	}
@@ -113,6 +105,7 @@ export class Model {
 		this.lost += lost;
 		this.gaps += 1;
 		this.lastGap = text;
+		this.isUnsure = true;
 		this.stream.push(row);
 	}
 
@@ -130,9 +123,8 @@ export class Model {
 		let conn = this.conns.get(id);
 		if (!conn) {
 			conn = {
-				id, name: "", peer: "", state: "open", via: "", about: "", pending: 0, unread: 0, muted: false, heard: 0, since: 0,
-				rows: new Ring(MAX.rows, MAX.size), version: 0, gaps: this.gaps, lost: this.lost, behind: 0, link: 0, fault: "", last: "",
-				isPast: false, seen: 0,
+				id, name: "", peer: "", state: "open", about: "", pending: 0, unread: 0, muted: false, behind: 0, link: 0, fault: "", last: "",
+				rows: new Ring(MAX.rows, MAX.size), version: 0, gaps: this.gaps, lost: this.lost, isPast: false,
 			};
 			this.conns.set(id, conn);
 			this.open += 1;
@@ -140,9 +132,11 @@ export class Model {
 		return conn;
 	}
 
-	isGone(conn) {
-		return conn.state === "gone";
+	get looks() {
+		return this.may === "look";
 	}
+
+	isGone = ({ state }) => state === "gone";
 
 	setPending(conn, at) {
 		if (!!conn.pending !== !!at) this.waiting += at ? 1 : -1;
@@ -151,7 +145,6 @@ export class Model {
 	}
 
 	setUnread(conn, unread) {
-		if (!!conn.unread !== !!unread) this.unread += unread ? 1 : -1;
 		conn.unread = unread;
 		this.version += 1;
 	}
@@ -161,19 +154,16 @@ export class Model {
 		this.setPending(conn, 0);
 		conn.state = "gone";
 		conn.behind = 0;
+		this.ended?.add(conn.id);
 		this.open -= 1;
 		this.gone.push(conn);
 		this.version += 1;
-		for (let tries = this.gone.length; this.gone.length > MAX.gone && tries > 0; tries -= 1) this.forget(this.gone.shift());
-	}
-
-	forget(conn) {
-		// Who is looked at, or chosen for a reply, stays.
-		if (conn.isHeld) return void this.gone.push(conn);
-		this.setUnread(conn, 0);
-		this.rows -= conn.rows.length;
-		this.size -= conn.rows.size;
-		this.conns.delete(conn.id);
+		const oldest = this.gone.length > MAX.gone && this.gone.find((one) => !this.isHeld(one));
+		if (!oldest) return;
+		this.gone.splice(this.gone.indexOf(oldest), 1);
+		this.rows -= oldest.rows.length;
+		this.size -= oldest.rows.size;
+		this.conns.delete(oldest.id);
 	}
 
 	label(id) {
@@ -191,10 +181,10 @@ export class Model {
 			return false;
 		}
 		const hole = seq - this.lastSeq - 1;
-		if (this.away && !this.away.isTold) this.tellAway(this.away.reaches || !this.lastSeq ? 0 : hole);
+		if (this.away && !this.away.isTold) this.tellAway(event.past && !this.away.reaches && this.lastSeq ? hole : 0);
 		if (!event.past) {
-			if (hole > this.skips && !this.isLoose) this.gap(hole - this.skips, `${many(hole - this.skips, "event")} missed`);
-			this.isLoose = false;
+			const missed = seq - Math.max(this.lastSeq, this.greetedAt) - 1 - this.skips;
+			if (missed > 0) this.gap(missed, `${many(missed, "event")} missed`);
 			this.away = null;
 		}
 		this.skips = 0;
@@ -209,80 +199,95 @@ export class Model {
 		const missed = hole > 0 ? `up to ${many(hole, "event")} were missed` : "no message was missed";
 		this.gap(hole, `not connected for ${seconds} s: ${missed}`);
 		this.away.isTold = true;
+		// The greeting has told who is here.
+		this.isUnsure = false;
 	}
 
 	disconnected(unanswered) {
 		if (!this.away || this.away.isTold) this.away = { from: Date.now(), isTold: false, reaches: false };
 		for (const sent of unanswered) {
-			const row = this.said("out", this.now(), 0, sent);
-			Object.assign(row, { by: "you", ids: sent.ids, status: "unknown", note: "unknown whether sent" });
-			this.unknown.push({ row, desk: this.desk, sent });
+			const row = this.ours(sent, { ids: sent.ids, status: "unknown", note: "unknown whether sent" });
+			this.unknown.push({ row, desk: this.desks.own, sent });
 			this.deliver(row);
 		}
 	}
 
+	/** A row of what was sent from here. */
+	ours(sent, more) {
+		return Object.assign(this.said("out", this.now(), 0, sent), { by: "you", isOfDesk: true, ...more });
+	}
+
 	hello(event) {
-		const isNew = this.run !== null && this.run !== event.run;
+		const isFirst = this.run !== event.run;
+		const isNew = isFirst && this.run;
 		if (isNew) {
 			this.onNewRun();
 			this.reset();
 			this.away = null;
 		}
-		const isFirst = this.run !== event.run;
+		if (isFirst) this.desks.reset();
 		this.run = event.run;
-		this.desk = event.desk;
 		this.may = event.may;
-		this.isLoose = true;
+		this.isConsole = event.mode === "console";
+		this.greetedAt = event.seq;
 		this.skips = 0;
 		this.skew = null;
 		this.notice = "";
-		this.mine ??= new Set();
-		if (isFirst) this.mine.clear();
-		this.mine.add(event.desk);
-		for (const conn of this.conns.values()) conn.isPast = true;
+		this.desks.greeted(event.desk);
+		this.expectAll();
 		if (isNew) this.gap(1, "the server was started anew: numbers are new, too");
 		if (this.away && event.seq === this.lastSeq) this.tellAway(0);
+		this.isUnsure = false;
 		this.version += 1;
 	}
 
-	/** The reply to `who` behind a greeting: who is not in it has left. */
-	snapshot(rows) {
-		for (const row of rows) {
-			const conn = this.conn(row.id);
-			conn.isPast = false;
-			conn.name = row.name ?? "";
-			conn.peer = row.peer;
-			conn.since = parseStamp(row.since);
-			conn.link = row.link ?? 0;
-			conn.fault = row.fault ?? "";
-			conn.behind = row.slow ? row.queued : 0;
-			if (conn.state !== "closing") conn.state = TCP[row.state] ?? conn.state;
-			this.setPending(conn, row.pending ? parseStamp(row.pending) : 0);
-		}
+	/** From now on each is to be named once more, or has left: by a greeting, or by the reply to `who`. */
+	expectAll() {
+		for (const conn of this.conns.values()) conn.isPast = true;
+		this.ended = new Set();
+	}
+
+	/** How somebody is now, as a greeting or a row of `who` has it. */
+	place(row) {
+		const { id, peer, name = "", link = 0, fault = "", slow, queued, state, via, dialed, pid, uid, pending } = row;
+		const conn = this.conn(id);
+		const about = [via, dialed && "dialled", row.for && `for #${row.for}`, pid && `pid ${pid}`, uid !== undefined && `uid ${uid}`];
+		Object.assign(conn, { isPast: false, peer, name, link, fault, behind: slow ? queued : 0, state: TCP[state] ?? "open" });
+		conn.about = about.filter(Boolean).join(", ") || conn.about;
+		this.setPending(conn, pending ? parseStamp(pending) : 0);
+		return conn;
+	}
+
+	/** All were named since `expectAll`, by a greeting or a list: whoever was not has left. */
+	allNamed({ conns = [], desks } = {}) {
+		if (desks) this.desks.areHere(desks);
+		// Who has left since the list was made is in it, and must not come back.
+		for (const row of conns) if (!this.ended.has(row.id)) this.place(row);
 		for (const conn of this.conns.values()) {
 			if (conn.isPast && !this.isGone(conn)) {
-				this.system(conn, this.now(), "left while this page was not connected");
+				this.system(conn, this.now(), "left, unseen by this page");
 				this.end(conn);
 			}
 			conn.isPast = false;
 		}
+		this.ended = null;
 		if (this.away && !this.away.isTold) this.tellAway(0);
 		this.version += 1;
 	}
 
 	apply(event) {
-		if (event.ev === "hello") return this.hello(event);
+		if (event.ev === "hello") return void this.hello(event);
 		if (event.ev === "skipped") {
 			this.skips += event.count;
-			return this.gap(event.count, `${many(event.count, "event")} skipped, since this page was too slow`);
+			return void this.gap(event.count, `${many(event.count, "event")} skipped, since this page was too slow`);
 		}
-		if (!this.follows(event)) return undefined;
+		if (!this.follows(event)) return;
 		const at = event.ts ? parseStamp(event.ts) : this.now();
-		if (!event.past && event.ts) {
-			const skew = at - Date.now();
-			if (this.skew === null || skew > this.skew) this.skew = skew;
-		}
-		return EVENTS[event.ev]?.(this, event, at);
+		if (!event.past && event.ts) this.skew = Math.max(this.skew ?? -Infinity, at - Date.now());
+		const conn = event.id ? this.conn(event.id) : null;
+		const told = EVENTS[event.ev]?.(this, event, conn, at);
+		if (told) this.system(conn, at, ...[told].flat());
+		if (event.ev !== "msg") this.version += 1;
 	}
 
 	deliver(row) {
@@ -297,44 +302,42 @@ export class Model {
 		this.version += 1;
 	}
 
+	/** What was told again says nothing of who waits now, and what is said of itself answers only what it is said to. */
 	answered(conn, row) {
 		conn.last = "> " + row.text.slice(0, 100);
-		if (row.by !== "link" && row.by !== "play") this.setPending(conn, 0);
+		const isAnswer = row.isOfDesk || (conn.isFresh && ["reply", "play"].includes(row.by));
+		if (isAnswer && !row.past) this.setPending(conn, 0);
 	}
 
 	taken(event, sent) {
-		if (!this.follows({ seq: event.seq })) return;
-		const row = this.said("out", this.now(), 0, sent);
-		row.seq = event.seq;
-		const ending = event.bytes - (row.bytes ? row.bytes.length : utf8(sent.text ?? "").length);
+		this.follows(event);
+		const row = this.ours(sent, { seq: event.seq, ids: sent.ids });
+		const ending = event.bytes - (row.bytes ? row.bytes.length : utf8(sent.text).length);
 		row.end = ending === 1 ? "\n" : ending === 2 ? "\r\n" : "";
 		const missed = ["gone", "full", "finished"].flatMap((why) => (event[why] ?? []).map((id) => `#${id} ${why}`));
-		Object.assign(row, { by: "you", ids: sent.ids, status: missed.length || event.behind ? "warn" : "ok" });
-		row.note = [missed.length ? "not to " + missed.slice(0, 5).join(", ") + (missed.length > 5 ? " …" : "") : "",
-			event.behind ? `not read yet: ${many(event.behind, "byte")} behind` : "", missed.length || event.behind ? "" : "queued"]
-			.filter(Boolean).join("; ");
+		const note = [missed.length && `not to ${missed.slice(0, 5).join(", ")}${missed.length > 5 ? " …" : ""}`,
+			event.behind && `not read yet: ${many(event.behind, "byte")} behind`].filter(Boolean).join("; ");
+		Object.assign(row, { status: note ? "warn" : "ok", note: note || "queued" });
 		if (event.behind) for (const id of sent.ids ?? []) if (this.conns.has(id)) this.conns.get(id).behind = event.behind;
 		this.deliver(row);
 	}
 
 	refused(event, sent) {
-		const row = this.said("out", this.now(), 0, sent);
-		Object.assign(row, { by: "you", ids: sent.ids ?? [], status: "error", note: `not sent: ${event.msg}` });
-		this.deliver(row);
+		this.deliver(this.ours(sent, { ids: sent.ids ?? [], status: "error", note: `not sent: ${event.msg}` }));
 	}
 
 	/** Whether this is a text of ours whose reply was lost; then it is certain now. */
 	resolves(event) {
-		const at = this.unknown.findIndex(({ row, desk, sent }) => desk === event.by && !row.seq &&
-			(sent.b64 !== undefined ? sent.b64 === event.b64 : withoutEnd(event.text ?? "").text === withoutEnd(sent.text).text) &&
-			String(sent.ids ?? "all") === String(event.ids ?? event.to));
+		const at = this.unknown.findIndex(({ desk, sent }) => desk === event.by && sent.b64 === event.b64 &&
+			withoutEnd(sent.text).text === withoutEnd(event.text).text && String(sent.ids) === String(event.ids));
 		if (at < 0) return false;
 		const [{ row }] = this.unknown.splice(at, 1);
 		Object.assign(row, { seq: event.seq, at: parseStamp(event.ts), status: "ok", note: "queued, as the server says now", epoch: 0 });
 		for (const id of row.ids ?? this.conns.keys()) {
 			const conn = this.conns.get(id);
-			if (conn) conn.version += 1;
-			if (conn) this.answered(conn, row);
+			if (!conn) continue;
+			conn.version += 1;
+			this.answered(conn, row);
 		}
 		return true;
 	}

@@ -7,7 +7,7 @@ export class Ring {
 		this.items = [];
 		this.head = 0;
 		this.size = 0;
-		/** How many have ever been put in: the number of a row is `first + its index`. */
+		/** How many have ever been put in. */
 		this.total = 0;
 	}
 
@@ -15,31 +15,21 @@ export class Ring {
 		return this.items.length - this.head;
 	}
 
-	get first() {
-		return this.total - this.length;
-	}
-
-	at(index) {
-		return this.items[this.head + index];
-	}
-
 	push(row) {
 		this.items.push(row);
 		this.size += row.size;
 		this.total += 1;
-		while (this.length > this.rowsMax || (this.size > this.sizeMax && this.length > 1)) this.shift();
+		this.trim(this.rowsMax, this.sizeMax);
 	}
 
 	shift() {
-		const row = this.items[this.head];
+		this.size -= this.items[this.head].size;
 		this.items[this.head] = undefined;
 		this.head += 1;
-		this.size -= row.size;
 		if (this.head > 64 && this.head * 2 > this.items.length) {
 			this.items = this.items.slice(this.head);
 			this.head = 0;
 		}
-		return row;
 	}
 
 	trim(rows, size) {

@@ -2,52 +2,46 @@
 
 import { $ } from "./dom.js";
 
-const THEME = "switchboard.theme";
-const KEYS = "switchboard.keys";
 const THEMES = ["system", "light", "dark"];
 
-function read(key) {
+export function recall(key) {
 	try {
-		return localStorage.getItem(key);
+		return localStorage.getItem(`switchboard.${key}`) ?? "";
 	} catch {
-		return null;
+		return "";
 	}
 }
 
-function write(key, value) {
+export function remember(key, value) {
 	try {
-		localStorage.setItem(key, value);
+		localStorage.setItem(`switchboard.${key}`, value);
 	} catch {
 		// It lasts as long as the page.
 	}
 }
 
+function useTheme(theme) {
+	document.documentElement.dataset.theme = theme;
+	$("theme").lastChild.textContent = theme;
+}
+
 export class Settings {
 	constructor() {
-		const kept = read(THEME);
-		this.theme = THEMES.includes(kept) ? kept : "system";
-		this.letters = read(KEYS) !== "off";
-		this.apply();
-	}
-
-	apply() {
-		document.documentElement.dataset.theme = this.theme;
-		$("theme").lastChild.textContent = this.theme;
+		/** Whether single letters are keys. */
+		this.hasKeys = recall("keys") !== "off";
+		this.theme = THEMES.find((theme) => theme === recall("theme")) ?? "system";
+		useTheme(this.theme);
 	}
 
 	nextTheme() {
 		this.theme = THEMES[(THEMES.indexOf(this.theme) + 1) % THEMES.length];
-		write(THEME, this.theme);
-		this.apply();
+		remember("theme", this.theme);
+		useTheme(this.theme);
 		return this.theme;
 	}
 
-	get hasKeys() {
-		return this.letters;
-	}
-
-	set hasKeys(is) {
-		this.letters = is;
-		write(KEYS, is ? "on" : "off");
+	setKeys(has) {
+		this.hasKeys = has;
+		remember("keys", has ? "on" : "off");
 	}
 }

@@ -1,7 +1,7 @@
 //! What was said: one conversation, or one stream of all. The last rows, or, if somebody reads further up or has
 //! paused, rows that stay as they were.
 
-import { $, make, on } from "./dom.js";
+import { $, focus, make, on, point } from "./dom.js";
 import { bytesAsText, clock, count, difference, fill, hexDump, many, millis, plain, utf8 } from "./format.js";
 import { hue } from "./conversations.js";
 import { Windowed } from "./windowed.js";
@@ -21,21 +21,13 @@ export class Thread {
 		this.box = $("thread");
 		this.more = $("new");
 		this.pauseButton = $("pause");
-		this.conn = null;
-		this.isStream = false;
-		this.frozen = null;
-		this.isPaused = false;
-		this.notBefore = 0;
-		this.drawnTotal = 0;
 		this.hex = new Set();
-		this.mark = null;
-		this.cursor = null;
 		this.list = new Windowed(this.box, {
-			make: () => this.make(), draw: (element, row, at) => this.draw(element, row, at), height: HEIGHT, isMeasured: true, label: "list",
+			make: () => this.make(), draw: (element, row, at) => this.draw(element, row, at), height: HEIGHT, anchors: true, role: "list",
 			// In the stream a message is one line, until it is unfolded.
 			known: (row) => (this.isStream && !row.open && !this.isHex ? (this.isNarrow ? HEIGHT_NARROW : HEIGHT) : 0),
 		});
-		this.list.sticks = true;
+		this.show(null, false);
 		this.listen();
 	}
 
@@ -56,15 +48,12 @@ export class Thread {
 		on(box, "keydown", (event) => this.key(event));
 		on(this.more, "click", () => {
 			this.follow();
-			this.box.focus({ preventScroll: true });
+			focus(this.box);
 		});
 		this.list.onResize = this.actions.due;
-		this.list.onWidth = () => this.widthChanged();
-		this.widthChanged();
-	}
-
-	widthChanged() {
-		this.isNarrow = matchMedia("(max-width: 760px)").matches;
+		const narrow = matchMedia("(max-width: 760px)");
+		this.list.onWidth = () => (this.isNarrow = narrow.matches);
+		this.list.onWidth();
 	}
 
 	get rows() {
@@ -74,60 +63,54 @@ export class Thread {
 	show(conn, isStream) {
 		this.conn = conn;
 		this.isStream = isStream;
-		this.frozen = null;
-		this.isPaused = false;
-		this.mark = null;
-		this.cursor = null;
+		/** The row from which differences are taken, and the one that keys have gone to. */
+		this.mark = this.cursor = null;
 		this.box.classList.toggle("stream", isStream);
 		this.box.ariaLabel = isStream ? "Messages of all" : conn ? `Messages of #${conn.id}` : "Messages";
-		this.list.sticks = true;
 		this.notBefore = 0;
 		this.drawnTotal = this.rows?.total ?? 0;
+		this.follow();
 		this.list.remeasure();
-		this.version = -1;
-		this.drawPause();
+	}
+
+	get hexKey() {
+		return this.isStream ? 0 : this.conn?.id;
 	}
 
 	get isHex() {
-		return this.hex.has(this.isStream ? 0 : this.conn?.id);
+		return this.hex.has(this.hexKey);
 	}
 
 	toggleHex() {
-		const key = this.isStream ? 0 : this.conn?.id;
-		if (!this.hex.delete(key)) this.hex.add(key);
+		if (!this.hex.delete(this.hexKey)) this.hex.add(this.hexKey);
 		this.list.remeasure();
 	}
 
 	freeze() {
 		if (this.frozen || !this.rows) return;
-		this.frozen = { rows: this.rows.toArray(), total: this.rows.total };
-		this.list.rows = this.frozen.rows;
+		this.frozen = { rows: (this.list.rows = this.rows.toArray()), total: this.rows.total };
 		this.list.sticks = false;
 		this.list.drawn = null;
 		this.version = -1;
 	}
 
 	follow() {
-		this.list.drawn = null;
-		this.frozen = null;
-		this.isPaused = false;
-		this.list.sticks = true;
-		this.list.isDirty = true;
-		this.version = -1;
-		this.drawPause();
+		this.frozen = this.list.drawn = null;
+		this.list.sticks = this.list.isDirty = true;
+		this.setPaused(false);
 	}
 
 	pause() {
 		if (this.isPaused) return void this.follow();
 		this.freeze();
-		this.isPaused = true;
-		this.version = -1;
-		this.drawPause();
+		this.setPaused(true);
 	}
 
-	drawPause() {
-		this.pauseButton.textContent = this.isPaused ? "Go on" : "Pause";
-		this.pauseButton.ariaPressed = String(this.isPaused);
+	setPaused(is) {
+		this.isPaused = is;
+		this.version = -1;
+		this.pauseButton.textContent = is ? "Go on" : "Pause";
+		this.pauseButton.ariaPressed = String(is);
 	}
 
 	scrolled() {
@@ -153,14 +136,15 @@ export class Thread {
 	update() {
 		if (this.list.sticks && performance.now() < this.notBefore) return false;
 		const { rows } = this;
-		if (this.conn && !this.isStream) this.model.tellGaps(this.conn);
+		if (this.conn) this.model.tellGaps(this.conn);
 		const version = rows ? this.versionNow() : 0;
-		const waiting = this.actions.unanswered(this.isStream ? null : this.conn);
+		const waiting = this.actions.unanswered();
 		if (version === this.version && waiting === this.waiting) return this.list.isDirty;
 		this.version = version;
 		this.waiting = waiting;
 		if (!this.frozen) {
-			this.list.rows = rows ? [...rows.toArray(), ...waiting] : [];
+			const isHere = ({ ids }) => !this.conn || !ids || ids.includes(this.conn.id);
+			this.list.rows = rows ? [...rows.toArray(), ...waiting.filter(isHere)] : [];
 			this.list.isDirty = true;
 		}
 		const fresh = this.frozen ? rows.total - this.frozen.total : 0;
@@ -174,94 +158,84 @@ export class Thread {
 	}
 
 	versionNow() {
-		return this.rows.total * 1e4 + (this.isStream ? 0 : this.conn.version % 1e4);
+		return this.rows.total * 1e4 + (this.conn?.version ?? 0) % 1e4;
 	}
 
 	make() {
 		const element = make("div", { role: "listitem" });
-		const parts = {};
+		const parts = { second: document.createTextNode(""), millis: make("span"), body: make("bdi") };
 		for (const [name, tag] of [["time", "time"], ["diff", "span"], ["whose", "span"], ["text", "div"], ["note", "span"]]) {
 			element.append((parts[name] = make(tag, { className: name })));
 		}
-		parts.second = document.createTextNode("");
-		parts.millis = make("small");
 		for (const part of [parts.millis, parts.diff, parts.note]) part.append("");
 		parts.time.append(parts.second, parts.millis);
-		parts.body = make("bdi");
 		parts.text.append(parts.body);
 		element.parts = parts;
 		return element;
 	}
 
 	draw(element, row, at) {
-		const before = this.list.rows[at - 1];
-		const base = this.mark ?? before;
+		const base = this.mark ?? this.list.rows[at - 1];
 		const isHex = this.isHex && (row.kind === "in" || row.kind === "out");
 		const name = row.id && this.isStream ? this.model.label(row.id) : "";
 		const shape = `${row.open}|${isHex}|${row.status}|${row.note}|${name}|${row.at}|${this.list.epoch}`;
-		if (element.row === row && element.shape === shape && element.base === base) {
-			this.drawCursor(element, row);
-			return;
-		}
+		if (element.row === row && element.shape === shape && element.base === base) return void this.drawCursor(element, row);
 		Object.assign(element, { row, shape, base });
 		const { parts } = element;
-		const tone = row.status && row.status !== "ok" ? ` ${row.status}` : row.tone ? ` ${row.tone}` : "";
-		const kinds = `row ${row.kind}${row.open ? " unfolded" : ""}${tone}${isHex ? " dump" : ""}${row === this.mark ? " mark-row" : ""}${row === this.cursor ? " cursor" : ""}`;
+		const kinds = `row ${row.kind} ${row.status ?? ""}${row.open ? " unfolded" : ""}${isHex ? " dump" : ""}${row === this.mark ? " mark-row" : ""}`;
 		if (element.className !== kinds) element.className = kinds;
 		this.drawCursor(element, row);
-		if (row.id && this.isStream) element.style.setProperty("--hue", hue(row.id).toFixed(0));
+		if (row.id && this.isStream) element.style.setProperty("--hue", hue(row.id));
 		parts.second.data = clock(row.at);
 		parts.millis.firstChild.data = millis(row.at);
 		parts.diff.firstChild.data = base && base !== row ? difference(row.at - base.at) : "";
 		this.drawWhose(parts.whose, row);
 		this.drawText(parts, row, isHex);
-		parts.note.firstChild.data = row.kind === "in" ? (row.part ? PARTS[row.part] ?? row.part : "") : row.note ?? "";
+		parts.note.firstChild.data = PARTS[row.part] ?? row.note ?? "";
 	}
 
 	drawCursor(element, row) {
 		const isCursor = row === this.cursor;
-		if (isCursor !== element.classList.contains("cursor")) element.classList.toggle("cursor", isCursor);
+		element.classList.toggle("cursor", isCursor);
 		const id = isCursor ? "row-cursor" : "";
 		if (element.id !== id) element.id = id;
 	}
 
 	drawWhose(element, row) {
-		let whose = "";
-		if (row.kind === "in") whose = this.isStream ? `< ${this.model.label(row.id)}` : "<";
-		else if (row.kind === "out") {
-			const to = !row.ids ? "all" : row.ids.length === 1 ? this.model.label(row.ids[0]) : many(row.ids.length, "peer");
-			whose = this.isStream || !row.ids || row.ids.length > 1 ? `> ${to}` : ">";
-		} else if (row.id && this.isStream) whose = `  ${this.model.label(row.id)}`;
+		const { kind, id, ids, by } = row;
+		const label = id ? this.model.label(id) : "";
+		let whose = this.isStream ? `  ${label}` : "";
+		if (kind === "in") whose = this.isStream ? `< ${label}` : "<";
+		else if (kind === "out") whose = ids?.length === 1 ? (this.isStream ? `> ${this.model.label(ids[0])}` : ">") : `> ${ids ? many(ids.length, "peer") : "all"}`;
 		fill(element, whose);
-		element.title = row.kind === "in" ? `from #${row.id}` : row.kind === "out" ? `sent by ${row.by}` : "";
+		element.title = kind === "in" ? `from #${id}` : kind === "out" ? `sent by ${by}` : "";
 	}
 
 	drawText(parts, row, isHex) {
 		parts.fold?.remove();
 		const { body } = parts;
-		const text = row.bytes ? bytesAsText(row.bytes.subarray(0, row.open ? undefined : this.most())) : row.text;
+		const { bytes, open } = row;
+		// Each byte may be spelt in four characters.
+		const most = bytes && !open ? this.most() / 4 : Infinity;
+		const text = bytes ? bytesAsText(bytes.subarray(0, most)) : row.text;
 		let hidden = "";
 		if (isHex) {
-			const bytes = row.bytes ?? utf8(row.text + row.end);
-			const shown = row.open ? bytes : bytes.subarray(0, FOLD.bytes);
-			if (shown.length < bytes.length) hidden = many(bytes.length - shown.length, "more byte");
+			const all = bytes ?? utf8(row.text + row.end);
+			const shown = open ? all : all.subarray(0, FOLD.bytes);
+			if (shown.length < all.length) hidden = many(all.length - shown.length, "more byte");
 			body.textContent = hexDump(shown, this.isNarrow ? 8 : 16);
 		} else {
-			const shown = row.open ? text : this.folded(text);
-			const length = row.bytes ? row.bytes.length : text.length;
-			if (shown.length < text.length || (row.bytes && row.bytes.length > this.most() && !row.open)) {
-				hidden = many(length - (row.bytes ? Math.min(this.most(), length) : shown.length), "more character");
-			}
-			fill(body, shown, !this.isStream || row.open);
-			if (!text && row.kind === "in") body.textContent = "";
-			if (row.kind === "in" && row.end) mark(body, row.end);
+			const shown = open ? text : this.folded(text);
+			const rest = bytes ? bytes.length - most : text.length - shown.length;
+			if (rest > 0) hidden = many(rest, bytes ? "more byte" : "more character");
+			fill(body, shown, !this.isStream || open);
+			if (row.kind === "in" && row.end) body.append(make("span", { className: "mark", textContent: plain(row.end) }));
 		}
-		const canFold = hidden || (row.open && (text.length > FOLD.stream || text.includes("\n") || isHex));
-		const cut = row.whole > (row.bytes ? row.bytes.length : row.text.length) && row.kind !== "sys" && row.open ? ` of ${count(row.whole)}; the rest was not kept` : "";
-		if (!canFold) return;
-		parts.fold ??= make("button", { className: "fold", type: "button" });
-		parts.fold.textContent = row.open ? `fold${cut}` : hidden;
-		parts.fold.ariaExpanded = String(!!row.open);
+		if (!hidden && !(open && (text.length > FOLD.stream || text.includes("\n") || isHex))) return;
+		const kept = bytes ? bytes.length : row.text.length;
+		parts.fold ??= make("button", { className: "fold" });
+		parts.fold.textContent = hidden || (row.whole > kept ? `fold; the first ${count(kept)} of ${count(row.whole)} bytes were kept` : "fold");
+		parts.fold.ariaExpanded = String(open);
 		parts.text.append(parts.fold);
 	}
 
@@ -270,17 +244,9 @@ export class Thread {
 	}
 
 	folded(text) {
-		let most = Math.min(text.length, this.most());
-		if (!this.isStream) {
-			let at = -1;
-			for (let line = 0; line < FOLD.lines; line += 1) {
-				at = text.indexOf("\n", at + 1);
-				if (at < 0 || at >= most) break;
-				if (line === FOLD.lines - 1) most = at;
-			}
-		}
-		if (most < text.length && text.charCodeAt(most - 1) >> 10 === 0x36) most -= 1;
-		return most === text.length ? text : text.slice(0, most);
+		// No half of a pair at the end.
+		const start = text.length > this.most() ? text.slice(0, this.most()).replace(/[\ud800-\udbff]$/, "") : text;
+		return this.isStream ? start : start.split("\n", FOLD.lines).join("\n");
 	}
 
 	toggle(row) {
@@ -299,25 +265,23 @@ export class Thread {
 	key(event) {
 		if (event.target !== this.box || event.altKey || event.ctrlKey || event.metaKey) return;
 		const { rows } = this.list;
-		const at = rows.indexOf(this.cursor);
 		const page = Math.max(1, Math.floor(this.box.clientHeight / HEIGHT) - 2);
-		const steps = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity };
-		if (event.key in steps) {
-			const from = at < 0 ? rows.length : at;
-			const to = Math.max(0, Math.min(rows.length - 1, from + steps[event.key]));
+		const step = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page, Home: -Infinity, End: Infinity }[event.key];
+		if (step) {
+			const at = rows.indexOf(this.cursor);
+			const to = Math.max(0, (at < 0 ? rows.length : at) + step);
 			event.preventDefault();
-			if (steps[event.key] > 0 && from >= rows.length - 1) {
+			if (to >= rows.length) {
 				this.cursor = null;
 				this.follow();
-			} else if (rows.length) {
+			} else {
 				this.freeze();
 				this.cursor = rows[to];
 				this.list.scrollTo(to);
 			}
 		} else if (this.cursor && (event.key === "Enter" || event.key === " ")) {
 			event.preventDefault();
-			const fold = this.list.elements.get(this.cursor)?.parts.fold;
-			if (this.isStream || fold?.isConnected) this.toggle(this.cursor);
+			if (this.isStream || this.list.elements.get(this.cursor)?.parts.fold?.isConnected) this.toggle(this.cursor);
 		} else if (this.cursor && event.key === "=") this.measureFrom(this.cursor);
 		else return;
 		event.stopPropagation();
@@ -330,13 +294,8 @@ export class Thread {
 		const total = this.rows?.total ?? 0;
 		this.notBefore = total - this.drawnTotal > FLOOD_ROWS ? performance.now() + FLOOD_MS : 0;
 		this.drawnTotal = total;
-		if (this.cursor && this.list.elements.has(this.cursor)) this.box.setAttribute("aria-activedescendant", "row-cursor");
-		else this.box.removeAttribute("aria-activedescendant");
+		point(this.box, this.list.elements.get(this.cursor));
 	}
 }
 
 const PARTS = { silence: "no ending", limit: "goes on", eof: "cut off by the end" };
-
-function mark(element, text) {
-	element.append(make("span", { className: "mark", textContent: plain(text) }));
-}

@@ -1,18 +1,20 @@
-//! A long list of which only what is seen is in the document. Rows have one height, or are measured when they are shown.
+//! A long list of which only what is seen is in the document.
 
-import { make as create, on } from "./dom.js";
+import { focus, make as create, on } from "./dom.js";
 
 const OVERSCAN = 4;
 
 export class Windowed {
+	static epochs = 1;
+
 	/**
-	 * `box` scrolls, `make()` builds an element for a row, `draw(element, row, index)` fills it; `height` is that of
-	 * all rows, or a first guess where `isMeasured`; `known(row)` is the height of one that need not be measured, or 0.
+	 * `make()` builds an element, `draw(element, row, index)` fills it; `known(row)` is the height of a row, or 0 if it is
+	 * measured when it is shown: `height` is a guess until then. With `anchors` what is seen stays where it is.
 	 */
-	constructor(box, { make, draw, height, isMeasured = false, known = () => 0, label = "presentation" }) {
-		Object.assign(this, { box, make, draw, height, isMeasured, known });
+	constructor(box, { make, draw, height, known, anchors = false, role = "presentation" }) {
+		Object.assign(this, { box, make, draw, height, known, anchors });
 		this.space = create("div", { className: "space", role: "presentation" });
-		this.frame = create("div", { className: "frame", role: label });
+		this.frame = create("div", { className: "frame", role });
 		this.space.append(this.frame);
 		box.append(this.space);
 		this.rows = [];
@@ -56,15 +58,13 @@ export class Windowed {
 
 	/** All heights are guesses again; what is seen stays where it is, as near as these tell. */
 	remeasure() {
-		const { row, by } = this.sticks || !this.isMeasured ? {} : this.anchor();
-		Windowed.epochs = (Windowed.epochs ?? 1) + 1;
-		this.epoch = Windowed.epochs;
+		const { row, by } = this.anchor();
+		this.epoch = Windowed.epochs += 1;
 		this.isDirty = true;
 		if (row) this.wanted = this.topOf(this.rows.indexOf(row)) - by;
 	}
 
 	heightOf(row) {
-		if (!this.isMeasured) return this.height;
 		return this.known(row) || (row.epoch === this.epoch ? row.h : this.height);
 	}
 
@@ -79,23 +79,26 @@ export class Windowed {
 		return !!drawn && scrollTop < drawn.scrollTop - 2 && scrollHeight === drawn.scrollHeight && clientHeight === drawn.clientHeight;
 	}
 
+	/** The first row that is seen, and how far below the edge it begins. */
 	anchor() {
+		if (this.sticks || !this.anchors) return {};
+		const { first, top } = this.firstAt(this.scrollTop);
+		return { row: this.rows[first], by: top - this.scrollTop };
+	}
+
+	firstAt(y) {
+		const { rows } = this;
+		let first = 0;
 		let top = 0;
-		const { scrollTop } = this;
-		if (!this.isMeasured) {
-			const at = Math.min(Math.floor(scrollTop / this.height), this.rows.length - 1);
-			return { row: this.rows[at], by: at * this.height - scrollTop };
+		for (; first < rows.length; first += 1) {
+			const bottom = top + this.heightOf(rows[first]);
+			if (bottom > y) break;
+			top = bottom;
 		}
-		for (const row of this.rows) {
-			const height = this.heightOf(row);
-			if (top + height > scrollTop) return { row, by: top - scrollTop };
-			top += height;
-		}
-		return { row: undefined, by: 0 };
+		return { first, top };
 	}
 
 	topOf(index) {
-		if (!this.isMeasured) return index * this.height;
 		let top = 0;
 		for (let i = 0; i < index; i += 1) top += this.heightOf(this.rows[i]);
 		return top;
@@ -103,7 +106,7 @@ export class Windowed {
 
 	/** Other rows, of which those that were seen stay where they are, if they are still there. */
 	setRows(rows) {
-		const { row, by } = this.sticks || !this.isMeasured ? {} : this.anchor();
+		const { row, by } = this.anchor();
 		this.rows = rows;
 		this.isDirty = true;
 		if (!row) return;
@@ -127,27 +130,14 @@ export class Windowed {
 		const total = this.topOf(rows.length);
 		const end = Math.max(0, total - view);
 		const scrolled = this.sticks ? end : Math.min(this.wanted ?? this.scrollTop, end);
-		let first = 0;
-		let top = 0;
-		if (!this.isMeasured) {
-			first = Math.max(0, Math.floor(scrolled / this.height) - OVERSCAN);
-			top = first * this.height;
-		} else {
-			while (first < rows.length && top + this.heightOf(rows[first]) <= scrolled) {
-				top += this.heightOf(rows[first]);
-				first += 1;
-			}
-			for (let i = 0; i < OVERSCAN && first > 0; i += 1) {
-				first -= 1;
-				top -= this.heightOf(rows[first]);
-			}
-		}
+		let { first, top } = this.firstAt(scrolled);
+		for (let i = 0; i < OVERSCAN && first > 0; i += 1) top -= this.heightOf(rows[(first -= 1)]);
 		let last = first;
 		for (let at = top; last < rows.length && (at < scrolled + view || last - first < 1); last += 1) at += this.heightOf(rows[last]);
 		last = Math.min(rows.length, last + OVERSCAN);
 		this.place(first, last);
 		this.setSpace(total, top);
-		const above = this.isMeasured ? this.measure(first, last, scrolled) : 0;
+		const above = this.measure(first, last, scrolled);
 		const isWanted = this.wanted !== undefined && !this.sticks;
 		this.wanted = undefined;
 		if (this.sticks) {
@@ -207,7 +197,7 @@ export class Windowed {
 	}
 
 	putAway(element) {
-		if (element.contains(document.activeElement)) this.box.focus({ preventScroll: true });
+		if (element.contains(document.activeElement)) focus(this.box);
 		element.remove();
 		if (this.pool.length < 50) this.pool.push(element);
 	}
@@ -219,14 +209,12 @@ export class Windowed {
 		for (let i = first; i < last; i += 1) {
 			const row = this.rows[i];
 			const was = this.heightOf(row);
-			if (!this.known(row)) {
-				row.h = this.elements.get(row).offsetHeight;
-				row.epoch = this.epoch;
-			}
-			const is = this.heightOf(row);
-			if (at + was <= scrolled) above += is - was;
 			at += was;
-			more += is - was;
+			if (this.known(row)) continue;
+			row.h = this.elements.get(row).offsetHeight;
+			row.epoch = this.epoch;
+			if (at <= scrolled) above += row.h - was;
+			more += row.h - was;
 		}
 		if (more) {
 			this.setSpace(this.total + more, this.top);
