@@ -7,7 +7,7 @@ mod parsed;
 use std::time::Duration;
 
 use parsed::{Metrics, has_parser};
-use switchboard::web::metrics::{Figures, push_page};
+use switchboard::desk::http::metrics::{Figures, push_page};
 use switchboard::{Stats, TurnTimes};
 
 fn read_back(figures: &Figures<'_>) -> Metrics {
