@@ -444,8 +444,8 @@ fn spelling(command: &Command<'_>) -> Option<Vec<u8>> {
         }
         Command::Target(to) => [b"@", &target(to)[..]].concat(),
         Command::Who(None) => plain("/who"),
-        Command::Close(to, How::Eof, _) => [b"/eof ", &target(to)[..]].concat(),
-        Command::Close(to, How::Kick, reason) => [b"/kick ", &target(to)[..], b" ", &reason[..]].concat(),
+        Command::Close(to, How::Eof, _) => [b"/eof @", &target(to)[..]].concat(),
+        Command::Close(to, How::Kick, reason) => [b"/kick @", &target(to)[..], b" ", &reason[..]].concat(),
         Command::Close(to, How::Reset, _) => [b"/rst @", &target(to)[..]].concat(),
         Command::Filter(Filter::All) => plain("/show all"),
         Command::Stats => plain("/stats"),
