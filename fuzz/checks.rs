@@ -328,8 +328,9 @@ fn text<'a>(to: To<'a>, text: &'a [u8]) -> Command<'a> {
     Command::Send(to, Payload::Text(Cow::Borrowed(text)))
 }
 
-/// The grammar. The input is one line.
-pub fn command(line: &[u8]) {
+/// The grammar. The input is one line: what stands behind its end is another.
+pub fn command(bytes: &[u8]) {
+    let line = &bytes[..memchr(b'\n', bytes)];
     let parsed = parse(line);
     check_kind(line, &parsed);
     match parsed {
@@ -469,7 +470,8 @@ fn target(to: &To<'_>) -> Vec<u8> {
 }
 
 /// The JSON face. The input is one line: it is a request, or an error of one line, with the reference as it was spelt.
-pub fn request(line: &[u8]) {
+pub fn request(bytes: &[u8]) {
+    let line = &bytes[..memchr(b'\n', bytes)];
     match json::parse(line) {
         Ok(request) => {
             if let Some(reference) = request.reference {
