@@ -19,12 +19,14 @@ mod shared;
 pub(crate) mod stats;
 mod table;
 mod time;
+pub(crate) mod turns;
 mod view;
 mod work;
 
 use crate::address::Admission;
 use crate::board::stats::Stats;
 use crate::board::table::{Newcomer, Table};
+use crate::board::turns::Timing;
 use crate::clock::Moment;
 use crate::conn::policy::{Policy, Role};
 use crate::conn::reason::Reason;
@@ -61,6 +63,8 @@ pub struct Board {
     pub(crate) wake: Option<Moment>,
     /// Who is to be let in from now on, where that has changed.
     pub(crate) admissions: Vec<(Role, Admission)>,
+    /// How long turns take, where somebody wants to know.
+    pub(crate) timing: Timing,
 }
 
 impl Board {
@@ -73,6 +77,7 @@ impl Board {
             reading_held: false,
             wake: None,
             admissions: Vec::new(),
+            timing: Timing::default(),
         }
     }
 

@@ -5,31 +5,30 @@ mod client;
 mod doors;
 mod frame;
 mod limits;
+mod program;
 mod stand_in;
 mod tls;
+mod web;
 
-use std::ffi::OsString;
-use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ErrorKind};
 use clap::{Parser, ValueEnum};
 
-use crate::address::{Endpoint, joined};
+use crate::address::Endpoint;
 use crate::buffer::framing::Framing;
 use crate::clock::typed_duration;
 use crate::desk::{BadFault, FaultSpec};
 use crate::limits::{typed_number, typed_size};
-use crate::terminal::{block_stopping_signals, restore_terminal};
 
 pub use attach::AttachArgs;
 pub use client::ClientArgs;
 pub use doors::DoorArgs;
 pub use limits::LimitArgs;
+pub use program::{main, main_checked, main_from, tell, told};
 pub use stand_in::StandInArgs;
 pub use tls::{DialTlsArgs, ServerTlsArgs, TrustArgs};
+pub use web::{WebArgs, check_reach};
 
 /// The default address of server and client.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:5000";
@@ -129,6 +128,10 @@ TCP; port 0 takes a free one"
     #[arg(long, value_enum, value_name = "WHAT")]
     pub on_stdin_eof: Option<StdinEofArg>,
 
+    /// See `WebArgs`.
+    #[command(flatten)]
+    pub web: WebArgs,
+
     /// See `DoorArgs`.
     #[command(flatten)]
     pub doors: DoorArgs,
@@ -152,16 +155,22 @@ impl ServerArgs {
     /// # Errors
     /// Why it does not.
     pub fn check(&self) -> Result<(), String> {
-        if let Some(doubt) = self.tls.doubt(&self.addresses, &self.dialled()) {
+        if let Some(doubt) = self.tls.doubt(&self.listened(), &self.dialled()) {
             tell::<ServerArgs>(&doubt);
         }
+        self.web.check()?;
         self.limits.check()?;
         self.stand_in.check(self.chat || self.echo || self.tap.is_some())?;
-        self.tls.check(&self.addresses, self.dialled().into_iter())?;
+        self.tls.check(&self.listened(), self.dialled().into_iter())?;
         match self.faults() {
             Some(spec) if spec.breaks_nothing() => Err(format!("--fault: {}", BadFault::BreaksNothing)),
             _ => Ok(()),
         }
+    }
+
+    /// Where it listens, for peers and for what is served in HTTP.
+    pub fn listened(&self) -> Vec<Endpoint> {
+        self.addresses.iter().chain(self.web.places()).cloned().collect()
     }
 
     /// Whom it dials of itself.
@@ -235,86 +244,6 @@ pub enum StdinEofArg {
     Drain,
     /// End, in order
     Quit,
-}
-
-/// A whole program: reads the command line, runs, prints what went wrong as one line, and gives the
-/// exit status: 0 for an orderly end, 1 for an error, 2 for wrong usage.
-pub fn main<Args: Parser>(run: impl FnOnce(&Args) -> Result<(), String>) -> ExitCode {
-    main_checked(|_| Ok(()), run)
-}
-
-/// The same for arguments that may not go together in ways that clap cannot be told: where `check` says
-/// so, that is wrong usage, too.
-pub fn main_checked<Args: Parser>(
-    check: impl FnOnce(&Args) -> Result<(), String>,
-    run: impl FnOnce(&Args) -> Result<(), String>,
-) -> ExitCode {
-    main_from(std::env::args_os(), check, run)
-}
-
-/// The same for words of which the first is what the program is called.
-pub fn main_from<Args: Parser>(
-    words: impl Iterator<Item = OsString>,
-    check: impl FnOnce(&Args) -> Result<(), String>,
-    run: impl FnOnce(&Args) -> Result<(), String>,
-) -> ExitCode {
-    block_stopping_signals();
-    let conflict = |why| Args::command().error(ErrorKind::ArgumentConflict, why);
-    let checked =
-        Args::try_parse_from(words).map_err(explained::<Args>).and_then(|args| match check(&args) {
-            Ok(()) => Ok(args),
-            Err(why) => Err(conflict(why)),
-        });
-    let args = match checked {
-        Ok(args) => args,
-        Err(error) => {
-            // Help and version come this way, too. Where even printing fails, nobody is left to tell.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
-        }
-    };
-    match run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            // Whatever kept it from being closed, no terminal is left as it is while a line is edited.
-            restore_terminal();
-            tell::<Args>(&why);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Says what to write where an address was written as netcat takes it, in two words: `localhost 5000`.
-fn explained<Args: Parser>(error: clap::Error) -> clap::Error {
-    let told = |kind| error.get(kind).map(ToString::to_string);
-    let is_address = told(ContextKind::InvalidArg).is_some_and(|arg| arg.starts_with("[ADDRESS]"));
-    let (wrong, is_stray) = match error.kind() {
-        ErrorKind::ValueValidation if is_address => (told(ContextKind::InvalidValue), false),
-        ErrorKind::UnknownArgument => (told(ContextKind::InvalidArg), true),
-        _ => return error,
-    };
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    // It is the host that is no address, or the port that is one word too many.
-    let pairs = words.windows(2).filter(|pair| wrong.as_ref() == pair.get(usize::from(is_stray)));
-    match pairs.filter_map(|pair| joined(&pair[0], &pair[1])).next() {
-        Some(address) => {
-            let why = format!("host and port are one word, with a colon between them: write {address}");
-            Args::command().error(ErrorKind::ValueValidation, why)
-        }
-        None => error,
-    }
-}
-
-/// Prints one line on stderr, behind the program's name. A closed stderr is nobody's error.
-pub fn tell<Args: Parser>(what: &str) {
-    let line = told::<Args>(what) + "\n";
-    // In one write, so that it is not torn where others write there, too.
-    let _ = io::stderr().write_all(line.as_bytes());
-}
-
-/// The line that `tell` prints, for where it is shown in another way.
-pub fn told<Args: Parser>(what: &str) -> String {
-    format!("{}: {what}", Args::command().get_name())
 }
 
 /// The longest duration that any flag takes, a year: added to any moment it stays within what a clock knows.

@@ -7,6 +7,7 @@ mod display;
 mod event;
 mod fault;
 mod help;
+pub mod http;
 pub mod json;
 mod lesson;
 mod link;

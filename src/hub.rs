@@ -5,6 +5,7 @@
 mod answers;
 mod around;
 mod attached;
+mod carrier;
 mod close;
 mod desks;
 mod dials;
@@ -12,6 +13,7 @@ mod doors;
 mod every;
 mod execute;
 mod faults;
+mod figures;
 mod files;
 mod history;
 mod job;
@@ -35,6 +37,7 @@ mod target;
 mod tls;
 mod transcript;
 mod turn;
+mod visitors;
 mod who;
 
 use crate::app::App;
@@ -60,6 +63,7 @@ pub use own::{ITSELF, Own};
 pub use play::Play;
 pub use rules::Rules;
 pub use stop::StopReport;
+pub use visitors::{CONNS_MAX as VISITORS_MAX, METRICS, Visitors, WEB};
 
 /// The App.
 #[derive(Debug)]
@@ -70,6 +74,8 @@ pub struct Hub<M> {
     sessions: Vec<Session>,
     /// The number of the desk that came last.
     last_desk: DeskId,
+    /// Those who ask in HTTP.
+    visitors: Visitors,
 }
 
 impl<M: Mode> Hub<M> {
@@ -81,7 +87,7 @@ impl<M: Mode> Hub<M> {
         let session = Session::new(FIRST_DESK, source, aim, is_json, waits);
         let mut desks = Desks::new(display, options);
         desks.links.envelope = mode.policy(Role::PEER).framing.envelope();
-        Hub { mode, desks, sessions: vec![session], last_desk: FIRST_DESK }
+        Hub { mode, desks, sessions: vec![session], last_desk: FIRST_DESK, visitors: Visitors::default() }
     }
 
     /// Lets other threads be started that post what they find.
@@ -95,6 +101,11 @@ impl<M: Mode> Hub<M> {
         &mut self.desks
     }
 
+    /// What is served to those who ask in HTTP.
+    pub fn visitors(&mut self) -> &mut Visitors {
+        &mut self.visitors
+    }
+
     /// Gives the desks back, when the loop has ended.
     pub fn into_desks(self) -> Desks {
         self.desks
@@ -105,12 +116,19 @@ impl<M: Mode> App for Hub<M> {
     type Message = Mail;
 
     fn policy(&self, role: Role) -> Policy {
-        if role == DESK { attached::POLICY } else { self.mode.policy(role) }
+        match role {
+            DESK => attached::POLICY,
+            WEB | METRICS => visitors::POLICY,
+            _ => self.mode.policy(role),
+        }
     }
 
     fn opened(&mut self, id: ConnId, board: &mut Board) {
         if !id.has_number() {
-            return self.desk_opened(id, board);
+            return match board.view(id).map(|view| view.role) {
+                Some(DESK) => self.desk_opened(id, board),
+                _ => self.visitor_opened(id, board),
+            };
         }
         self.desks.opened(id, board);
         // A fault for newcomers may have ended it.
@@ -132,7 +150,10 @@ impl<M: Mode> App for Hub<M> {
     fn received(&mut self, id: ConnId, mut frame: Frame<'_>, board: &mut Board) {
         if !id.has_number() {
             self.desks.of_desks.frames += 1;
-            return self.desk_says(id, frame.bytes, board);
+            if !self.visitor_says(id, frame.bytes, board) {
+                self.desk_says(id, frame.bytes, board);
+            }
+            return;
         }
         if !frame.head.is_empty() {
             self.desks.told_head(id, &mut frame);
@@ -142,13 +163,17 @@ impl<M: Mode> App for Hub<M> {
 
     fn ended(&mut self, id: ConnId, board: &mut Board) {
         if !id.has_number() {
-            return self.desk_leaves(id, board);
+            if !self.visitor_leaves(id, board) {
+                self.desk_leaves(id, board);
+            }
+            return;
         }
         self.mode.ended(id, &mut self.desks, board);
     }
 
     fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
         if !id.has_number() {
+            self.visitors.forget(id);
             return self.desk_closed(id, board);
         }
         self.mode.closing(id, &mut self.desks, board);
@@ -172,6 +197,9 @@ impl<M: Mode> App for Hub<M> {
     }
 
     fn timer(&mut self, id: ConnId, board: &mut Board) {
+        if !id.has_number() {
+            return self.visitor_timer(id, board);
+        }
         self.desks.go_on_saying(id, board);
     }
 

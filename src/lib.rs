@@ -47,6 +47,7 @@
 //! | to look up a name | [`resolve_in_background`], and [`Board::dial_to`] when it has come |
 //! | to be told things by another thread | [`Mailbox::post`] and [`App::message`] |
 //! | Ctrl-C, and what is typed on stdin | [`terminal::on_signal`], [`terminal::read_in_background`] |
+//! | to know what it has done, and how long its turns take | [`Board::stats`]; [`Board::time_turns`] and [`Board::turn_times`] |
 //! | to stop | [`Board::stop`], [`Board::drain`] |
 //! | to bound memory, time and numbers | [`Limits`]; start from [`Limits::of_this_process`] |
 //!
@@ -133,6 +134,7 @@ pub mod terminal;
 pub use address::{Address, Admission, Endpoint};
 pub use app::App;
 pub use board::stats::Stats;
+pub use board::turns::TurnTimes;
 pub use board::{Board, Sent, View};
 pub use buffer::framing::{Delimiter, End, Envelope, Frame, Framing, LengthBytes, Prefix, TooLong};
 pub use clock::{Clock, Moment};

@@ -6,32 +6,35 @@ mod attach;
 mod doors;
 #[path = "main/ends.rs"]
 mod ends;
+#[path = "main/options.rs"]
+mod options;
+#[path = "main/sites.rs"]
+mod sites;
 
 use std::fs::File;
-use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufReader, IsTerminal, Write};
+use std::io::{BufReader, Write};
 use std::process::ExitCode;
 
-use switchboard::cli::{self, EolArg, ServerArgs, StandInArgs, StdinEofArg, ViewArg};
+use switchboard::cli::{self, ServerArgs, StandInArgs};
 use switchboard::desk::text::{Format, Stamp, plural};
 use switchboard::desk::{
-    Display, Event, Recording, Screens, Spelling, TerminalDesk, TerminalOptions, Transcript, View,
+    Display, Event, Recording, Screens, Spelling, TerminalDesk, TerminalOptions, Transcript,
 };
 use switchboard::hub::{
-    DESKS_MAX, DeskOptions, Desks, Doors, History, Hub, ITSELF, Mode, NamesFile, OnStdinEof, Play, Rules,
-    StopReport, Voice,
+    DESKS_MAX, Desks, Doors, History, Hub, ITSELF, Mode, NamesFile, Play, Rules, StopReport, VISITORS_MAX,
 };
 use switchboard::internals::cannot;
-use switchboard::modes::{self, Chat, Console, Echo, Heard, Tap};
+use switchboard::modes::{self, Chat, Console, Echo, Tap};
 use switchboard::process::{descriptors, handed, memory};
 use switchboard::terminal::{
     BufferReturn, LogFile, Mail, Terminal, is_interactive, on_reread, on_signal, read_in_background,
 };
 use switchboard::tls::Keeper;
-use switchboard::{Envelope, Framing, Limits, Mailbox, Reactor, Role};
+use switchboard::{Framing, Limits, Mailbox, Reactor, Role};
 
-use doors::{House, Ways, open_desk};
+use doors::{House, Open, Ways};
 use ends::{Look, spelling};
+use options::{desk_options, framing, has_others, heard, is_console};
 
 /// env_logger's own default would leave out warnings.
 const DEFAULT_LOG: &str = "warn";
@@ -51,7 +54,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
     let doors = Doors::new(args.doors.allow.clone(), args.doors.deny.clone());
     reactor.admit(Role::PEER, doors.read()?);
-    let tls = args.tls.settings(&args.addresses);
+    let tls = args.tls.settings(&args.listened());
     tls.prepare(args.tap.iter().chain(&args.dial).map(|place| args.tls.dialled(place)));
     let keeper = tls.load()?.keep(tls, &mut reactor);
     let names = args.names.as_deref().map(NamesFile::read).transpose()?;
@@ -62,7 +65,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let display = display(args, spelling, &mailbox)?;
     let transcript = transcript(args, &mailbox)?;
     start_log(&display);
-    let places = args.tls.places(&args.addresses);
+    let places = args.tls.places(&args.addresses, &args.listened());
     let ways = Ways::find(&places, handed, args.tls.has_certificate())?;
     // If it is not found now, it may be when somebody comes.
     let tap = args.tap.as_ref().map(|target| args.tls.dialled(target));
@@ -71,10 +74,8 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     // may take long and is ended by any signal.
     on_signal(vec![mailbox.clone()]).map_err(cannot("watch for signals"))?;
     on_reread(mailbox.clone()).map_err(cannot("watch for signals"))?;
-    let own = ways.open(&mut reactor)?;
-    let desk_path = open_desk(args, &mut reactor)?;
-    let own = own.and_socket(desk_path.as_deref());
-    if let Some(target) = args.tap.as_ref().filter(|_| tapped.iter().any(|address| own.has(address))) {
+    let open = Open::all(args, ways, &mut reactor)?;
+    if let Some(target) = args.tap.as_ref().filter(|_| tapped.iter().any(|address| open.own.has(address))) {
         return Err(format!("cannot tap {target}: {ITSELF}"));
     }
     let source = match &display {
@@ -88,10 +89,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     if let Some(warning) = keeper.warning() {
         cli::tell::<ServerArgs>(&warning);
     }
-    if let Some(path) = &desk_path {
-        cli::tell::<ServerArgs>(&format!("desks may attach at {}", path.display()));
-    }
-    let house = House::open(own, doors);
+    let house = open.announce(doors);
     if let Display::Terminal(terminal) = &display {
         let mailbox = mailbox.clone();
         // When the loop has ended there is nobody who wants to know.
@@ -112,7 +110,7 @@ fn display(args: &ServerArgs, spelling: Spelling, mailbox: &Mailbox<Mail>) -> Re
         let options = TerminalOptions {
             tracks_pending: is_console(args),
             speaks_to_all: args.chat,
-            has_others: args.desk.is_some(),
+            has_others: has_others(args),
             ..look.options::<ServerArgs>()
         };
         Terminal::new(TerminalDesk::new(options)).map(Display::Terminal).map_err(cannot("use the terminal"))
@@ -128,7 +126,8 @@ fn limits(args: &ServerArgs) -> Limits {
     limits.tls_handshake_max = args.tls.tls_handshake;
     args.doors.limit(&mut limits);
     // Desks get in when the server is full, and have descriptors of their own.
-    let of_desks = if args.desk.is_some() { DESKS_MAX + 1 } else { 0 };
+    let of_desks = if has_others(args) { DESKS_MAX + 1 } else { 0 };
+    let of_desks = of_desks + args.web.places().count() * (VISITORS_MAX + 1);
     limits.conns_max = limits.conns_max.min(connections_possible(args.limits.max_conns, of_desks));
     if args.limits.buffers_max.is_none() {
         limits.buffers_bytes_max = memory::buffers_bytes_max();
@@ -151,15 +150,6 @@ fn transcript(args: &ServerArgs, mailbox: &Mailbox<Mail>) -> Result<Option<Trans
         ));
     }
     Transcript::new(file, mailbox.clone()).map(Some).map_err(cannot_write())
-}
-
-/// Who hears what both sides of a tap say.
-fn heard(args: &ServerArgs) -> Heard {
-    match (args.quiet, &args.log) {
-        (false, _) => Heard::Shown,
-        (true, Some(_)) => Heard::Kept,
-        (true, None) => Heard::Unheard,
-    }
 }
 
 /// What a server needs beside its mode.
@@ -209,7 +199,7 @@ impl Floor<'_> {
         for address in house.own.bound() {
             desks.out.tell(&Event::Listening(&address.to_string(), framing));
         }
-        if args.desk.is_some() {
+        if has_others(args) {
             desks.open_to_desks();
         }
         desks.keep_tls(keeper);
@@ -223,6 +213,7 @@ impl Floor<'_> {
         if let Some(names) = names {
             desks.use_names(names);
         }
+        let _kept = house.sites.serve(args, hub.visitors());
         reactor.run(hub).map(Hub::into_desks).map_err(cannot("wait for events"))
     }
 }
@@ -288,59 +279,6 @@ fn counted(count: usize, what: &str) -> String {
 /// Whether the last rows of a terminal are the operator's.
 fn edits_on_terminal(args: &ServerArgs, spelling: Spelling) -> bool {
     spelling == Spelling::Text(Format::Human) && !args.plain && is_interactive()
-}
-
-/// How peers' bytes become messages. What is only shown raw needs no frames; a transcript has messages.
-fn framing(args: &ServerArgs, frame: Framing, spelling: Spelling) -> Framing {
-    let is_looked_at = args.stand_in.looks_at_messages() || args.log.is_some();
-    let is_only_shown = spelling == Spelling::Text(Format::Raw) && !is_looked_at;
-    if is_only_shown { Framing::Raw } else { frame }
-}
-
-/// Whether whoever speaks waits for the operator's answer, who is to miss nothing.
-fn is_console(args: &ServerArgs) -> bool {
-    !args.chat && !args.echo && args.tap.is_none()
-}
-
-/// What is put around what the operator types.
-fn envelope(args: &ServerArgs, frame: Framing) -> Envelope {
-    match args.eol {
-        Some(EolArg::Lf) => Envelope::Lf,
-        Some(EolArg::Crlf) => Envelope::CrLf,
-        Some(EolArg::Cr) => Envelope::Cr,
-        Some(EolArg::None) => Envelope::None,
-        None => frame.envelope(),
-    }
-}
-
-fn desk_options(args: &ServerArgs, frame: Framing) -> DeskOptions {
-    let on_terminal = io::stdin().is_terminal();
-    let voice = match (args.chat, args.echo) {
-        (true, _) => Voice::Participant,
-        (_, true) => Voice::Mute,
-        _ => Voice::Plain,
-    };
-    let on_stdin_eof = match args.on_stdin_eof {
-        Some(StdinEofArg::Keep) => OnStdinEof::Keep,
-        Some(StdinEofArg::Drain) => OnStdinEof::Drain,
-        Some(StdinEofArg::Quit) => OnStdinEof::Quit,
-        None if on_terminal => OnStdinEof::Quit,
-        None => OnStdinEof::Keep,
-    };
-    DeskOptions {
-        voice,
-        on_stdin_eof,
-        waits_for_slow: !on_terminal,
-        keeps_history: on_terminal,
-        tracks_pending: is_console(args),
-        envelope: envelope(args, frame),
-        view: if args.view == ViewArg::Hex { View::Hex } else { View::Text },
-        dials_over_tls: args.tls.tls,
-        trusts_system: args.tls.trust.is_of_system(),
-        // Its keys differ from run to run.
-        chance: RandomState::new().hash_one(()),
-        ..DeskOptions::PIPE
-    }
 }
 
 /// How many connections the descriptor limit allows, once it is raised.

@@ -6,3 +6,4 @@ pub mod descriptors;
 pub mod handed;
 pub mod manager;
 pub mod memory;
+pub mod secret;

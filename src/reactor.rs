@@ -1,7 +1,7 @@
 //! The loop. One turn:
 //!
 //! 1. Poll: not at all if something can be done now, else until the next deadline, else for ever.
-//! 2. Read the clock, once.
+//! 2. Read the clock, once; where turns are timed, once more at the end of it.
 //! 3. Note each event on its connection, as a hint. Nothing else happens yet.
 //! 4. Accept, within a budget. What stopped it short of `WouldBlock` is remembered, since an
 //!    edge-triggered listener is not announced twice.
@@ -234,6 +234,7 @@ impl<M: Send + 'static> Reactor<M> {
                 }
             }
             engine.turn(&mut app, &mut Os { registry: poll.registry(), mail: &mail, tls: &tls });
+            engine.board.timing.turn_took(|| clock.now().since(now));
         }
         Ok(app)
     }

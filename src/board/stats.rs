@@ -39,6 +39,10 @@ pub struct Stats {
     pub frames: u64,
     /// Connections dropped because they did not read.
     pub dropped_slow: u64,
+    /// Of these, those for whom more was queued than an outbox may hold.
+    pub dropped_queue_full: u64,
+    /// Of these, those that took nothing of what was queued.
+    pub dropped_reads_nothing: u64,
     /// Connections dropped because all buffers together were full.
     pub dropped_buffers: u64,
     /// Connections closed because nothing was said for too long.
@@ -57,7 +61,7 @@ pub struct Stats {
 
 impl Stats {
     /// All of them by name.
-    pub fn counters(&self) -> [(&'static str, u64); 23] {
+    pub fn counters(&self) -> [(&'static str, u64); 25] {
         [
             ("opened", self.opened),
             ("closed", self.closed),
@@ -75,6 +79,8 @@ impl Stats {
             ("unsent_bytes", self.unsent_bytes),
             ("messages", self.frames),
             ("dropped_slow", self.dropped_slow),
+            ("dropped_queue_full", self.dropped_queue_full),
+            ("dropped_reads_nothing", self.dropped_reads_nothing),
             ("dropped_buffers", self.dropped_buffers),
             ("closed_idle", self.closed_idle),
             ("closed_half_open", self.closed_half_open),
@@ -82,6 +88,27 @@ impl Stats {
             ("failed_handshakes", self.failed_handshakes),
             ("cuts", self.cuts),
             ("turns", self.turns),
+        ]
+    }
+
+    /// Connections that a limit or the wait for a handshake has ended, and newcomers that were turned away, by why that
+    /// was; each is counted once. The word is the code of the reason (`Reason::code`) where a connection has ended with
+    /// it, else that of the counter.
+    pub fn dropped(&self) -> [(&'static str, u64); 12] {
+        let otherwise = self.dropped_queue_full + self.dropped_reads_nothing;
+        [
+            ("queue-full", self.dropped_queue_full),
+            ("reads-too-slowly", self.dropped_slow.saturating_sub(otherwise)),
+            ("reads-nothing", self.dropped_reads_nothing),
+            ("buffers-full", self.dropped_buffers),
+            ("idle", self.closed_idle),
+            ("half-open", self.closed_half_open),
+            ("tls-handshake", self.failed_handshakes),
+            ("pushed-out", self.pushed_out),
+            ("refused-full", self.refused_full),
+            ("refused-address", self.refused_address),
+            ("refused-too-many", self.refused_too_many),
+            ("refused-too-fast", self.refused_too_fast),
         ]
     }
 
@@ -99,7 +126,15 @@ impl Stats {
             self.failed_handshakes += u64::from(end.kind == TlsEndKind::Handshake);
         }
         match why {
-            Reason::QueueFull | Reason::ReadsTooSlowly(_) | Reason::ReadsNothing(_) => self.dropped_slow += 1,
+            Reason::QueueFull => {
+                self.dropped_slow += 1;
+                self.dropped_queue_full += 1;
+            }
+            Reason::ReadsTooSlowly(_) => self.dropped_slow += 1,
+            Reason::ReadsNothing(_) => {
+                self.dropped_slow += 1;
+                self.dropped_reads_nothing += 1;
+            }
             Reason::BuffersFull => self.dropped_buffers += 1,
             Reason::Idle(_) => self.closed_idle += 1,
             Reason::HalfOpen(_) => self.closed_half_open += 1,
@@ -115,6 +150,35 @@ impl Stats {
             | Reason::LinkFailed(..)
             | Reason::Fault(_)
             | Reason::Script(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::conn::tls_end::TlsEnd;
+
+    #[test]
+    fn whom_a_limit_has_ended_is_counted_under_the_code_of_its_reason_and_nowhere_else() {
+        let time = Duration::from_secs(1);
+        for why in [
+            Reason::QueueFull,
+            Reason::ReadsTooSlowly(time),
+            Reason::ReadsNothing(time),
+            Reason::BuffersFull,
+            Reason::Idle(time),
+            Reason::HalfOpen(time),
+            Reason::Lost(TlsEnd::untold(TlsEndKind::Handshake, "").into()),
+        ] {
+            let mut stats = Stats::default();
+
+            stats.count_limit(&why);
+
+            let counted: Vec<_> = stats.dropped().into_iter().filter(|(_, count)| *count > 0).collect();
+            assert_eq!(counted, [(why.code(), 1)], "{stats:?}");
         }
     }
 }

@@ -101,6 +101,11 @@ impl Table {
         self.roster.ids().iter().chain(self.others.ids()).copied()
     }
 
+    /// The same of those without a number alone.
+    pub fn others(&self) -> impl Iterator<Item = ConnId> {
+        self.others.ids().iter().copied()
+    }
+
     /// All connections, in the order of their keys.
     pub fn iter(&self) -> impl Iterator<Item = &Conn> {
         self.slab.iter().map(|(_, conn)| conn)

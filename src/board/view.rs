@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::board::Board;
 use crate::clock::Moment;
 use crate::conn::policy::Role;
 use crate::conn::stream::Via;
@@ -67,5 +68,21 @@ impl View<'_> {
     /// Whether it is sent what is given for it.
     pub fn may_be_sent(&self) -> bool {
         self.is_open && self.outbound == Outbound::Open
+    }
+}
+
+impl Board {
+    /// The connections without a number, in the order they came; they are few.
+    pub fn without_number(&self) -> impl Iterator<Item = View<'_>> {
+        self.table.others().filter_map(|id| self.view(id))
+    }
+
+    /// How many connections with a number there are, and how many bytes are queued for all of them together. Looks at
+    /// each once, as they lie in memory.
+    pub fn numbered(&self) -> (usize, u64) {
+        let here = self.table.iter().filter(|conn| conn.id.has_number() && !conn.is_over());
+        here.fold((0, 0), |(count, bytes), conn| {
+            (count + 1, bytes + conn.queued_bytes(&self.shared.log) as u64)
+        })
     }
 }

@@ -184,9 +184,10 @@ impl ServerTlsArgs {
         is_meant.then(|| format!("{plain} is dialled without TLS: write tls: in front of it"))
     }
 
-    /// Where to listen: with a certificate all addresses of TCP speak TLS, unless it is said of some that they do.
-    pub fn places(&self, addresses: &[Endpoint]) -> Vec<Endpoint> {
-        let all = self.has_certificate() && !addresses.iter().any(Endpoint::is_tls);
+    /// Where to listen for peers: with a certificate all addresses of TCP speak TLS, unless it is said of some that they
+    /// do, among all that are listened at.
+    pub fn places(&self, addresses: &[Endpoint], listened: &[Endpoint]) -> Vec<Endpoint> {
+        let all = self.has_certificate() && !listened.iter().any(Endpoint::is_tls);
         let place = |place: &Endpoint| if all { place.clone().over_tls() } else { place.clone() };
         addresses.iter().map(place).collect()
     }
@@ -244,7 +245,7 @@ mod tests {
         let args = ServerArgs::try_parse_from([&["switchboard"], arguments].concat());
         let args = args.map_err(|error| error.to_string())?;
         args.check()?;
-        Ok(args.tls.places(&args.addresses).iter().map(ToString::to_string).collect())
+        Ok(args.tls.places(&args.addresses, &args.listened()).iter().map(ToString::to_string).collect())
     }
 
     #[test]

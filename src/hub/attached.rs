@@ -2,16 +2,15 @@
 //! peer, and nobody waits for one. What they are told is spelt once for all of them (`desk/relay.rs`); here it gets to
 //! their connections, as far as they take it, and what they say becomes commands.
 //!
-//! Another kind of connection that carries lines of JSON, such as a WebSocket, calls the same: `attach_desk` when it is
-//! one, `desk_says` with what it brought, line by line, `desk_leaves` when nothing more will come; it puts what
-//! `Relay::take` hands over, which is whole lines, into frames of its own in `forward`.
+//! How lines get from and to a connection, its `Carrier` knows.
 
-use crate::board::{Board, Sent};
+use crate::board::Board;
 use crate::conn::ConnId;
 use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::desk::json::{Greeting, Present, ReplyFrame, Writer};
 use crate::desk::{DeskId, Event, Refusal, Reply, Rights};
+use crate::hub::carrier::Carrier;
 use crate::hub::desks::Desks;
 use crate::hub::operators::Attendant;
 use crate::hub::session::Session;
@@ -51,36 +50,39 @@ impl<M> Hub<M> {
         let own = rustix::process::geteuid().as_raw();
         // Where the system does not tell who it is, the mode of the socket has to do.
         let is_ours = uid.map_or(cfg!(not(target_os = "linux")), |uid| uid == own || uid == 0);
-        let attached = self.sessions.iter().filter(|session| session.conn.is_some()).count();
-        let refusal = match () {
-            () if !is_ours => Refusal::NotAllowed,
-            () if attached >= DESKS_MAX => Refusal::TooManyDesks(DESKS_MAX),
-            () => return self.attach_desk(id, Rights::Full, board),
+        let refusal = match self.refuses_desks() {
+            _ if !is_ours => Refusal::NotAllowed,
+            Some(refusal) => refusal,
+            None => return self.attach_desk(Carrier::Lines(id), Rights::Full, board),
         };
-        let mut line = Vec::new();
-        Writer::default().reply(&Reply::Refused(refusal), ReplyFrame::default(), &mut line);
-        board.send(id, &line);
+        board.send(id, &refusal_line(refusal));
         board.close(id, Reason::Kicked(String::new()));
     }
 
-    /// This connection is a desk from now on.
-    pub(super) fn attach_desk(&mut self, id: ConnId, rights: Rights, board: &mut Board) {
+    /// Why there may be no further desk, if that is so.
+    pub(super) fn refuses_desks(&self) -> Option<Refusal> {
+        let attached = self.sessions.iter().filter(|session| session.conn().is_some()).count();
+        (attached >= DESKS_MAX).then_some(Refusal::TooManyDesks(DESKS_MAX))
+    }
+
+    /// There is one more desk from now on.
+    pub(super) fn attach_desk(&mut self, carrier: Carrier, rights: Rights, board: &mut Board) {
         self.last_desk = DeskId(self.last_desk.0 + 1);
         let desk = self.last_desk;
         self.desks.greet_desk(desk, rights, board);
         self.desks.desk_came(Attendant { desk, name: None, rights });
-        self.sessions.push(Session::attached(desk, id, rights));
+        self.sessions.push(Session::attached(desk, carrier, rights));
         self.forward(board);
     }
 
-    fn at(&mut self, id: ConnId) -> Option<&mut Session> {
-        self.sessions.iter_mut().find(|session| session.conn == Some(id))
+    pub(super) fn at(&mut self, id: ConnId) -> Option<&mut Session> {
+        self.sessions.iter_mut().find(|session| session.conn() == Some(id))
     }
 
     /// A desk has said something, cut anywhere.
     pub(super) fn desk_says(&mut self, id: ConnId, bytes: &[u8], board: &mut Board) {
         let Some(session) = self.at(id) else { return };
-        session.input.push(bytes.to_vec());
+        session.carrier.take(bytes, &mut session.input, board);
         if session.input.waiting_bytes() > SAID_BYTES_MAX {
             board.pause(id);
         }
@@ -98,7 +100,7 @@ impl<M> Hub<M> {
     pub(super) fn desk_closed(&mut self, id: ConnId, board: &mut Board) {
         self.desks.count_desk(id, board);
         let Some(session) = self.at(id) else { return };
-        (session.conn, session.is_leaving) = (None, true);
+        (session.carrier, session.is_leaving) = (Carrier::None, true);
         let desk = session.id;
         self.desks.desk_left(desk, board);
         board.call_again();
@@ -109,7 +111,7 @@ impl<M> Hub<M> {
         let room_bytes = QUEUED_BYTES_MAX.min(board.limits().outbox_bytes_max / 2);
         let Some(relay) = self.desks.out.relay() else { return };
         for session in &mut self.sessions {
-            let Some(id) = session.conn else { continue };
+            let Some(id) = session.conn() else { continue };
             let Some(view) = board.view(id) else { continue };
             if session.input.waiting_bytes() <= SAID_BYTES_MAX && view.is_paused {
                 board.resume(id);
@@ -117,12 +119,7 @@ impl<M> Hub<M> {
             let Some(queued_bytes) = board.view(id).map(|view| view.queued_bytes) else { continue };
             let mut has_more = true;
             if queued_bytes <= room_bytes / 2 {
-                has_more = relay.take(session.id, room_bytes - queued_bytes, |piece| {
-                    if matches!(board.send(id, piece), Sent::Full(_)) {
-                        // It would go on in the middle of a line.
-                        board.hang_up(id, Reason::QueueFull);
-                    }
-                });
+                has_more = session.carrier.deliver(session.id, relay, room_bytes - queued_bytes, board);
             }
             if has_more {
                 board.tell_when_drained(id);
@@ -135,7 +132,7 @@ impl<M> Hub<M> {
 
     /// Does what has come due for the desks by the end of a turn.
     pub(super) fn end_turn_of_desks(&mut self, board: &mut Board) {
-        let is_over = |session: &Session| session.is_leaving && session.conn.is_none() && session.is_idle();
+        let is_over = |session: &Session| session.is_leaving && session.conn().is_none() && session.is_idle();
         self.sessions.retain(|session| !is_over(session));
         let is_ending = self.desks.is_stopping() || self.desks.is_draining();
         // They see the others leave, and are the last to go.
@@ -145,20 +142,24 @@ impl<M> Hub<M> {
             if let Some(relay) = self.desks.out.relay() {
                 relay.event(&Event::Bye, seq, None);
             }
-            for id in self.sessions.iter().filter_map(|session| session.conn) {
+            let room_bytes = board.limits().outbox_bytes_max / 2;
+            for session in &mut self.sessions {
                 // As much as there is, since there will be no other time.
-                if let Some(relay) = self.desks.out.relay()
-                    && let Some(session) = self.sessions.iter().find(|session| session.conn == Some(id))
-                {
-                    let room_bytes = board.limits().outbox_bytes_max / 2;
-                    relay.take(session.id, room_bytes, |piece| {
-                        board.send(id, piece);
-                    });
+                if let Some(relay) = self.desks.out.relay() {
+                    session.carrier.deliver(session.id, relay, room_bytes, board);
                 }
-                board.close(id, Reason::Stopping);
+                session.carrier.close(board);
             }
+            self.visitors.close(board);
         }
     }
+}
+
+/// What somebody is told who cannot be at a desk.
+pub(super) fn refusal_line(refusal: Refusal) -> Vec<u8> {
+    let mut line = Vec::new();
+    Writer::default().reply(&Reply::Refused(refusal), ReplyFrame::default(), &mut line);
+    line
 }
 
 impl Desks {

@@ -182,10 +182,7 @@ impl Desks {
     /// The counters, as far as they are about peers.
     pub(super) fn stats_of_peers(&self, board: &Board) -> Stats {
         let (mut stats, mut of_desks) = (*board.stats(), self.of_desks);
-        if !self.out.has_relay() {
-            return stats;
-        }
-        for view in board.views().filter(|view| !view.id.has_number()) {
+        for view in board.without_number() {
             of_desks.opened += 1;
             of_desks.received_bytes += view.received_bytes;
             of_desks.sent_bytes += view.sent_bytes;

@@ -37,9 +37,9 @@ impl Own {
         Own { beside, ..self }
     }
 
-    /// The same where it has a socket of another kind, too.
-    pub fn and_socket(mut self, path: Option<&Path>) -> Own {
-        self.beside.extend(path.map(|path| Address::Unix(path.into())));
+    /// The same where it listens for others than peers, too.
+    pub fn and_beside(mut self, others: impl IntoIterator<Item = Address>) -> Own {
+        self.beside.extend(others);
         self
     }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::clock::Moment;
 use crate::conn::ConnId;
 use crate::desk::{DeskId, Rights};
+use crate::hub::carrier::Carrier;
 use crate::hub::job::{Job, Several};
 use crate::hub::learn::Lesson;
 use crate::terminal::{BufferReturn, Entered, Input, Whom};
@@ -50,8 +51,8 @@ pub struct Pinned {
 pub struct Session {
     /// Which desk it is at.
     pub id: DeskId,
-    /// The connection it is attached by. This process's own desk has none, nor has one whose connection has ended.
-    pub conn: Option<ConnId>,
+    /// How it is attached.
+    pub carrier: Carrier,
     /// What may be done there.
     pub rights: Rights,
     /// No more commands will come; those that are here are still carried out.
@@ -92,7 +93,7 @@ impl Session {
         let lesson = Lesson::default();
         Session {
             id,
-            conn: None,
+            carrier: Carrier::None,
             rights: Rights::Full,
             is_leaving: false,
             typing: None,
@@ -107,9 +108,15 @@ impl Session {
             waits_for_slow,
         }
     }
+
     /// The operator at an attached desk.
-    pub fn attached(id: DeskId, conn: ConnId, rights: Rights) -> Session {
-        Session { conn: Some(conn), rights, ..Session::new(id, None, Aim::Last, true, false) }
+    pub fn attached(id: DeskId, carrier: Carrier, rights: Rights) -> Session {
+        Session { carrier, rights, ..Session::new(id, None, Aim::Last, true, false) }
+    }
+
+    /// The connection it is attached by.
+    pub fn conn(&self) -> Option<ConnId> {
+        self.carrier.conn()
     }
 
     /// Whether nothing that it was told is still to be done.

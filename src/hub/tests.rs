@@ -5,6 +5,7 @@
 mod aim;
 mod doors;
 mod faults;
+mod figures;
 mod files;
 mod learn;
 mod links;

@@ -12,6 +12,8 @@ use switchboard::process::control;
 use switchboard::process::manager::{Manager, Progress};
 use switchboard::{Address, Endpoint, Reactor, Role};
 
+use super::sites::Sites;
+
 /// Where to listen.
 pub enum Ways<'a> {
     /// At these, each with the addresses that were found for it.
@@ -73,7 +75,7 @@ fn cannot_listen(place: &Endpoint) -> impl Fn(std::io::Error) -> String {
 }
 
 /// Lets desks attach at a control socket, if that is asked for. Returns where it is.
-pub fn open_desk<M: Send + 'static>(
+fn open_desk<M: Send + 'static>(
     args: &ServerArgs,
     reactor: &mut Reactor<M>,
 ) -> Result<Option<PathBuf>, String> {
@@ -88,19 +90,36 @@ pub fn open_desk<M: Send + 'static>(
     Ok(Some(path))
 }
 
-/// A server that listens.
-pub struct House {
-    /// Where.
+/// Where it listens: nobody is let in before the loop runs.
+pub struct Open {
+    /// All of it.
     pub own: Own,
-    /// Who may come in.
-    pub doors: Doors,
-    /// Who wants to know how far it is.
-    pub manager: Option<Manager>,
+    /// The control socket.
+    desk: Option<PathBuf>,
+    sites: Sites,
 }
 
-impl House {
+impl Open {
+    /// Opens what was asked for: for peers, for desks, and for those who come with HTTP.
+    pub fn all<M: Send + 'static>(
+        args: &ServerArgs,
+        ways: Ways<'_>,
+        reactor: &mut Reactor<M>,
+    ) -> Result<Open, String> {
+        let own = ways.open(reactor)?;
+        let desk = open_desk(args, reactor)?;
+        let sites = Sites::open(args, reactor)?;
+        let own = own.and_beside(desk.clone().map(Address::Unix)).and_beside(sites.bound().iter().cloned());
+        Ok(Open { own, desk, sites })
+    }
+
     /// Says where it listens, and which of that anybody on the network may connect to, where nobody has said who may.
-    pub fn open(own: Own, doors: Doors) -> House {
+    pub fn announce(self, doors: Doors) -> House {
+        let Open { own, desk, sites } = self;
+        if let Some(path) = desk {
+            cli::tell::<ServerArgs>(&format!("desks may attach at {}", path.display()));
+        }
+        sites.tell();
         for address in own.bound().iter().filter(|_| !doors.are_listed()) {
             if let Address::Tcp(tcp) = address
                 && !tcp.ip().to_canonical().is_loopback()
@@ -114,6 +133,18 @@ impl House {
         }
         let manager = Manager::of_environment();
         manager.iter().for_each(|manager| manager.tell(Progress::Ready));
-        House { own, doors, manager }
+        House { own, sites, doors, manager }
     }
+}
+
+/// A server that listens.
+pub struct House {
+    /// Where.
+    pub own: Own,
+    /// What is served in HTTP.
+    pub sites: Sites,
+    /// Who may come in.
+    pub doors: Doors,
+    /// Who wants to know how far it is.
+    pub manager: Option<Manager>,
 }

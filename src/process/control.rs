@@ -1,4 +1,5 @@
-//! Where the control socket is, if nothing else is said: in a directory that nobody else can put something into.
+//! Where the control socket is, if nothing else is said: in a directory that nobody else can put something into. What
+//! else is this user's alone is put there, too.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -7,15 +8,15 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = "switchboard.sock";
 
-/// The path of the control socket: in `XDG_RUNTIME_DIR` (the value of that), or in a directory below `/tmp`.
+/// The path of the control socket: in `directory`.
 pub fn default_path(runtime_dir: Option<PathBuf>) -> PathBuf {
-    match runtime_dir.filter(|path| path.is_absolute()) {
-        Some(path) => path.join(NAME),
-        None => {
-            let uid = rustix::process::geteuid().as_raw();
-            PathBuf::from(format!("/tmp/switchboard-{uid}")).join(NAME)
-        }
-    }
+    directory(runtime_dir).join(NAME)
+}
+
+/// Where what is this user's alone is put: `XDG_RUNTIME_DIR` (the value of that), or a directory below `/tmp`.
+pub fn directory(runtime_dir: Option<PathBuf>) -> PathBuf {
+    let below_tmp = || PathBuf::from(format!("/tmp/switchboard-{}", rustix::process::geteuid().as_raw()));
+    runtime_dir.filter(|path| path.is_absolute()).unwrap_or_else(below_tmp)
 }
 
 /// Makes sure that the directory of a default path is ours alone. `makes`: it is made if it is not there.

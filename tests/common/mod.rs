@@ -596,6 +596,22 @@ pub fn has_tool(name: &str) -> bool {
     found
 }
 
+/// The same of a module of Python, for tests that start one which imports it.
+#[track_caller]
+pub fn has_python_module(name: &str) -> bool {
+    if !has_tool("python3") {
+        return false;
+    }
+    let mut python = Command::new("python3");
+    python.args(["-c", &format!("import {name}")]).stdout(Stdio::null()).stderr(Stdio::null());
+    let found = python.status().is_ok_and(|status| status.success());
+    if !found {
+        assert!(std::env::var_os("CI").is_none(), "Python's {name} is missing, and in CI nothing is skipped");
+        let _ = writeln!(io::stderr(), "skipped: Python's {name} is not installed");
+    }
+    found
+}
+
 /// A connection whose own system keeps only a few kilobytes for it: what it does not read soon waits at
 /// the server.
 #[track_caller]

@@ -1,0 +1,110 @@
+//! What carries what is said at a desk, both ways: a connection of lines, or a WebSocket, whose messages are whole lines.
+
+use crate::board::{Board, Sent};
+use crate::conn::ConnId;
+use crate::conn::reason::Reason;
+use crate::desk::http::{Beat, Going, Socket};
+use crate::desk::{DeskId, Relay};
+use crate::terminal::Input;
+
+/// A message of a WebSocket has about so many bytes at most, as far as its lines allow: a page takes it in one piece.
+const MESSAGE_BYTES_MAX: usize = 64 << 10;
+
+/// See the file.
+#[derive(Debug)]
+pub enum Carrier {
+    /// None: it is this process's own, or its connection has ended.
+    None,
+    /// A connection of lines.
+    Lines(ConnId),
+    /// A WebSocket of a browser.
+    WebSocket(ConnId, Box<Socket>),
+}
+
+impl Carrier {
+    /// Its connection.
+    pub fn conn(&self) -> Option<ConnId> {
+        match self {
+            Carrier::None => None,
+            Carrier::Lines(id) | Carrier::WebSocket(id, _) => Some(*id),
+        }
+    }
+
+    /// What was read becomes lines, where they are whole.
+    pub fn take(&mut self, bytes: &[u8], input: &mut Input, board: &mut Board) {
+        match self {
+            Carrier::None => {}
+            Carrier::Lines(_) => input.push(bytes.to_vec()),
+            Carrier::WebSocket(id, socket) => {
+                // A message is a line, or several, each whole.
+                let going = socket.take(bytes, |text| {
+                    let mut line = text.as_bytes().to_vec();
+                    line.push(b'\n');
+                    input.push(line);
+                });
+                send(*id, &[&socket.outgoing()], board);
+                if going == Going::Ended {
+                    board.close(*id, Reason::Finished);
+                }
+            }
+        }
+    }
+
+    /// Sends what there is for a desk, about so many bytes of it. Returns whether there is more.
+    pub fn deliver(&mut self, desk: DeskId, relay: &mut Relay, room_bytes: usize, board: &mut Board) -> bool {
+        match self {
+            Carrier::None => false,
+            Carrier::Lines(id) => relay.take(desk, room_bytes, |piece| send(*id, &[piece], board)),
+            Carrier::WebSocket(id, socket) => {
+                let mut left = room_bytes;
+                let mut text = Vec::new();
+                loop {
+                    text.clear();
+                    let has_more = relay.take(desk, left.min(MESSAGE_BYTES_MAX), |piece| {
+                        text.extend_from_slice(piece);
+                    });
+                    let is_whole = text.last().is_none_or(|last| *last == b'\n');
+                    if !text.is_empty()
+                        && let Some(head) = socket.frame(text.len(), is_whole)
+                    {
+                        send(*id, &[&head, &text], board);
+                    }
+                    left = left.saturating_sub(text.len());
+                    if !has_more || text.is_empty() || left == 0 {
+                        return has_more;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether somebody is still there, as far as that has to be asked. The system tells of one that is a mere connection.
+    pub fn beat(&mut self, board: &mut Board) {
+        if let Carrier::WebSocket(id, socket) = self {
+            match socket.beat() {
+                Beat::Alive => {}
+                Beat::Asked => send(*id, &[&socket.outgoing()], board),
+                Beat::Silent => return board.hang_up(*id, Reason::Idle(3 * Socket::BEAT_EVERY)),
+            }
+            board.set_timer(*id, board.now() + Socket::BEAT_EVERY);
+        }
+    }
+
+    /// Ends it, behind what is queued: the server does.
+    pub fn close(&mut self, board: &mut Board) {
+        if let Carrier::WebSocket(id, socket) = self {
+            socket.close(Socket::GOING_AWAY, "the server has ended");
+            send(*id, &[&socket.outgoing()], board);
+        }
+        if let Some(id) = self.conn() {
+            board.close(id, Reason::Stopping);
+        }
+    }
+}
+
+fn send(id: ConnId, parts: &[&[u8]], board: &mut Board) {
+    if matches!(board.send_parts(id, parts), Sent::Full(_)) {
+        // It would go on in the middle of a line.
+        board.hang_up(id, Reason::QueueFull);
+    }
+}
