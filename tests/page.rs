@@ -86,4 +86,8 @@ fn every_file_is_named_by_another_and_every_name_has_its_file() {
     used.dedup();
 
     assert_eq!(used, names);
+    let built_in = fs::read_to_string("src/desk/http/page.rs").expect("the list of what is served");
+    for name in names {
+        assert!(built_in.contains(&format!("{name}\")")), "{name} is not served");
+    }
 }

@@ -1,5 +1,5 @@
-//! A browser, and a server behind the page: the mock, or the real one where SWITCHBOARD_WEB (the address that it
-//! prints, with the token) and SWITCHBOARD_PEERS (host:port for peers) are given.
+//! A browser, and a server behind the page: the mock, or the real one where SWITCHBOARD_WEB (the address of the page with
+//! its token), SWITCHBOARD_LOOKS (the same, only to look) and SWITCHBOARD_PEERS (host:port for peers) are given.
 
 import { connect } from "node:net";
 import { existsSync } from "node:fs";
@@ -7,6 +7,7 @@ import { chromium } from "playwright-core";
 import { Mock } from "./mock.mjs";
 
 export const REAL = process.env.SWITCHBOARD_WEB ?? "";
+export const LOOKS = process.env.SWITCHBOARD_LOOKS ?? "";
 const PEERS = process.env.SWITCHBOARD_PEERS ?? "";
 const BROWSER = process.env.CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
 export const hasBrowser = !!BROWSER;
@@ -62,6 +63,8 @@ class MockPeer {
 
 /** The server, as tests see it. `mock` is there only where it is the mock: what only that can do needs it. */
 export class World {
+  sockets = new Set();
+
   static async start() {
     const world = new World();
     if (!REAL) world.mock = await Mock.start();
@@ -75,6 +78,8 @@ export class World {
     if (this.mock) return new MockPeer(this.mock, this.mock.open(undefined, more));
     const [host, port] = PEERS.split(":");
     const socket = connect({ host, port: Number(port), allowHalfOpen: true });
+    this.sockets.add(socket);
+    socket.once("close", () => this.sockets.delete(socket));
     await new Promise((resolve, reject) => socket.once("connect", resolve).once("error", reject));
     const peer = new TcpPeer(socket);
     peer.id = await until("the page knows the peer", () => page.evaluate((end) =>
@@ -120,6 +125,7 @@ export class World {
 
   async stop() {
     await this.browser.close();
+    for (const socket of this.sockets) socket.destroy();
     await this.mock?.stop();
   }
 }

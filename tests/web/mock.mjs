@@ -67,6 +67,10 @@ export class Mock {
   }
 
   greet(desk) {
+    if (this.refuses) {
+      desk.send(JSON.stringify(this.refuses));
+      return void desk.close(1013);
+    }
     desk.number = this.lastDesk += 1;
     desk.queued = [];
     desk.tell = (event) => this.queue(desk, JSON.stringify(event));
@@ -232,7 +236,8 @@ export class Mock {
     return { id, peer, since, ...(name ? { name } : {}), ...(via ? { via } : {}), rx, tx, queued: 0, state, ...(pending ? { pending } : {}) };
   }
 
-  cmd_who({ ok }) {
+  cmd_who({ ok: answer }) {
+    const ok = (more) => (this.delaysWho ? (this.asked = () => answer(more)) : answer(more));
     ok({ conns: [...this.conns.values()].map((conn) => this.row(conn)), desks: [{ desk: 1 }, ...this.present()] });
   }
 

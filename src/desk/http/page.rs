@@ -19,6 +19,7 @@ const FILES: &[File] = &[
     script!("announcer.js"),
     script!("composer.js"),
     script!("conversations.js"),
+    script!("desks.js"),
     script!("dialogs.js"),
     script!("dom.js"),
     script!("events.js"),

@@ -1,12 +1,13 @@
 //! What is being written, and to whom: the target stands on it, and only the operator moves it. A draft for each.
 
 import { $, make, on } from "./dom.js";
-import { count, many, parseEscapes, parseHex, size, toB64 } from "./format.js";
+import { count, many, parseEscapes, parseHex, size, toB64, utf8 } from "./format.js";
 
 const DRAFTS = "switchboard.drafts";
 const DRAFTS_MAX = 200000;
 const HISTORY_MAX = 100;
-const TEXT_MAX = 8 << 20;
+/** The server takes a message of 1 MiB, whole. */
+const SAID_MAX = 1e6;
 /** To whom something is being written is told so often, and of so many. */
 const TYPING_EVERY = 1000;
 const TYPING_CONNS = 100;
@@ -219,13 +220,13 @@ export class Composer {
 		this.refresh();
 		if (!typed) return;
 		if (!this.canSend) return void this.tell(this.link.state === "open" ? "Not sent. Nobody can be reached." : NO_LINK);
-		if (typed.length > TEXT_MAX) return void this.tell(`Not sent: over ${size(TEXT_MAX)}.`);
 		let said;
 		try {
 			said = this.said();
 		} catch (error) {
 			return void this.tell(`Not sent: ${error.message}.`);
 		}
+		if (utf8(JSON.stringify(said)).length > SAID_MAX) return void this.tell(`Not sent: over ${size(SAID_MAX)}.`);
 		const isToAll = this.goal.kind === "all";
 		if (isToAll && this.armed !== typed) {
 			this.tell(`Enter again sends this to everybody (${many(this.model.open, "peer")}).`);

@@ -153,8 +153,7 @@ export function age(ms) {
 	const s = Math.max(0, Math.floor(ms / 1000));
 	if (s < 60) return `${s} s`;
 	if (s < 3600) return `${Math.floor(s / 60)}:${two(s % 60)}`;
-	if (s < 86400) return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))}`;
-	return `${Math.floor(s / 86400)} d`;
+	return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))}`;
 }
 
 export const count = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");

@@ -53,6 +53,7 @@ function draw() {
 	if (!(isListDrawn && thread.notBefore) && thread.update()) thread.render();
 	composer.refresh();
 	drawHead();
+	drawLink();
 }
 
 function apply(event) {
@@ -127,8 +128,9 @@ function tick() {
 
 function drawLink() {
 	const { desks, notice, looks } = model;
-	const isOpen = link.state === "open";
-	let words = { connecting: "connecting", off: `no token: ${OPEN}`, waiting: "not connected" }[link.state] ?? `desk ${desks.own} ${desks.ownName}${looks ? ", only looking" : ""}`;
+	const isOpen = link.state === "open" && desks.own;
+	let words = { connecting: "connecting", open: "connecting", off: `no token: ${OPEN}`, waiting: "not connected" }[link.state];
+	if (isOpen) words = `desk ${desks.own} ${desks.ownName}${looks ? ", only looking" : ""}`;
 	if (link.state === "waiting") words += `; next attempt in ${Math.max(0, Math.ceil((link.next - Date.now()) / 1000))} s`;
 	if (!isOpen && link.failures > 2) words = `no server, or a wrong token: ${OPEN}; ${words}`;
 	if (notice) words = isOpen ? notice : `${notice}; ${words}`;
@@ -273,10 +275,7 @@ link.onLost = (asked) => {
 	}
 };
 link.onRefused = (why) => (model.notice = why);
-link.onState = () => {
-	drawLink();
-	due();
-};
+link.onState = due;
 setInterval(tick, 1000);
 tick();
 link.begin();

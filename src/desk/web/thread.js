@@ -223,7 +223,7 @@ export class Thread {
 			const all = bytes ?? utf8(row.text + row.end);
 			const shown = open ? all : all.subarray(0, FOLD.bytes);
 			if (shown.length < all.length) hidden = many(all.length - shown.length, "more byte");
-			body.textContent = hexDump(shown, this.isNarrow ? 8 : 16);
+			body.textContent = hexDump(shown, this.list.width < (this.isStream ? 950 : 800) ? 8 : 16);
 		} else {
 			const shown = open ? text : this.folded(text);
 			const rest = bytes ? bytes.length - most : text.length - shown.length;
