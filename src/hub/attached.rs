@@ -151,8 +151,10 @@ impl<M> Hub<M> {
                     && let Some(session) = self.sessions.iter().find(|session| session.conn == Some(id))
                 {
                     let room_bytes = board.limits().outbox_bytes_max / 2;
+                    let mut is_full = false;
                     relay.take(session.id, room_bytes, |piece| {
-                        board.send(id, piece);
+                        // What comes behind something that it has not got would be taken for that.
+                        is_full = is_full || matches!(board.send(id, piece), Sent::Full(_));
                     });
                 }
                 board.close(id, Reason::Stopping);
