@@ -126,7 +126,7 @@ fn a_line_longer_than_any_room_comes_whole_though_much_is_forgotten_meanwhile() 
 }
 
 #[test]
-fn what_was_missed_is_told_before_whatever_comes_behind_it_also_in_the_middle_of_a_long_reply() {
+fn h45_what_was_missed_is_told_before_whatever_comes_behind_it_also_in_a_long_reply() {
     let mut relay = Relay::default();
     relay.keep_within(Bounds { chunk_bytes: 100, log_bytes: 1000, own_bytes: 1000 });
     attach(&mut relay, ANN);
