@@ -42,6 +42,8 @@ pub use outlet::Outlet;
 pub use protocol::Protocol;
 pub use recording::{Conversation, Progress, Recording, Turn, What};
 pub use refusal::{CODES, Refusal};
+#[cfg(any(test, feature = "simulator"))]
+pub use relay::Bounds;
 pub use relay::Relay;
 pub use reply::{
     ConnState, Deed, Delivered, Filtered, Kept, Outcome, Repeated, Reply, Row, Tally, Target, Waiting,

@@ -13,7 +13,7 @@
 //!    have arrived.
 //!
 //! *Chaos* is an App that does anything; *links* is one that links those who come to those whom it dials; *modes* are
-//! the real ones, with an operator at the keyboard. A seed that
+//! the real ones, with an operator at the keyboard and, in some worlds, desks that attach. A seed that
 //! fails is printed: `SWITCHBOARD_SIM_SEED=7 cargo test --lib simulator` runs it again.
 //! `SWITCHBOARD_SIM_SECONDS=600` goes on for longer than the ten seconds of `cargo test`, with other seeds.
 
@@ -34,13 +34,15 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dice::Dice;
+use modes::Attaches;
 use net::Sabotage;
 
 /// Runs the schedule that a fuzzer's bytes stand for; panics where something does not hold.
 pub fn schedule(bytes: &[u8]) {
     let dice = Dice::of_bytes(bytes);
     match dice.below(6) {
-        0 | 3 => modes::run(&dice, &mut 0),
+        0 => modes::run(&dice, Attaches::Nobody, &mut 0),
+        3 => modes::run(&dice, Attaches::Some(Sabotage::None), &mut 0),
         1 => links::run(&dice, Sabotage::None, &mut 0),
         _ => chaos::run(&dice, Sabotage::None, &mut 0),
     }
@@ -65,7 +67,10 @@ fn run_sabotaged(seed: u64, sabotage: Sabotage) -> Result<usize, String> {
     let run = AssertUnwindSafe(|| {
         let dice = Dice::of_seed(seed);
         match (sabotage, seed % 4) {
-            (Sabotage::None, 0 | 2) => modes::run(&dice, &mut steps),
+            (Sabotage::None, 0) => modes::run(&dice, Attaches::Nobody, &mut steps),
+            (Sabotage::None, 2) | (Sabotage::RobsDesks | Sabotage::HoardsForDesks, _) => {
+                modes::run(&dice, Attaches::Some(sabotage), &mut steps);
+            }
             (Sabotage::None, 3) | (Sabotage::LosesSpliced, _) => links::run(&dice, sabotage, &mut steps),
             _ => chaos::run(&dice, sabotage, &mut steps),
         }

@@ -9,6 +9,7 @@ mod common;
 #[path = "common/terminal.rs"]
 mod terminal;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -33,6 +34,19 @@ fn at_terminal(path: &Path, arguments: &str) -> Option<Pane> {
     let pane = Pane::running(100, 24, &line)?;
     pane.has_row("attached to ");
     Some(pane)
+}
+
+/// The process of the one desk that is attached there.
+fn process_of(path: &Path) -> String {
+    wait_until("its process", || {
+        let found =
+            Command::new("pgrep").args(["-f", &format!("attach.*{}", path.display())]).output().ok()?;
+        let pids = String::from_utf8(found.stdout).ok()?;
+        let is_it = |pid: &&str| {
+            std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == Path::new(SWITCHBOARD))
+        };
+        pids.lines().find(is_it).map(str::to_owned)
+    })
 }
 
 #[test]
@@ -170,15 +184,7 @@ fn h45_a_terminal_that_is_stopped_under_a_flood_costs_the_others_nothing_and_goe
     let Some(pane) = at_terminal(&path, "") else { return };
     let mut other = Remote::attach(&path);
     other.event("hello");
-    let pid = wait_until("its process", || {
-        let found =
-            Command::new("pgrep").args(["-f", &format!("attach.*{}", path.display())]).output().ok()?;
-        let pids = String::from_utf8(found.stdout).ok()?;
-        let is_it = |pid: &&str| {
-            std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == Path::new(SWITCHBOARD))
-        };
-        pids.lines().find(is_it).map(str::to_owned)
-    });
+    let pid = process_of(&path);
     Command::new("kill").args(["-STOP", &pid]).status().unwrap();
     // As fast as one who reads keeps up with.
     for _ in 0..40 {
@@ -194,6 +200,114 @@ fn h45_a_terminal_that_is_stopped_under_a_flood_costs_the_others_nothing_and_goe
     pane.enters("@2 still here");
     assert_eq!(calm.line(), "still here");
     assert!(server.resident_bytes() < 64 << 20, "{}", server.resident_bytes());
+}
+
+#[test]
+fn h45_of_four_terminals_one_that_is_stopped_costs_the_other_three_and_the_peers_nothing() {
+    const MESSAGES: usize = 16_000;
+    let (server, path) = server_with_desk("four", &["--chat", "--quiet"]);
+    let (mut talker, mut listener) = (server.connect(), server.connect());
+    talker.line();
+    drop((talker.line(), listener.line()));
+    let desks: Vec<Program> = (0..4).map(|_| piped(&path, &["--format", "tsv"])).collect();
+    desks.iter().for_each(|desk| drop(desk.err.line_with("attached to ")));
+    desks[0].pause();
+    let before = server.resident_bytes();
+    let text = "x".repeat(500);
+
+    // As fast as those who read keep up with.
+    for batch in 0..MESSAGES / 1000 {
+        (1..1000).for_each(|_| talker.send(format!("{text}\n")));
+        talker.send(format!("end of {batch}\n"));
+        for desk in &desks[1..] {
+            let end = format!("1\tend of {batch}\n");
+            desk.out.wait_for(&end, |shown| shown.ends_with(end.as_bytes()).then_some(()));
+        }
+        (1..1000).for_each(|_| assert_eq!(listener.line(), format!("<#1> {text}")));
+        assert_eq!(listener.line(), format!("<#1> end of {batch}"));
+    }
+
+    for desk in &desks[1..] {
+        let shown = String::from_utf8(desk.out.so_far()).unwrap();
+        assert_eq!(
+            shown.lines().filter(|line| line.starts_with("1\t")).count(),
+            MESSAGES,
+            "nothing is missing"
+        );
+    }
+    let grown = server.resident_bytes().saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes more in memory");
+    desks[0].resume();
+    desks[0].err.line_with("lines skipped: nobody was reading them");
+    desks[0].out.line_with(&format!("end of {}", MESSAGES / 1000 - 1));
+}
+
+#[test]
+fn h47_a_terminal_that_is_killed_leaves_nothing_and_the_server_goes_on() {
+    let (server, path) = server_with_desk("kill9", &[]);
+    let (mut peer, _) = server.connect_numbered();
+    let mut stays = Remote::attach(&path);
+    stays.event("open");
+    // Whatever it writes beside what it shows would be in one of these.
+    let home = place("home");
+    std::fs::create_dir(&home).unwrap();
+    let own = format!("env HOME={0} TMPDIR={0} XDG_STATE_HOME={0} XDG_RUNTIME_DIR={0}", home.display());
+    let line =
+        format!("{own} {SWITCHBOARD} attach --no-history --name ann {}; echo its status: $?", path.display());
+    let Some(pane) = Pane::running(100, 24, &line) else { return };
+    pane.has_row("attached to ");
+    pane.enters("/every 100ms @1 again");
+    assert_eq!(peer.line(), "again");
+    let descriptors = server.descriptors();
+    pane.types("@1 half");
+    stays.until("what is typed", |line| line["ev"] == "typing" && line["ids"] == json!([1]));
+
+    Command::new("kill").args(["-KILL", &process_of(&path)]).status().unwrap();
+
+    pane.has_row("its status: 137");
+    assert_eq!(stays.until("its end", |line| line["gone"] == true)["desk"], 3);
+    let who = stays.ask(json!({"cmd": "who"}));
+    assert_eq!(who["desks"], json!([{"desk": 1}, {"desk": 2}]), "nobody else is in the list");
+    wait_until("its descriptor to go", || (server.descriptors() == descriptors - 1).then_some(()));
+    assert_eq!(std::fs::read_dir(&home).unwrap().count(), 0, "no file is left");
+    // What it had begun goes on until somebody ends it, and nothing else of it arrives.
+    assert_eq!((peer.line(), peer.line()), ("again".into(), "again".into()));
+    assert_eq!(stays.ask(json!({"cmd": "every", "off": "all"}))["off"], 1);
+    stays.ask(json!({"cmd": "send", "to": 1, "text": "from another"}));
+    let next = std::iter::from_fn(|| Some(peer.line())).find(|line| line != "again");
+    assert_eq!(next.as_deref(), Some("from another"));
+    std::fs::remove_dir(&home).unwrap();
+}
+
+#[test]
+fn h48_a_terminal_attaches_to_nobody_in_a_directory_that_is_not_its_owners_alone() {
+    let directory = place("open");
+    std::fs::create_dir(&directory).unwrap();
+    let attach_without_path = |directory: &Path| {
+        let mut command = Command::new(SWITCHBOARD);
+        command.arg("attach").env("XDG_RUNTIME_DIR", directory);
+        Program::start(command)
+    };
+    let with_mode =
+        |mode| std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(mode)).unwrap();
+    let server = Server::start(&[&format!("--desk={}", directory.join("switchboard.sock").display())]);
+
+    with_mode(0o770);
+    let mut refused = attach_without_path(&directory);
+    refused.err.line_with("is open to others: chmod 700 shuts it");
+    assert_eq!(refused.exit_status().code(), Some(1));
+    if rustix::process::geteuid().is_root() {
+        with_mode(0o700);
+        std::os::unix::fs::chown(&directory, Some(65534), None).unwrap();
+        let mut refused = attach_without_path(&directory);
+        refused.err.line_with("belongs to somebody else");
+        assert_eq!(refused.exit_status().code(), Some(1));
+        std::os::unix::fs::chown(&directory, Some(0), None).unwrap();
+    }
+    with_mode(0o700);
+    attach_without_path(&directory).err.line_with("attached to ");
+    drop(server);
+    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 #[test]

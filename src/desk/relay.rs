@@ -17,11 +17,22 @@ use crate::buffer::framing::Frame;
 use past::Past;
 use reader::Reader;
 
-/// The log is forgotten in pieces of about so many bytes.
-const CHUNK_BYTES: usize = 64 << 10;
+/// How much is kept for desks that do not read.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The log is forgotten in pieces of about so many bytes.
+    pub chunk_bytes: usize,
+    /// So much of it is kept for desks that are slow, whoever they are and however many; and at least one piece.
+    pub log_bytes: usize,
+    /// Once so much of its own waits for a desk, it is not heard any further.
+    pub own_bytes: usize,
+}
 
-/// So much of it is kept for desks that are slow, whoever they are and however many; and at least one piece.
-const LOG_BYTES_MAX: usize = 4 << 20;
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds { chunk_bytes: 64 << 10, log_bytes: 4 << 20, own_bytes: 64 << 10 }
+    }
+}
 
 /// All attached desks.
 #[derive(Debug, Default)]
@@ -32,6 +43,7 @@ pub struct Relay {
     /// What is only kept for those who come later.
     line: Vec<u8>,
     readers: Vec<Reader>,
+    bounds: Bounds,
 }
 
 /// What was spelt for all and not yet taken by all, in pieces of whole lines.
@@ -105,7 +117,7 @@ impl Relay {
 
     #[inline]
     fn spell(&mut self, keeps: Keeps, but: Option<DeskId>, render: impl FnOnce(&mut Writer, &mut Vec<u8>)) {
-        let Relay { writer, log, past, line, readers } = self;
+        let Relay { writer, log, past, line, readers, bounds } = self;
         if !readers.iter().any(|reader| Some(reader.desk) != but) {
             if keeps == Keeps::Said {
                 line.clear();
@@ -115,7 +127,7 @@ impl Relay {
             return;
         }
         let from = log.end;
-        let spelt = log.append(|out| render(writer, out));
+        let spelt = log.append(bounds.chunk_bytes, |out| render(writer, out));
         if keeps == Keeps::Said {
             past.add(spelt);
         }
@@ -123,7 +135,7 @@ impl Relay {
         if let Some(reader) = readers.iter_mut().find(|reader| Some(reader.desk) == but) {
             reader.leave_out(from, bytes);
         }
-        if log.end - log.start > LOG_BYTES_MAX as u64 {
+        if log.end - log.start > bounds.log_bytes as u64 {
             self.forget_oldest();
         }
     }
@@ -153,7 +165,7 @@ impl Relay {
 
     /// Whether more of its own for a desk would have to wait.
     pub fn has_no_room(&self, desk: DeskId) -> bool {
-        self.readers.iter().any(|reader| reader.desk == desk && reader.has_no_room())
+        self.readers.iter().any(|reader| reader.desk == desk && reader.own_bytes() >= self.bounds.own_bytes)
     }
 
     /// Hands over what comes next for a desk, about `room_bytes` of it, in pieces: whole lines, but that one that is longer
@@ -181,20 +193,42 @@ impl Relay {
         self.writer.expire();
     }
 
+    /// Other bounds, which a few lines reach.
+    #[cfg(any(test, feature = "simulator"))]
+    pub fn keep_within(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
+    }
+
+    /// How many bytes of the log are kept, and how many of its own for the desk that has the most of them.
+    #[cfg(any(test, feature = "simulator"))]
+    pub fn kept_bytes(&self) -> (usize, usize) {
+        let log = self.log.chunks.iter().map(Vec::len).sum();
+        (log, self.readers.iter().map(Reader::own_bytes).max().unwrap_or(0))
+    }
+
+    /// What all are told and this desk has not taken is taken from it, which is a fault.
+    #[cfg(any(test, feature = "simulator"))]
+    pub fn forget_to_tell(&mut self, desk: DeskId) {
+        let end = self.log.end;
+        if let Some(reader) = self.reader(desk) {
+            reader.at = end;
+        }
+    }
+
     fn reader(&mut self, desk: DeskId) -> Option<&mut Reader> {
         self.readers.iter_mut().find(|reader| reader.desk == desk)
     }
 
     fn forget_taken(&mut self) {
         let taken = self.readers.iter().map(|reader| reader.at).min().unwrap_or(self.log.end);
-        self.log.forget_before(taken);
+        self.log.forget_before(taken, self.bounds.chunk_bytes);
     }
 
     /// Makes room in the log; who has not taken what goes has missed it.
     #[cold]
     fn forget_oldest(&mut self) {
-        let Relay { log, readers, .. } = self;
-        while log.end - log.start > LOG_BYTES_MAX as u64 && log.chunks.len() > 1 {
+        let Relay { log, readers, bounds, .. } = self;
+        while log.end - log.start > bounds.log_bytes as u64 && log.chunks.len() > 1 {
             readers.iter_mut().for_each(|reader| reader.miss_first(log));
             log.forget_first();
         }
@@ -204,8 +238,8 @@ impl Relay {
 impl Log {
     /// Appends a line, or several; returns them.
     #[inline]
-    fn append(&mut self, render: impl FnOnce(&mut Vec<u8>)) -> &[u8] {
-        if self.chunks.back().is_none_or(|last| last.len() >= CHUNK_BYTES) {
+    fn append(&mut self, chunk_bytes: usize, render: impl FnOnce(&mut Vec<u8>)) -> &[u8] {
+        if self.chunks.back().is_none_or(|last| last.len() >= chunk_bytes) {
             self.chunks.push_back(Vec::new());
         }
         let Some(last) = self.chunks.back_mut() else { return &[] };
@@ -240,7 +274,7 @@ impl Log {
         }
     }
 
-    fn forget_before(&mut self, taken: u64) {
+    fn forget_before(&mut self, taken: u64, chunk_bytes: usize) {
         while self.chunks.len() > 1 && self.first_end() <= taken {
             self.forget_first();
         }
@@ -249,7 +283,7 @@ impl Log {
         {
             // Its memory is for the next turn, but not that of a line that was very long.
             last.clear();
-            last.shrink_to(2 * CHUNK_BYTES);
+            last.shrink_to(2 * chunk_bytes);
             self.start = self.end;
         }
     }

@@ -10,7 +10,7 @@ use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::Reason;
 use crate::desk::json::{Greeting, Present, ReplyFrame, Writer};
 use crate::desk::{DeskId, Event, Refusal, Reply, Rights};
-use crate::hub::carrier::Carrier;
+use crate::hub::carrier::{Carrier, Delivered};
 use crate::hub::desks::Desks;
 use crate::hub::operators::Attendant;
 use crate::hub::session::Session;
@@ -117,14 +117,16 @@ impl<M> Hub<M> {
                 board.resume(id);
             }
             let Some(queued_bytes) = board.view(id).map(|view| view.queued_bytes) else { continue };
-            let mut has_more = true;
+            let mut delivered = Delivered::Some;
             if queued_bytes <= room_bytes / 2 {
-                has_more = session.carrier.deliver(session.id, relay, room_bytes - queued_bytes, board);
+                delivered = session.carrier.deliver(session.id, relay, room_bytes - queued_bytes, board);
             }
-            if has_more {
-                board.tell_when_drained(id);
-            } else if session.is_leaving && session.is_idle() {
-                board.finish(id);
+            match delivered {
+                // It would go on in the middle of a line.
+                Delivered::Full => board.hang_up(id, Reason::QueueFull),
+                Delivered::Some => board.tell_when_drained(id),
+                Delivered::All if session.is_leaving && session.is_idle() => board.finish(id),
+                Delivered::All => {}
             }
         }
         relay.end_turn();

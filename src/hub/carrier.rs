@@ -23,6 +23,27 @@ pub enum Carrier {
     WebSocket(ConnId, Box<Socket>),
 }
 
+/// How far what there is for a desk was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// There is nothing more.
+    All,
+    /// There is more.
+    Some,
+    /// Something found no room, and nothing behind it was sent.
+    Full,
+}
+
+impl Delivered {
+    fn of(is_full: bool, has_more: bool) -> Delivered {
+        match (is_full, has_more) {
+            (true, _) => Delivered::Full,
+            (false, true) => Delivered::Some,
+            (false, false) => Delivered::All,
+        }
+    }
+}
+
 impl Carrier {
     /// Its connection.
     pub fn conn(&self) -> Option<ConnId> {
@@ -44,7 +65,7 @@ impl Carrier {
                     line.push(b'\n');
                     input.push(line);
                 });
-                send(*id, &[&socket.outgoing()], board);
+                say(*id, socket, board);
                 if going == Going::Ended {
                     board.close(*id, Reason::Finished);
                 }
@@ -52,11 +73,24 @@ impl Carrier {
         }
     }
 
-    /// Sends what there is for a desk, about so many bytes of it. Returns whether there is more.
-    pub fn deliver(&mut self, desk: DeskId, relay: &mut Relay, room_bytes: usize, board: &mut Board) -> bool {
+    /// Sends what there is for a desk, about so many bytes of it.
+    pub fn deliver(
+        &mut self,
+        desk: DeskId,
+        relay: &mut Relay,
+        room_bytes: usize,
+        board: &mut Board,
+    ) -> Delivered {
         match self {
-            Carrier::None => false,
-            Carrier::Lines(id) => relay.take(desk, room_bytes, |piece| send(*id, &[piece], board)),
+            Carrier::None => Delivered::All,
+            Carrier::Lines(id) => {
+                let mut is_full = false;
+                let has_more = relay.take(desk, room_bytes, |piece| {
+                    // What comes behind something that it has not got would be taken for that.
+                    is_full = is_full || !send(*id, &[piece], board);
+                });
+                Delivered::of(is_full, has_more)
+            }
             Carrier::WebSocket(id, socket) => {
                 let mut left = room_bytes;
                 let mut text = Vec::new();
@@ -68,12 +102,13 @@ impl Carrier {
                     let is_whole = text.last().is_none_or(|last| *last == b'\n');
                     if !text.is_empty()
                         && let Some(head) = socket.frame(text.len(), is_whole)
+                        && !send(*id, &[&head, &text], board)
                     {
-                        send(*id, &[&head, &text], board);
+                        return Delivered::Full;
                     }
                     left = left.saturating_sub(text.len());
                     if !has_more || text.is_empty() || left == 0 {
-                        return has_more;
+                        return Delivered::of(false, has_more);
                     }
                 }
             }
@@ -85,7 +120,7 @@ impl Carrier {
         if let Carrier::WebSocket(id, socket) = self {
             match socket.beat() {
                 Beat::Alive => {}
-                Beat::Asked => send(*id, &[&socket.outgoing()], board),
+                Beat::Asked => say(*id, socket, board),
                 Beat::Silent => return board.hang_up(*id, Reason::Lost(ErrorKind::TimedOut.into())),
             }
             board.set_timer(*id, board.now() + Socket::BEAT_EVERY);
@@ -96,7 +131,7 @@ impl Carrier {
     pub fn close(&mut self, board: &mut Board) {
         if let Carrier::WebSocket(id, socket) = self {
             socket.close(Socket::GOING_AWAY, "the server has ended");
-            send(*id, &[&socket.outgoing()], board);
+            say(*id, socket, board);
         }
         if let Some(id) = self.conn() {
             board.close(id, Reason::Stopping);
@@ -104,9 +139,14 @@ impl Carrier {
     }
 }
 
-fn send(id: ConnId, parts: &[&[u8]], board: &mut Board) {
-    if matches!(board.send_parts(id, parts), Sent::Full(_)) {
-        // It would go on in the middle of a line.
+/// What a socket has to say of itself.
+fn say(id: ConnId, socket: &mut Socket, board: &mut Board) {
+    if !send(id, &[&socket.outgoing()], board) {
         board.hang_up(id, Reason::QueueFull);
     }
+}
+
+/// Returns whether there was room for it.
+fn send(id: ConnId, parts: &[&[u8]], board: &mut Board) -> bool {
+    !matches!(board.send_parts(id, parts), Sent::Full(_))
 }

@@ -1,7 +1,7 @@
 //! What holds after each turn, whatever the App does. Where it can, it asks the simulated system for the truth
 //! instead of the engine.
 
-use super::net::{Awake, Kernel, Net, SimListener};
+use super::net::{Awake, DOORS, Kernel, Net, SimListener};
 use crate::clock::Moment;
 use crate::conn::faults::CloseFault;
 use crate::conn::policy::Backpressure;
@@ -166,7 +166,7 @@ fn broken(engine: &Engine<SimListener>, kernel: &Kernel) -> Vec<usize> {
 /// How far each connection had come before a turn.
 pub(super) struct Reach {
     read_and_written: Vec<(u64, u64)>,
-    accepted: u64,
+    accepted: [u64; DOORS],
     /// Those that are broken on purpose, by number.
     broken: Vec<usize>,
     /// Those that were not being closed, and when something was last read or written.
@@ -222,7 +222,9 @@ impl Reach {
             let most = places * limits.write_budget_bytes;
             assert!(written <= most as u64, "{written} bytes written in one turn");
         }
-        let accepted = net.look().accepted - self.accepted;
-        assert!(accepted <= limits.accept_budget as u64, "{accepted} newcomers in one turn");
+        for (now, before) in net.look().accepted.iter().zip(self.accepted) {
+            let accepted = now - before;
+            assert!(accepted <= limits.accept_budget as u64, "{accepted} newcomers at one door in one turn");
+        }
     }
 }

@@ -1,126 +1,27 @@
 //! The modes as they are, with an operator who types and screens that stand still at times. What each promises is
 //! checked from outside: what the far ends were sent, and what was shown.
 
+mod desks;
 mod program;
+mod witness;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use super::audit;
 use super::dice::Dice;
 use super::far::Far;
 use super::net::{Net, Sabotage, Terms};
 use super::world::{World, small_limits};
 use crate::app::App;
-use crate::board::Board;
-use crate::buffer::framing::Frame;
 use crate::buffer::framing::Framing;
-use crate::conn::policy::{Backpressure, Policy, Role};
-use crate::conn::reason::Reason;
-use crate::conn::{ConnId, Outbound};
+use crate::conn::policy::{Backpressure, Role};
 use crate::desk::text::Format;
 use crate::desk::{Display, Screens, Spelling};
-use crate::hub::{DeskOptions, Hub, OnStdinEof, Voice};
+use crate::hub::{DeskOptions, Hub, Mode, OnStdinEof, Voice};
 use crate::modes::{Chat, Console, Echo};
 use crate::terminal::{CapturedScreen, Chunk, Mail, WhenFull};
-
-/// Beside a mode, writes down what it is told.
-struct Witness<A> {
-    app: A,
-    net: Net,
-    conns: BTreeMap<u64, Seen>,
-    /// Frames in the order in which they were handed over.
-    frames: Vec<(u64, Vec<u8>)>,
-    /// A chat tells of everything that is seen here.
-    relays: bool,
-}
-
-/// What was seen of a connection.
-#[derive(Default)]
-struct Seen {
-    sock: usize,
-    has_left: bool,
-    /// What a chat has to tell it of the others.
-    told: Vec<u8>,
-    closed: Option<(&'static str, usize)>,
-}
-
-impl<A> Witness<A> {
-    fn tell_others(&mut self, who: ConnId, line: &[u8], board: &Board) {
-        if !self.relays {
-            return;
-        }
-        for view in board.views().filter(|view| view.is_open && view.outbound == Outbound::Open) {
-            if view.id != who
-                && let Some(seen) = self.conns.get_mut(&view.id.serial())
-            {
-                seen.told.extend_from_slice(line);
-            }
-        }
-    }
-}
-
-impl<A: App> App for Witness<A> {
-    type Message = A::Message;
-
-    fn policy(&self, role: Role) -> Policy {
-        self.app.policy(role)
-    }
-
-    fn opened(&mut self, id: ConnId, board: &mut Board) {
-        let sock = self.net.look().number_of(id.key);
-        self.conns.insert(id.serial(), Seen { sock, ..Seen::default() });
-        self.tell_others(id, format!("* {id} joined\n").as_bytes(), board);
-        self.app.opened(id, board);
-        if self.relays
-            && let Some(seen) = self.conns.get_mut(&id.serial())
-        {
-            let here = match board.audience() {
-                0 | 1 => "nobody else is here".to_owned(),
-                2 => "1 other is here".to_owned(),
-                all => format!("{} others are here", all - 1),
-            };
-            let welcome = format!("* you are {id}; {here}; /help lists the commands\n");
-            seen.told.extend_from_slice(welcome.as_bytes());
-        }
-    }
-
-    fn received(&mut self, id: ConnId, frame: Frame<'_>, board: &mut Board) {
-        self.frames.push((id.serial(), frame.bytes.to_vec()));
-        let line = [format!("<{id}> ").as_bytes(), frame.bytes, b"\n"].concat();
-        self.tell_others(id, &line, board);
-        self.app.received(id, frame, board);
-    }
-
-    fn ended(&mut self, id: ConnId, board: &mut Board) {
-        self.tell_others(id, format!("* {id} left\n").as_bytes(), board);
-        self.conns.entry(id.serial()).or_default().has_left = true;
-        self.app.ended(id, board);
-    }
-
-    fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
-        let unsent = board.view(id).map_or(0, |view| view.queued_bytes);
-        let seen = self.conns.entry(id.serial()).or_default();
-        assert_eq!(seen.closed.replace((why.code(), unsent)), None, "{id} was closed once");
-        audit::check_stall(id, why, &self.net.look(), seen.sock, board.limits());
-        if !seen.has_left {
-            self.tell_others(id, format!("* {id} left\n").as_bytes(), board);
-        }
-        self.app.closed(id, why, board);
-    }
-
-    fn message(&mut self, message: A::Message, board: &mut Board) {
-        self.app.message(message, board);
-    }
-
-    fn drained(&mut self, id: ConnId, board: &mut Board) {
-        self.app.drained(id, board);
-    }
-
-    fn turn_ended(&mut self, board: &mut Board) {
-        self.app.turn_ended(board);
-    }
-}
+use desks::{Desks, HearsAll};
+use witness::{Seen, Witness};
 
 /// The operator: what was typed, and what the screens have shown.
 struct Keyboard {
@@ -279,6 +180,30 @@ enum Crowd {
     Attentive,
 }
 
+/// Whether desks attach, beside the keyboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attaches {
+    Nobody,
+    /// Some do, and perhaps not all is as it should be.
+    Some(Sabotage),
+}
+
+impl Attaches {
+    fn desks<M: Mode>(self, dice: &Dice, app: &mut Hub<M>) -> Option<Desks> {
+        match self {
+            Attaches::Nobody => None,
+            Attaches::Some(sabotage) => Some(Desks::open(dice, app, sabotage)),
+        }
+    }
+}
+
+/// What a world is like.
+#[derive(Clone, Copy)]
+struct Scene {
+    types: Types,
+    crowd: Crowd,
+}
+
 /// How a world comes to its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Finale {
@@ -289,16 +214,17 @@ enum Finale {
 }
 
 /// Runs a mode in a world of its own, to its end.
-fn run_mode<A: App<Message = Mail>>(
+fn run_mode<M: Mode>(
     dice: &Dice,
-    app: A,
+    app: Hub<M>,
+    desks: &mut Option<Desks>,
     keyboard: &mut Keyboard,
-    types: Types,
-    crowd: Crowd,
+    scene: Scene,
     say: impl Fn(&Dice) -> Vec<u8>,
     steps: &mut usize,
-) -> World<Witness<A>> {
-    let terms = Terms {
+) -> World<Witness<Hub<M>>> {
+    let Scene { types, crowd } = scene;
+    let mut terms = Terms {
         descriptors_max: dice.pick(&[5, 100]),
         backlog_max: 6,
         buffer_bytes: dice.pick(&[100, 300]),
@@ -306,16 +232,21 @@ fn run_mode<A: App<Message = Mail>>(
         toys: false,
         keeps_records: true,
     };
+    let mut limits = small_limits();
+    if let Some(desks) = desks {
+        desks.widen(&mut terms, &mut limits);
+    }
     let net = Net::new(terms, dice.clone(), Sabotage::None);
     let relays = types == Types::Texts && app.policy(Role::PEER).backpressure == Backpressure::Everybody;
-    let witness = Witness { app, net, conns: BTreeMap::new(), frames: Vec::new(), relays };
-    let mut world = World::new(dice.clone(), terms, small_limits(), Sabotage::None, witness);
+    let witness =
+        Witness { app, net, conns: BTreeMap::new(), desks: BTreeMap::new(), frames: Vec::new(), relays };
+    let mut world = World::new(dice.clone(), terms, limits, Sabotage::None, witness);
     world.app.net = world.net.clone();
     for _ in 0..150 {
         if dice.are_used_up() {
             break;
         }
-        let here = world.engine.board.len();
+        let here = world.engine.board.peers().count();
         if here < 8 && dice.one_in(if here < 3 { 2 } else { 10 }) {
             let text = say(dice);
             world.knock(match crowd {
@@ -335,7 +266,11 @@ fn run_mode<A: App<Message = Mail>>(
             Crowd::Mixed => dice.pick(&[0, 0, 1, 50, 250, 1100, 4000]),
             Crowd::Attentive => dice.pick(&[0, 1, 50]),
         };
+        if let Some(desks) = desks {
+            desks.may_come(&world, types, keyboard.is_program);
+        }
         turn(&mut world, keyboard, Duration::from_millis(passes_ms));
+        desks.iter().for_each(|desks| desks.look(&mut world));
         *steps = world.steps;
     }
     let finale = dice.pick(&[Finale::AllLeave, Finale::Stop]);
@@ -354,6 +289,7 @@ fn run_mode<A: App<Message = Mail>>(
         let count = world.net.look().sockets.len();
         (0..count).for_each(|number| world.net.touch().step(number));
         turn(&mut world, keyboard, Duration::from_millis(500));
+        desks.iter().for_each(|desks| desks.look(&mut world));
         *steps = world.steps;
         let is_over = match finale {
             Finale::AllLeave => {
@@ -390,21 +326,23 @@ fn letters(dice: &Dice) -> Vec<u8> {
 }
 
 /// One world in one of the modes.
-pub(super) fn run(dice: &Dice, steps: &mut usize) {
+pub(super) fn run(dice: &Dice, attaches: Attaches, steps: &mut usize) {
     match dice.below(3) {
-        0 => echo(dice, steps),
-        1 => chat(dice, steps),
-        _ => console(dice, steps),
+        0 => echo(dice, attaches, steps),
+        1 => chat(dice, attaches, steps),
+        _ => console(dice, attaches, steps),
     }
 }
 
 /// Every byte comes back, to who sent it, in order; and all of them, where both sides finish.
-fn echo(dice: &Dice, steps: &mut usize) {
+fn echo(dice: &Dice, attaches: Attaches, steps: &mut usize) {
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip, TSV);
-    let app = Hub::new(Echo::default(), desk, None, desk_options(Voice::Mute, dice));
+    let mut app = Hub::new(Echo::default(), desk, None, desk_options(Voice::Mute, dice));
 
+    let mut desks = attaches.desks(dice, &mut app);
+    let scene = Scene { types: Types::Everything, crowd: Crowd::Mixed };
     let say = |dice: &Dice| dice.text(600);
-    let world = run_mode(dice, app, &mut keyboard, Types::Everything, Crowd::Mixed, say, steps);
+    let world = run_mode(dice, app, &mut desks, &mut keyboard, scene, say, steps);
 
     let kernel = world.net.look();
     for (serial, seen) in &world.app.conns {
@@ -416,19 +354,25 @@ fn echo(dice: &Dice, steps: &mut usize) {
             echoed.is_some_and(|echoed| record.said.starts_with(echoed))
         };
         assert!((0..=4).any(is_right), "#{serial} got back something else than it said");
-        if seen.closed == Some(("finished", 0)) && !keyboard.ends.contains(serial) {
+        let is_ended =
+            keyboard.ends.contains(serial) || desks.iter().any(|desks| desks.ends.contains(serial));
+        if seen.closed == Some(("finished", 0)) && !is_ended {
             assert_eq!(record.written.len(), record.said.len(), "#{serial} got back all it said");
         }
     }
+    drop(kernel);
+    desks.iter().for_each(|desks| desks.check(&world, HearsAll::No));
 }
 
 /// Everybody hears what the others say, who comes and who goes, once each and in one order; and nothing else.
-fn chat(dice: &Dice, steps: &mut usize) {
+fn chat(dice: &Dice, attaches: Attaches, steps: &mut usize) {
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Skip, TSV);
-    let app = Hub::new(Chat::new(false, 0), desk, None, desk_options(Voice::Participant, dice));
+    let mut app = Hub::new(Chat::new(false, 0), desk, None, desk_options(Voice::Participant, dice));
 
+    let mut desks = attaches.desks(dice, &mut app);
     let crowd = dice.pick(&[Crowd::Mixed, Crowd::Attentive]);
-    let world = run_mode(dice, app, &mut keyboard, Types::Texts, crowd, letters, steps);
+    let scene = Scene { types: Types::Texts, crowd };
+    let world = run_mode(dice, app, &mut desks, &mut keyboard, scene, letters, steps);
 
     let kernel = world.net.look();
     for (serial, seen) in &world.app.conns {
@@ -456,20 +400,34 @@ fn chat(dice: &Dice, steps: &mut usize) {
             "#{serial} heard the operator once, in order: {numbers:?}"
         );
     }
+    drop(kernel);
+    desks.iter().for_each(|desks| desks.check(&world, HearsAll::No));
 }
 
 /// All that is said is shown, with who said it; a text reaches those it is meant for, and nobody else; and where
 /// it went is answered.
-fn console(dice: &Dice, steps: &mut usize) {
+fn console(dice: &Dice, attaches: Attaches, steps: &mut usize) {
     let spelling = dice.pick(&[TSV, Spelling::Json]);
     let (desk, mut keyboard) = Keyboard::new(dice, WhenFull::Wait, spelling);
-    let app = Hub::new(Console::new(Framing::Lines), desk, None, desk_options(Voice::Plain, dice));
+    let mut app = Hub::new(Console::new(Framing::Lines), desk, None, desk_options(Voice::Plain, dice));
 
-    let mut world = run_mode(dice, app, &mut keyboard, Types::Everything, Crowd::Mixed, letters, steps);
+    let mut desks = attaches.desks(dice, &mut app);
+    let scene = Scene { types: Types::Everything, crowd: Crowd::Mixed };
+    let mut world = run_mode(dice, app, &mut desks, &mut keyboard, scene, letters, steps);
 
     if keyboard.is_program {
-        return program::check(&mut world, &mut keyboard);
+        program::check(&mut world, &mut keyboard);
+    } else {
+        check_console(&world, &keyboard, desks.as_ref());
     }
+    desks.iter().for_each(|desks| desks.check(&world, HearsAll::Yes));
+}
+
+fn check_console<A: App<Message = Mail>>(
+    world: &World<Witness<A>>,
+    keyboard: &Keyboard,
+    desks: Option<&Desks>,
+) {
     let shown: Vec<(u64, Vec<u8>)> =
         keyboard.shown.split(|byte| *byte == b'\n').filter_map(parse_tsv).collect();
     assert!(shown == world.app.frames, "something else was shown than was said");
@@ -493,7 +451,9 @@ fn console(dice: &Dice, steps: &mut usize) {
             let got = texts.iter().filter(to_one).count();
             let accepted = answers.lines().filter(|line| accepts_for(line, *serial)).count();
             let (got_of_all, meant_for_all) = (texts.len() - got, texts_for_all(&answers, *serial));
-            let was_told = seen.closed.is_some_and(|(why, _)| matches!(why, "kicked" | "stopping"));
+            // What another desk does to it is not shown.
+            let was_told = seen.closed.is_some_and(|(why, _)| matches!(why, "kicked" | "stopping"))
+                && desks.is_none_or(|desks| !desks.ends.contains(serial));
             assert!(
                 !was_told || got_of_all == meant_for_all,
                 "#{serial} got {got_of_all} of {meant_for_all} to all"
@@ -521,6 +481,9 @@ fn number_of_text(line: &[u8]) -> Option<usize> {
 
 /// Whether an answer says that a text is on its way to this connection.
 fn accepts_for(answer: &str, serial: u64) -> bool {
+    if answer.contains(" (desk ") {
+        return false;
+    }
     // Of several, those before the number of bytes are the ones that get it.
     let Some((receivers, _)) = answer.strip_prefix("-> ").and_then(|answer| answer.split_once(" byte"))
     else {

@@ -39,6 +39,11 @@ pub(super) use sock::{Awake, Sock};
 
 pub(super) use ends::{SimListener, SimStream};
 
+/// Where peers knock, and where desks do: the numbers of the listeners.
+pub(super) const DOORS: usize = 2;
+pub(super) const DOOR_OF_PEERS: usize = 0;
+pub(super) const DOOR_OF_DESKS: usize = 1;
+
 /// A vanished peer is given up after so long: three unanswered questions.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(120);
 
@@ -75,12 +80,9 @@ pub(super) struct Kernel {
     polls: u64,
     pub sockets: Vec<Sock>,
     ready: VecDeque<usize>,
-    backlog: VecDeque<usize>,
-    /// Somebody has knocked since the poller was asked.
-    knocked: bool,
-    is_listening: bool,
+    doors: [Door; DOORS],
     descriptors: usize,
-    pub accepted: u64,
+    pub accepted: [u64; DOORS],
     /// What the next accept fails with.
     accept_fault: Option<ErrorKind>,
     /// Keys whose sockets were closed and of which the poller may still speak once.
@@ -93,6 +95,15 @@ pub(super) struct Kernel {
     /// Everything comes to its end.
     is_calm: bool,
     sabotage: Sabotage,
+}
+
+/// A listening socket, as the system sees it.
+#[derive(Debug)]
+struct Door {
+    backlog: VecDeque<usize>,
+    /// Somebody has knocked since the poller was asked.
+    knocked: bool,
+    is_listening: bool,
 }
 
 /// A fault of the simulated system itself, to show that the checks find it.
@@ -110,6 +121,10 @@ pub(super) enum Sabotage {
     LosesSpliced,
     /// A stream does not say that it has something of its own to send.
     HidesUnsent,
+    /// Every now and then what was for a desk is taken from it.
+    RobsDesks,
+    /// What desks do not read is kept without a limit.
+    HoardsForDesks,
     /// The engine is not told that it was stopped, or that the poller did not tell everything.
     HidesStops,
 }
@@ -117,8 +132,8 @@ pub(super) enum Sabotage {
 /// What the poller tells.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Event {
-    /// Somebody knocks.
-    Knock,
+    /// Somebody knocks at the door of this number.
+    Knock(usize),
     /// Something about the connection of this key.
     Of(Key, Readiness),
 }
@@ -133,11 +148,13 @@ impl Net {
             polls: 0,
             sockets: Vec::new(),
             ready: VecDeque::new(),
-            backlog: VecDeque::new(),
-            knocked: false,
-            is_listening: true,
+            doors: std::array::from_fn(|_| Door {
+                backlog: VecDeque::new(),
+                knocked: false,
+                is_listening: true,
+            }),
             descriptors: 0,
-            accepted: 0,
+            accepted: [0; DOORS],
             accept_fault: None,
             stale: Vec::new(),
             watched: Vec::new(),
@@ -148,8 +165,8 @@ impl Net {
         })))
     }
 
-    pub fn listener(&self) -> SimListener {
-        SimListener(self.clone())
+    pub fn listener(&self, door: usize) -> SimListener {
+        SimListener { net: self.clone(), door }
     }
 
     pub fn look(&self) -> Ref<'_, Kernel> {
@@ -187,13 +204,14 @@ impl Net {
 
 impl Kernel {
     /// Somebody knocks. Returns the number of the connection, if the backlog had room for it.
-    pub fn connect(&mut self, far: Far) -> Option<usize> {
-        if !self.is_listening || self.backlog.len() >= self.terms.backlog_max {
+    pub fn connect(&mut self, door: usize, far: Far) -> Option<usize> {
+        let Door { backlog, is_listening, .. } = &self.doors[door];
+        if !is_listening || backlog.len() >= self.terms.backlog_max {
             return None;
         }
         let sock = self.add(far, Link::Up);
-        self.backlog.push_back(sock);
-        self.knocked = true;
+        self.doors[door].backlog.push_back(sock);
+        self.doors[door].knocked = true;
         Some(sock)
     }
 
@@ -237,12 +255,13 @@ impl Kernel {
 
     /// Whether somebody waits in the backlog whom an accept would bring.
     pub fn can_accept(&self) -> bool {
-        self.is_listening && !self.backlog.is_empty() && self.descriptors < self.terms.descriptors_max
+        let somebody_waits = self.doors.iter().any(|door| door.is_listening && !door.backlog.is_empty());
+        somebody_waits && self.descriptors < self.terms.descriptors_max
     }
 
     /// Whether the poller has something to tell.
     pub fn is_ready(&self) -> bool {
-        self.knocked || !self.ready.is_empty()
+        self.doors.iter().any(|door| door.knocked) || !self.ready.is_empty()
     }
 
     pub fn accept_fails_once(&mut self, with: ErrorKind) {
@@ -292,8 +311,10 @@ impl Kernel {
     pub fn poll(&mut self, most: usize, told: &mut Vec<Event>) -> bool {
         let all = self.ready.len() < most;
         self.polls += u64::from(all);
-        if std::mem::take(&mut self.knocked) {
-            told.push(Event::Knock);
+        for (number, door) in self.doors.iter_mut().enumerate() {
+            if std::mem::take(&mut door.knocked) {
+                told.push(Event::Knock(number));
+            }
         }
         for key in std::mem::take(&mut self.stale) {
             told.push(Event::Of(

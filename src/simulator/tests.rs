@@ -88,6 +88,8 @@ fn faults_built_in_on_purpose_are_found_and_found_again() {
         (Sabotage::StutteringWrites, &["sent something else than was accepted"]),
         (Sabotage::LeaksDescriptors, &["open descriptors, against streams"]),
         (Sabotage::LosesSpliced, &["got something else than"]),
+        (Sabotage::RobsDesks, &["were skipped, and"]),
+        (Sabotage::HoardsForDesks, &["are kept for all desks, and"]),
         // It breaks three promises.
         (
             Sabotage::HidesStops,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::audit;
 use super::dice::Dice;
 use super::far::Far;
-use super::net::{Event, Net, Sabotage, SimListener, SimStream, Terms};
+use super::net::{DOOR_OF_DESKS, DOOR_OF_PEERS, Event, Net, Sabotage, SimListener, SimStream, Terms};
 use crate::app::App;
 use crate::board::{Board, Dial, LAPSE_MAX, Polled, Told};
 use crate::clock::Moment;
@@ -16,6 +16,7 @@ use crate::conn::Key;
 use crate::conn::policy::Role;
 use crate::engine::accept::Acceptor;
 use crate::engine::{Engine, Sleep, System};
+use crate::hub;
 use crate::limits::Limits;
 
 /// Turns in a row that may bring nothing about although the engine wants them.
@@ -94,7 +95,8 @@ impl<A: App> World<A> {
     pub fn new(dice: Dice, terms: Terms, limits: Limits, sabotage: Sabotage, app: A) -> World<A> {
         let net = Net::new(terms, dice.clone(), sabotage);
         let mut acceptor = Acceptor::default();
-        acceptor.add(net.listener(), Role::PEER);
+        acceptor.add(net.listener(DOOR_OF_PEERS), Role::PEER);
+        acceptor.add(net.listener(DOOR_OF_DESKS), hub::DESK);
         let engine = Engine::new(Board::new(limits), acceptor, &app, || ());
         let mail =
             Post { waiting: VecDeque::new(), late: VecDeque::new(), rung: false, announced: false, taken: 0 };
@@ -114,7 +116,7 @@ impl<A: App> World<A> {
 
     /// Somebody knocks.
     pub fn knock(&mut self, far: Far) {
-        self.net.touch().connect(far);
+        self.net.touch().connect(DOOR_OF_PEERS, far);
     }
 
     /// The far ends do something, so many of them one after the other; and what is rarer happens.
@@ -250,7 +252,7 @@ impl<A: App> World<A> {
         }
         for told in self.told.drain(..) {
             match told {
-                Event::Knock => self.engine.note_pending(0),
+                Event::Knock(door) => self.engine.note_pending(door),
                 Event::Of(key, readiness) => self.engine.note(key, readiness),
             }
         }

@@ -9,9 +9,6 @@ use crate::desk::event::{DeskId, Event};
 use crate::desk::json::Writer;
 use crate::desk::text::Renderer;
 
-/// Once so much of its own waits for a desk, it is not heard any further.
-const OWN_BYTES_MAX: usize = 64 << 10;
-
 /// See the file.
 #[derive(Debug)]
 pub struct Reader {
@@ -23,6 +20,8 @@ pub struct Reader {
     own_bytes: usize,
     /// So many lines it has missed, and was not told yet.
     skipped: u64,
+    /// Where in the log the first of them was: what is for it alone and stands before that is told first.
+    missed_from: u64,
     /// Where its replies are told in words, too: by whom.
     pub words: Option<Renderer>,
 }
@@ -41,7 +40,7 @@ struct Own {
 impl Reader {
     /// One that hears what comes from here on.
     pub fn new(desk: DeskId, at: u64) -> Reader {
-        Reader { desk, at, own: VecDeque::new(), own_bytes: 0, skipped: 0, words: None }
+        Reader { desk, at, own: VecDeque::new(), own_bytes: 0, skipped: 0, missed_from: 0, words: None }
     }
 
     /// Appends something that it alone is told, behind all that there is by now.
@@ -61,9 +60,9 @@ impl Reader {
         self.own.push_back(Own { at, left_out: bytes, bytes: Vec::new(), taken: 0 });
     }
 
-    /// Whether more of its own would have to wait.
-    pub fn has_no_room(&self) -> bool {
-        self.own_bytes >= OWN_BYTES_MAX
+    /// How much of its own waits for it.
+    pub fn own_bytes(&self) -> usize {
+        self.own_bytes
     }
 
     /// Whether there is something for it.
@@ -73,12 +72,13 @@ impl Reader {
 
     /// Hands over the next piece, if there is one.
     pub fn next(&mut self, writer: &mut Writer, log: &Log, room_bytes: usize, to: impl FnOnce(&[u8])) {
-        if self.skipped > 0 && self.own.front().is_none_or(|own| own.taken == 0) {
-            let mut line = Vec::new();
-            writer.event(&Event::Skipped(std::mem::take(&mut self.skipped)), 0, &mut line);
-            return to(&line);
-        }
-        while let Some(own) = self.own.front_mut().filter(|own| own.at <= self.at) {
+        loop {
+            if self.skipped > 0 && self.own.front().is_none_or(|own| own.at > self.missed_from) {
+                let mut line = Vec::new();
+                writer.event(&Event::Skipped(std::mem::take(&mut self.skipped)), 0, &mut line);
+                return to(&line);
+            }
+            let Some(own) = self.own.front_mut().filter(|own| own.at <= self.at) else { break };
             self.at = self.at.max(own.at + own.left_out);
             if own.taken < own.bytes.len() {
                 let piece = piece_of(&own.bytes[own.taken..], room_bytes);
@@ -122,6 +122,9 @@ impl Reader {
         }
         let missed = memchr_iter(b'\n', log.rest_of_chunk(self.at, end)).count();
         let not_meant = self.own.iter().filter(|own| own.left_out > 0 && (self.at..end).contains(&own.at));
+        if self.skipped == 0 {
+            self.missed_from = self.at;
+        }
         self.skipped += (missed - not_meant.count().min(missed)) as u64;
         self.at = end;
     }

@@ -88,7 +88,7 @@ fn h45_who_does_not_read_misses_a_number_of_lines_that_is_told_and_none_of_its_r
             relay.end_turn();
         }
         let held = relay.log.chunks.iter().map(Vec::capacity).sum::<usize>();
-        assert!(held < LOG_BYTES_MAX + (1 << 20), "{held} bytes are held");
+        assert!(held < Bounds::default().log_bytes + (1 << 20), "{held} bytes are held");
     }
 
     assert_eq!(heard_by_bob.len(), 20_001, "the other one has missed nothing");
@@ -123,6 +123,29 @@ fn a_line_longer_than_any_room_comes_whole_though_much_is_forgotten_meanwhile() 
     for line in lines.iter().filter(|line| !line.is_empty()) {
         assert!(line.starts_with(b"{") && line.ends_with(b"}"), "torn: {}", String::from_utf8_lossy(line));
     }
+}
+
+#[test]
+fn h45_what_was_missed_is_told_before_whatever_comes_behind_it_also_in_a_long_reply() {
+    let mut relay = Relay::default();
+    relay.keep_within(Bounds { chunk_bytes: 100, log_bytes: 1000, own_bytes: 1000 });
+    attach(&mut relay, ANN);
+    taken(&mut relay, ANN, 4096);
+    relay.reply(ANN, &Reply::Refused(Refusal::LineTooLong), ReplyFrame::default());
+    let mut bytes = Vec::new();
+    assert!(relay.take(ANN, 10, |piece| bytes.extend_from_slice(piece)), "there is more of it");
+    (1..=100).for_each(|seq| says(&mut relay, seq, "x"));
+
+    while relay.take(ANN, 10, |piece| bytes.extend_from_slice(piece)) {}
+
+    let lines: Vec<serde_json::Value> = String::from_utf8(bytes)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect();
+    assert_eq!(lines[0]["ev"], "error");
+    assert_eq!(lines[1]["ev"], "skipped", "{lines:?}");
+    assert_eq!(lines[2]["seq"].as_u64(), lines[1]["count"].as_u64().map(|count| count + 1));
 }
 
 #[test]

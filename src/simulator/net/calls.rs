@@ -140,24 +140,25 @@ impl Kernel {
         }
     }
 
-    pub(super) fn accept(&mut self) -> io::Result<usize> {
+    pub(super) fn accept(&mut self, door: usize) -> io::Result<usize> {
+        let Door { backlog, .. } = &mut self.doors[door];
         if let Some(kind) = self.accept_fault.take() {
             if kind == ErrorKind::ConnectionAborted
-                && let Some(gone) = self.backlog.pop_front()
+                && let Some(gone) = backlog.pop_front()
             {
                 self.reset_far(gone);
             }
             return Err(kind.into());
         }
-        if self.backlog.is_empty() {
+        if backlog.is_empty() {
             return Err(ErrorKind::WouldBlock.into());
         }
         if self.descriptors >= self.terms.descriptors_max {
             return Err(rustix::io::Errno::MFILE.into());
         }
-        let sock = self.backlog.pop_front().ok_or(ErrorKind::WouldBlock)?;
+        let sock = backlog.pop_front().ok_or(ErrorKind::WouldBlock)?;
         self.descriptors += 1;
-        self.accepted += 1;
+        self.accepted[door] += 1;
         Ok(sock)
     }
 }

@@ -3,29 +3,39 @@
 use std::io::{self, ErrorKind, IoSlice};
 
 use super::sock::Link;
-use super::{Net, Sabotage};
-use crate::conn::Peer;
+use super::{DOOR_OF_DESKS, Net, Sabotage};
 use crate::conn::stream::{Kept, SentBack, Stream, Then};
+use crate::conn::{Credentials, Peer};
 use crate::engine::accept::Listen;
 
 /// The simulated listener.
 #[derive(Debug)]
-pub(in crate::simulator) struct SimListener(pub(super) Net);
+pub(in crate::simulator) struct SimListener {
+    pub(super) net: Net,
+    pub(super) door: usize,
+}
 
 impl Listen for SimListener {
     type Stream = SimStream;
 
     fn accept(&mut self) -> io::Result<(SimStream, Peer)> {
-        let sock = self.0.touch().accept()?;
-        Ok((SimStream { net: self.0.clone(), sock }, Peer::Unix))
+        let sock = self.net.touch().accept(self.door)?;
+        // Whoever is at a desk has to be of our own.
+        let uid = rustix::process::geteuid().as_raw();
+        let peer = match self.door {
+            DOOR_OF_DESKS => Peer::UnixOf(Credentials { pid: None, uid }),
+            _ => Peer::Unix,
+        };
+        Ok((SimStream { net: self.net.clone(), sock }, peer))
     }
 }
 
 impl Drop for SimListener {
     fn drop(&mut self) {
-        let mut kernel = self.0.touch();
-        kernel.is_listening = false;
-        for waiting in std::mem::take(&mut kernel.backlog) {
+        let mut kernel = self.net.touch();
+        let door = &mut kernel.doors[self.door];
+        door.is_listening = false;
+        for waiting in std::mem::take(&mut door.backlog) {
             kernel.reset_far(waiting);
         }
     }
