@@ -326,7 +326,8 @@ impl Shared {
                 self.sums.lagging -= 1;
             }
         }
-        if conn.slow.is_some() || blocked {
+        // One to which nothing is written any more is no reader: as a slow one it would not be read to its end.
+        if (conn.slow.is_some() || blocked) && conn.state.writes() {
             let waits_for_none = conn.has_detour() || self.policy(conn).looks_on;
             let is_suspended = waits_for_none && !conn.state.is_parting();
             if is_suspended { self.note_hard_limit(conn) } else { self.note_slow(conn, taken_bytes) }

@@ -2,6 +2,7 @@
 
 use super::broken::{broken, latency, ms, outbound, stall};
 use super::*;
+use crate::conn::state::Step;
 
 /// One that hears, and for whom nothing is written.
 fn stalled(rig: &mut Rig) -> Far {
@@ -113,4 +114,28 @@ fn who_takes_nothing_is_given_up_when_it_is_being_closed_though_it_is_broken() {
     assert_eq!(rig.told(), Vec::<String>::new());
     rig.pass(1);
     assert_eq!(rig.told(), ["#1 closed kicked"]);
+}
+
+#[test]
+fn who_broke_with_much_queued_for_it_is_no_slow_reader_when_faults_end_but_read_to_its_end() {
+    let mut rig = Rig::with(small(), Framing::Lines, Backpressure::Sender);
+    let far = broken(&mut rig, &outbound(stall()));
+    rig.board().hold_reading(true);
+    rig.board().send(far.id, &vec![b'x'; small().outbox_high_bytes + 1]);
+    rig.settle();
+    let Board { table, shared, .. } = rig.board();
+    let conn = table.get_mut(far.id).expect("it is here");
+    // What was written to it failed, and that there is room again was not said since.
+    conn.writable = false;
+    shared.step(conn, Step::WriteFailed(ErrorKind::BrokenPipe.into()));
+    rig.settle();
+
+    rig.board().clear_faults(far.id);
+    rig.settle();
+    far.wire.arrives(b"last words\n");
+    rig.resets(&far);
+    rig.board().hold_reading(false);
+    rig.settle();
+
+    assert_eq!(rig.told(), ["#1 line last words", "#1 closed reset"]);
 }
