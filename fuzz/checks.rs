@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::time::Duration;
 
+use switchboard::desk::http::{Going, Read, Request, Socket};
 use switchboard::desk::text::{Format, Renderer, Stamp, first_member, parse, push_human, push_tsv};
 use switchboard::desk::{Command, Filter, HELP, How, Mistake, Payload, To, View, Who, json};
 use switchboard::internals::{cut_frames, cut_lines, whole_chars};
@@ -18,8 +19,15 @@ use switchboard::{Delimiter, End, Frame, Framing, LengthBytes};
 pub type Check = fn(&[u8]);
 
 /// Every target, under the name of its corpus.
-pub const TARGETS: &[(&str, Check)] =
-    &[("framer", framer), ("renderer", renderer), ("command", command), ("input", input), ("json", request)];
+pub const TARGETS: &[(&str, Check)] = &[
+    ("framer", framer),
+    ("renderer", renderer),
+    ("command", command),
+    ("input", input),
+    ("json", request),
+    ("http", http),
+    ("websocket", websocket),
+];
 
 /// Takes the first bytes off as settings; what is missing is 0.
 fn settings<const COUNT: usize>(data: &[u8]) -> ([usize; COUNT], &[u8]) {
@@ -320,8 +328,9 @@ fn text<'a>(to: To<'a>, text: &'a [u8]) -> Command<'a> {
     Command::Send(to, Payload::Text(Cow::Borrowed(text)))
 }
 
-/// The grammar. The input is one line.
-pub fn command(line: &[u8]) {
+/// The grammar. The input is one line: what stands behind its end is another.
+pub fn command(bytes: &[u8]) {
+    let line = &bytes[..memchr(b'\n', bytes)];
     let parsed = parse(line);
     check_kind(line, &parsed);
     match parsed {
@@ -357,7 +366,7 @@ fn check_kind(line: &[u8], parsed: &Result<Command<'_>, Mistake>) {
         }
         [b'/', ..] => {
             let is_blank = |byte: &u8| byte.is_ascii_whitespace() && *byte != b'\n';
-            let name = line.trim_ascii_end().split(is_blank).next().unwrap_or_default();
+            let name = line.split(is_blank).next().unwrap_or_default();
             let is_known = HELP.iter().any(|help| help.name.as_bytes() == name);
             match parsed {
                 Ok(Command::Send(_, Payload::Text(_)) | Command::Target(_)) => {
@@ -436,8 +445,8 @@ fn spelling(command: &Command<'_>) -> Option<Vec<u8>> {
         }
         Command::Target(to) => [b"@", &target(to)[..]].concat(),
         Command::Who(None) => plain("/who"),
-        Command::Close(to, How::Eof, _) => [b"/eof ", &target(to)[..]].concat(),
-        Command::Close(to, How::Kick, reason) => [b"/kick ", &target(to)[..], b" ", &reason[..]].concat(),
+        Command::Close(to, How::Eof, _) => [b"/eof @", &target(to)[..]].concat(),
+        Command::Close(to, How::Kick, reason) => [b"/kick @", &target(to)[..], b" ", &reason[..]].concat(),
         Command::Close(to, How::Reset, _) => [b"/rst @", &target(to)[..]].concat(),
         Command::Filter(Filter::All) => plain("/show all"),
         Command::Stats => plain("/stats"),
@@ -461,7 +470,8 @@ fn target(to: &To<'_>) -> Vec<u8> {
 }
 
 /// The JSON face. The input is one line: it is a request, or an error of one line, with the reference as it was spelt.
-pub fn request(line: &[u8]) {
+pub fn request(bytes: &[u8]) {
+    let line = &bytes[..memchr(b'\n', bytes)];
     match json::parse(line) {
         Ok(request) => {
             if let Some(reference) = request.reference {
@@ -525,4 +535,68 @@ pub fn notices_a_bad_renderer() -> bool {
         && from_human("\\x1b") == b"\x1b"
         && from_human("\\\\x1b") == b"\\x1b"
         && from_tsv("\\\\x1b") == b"\\x1b"
+}
+
+/// The head of a request: it is understood in one way however it is cut, and what is let through has one meaning.
+pub fn http(data: &[u8]) {
+    let whole = match Request::read(data) {
+        Read::Whole(request, length) => Some((request, length)),
+        Read::Wrong(status, why) => {
+            assert!((400..=599).contains(&status.code()) && !why.is_empty());
+            None
+        }
+        Read::Partial => None,
+    };
+    for cut in 0..data.len() {
+        match (Request::read(&data[..cut]), &whole) {
+            (Read::Whole(_, length), Some((_, known))) => assert_eq!(length, *known, "cut at {cut}"),
+            (Read::Whole(..), None) => panic!("a head at {cut} of what is none"),
+            (Read::Wrong(..), Some((_, known))) => {
+                panic!("cut at {cut} of a head of {known} bytes it is wrong")
+            }
+            (Read::Wrong(..) | Read::Partial, _) => {}
+        }
+    }
+    let Some((request, length)) = whole else { return };
+    let head = &data[..length];
+    assert!(head.ends_with(b"\r\n\r\n"), "a head ends with an empty line");
+    assert_eq!(
+        head.iter().filter(|byte| **byte == b'\n').count(),
+        head.windows(2).filter(|two| *two == b"\r\n").count()
+    );
+    assert!(!request.path.contains(['?', ' ']) && !request.method.is_empty());
+    if let Ok(Some(host)) = request.only("host") {
+        assert!(host.is_ascii() && !host.contains(['\r', '\n']));
+    }
+}
+
+/// What comes over a WebSocket: texts that are texts, the same however they are cut; and its end has a code that may be sent.
+pub fn websocket(data: &[u8]) {
+    let ([seed], data) = settings(data);
+    let take = |pieces: &[&[u8]]| {
+        let (mut socket, mut texts, mut out) = (Socket::new(), Vec::new(), Vec::new());
+        let mut going = Going::On;
+        for piece in pieces {
+            going = socket.take(piece, |text| texts.push(text.to_owned()));
+            out.extend(socket.outgoing());
+            if going == Going::Ended {
+                break;
+            }
+        }
+        (texts, out, going)
+    };
+    let (texts, out, going) = take(&[data]);
+    assert_eq!(take(&pieces(data, seed, 7)), (texts.clone(), out.clone(), going), "cut otherwise");
+    assert!(texts.iter().map(String::len).sum::<usize>() <= data.len());
+    // What the server says of itself is control frames, which are short and not masked.
+    let mut rest = &out[..];
+    while let [first, length, more @ ..] = rest {
+        assert!(matches!(first, 0x88 | 0x8a) && *length <= 125, "{first:#x}, {length}");
+        let body = &more[..usize::from(*length)];
+        if *first == 0x88 && !body.is_empty() {
+            let code = u16::from_be_bytes([body[0], body[1]]);
+            assert!(matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999), "code {code}");
+        }
+        rest = &more[usize::from(*length)..];
+    }
 }

@@ -44,7 +44,7 @@ fn two_terminals_answer_the_same_peers_and_each_sees_what_the_other_sends() {
     let Some(bob) = at_terminal(&path, "--name bob") else { return };
     ann.has_row("#1> hello");
     bob.has_row("#1> hello");
-    ann.has_row("* desk 3 bob is attached");
+    ann.has_row("* desk 3 is bob now");
 
     ann.types("from a");
     bob.has_row("desk 2 ann types to #1");

@@ -20,7 +20,10 @@ const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/web");
 fn has_modules() -> bool {
     let found = Path::new(TESTS).join("node_modules/playwright-core").exists();
     if !found {
-        assert!(std::env::var_os("CI").is_none(), "npm ci was not run in tests/web, and in CI nothing is skipped");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "npm ci was not run in tests/web, and in CI nothing is skipped"
+        );
         let _ = writeln!(io::stderr(), "skipped: npm ci was not run in tests/web");
     }
     found

@@ -1,5 +1,7 @@
 //! What carries what is said at a desk, both ways: a connection of lines, or a WebSocket, whose messages are whole lines.
 
+use std::io::ErrorKind;
+
 use crate::board::{Board, Sent};
 use crate::conn::ConnId;
 use crate::conn::reason::Reason;
@@ -84,7 +86,7 @@ impl Carrier {
             match socket.beat() {
                 Beat::Alive => {}
                 Beat::Asked => send(*id, &[&socket.outgoing()], board),
-                Beat::Silent => return board.hang_up(*id, Reason::Idle(3 * Socket::BEAT_EVERY)),
+                Beat::Silent => return board.hang_up(*id, Reason::Lost(ErrorKind::TimedOut.into())),
             }
             board.set_timer(*id, board.now() + Socket::BEAT_EVERY);
         }

@@ -11,18 +11,18 @@ use crate::desk::words::plural;
 /// So many connections are named one by one.
 const NAMED_MAX: usize = 5;
 
-/// What the desks are called, as far as that was told.
+/// Which desks there are, and what they are called, as far as that was told.
 #[derive(Debug, Default)]
-pub struct DeskNames(BTreeMap<DeskId, String>);
+pub struct DeskNames(BTreeMap<DeskId, Option<String>>);
 
 impl DeskNames {
     /// Keeps what an event says of them.
     pub fn note(&mut self, event: &Event<'_>) {
         match event {
-            Event::Desk(Operator { desk, name: Some(name), .. }) => {
-                self.0.insert(*desk, (*name).to_owned());
+            Event::Desk(Operator { desk, name, .. }) => {
+                self.0.insert(*desk, name.map(str::to_owned));
             }
-            Event::Desk(Operator { desk, name: None, .. }) | Event::DeskLeft(Operator { desk, .. }) => {
+            Event::DeskLeft(Operator { desk, .. }) => {
                 self.0.remove(desk);
             }
             _ => {}
@@ -32,8 +32,8 @@ impl DeskNames {
     /// `desk 2`, `desk 2 ann`: a desk's name, too, never stands alone.
     pub fn called(&self, desk: DeskId) -> String {
         match self.0.get(&desk) {
-            Some(name) => format!("desk {} {name}", desk.0),
-            None => format!("desk {}", desk.0),
+            Some(Some(name)) => format!("desk {} {name}", desk.0),
+            Some(None) | None => format!("desk {}", desk.0),
         }
     }
 }
@@ -65,9 +65,12 @@ pub(super) fn push_sent_elsewhere(
     writeln!(out)
 }
 
-/// Appends that somebody is at a desk now, or no more.
-pub(super) fn push_desk(out: &mut Vec<u8>, event: &Event<'_>) -> io::Result<()> {
+/// Appends that somebody is at a desk now, or no more, or what a desk is called now; `names` are from before that.
+pub(super) fn push_desk(out: &mut Vec<u8>, event: &Event<'_>, names: &DeskNames) -> io::Result<()> {
     let (operator, what) = match event {
+        Event::Desk(Operator { desk, name: Some(name), watches: false }) if names.0.contains_key(desk) => {
+            return writeln!(out, "* desk {} is {name} now", desk.0);
+        }
         Event::Desk(operator) if operator.watches => (operator, " looks on"),
         Event::Desk(operator) => (operator, " is attached"),
         Event::DeskLeft(operator) => (operator, " has left"),

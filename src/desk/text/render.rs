@@ -170,8 +170,9 @@ impl Renderer {
         let _ = match event {
             Event::Sent { .. } => push_sent_elsewhere(out, event, &self.desks, self.repertoire),
             Event::Desk(_) | Event::DeskLeft(_) => {
+                let written = push_desk(out, event, &self.desks);
                 self.desks.note(event);
-                push_desk(out, event)
+                written
             }
             event => push_event(out, event, self.repertoire),
         };
