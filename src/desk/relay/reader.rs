@@ -73,7 +73,9 @@ impl Reader {
 
     /// Hands over the next piece, if there is one.
     pub fn next(&mut self, writer: &mut Writer, log: &Log, room_bytes: usize, to: impl FnOnce(&[u8])) {
-        if self.skipped > 0 && self.own.front().is_none_or(|own| own.taken == 0) {
+        // Not in the middle of a line.
+        let is_between = |own: &Own| own.taken == 0 || own.taken == own.bytes.len();
+        if self.skipped > 0 && self.own.front().is_none_or(is_between) {
             let mut line = Vec::new();
             writer.event(&Event::Skipped(std::mem::take(&mut self.skipped)), 0, &mut line);
             return to(&line);
