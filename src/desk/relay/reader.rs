@@ -23,6 +23,8 @@ pub struct Reader {
     own_bytes: usize,
     /// So many lines it has missed, and was not told yet.
     skipped: u64,
+    /// Where the first of them began.
+    missed_from: u64,
     /// Where its replies are told in words, too: by whom.
     pub words: Option<Renderer>,
 }
@@ -41,7 +43,7 @@ struct Own {
 impl Reader {
     /// One that hears what comes from here on.
     pub fn new(desk: DeskId, at: u64) -> Reader {
-        Reader { desk, at, own: VecDeque::new(), own_bytes: 0, skipped: 0, words: None }
+        Reader { desk, at, own: VecDeque::new(), own_bytes: 0, skipped: 0, missed_from: 0, words: None }
     }
 
     /// Appends something that it alone is told, behind all that there is by now.
@@ -73,14 +75,9 @@ impl Reader {
 
     /// Hands over the next piece, if there is one.
     pub fn next(&mut self, writer: &mut Writer, log: &Log, room_bytes: usize, to: impl FnOnce(&[u8])) {
-        // Not in the middle of a line.
-        let is_between = |own: &Own| own.taken == 0 || own.taken == own.bytes.len();
-        if self.skipped > 0 && self.own.front().is_none_or(is_between) {
-            let mut line = Vec::new();
-            writer.event(&Event::Skipped(std::mem::take(&mut self.skipped)), 0, &mut line);
-            return to(&line);
-        }
-        while let Some(own) = self.own.front_mut().filter(|own| own.at <= self.at) {
+        // What stood before the first line that is missing comes before it is told that it is.
+        let until = if self.skipped > 0 { self.missed_from } else { self.at };
+        while let Some(own) = self.own.front_mut().filter(|own| own.at <= until) {
             self.at = self.at.max(own.at + own.left_out);
             if own.taken < own.bytes.len() {
                 let piece = piece_of(&own.bytes[own.taken..], room_bytes);
@@ -89,6 +86,11 @@ impl Reader {
                 return to(piece);
             }
             self.own.pop_front();
+        }
+        if self.skipped > 0 {
+            let mut line = Vec::new();
+            writer.event(&Event::Skipped(std::mem::take(&mut self.skipped)), 0, &mut line);
+            return to(&line);
         }
         let until = self.own.front().map_or(log.end, |own| own.at);
         let rest = log.rest_of_chunk(self.at, until);
@@ -124,6 +126,9 @@ impl Reader {
         }
         let missed = memchr_iter(b'\n', log.rest_of_chunk(self.at, end)).count();
         let not_meant = self.own.iter().filter(|own| own.left_out > 0 && (self.at..end).contains(&own.at));
+        if self.skipped == 0 {
+            self.missed_from = self.at;
+        }
         self.skipped += (missed - not_meant.count().min(missed)) as u64;
         self.at = end;
     }
