@@ -11,7 +11,9 @@ async function inPalette(base64) {
   context.drawImage(image, 0, 0);
   const { data } = context.getImageData(0, 0, width, height);
   const counts = new Map();
-  const colour = (at) => (data[at] << 16) | (data[at + 1] << 8) | data[at + 2];
+  // Neighbours are one, or the shades at the edges of letters would leave no place for what is rare.
+  const near = (byte) => Math.min(255, Math.round(byte / 12) * 12);
+  const colour = (at) => (near(data[at]) << 16) | (near(data[at + 1]) << 8) | near(data[at + 2]);
   for (let at = 0; at < data.length; at += 4) counts.set(colour(at), (counts.get(colour(at)) ?? 0) + 1);
   const palette = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 256).map(([rgb]) => rgb);
   const places = new Map(palette.map((rgb, at) => [rgb, at]));

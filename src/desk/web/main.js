@@ -67,6 +67,8 @@ function apply(event) {
 		link.send(name ? { cmd: "desk", name } : { cmd: "stats" }, (reply) => {
 			model.desks.ownName = reply.name ?? "";
 			model.allNamed();
+			seqBefore = model.lastSeq;
+			tick();
 		});
 	}
 }

@@ -271,6 +271,7 @@ export class Model {
 			conn.isPast = false;
 		}
 		this.ended = null;
+		this.lastSeq = Math.max(this.lastSeq, this.greetedAt);
 		if (this.away && !this.away.isTold) this.tellAway(0);
 		this.version += 1;
 	}
