@@ -110,7 +110,6 @@ export class Link {
 
 	take(data) {
 		this.heard = performance.now();
-		// A frame is a line, or several.
 		for (const line of data.split("\n")) {
 			if (!line) continue;
 			const isFull = this.inbox.length > INBOX_LINES || this.inboxSize > INBOX_SIZE;
