@@ -206,6 +206,23 @@ test("who waits is known from the greeting, whatever was said before", { skip },
   assert.deepEqual(by, ["you"], "what this page has sent before is its own");
 });
 
+test("who has left before the page came is there with what it said, and is gone", { skip }, async () => {
+  const page = await open();
+  const one = await peer(page);
+  one.say("last words");
+  await until("it is here", async () => (await texts(page, one.id)).length === 1);
+  one.vanish();
+  await page.waitForFunction((id) => globalThis.switchboard.model.conns.get(id).state === "gone", one.id);
+
+  await page.reload();
+  await world.connected(page);
+  await page.waitForFunction((id) => globalThis.switchboard.model.conns.get(id)?.state === "gone", one.id);
+
+  assert.deepEqual(await texts(page, one.id), ["last words"]);
+  const here = await page.evaluate(() => [...globalThis.switchboard.model.conns.values()].filter(({ state, peer }) => state !== "gone" && !peer).length);
+  assert.equal(here, 0, "nobody is here of whom nothing is known");
+});
+
 test("an Enter that ends a composition sends nothing", { skip }, async () => {
   const page = await open();
   const one = await peer(page);

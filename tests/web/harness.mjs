@@ -125,7 +125,7 @@ export class World {
 
   async stop() {
     await this.browser.close();
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of this.sockets) socket.resetAndDestroy();
     await this.mock?.stop();
   }
 }

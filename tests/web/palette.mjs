@@ -13,7 +13,11 @@ async function inPalette(base64) {
   const counts = new Map();
   const colour = (at) => (data[at] << 16) | (data[at + 1] << 8) | data[at + 2];
   for (let at = 0; at < data.length; at += 4) counts.set(colour(at), (counts.get(colour(at)) ?? 0) + 1);
-  const palette = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 256).map(([rgb]) => rgb);
+  // Grounds, and of neighbours among the rest the most frequent one: the shades at the edges of letters are too many.
+  const sorted = [...counts].sort((a, b) => b[1] - a[1]).map(([rgb]) => rgb);
+  const groups = new Map();
+  for (const rgb of sorted.slice(32)) groups.set(rgb & 0xf0f0f0, groups.get(rgb & 0xf0f0f0) ?? rgb);
+  const palette = [...sorted.slice(0, 32), ...groups.values()].slice(0, 256);
   const places = new Map(palette.map((rgb, at) => [rgb, at]));
   const apart = (a, b) => Math.hypot((a >> 16) - (b >> 16), ((a >> 8) & 255) - ((b >> 8) & 255), (a & 255) - (b & 255));
   const nearest = (rgb) => palette.reduce((best, one, at) => (apart(one, rgb) < apart(palette[best], rgb) ? at : best), 0);

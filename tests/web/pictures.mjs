@@ -8,9 +8,10 @@ const into = process.argv[2] ?? "pictures";
 mkdirSync(into, { recursive: true });
 const world = await World.start();
 const { mock } = world;
+const taken = [];
 const picture = async (page, name) => {
   await drawn(page);
-  writeFileSync(`${into}/${name}.png`, await withPalette(page, await page.screenshot()));
+  taken.push([name, await page.screenshot()]);
 };
 const all = (page, many) => page.waitForFunction((number) => globalThis.switchboard.model.open === number, many);
 /** So much time lies between what is said. */
@@ -22,7 +23,7 @@ mock.open("192.168.10.22:41870", { name: "press-2" });
 mock.open("[2001:db8::17]:39112", { via: "tls" });
 mock.lastDesk = 2;
 mock.desks.add(colleague);
-const page = await world.page({ viewport: { width: 980, height: 560 }, colorScheme: "light" });
+const page = await world.page({ viewport: { width: 1060, height: 560 }, colorScheme: "light" });
 await all(page, 3);
 for (const [id, text] of [[1, "hello"], [2, "READY 4.20 bar"], [1, "temp=21.4"], [2, "ack?"]]) {
   mock.say(id, text);
@@ -55,11 +56,11 @@ await picture(page, "dark-hex");
 const small = await world.page({ viewport: { width: 360, height: 640 }, colorScheme: "light" });
 await all(small, 3);
 await choose(small, 2);
-await pass(small, 300);
+await pass(small, 500);
 await picture(small, "small");
 
 for (let i = 0; i < 4997; i += 1) mock.open(`10.${20 + (i >> 8)}.${i & 255}.7:${40000 + i}`, i % 7 ? {} : { name: `meter-${i}` });
-const many = await world.page({ viewport: { width: 980, height: 560 }, colorScheme: "light" });
+const many = await world.page({ viewport: { width: 1060, height: 560 }, colorScheme: "light" });
 await all(many, 5000);
 const timer = setInterval(() => {
   for (let i = 0; i < 40; i += 1) mock.say(1 + Math.floor(Math.random() * 5000 * Math.random()), `reading ${mock.seq} value=${Math.random().toFixed(3)}`);
@@ -93,4 +94,6 @@ if (process.argv[3] === "more") {
   await picture(small, "small-stream");
 }
 mock.desks.delete(colleague);
+const blank = await world.browser.newPage();
+for (const [name, png] of taken) writeFileSync(`${into}/${name}.png`, await withPalette(blank, png));
 await world.stop();

@@ -20,7 +20,7 @@ pub struct Reader {
     own_bytes: usize,
     /// So many lines it has missed, and was not told yet.
     skipped: u64,
-    /// Where in the log the first of them was: what is for it alone and stands before that is told first.
+    /// Where the first of them began.
     missed_from: u64,
     /// Where its replies are told in words, too: by whom.
     pub words: Option<Renderer>,
@@ -72,13 +72,9 @@ impl Reader {
 
     /// Hands over the next piece, if there is one.
     pub fn next(&mut self, writer: &mut Writer, log: &Log, room_bytes: usize, to: impl FnOnce(&[u8])) {
-        loop {
-            if self.skipped > 0 && self.own.front().is_none_or(|own| own.at > self.missed_from) {
-                let mut line = Vec::new();
-                writer.event(&Event::Skipped(std::mem::take(&mut self.skipped)), 0, &mut line);
-                return to(&line);
-            }
-            let Some(own) = self.own.front_mut().filter(|own| own.at <= self.at) else { break };
+        // What stood before the first line that is missing comes before it is told that it is.
+        let until = if self.skipped > 0 { self.missed_from } else { self.at };
+        while let Some(own) = self.own.front_mut().filter(|own| own.at <= until) {
             self.at = self.at.max(own.at + own.left_out);
             if own.taken < own.bytes.len() {
                 let piece = piece_of(&own.bytes[own.taken..], room_bytes);
@@ -87,6 +83,11 @@ impl Reader {
                 return to(piece);
             }
             self.own.pop_front();
+        }
+        if self.skipped > 0 {
+            let mut line = Vec::new();
+            writer.event(&Event::Skipped(std::mem::take(&mut self.skipped)), 0, &mut line);
+            return to(&line);
         }
         let until = self.own.front().map_or(log.end, |own| own.at);
         let rest = log.rest_of_chunk(self.at, until);

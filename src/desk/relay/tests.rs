@@ -104,6 +104,35 @@ fn h45_who_does_not_read_misses_a_number_of_lines_that_is_told_and_none_of_its_r
 }
 
 #[test]
+fn what_is_missing_is_told_where_it_is_missing_though_a_line_was_cut_before() {
+    let mut relay = Relay::default();
+    attach(&mut relay, ANN);
+    let text = "x".repeat(1000);
+    let mut bytes = Vec::new();
+    for seq in 1..=20_000 {
+        says(&mut relay, seq, &text);
+        // So little that the second line is cut.
+        if seq % 5000 == 0 {
+            relay.take(ANN, 1500, |piece| bytes.extend_from_slice(piece));
+        }
+    }
+    while relay.take(ANN, 64 << 10, |piece| bytes.extend_from_slice(piece)) {}
+
+    let (mut next, mut gaps) = (1, 0);
+    for line in String::from_utf8(bytes).unwrap().lines().skip(1) {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        match line["ev"].as_str().unwrap() {
+            "skipped" => (next, gaps) = (next + line["count"].as_u64().unwrap(), gaps + 1),
+            _ => {
+                assert_eq!(line["seq"], next, "after {gaps} gaps");
+                next += 1;
+            }
+        }
+    }
+    assert!(gaps > 1, "{gaps}");
+}
+
+#[test]
 fn a_line_longer_than_any_room_comes_whole_though_much_is_forgotten_meanwhile() {
     let mut relay = Relay::default();
     attach(&mut relay, ANN);

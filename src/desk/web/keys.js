@@ -9,26 +9,16 @@ export function listenToKeys({ actions, settings, thread, conversations, compose
 		j: () => actions.step(1),
 		k: () => actions.step(-1),
 		n: () => actions.next(),
-		a: () => actions.stream(),
 		"/": () => conversations.search.focus(),
 		x: () => thread.conn && actions.pick(thread.conn),
-		X: () => actions.pickNone(),
 		r: write,
 		i: () => focus(thread.box),
-		p: () => actions.pause(),
-		G: () => actions.newest(),
-		v: () => actions.view(),
-		e: () => actions.name(),
-		m: () => actions.mute(),
-		d: () => actions.done(),
 		E: () => actions.close("eof"),
 		K: () => actions.close("kick"),
 		R: () => actions.close("rst"),
-		l: () => actions.back(),
-		w: () => actions.desks(),
-		t: () => actions.theme(),
-		"?": () => actions.help(),
 	};
+	const named = { a: "stream", X: "pickNone", p: "pause", G: "newest", v: "view", e: "name", m: "mute", d: "done", l: "back", w: "desks", t: "theme", "?": "help" };
+	for (const [key, name] of Object.entries(named)) letters[key] = actions[name];
 	const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
 	const withAlt = {
 		KeyN: () => actions.next({ write: true }),

@@ -98,7 +98,7 @@ export class Link {
 		if (this.state === "connecting" && now - this.heard > BEAT) return void this.lost(this.socket);
 		if (this.state !== "open") return;
 		// Whatever was heard since is a sign of life; and time in which nothing ran here proves nothing.
-		if (this.heard > this.beatAt || now - this.judgedAt > BEAT) this.beatAt = 0;
+		if (this.heard > this.beatAt || now - this.judgedAt > BEAT_QUICK + 1000) this.beatAt = 0;
 		this.judgedAt = now;
 		if (this.beatAt && now - this.beatAt > this.patience) return void this.lost(this.socket);
 		if (this.beatAt || (!isNow && now - this.beaten < BEAT)) return;
@@ -110,7 +110,6 @@ export class Link {
 
 	take(data) {
 		this.heard = performance.now();
-		// A frame is a line, or several.
 		for (const line of data.split("\n")) {
 			if (!line) continue;
 			const isFull = this.inbox.length > INBOX_LINES || this.inboxSize > INBOX_SIZE;

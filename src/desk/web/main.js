@@ -67,6 +67,8 @@ function apply(event) {
 		link.send(name ? { cmd: "desk", name } : { cmd: "stats" }, (reply) => {
 			model.desks.ownName = reply.name ?? "";
 			model.allNamed();
+			seqBefore = model.lastSeq;
+			tick();
 		});
 	}
 }
@@ -130,7 +132,7 @@ function drawLink() {
 	const { desks, notice, looks } = model;
 	const isOpen = link.state === "open" && desks.own;
 	let words = { connecting: "connecting", open: "connecting", off: `no token: ${OPEN}`, waiting: "not connected" }[link.state];
-	if (isOpen) words = `desk ${desks.own} ${desks.ownName}${looks ? ", only looking" : ""}`;
+	if (isOpen) words = `desk ${desks.own}${desks.ownName && ` ${desks.ownName}`}${looks ? ", only looking" : ""}`;
 	if (link.state === "waiting") words += `; next attempt in ${Math.max(0, Math.ceil((link.next - Date.now()) / 1000))} s`;
 	if (!isOpen && link.failures > 2) words = `no server, or a wrong token: ${OPEN}; ${words}`;
 	if (notice) words = isOpen ? notice : `${notice}; ${words}`;

@@ -124,7 +124,7 @@ export class Model {
 		if (!conn) {
 			conn = {
 				id, name: "", peer: "", state: "open", about: "", pending: 0, unread: 0, muted: false, behind: 0, link: 0, fault: "", last: "",
-				rows: new Ring(MAX.rows, MAX.size), version: 0, gaps: this.gaps, lost: this.lost, isPast: false,
+				rows: new Ring(MAX.rows, MAX.size), version: 0, gaps: this.gaps, lost: this.lost, isPast: !!this.ended,
 			};
 			this.conns.set(id, conn);
 			this.open += 1;
@@ -271,6 +271,7 @@ export class Model {
 			conn.isPast = false;
 		}
 		this.ended = null;
+		this.lastSeq = Math.max(this.lastSeq, this.greetedAt);
 		if (this.away && !this.away.isTold) this.tellAway(0);
 		this.version += 1;
 	}
