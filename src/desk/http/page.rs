@@ -4,6 +4,9 @@ const HTML: &str = "text/html; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
+/// Asked for by browsers of themselves. The name of its language is no address that anything is loaded from.
+const ICON: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'><circle cx='4' cy='4' r='4' fill='#0a58ca'/></svg>";
+
 /// Path, media type, content.
 type File = (&'static str, &'static str, &'static str);
 
@@ -15,6 +18,7 @@ macro_rules! script {
 
 const FILES: &[File] = &[
     ("/", HTML, include_str!("../web/index.html")),
+    ("/favicon.ico", "image/svg+xml", ICON),
     ("/style.css", STYLE, include_str!("../web/style.css")),
     script!("announcer.js"),
     script!("composer.js"),

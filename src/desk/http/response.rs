@@ -7,7 +7,7 @@ use super::access::PROTOCOL;
 /// What keeps a page of ours to itself, whoever has put something into it. Nothing is loaded but from here, and nothing
 /// in it makes a script of a text; nobody shows it in a frame, learns where it was opened, or keeps it.
 const SHUT: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; \
-connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
 trusted-types 'none'\r\n\
 X-Content-Type-Options: nosniff\r\n\
 Referrer-Policy: no-referrer\r\n\

@@ -153,7 +153,7 @@ export class Composer {
 		this.grow();
 	}
 
-	/** Numbers mean others from now on: what was being written is to be had with the arrow, and goes nowhere by itself. */
+	/** Numbers mean others from now on: what was being written goes nowhere by itself. */
 	newRun() {
 		for (const text of this.drafts.values()) this.remember(text);
 		this.text.value = "";

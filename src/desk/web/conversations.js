@@ -17,7 +17,7 @@ const FILTERS = {
 	gone: (conn) => conn.state === "gone",
 };
 
-/** Who waits first, the longest of them at the top; then who is here, by number; then who has left. */
+/** Who waits first, the longest at the top; then who is here, by number; then who has left. */
 function byWaiting(one, other) {
 	const rank = (conn) => (conn.state === "gone" ? 2 : conn.pending ? 0 : 1);
 	return rank(one) - rank(other) || one.pending - other.pending || one.id - other.id;

@@ -6,10 +6,10 @@ import { on } from "./dom.js";
 const TOKEN = "switchboard.token";
 const WAIT_MIN = 250;
 const WAIT_MAX = 8000;
-/** A sign of life is asked for so often, and has so long to come; less long where somebody has just come back. */
+/** A sign of life is asked for so often and has so long to come. */
 const BEAT = 10000;
 const BEAT_QUICK = 2500;
-/** What may wait for a frame: lines, and characters. More messages than that are left out, and counted. */
+/** What may wait for a frame: lines, and characters. More is left out, and counted. */
 const INBOX_LINES = 20000;
 const INBOX_SIZE = 16 << 20;
 
