@@ -173,7 +173,7 @@ impl<M: Mode> App for Hub<M> {
 
     fn closed(&mut self, id: ConnId, why: &Reason, board: &mut Board) {
         if !id.has_number() {
-            self.visitors.forget(id);
+            self.visitors.closed(id);
             return self.desk_closed(id, board);
         }
         self.mode.closing(id, &mut self.desks, board);

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::desk::{NoLesson, Refusal, Reply};
+use crate::desk::{Command, NoLesson, Refusal, Reply};
 use crate::hub::around::Around;
 use crate::hub::desks::Desks;
 use crate::hub::job::Job;
@@ -100,6 +100,10 @@ impl Desks {
         bytes: &[u8],
         waited: bool,
     ) {
+        // Where nothing may be learnt, nothing is kept for it: a question and its answer are up to 68 KiB.
+        if !session.rights.allow(&Command::Learn) {
+            return;
+        }
         let lesson = &mut session.lesson;
         let answered = self.answers_by_rules(serial);
         match &lesson.what {

@@ -29,6 +29,10 @@ const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
 /// So many may be asking at a time; one more, and who has been asking for longest goes.
 const ASKING_MAX: usize = 64;
 
+/// So many may have their answer and not have left; one more, and who has come first goes. Whoever stays, or does not read
+/// its answer, would else keep newcomers out.
+const ANSWERED_MAX: usize = 128;
+
 /// So many connections there may be of a kind, those included that were answered and have not left.
 pub const CONNS_MAX: usize = 256;
 
@@ -41,6 +45,8 @@ pub struct Visitors {
     sites: Vec<(Role, Site)>,
     /// By when they came.
     asking: BTreeMap<u64, Asking>,
+    /// Those who have their answer, by when they came.
+    answered: BTreeMap<u64, ConnId>,
     /// Whether who has a browser may do what reaches further.
     pub web_is_full: bool,
 }
@@ -108,8 +114,27 @@ impl Visitors {
     }
 
     /// It asks no more.
-    pub(super) fn forget(&mut self, id: ConnId) -> bool {
+    fn forget(&mut self, id: ConnId) -> bool {
         self.asking.remove(&id.serial()).is_some()
+    }
+
+    /// It has its answer, and ends once that is sent.
+    fn answered(&mut self, id: ConnId, why: Reason, board: &mut Board) {
+        self.forget(id);
+        board.clear_timer(id);
+        board.close(id, why);
+        self.answered.insert(id.serial(), id);
+        if self.answered.len() > ANSWERED_MAX
+            && let Some((_, first)) = self.answered.pop_first()
+        {
+            board.hang_up(first, Reason::PushedOut);
+        }
+    }
+
+    /// It has ended.
+    pub(super) fn closed(&mut self, id: ConnId) {
+        self.forget(id);
+        self.answered.remove(&id.serial());
     }
 
     /// The server ends.
@@ -147,10 +172,8 @@ impl<M> Hub<M> {
     }
 
     fn answer(&mut self, id: ConnId, bytes: &[u8], board: &mut Board) {
-        self.visitors.forget(id);
-        board.clear_timer(id);
         board.send(id, bytes);
-        board.close(id, Reason::Finished);
+        self.visitors.answered(id, Reason::Finished, board);
     }
 
     /// It is at a desk from now on, if there is one free.
@@ -163,7 +186,7 @@ impl<M> Hub<M> {
             let head = socket.frame(line.len(), true).unwrap_or_default();
             socket.close(Socket::TRY_AGAIN_LATER, "there are too many desks");
             board.send_parts(id, &[&head, &line, &socket.outgoing()]);
-            return board.close(id, Reason::Kicked(String::new()));
+            return self.visitors.answered(id, Reason::Kicked(String::new()), board);
         }
         board.take_role(id, DESK);
         board.set_timer(id, board.now() + Socket::BEAT_EVERY);

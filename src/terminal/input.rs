@@ -11,7 +11,11 @@ use super::stdin::BufferReturn;
 /// A typed line may be this long, 16 MiB; it is kept whole in memory.
 const LINE_BYTES_MAX: usize = 16 << 20;
 
+/// What stdin keeps for the beginnings of lines that are cut; there is one of it.
 const TAIL_BYTES_KEPT: usize = 128 << 10;
+
+/// The same of each of the others, which may be idle.
+const TAIL_BYTES_KEPT_BY_MANY: usize = 256;
 
 /// Typed bytes that wait to be taken as lines.
 #[derive(Debug, Default)]
@@ -68,7 +72,10 @@ impl Input {
         if self.tail_is_taken {
             self.tail.clear();
             // A long line is no reason to keep its memory.
-            self.tail.shrink_to(TAIL_BYTES_KEPT);
+            self.tail.shrink_to(match self.source {
+                Some(_) => TAIL_BYTES_KEPT,
+                None => TAIL_BYTES_KEPT_BY_MANY,
+            });
             self.tail_is_taken = false;
         }
         while let Some(chunk) = self.chunks.front() {
@@ -190,5 +197,15 @@ mod tests {
         }
         input.push(b"aa\nnext\n".to_vec());
         assert_eq!(all(&mut input), ["TOO LONG", "next"]);
+    }
+
+    #[test]
+    fn a_long_line_leaves_no_memory_to_one_of_many() {
+        let mut input = Input::new(None);
+        input.push(vec![b'a'; 100_000]);
+        assert!(all(&mut input).is_empty());
+        input.push(b"\n".to_vec());
+        assert_eq!(all(&mut input), ["a".repeat(100_000)]);
+        assert!(input.tail.capacity() <= TAIL_BYTES_KEPT_BY_MANY, "{}", input.tail.capacity());
     }
 }

@@ -1,13 +1,16 @@
 //! The server's end of a WebSocket (RFC 6455), over bytes that are handed in and out. What is wrong ends it with the code
 //! that says so; nothing is compressed, so nothing unfolds.
 
-use std::io::{self, ErrorKind};
+mod wire;
+
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tungstenite::protocol::frame::{CloseFrame, FrameHeader};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
+use wire::Wire;
 
 /// Bytes that are read at a time. The library's default of 128 KiB would be allocated for each connection at once.
 const READ_BYTES: usize = 256;
@@ -38,21 +41,13 @@ pub enum Beat {
 /// See the file.
 #[derive(Debug)]
 pub struct Socket {
-    inner: WebSocket<Pipe>,
+    inner: WebSocket<Wire>,
     /// A message was begun, and its end is still to be sent.
     is_within: bool,
     /// Something has come since the last beat.
     is_heard: bool,
     /// A ping was sent since something came.
     is_asked: bool,
-}
-
-/// The two ends of the wire.
-#[derive(Debug, Default)]
-struct Pipe {
-    incoming: Vec<u8>,
-    taken: usize,
-    outgoing: Vec<u8>,
 }
 
 impl Socket {
@@ -68,19 +63,13 @@ impl Socket {
 
     /// One that was just agreed upon.
     pub fn new() -> Socket {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BYTES)
-            .write_buffer_size(0)
-            .max_message_size(Some(MESSAGE_BYTES_MAX))
-            .max_frame_size(Some(MESSAGE_BYTES_MAX));
-        let inner = WebSocket::from_raw_socket(Pipe::default(), Role::Server, Some(config));
-        Socket { inner, is_within: false, is_heard: true, is_asked: false }
+        Socket { inner: over(Wire::default()), is_within: false, is_heard: true, is_asked: false }
     }
 
     /// Takes what has come, cut anywhere; hands over each whole text.
     pub fn take(&mut self, bytes: &[u8], mut to: impl FnMut(&str)) -> Going {
         (self.is_heard, self.is_asked) = (true, false);
-        self.inner.get_mut().incoming.extend_from_slice(bytes);
+        self.inner.get_mut().push(bytes);
         loop {
             match self.inner.read() {
                 Ok(Message::Text(text)) => to(&text),
@@ -89,8 +78,12 @@ impl Socket {
                 }
                 // The library has the answer ready.
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_)) => {}
-                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Going::On,
-                Err(Error::Protocol(_)) => {
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    self.give_back();
+                    return Going::On;
+                }
+                // The library and the wire find out different things about a frame.
+                Err(Error::Protocol(_) | Error::Io(_)) => {
                     return self.fail(CloseCode::Protocol, "that is no frame of WebSocket");
                 }
                 Err(Error::Utf8(_)) => return self.fail(CloseCode::Invalid, "a text is not UTF-8"),
@@ -140,6 +133,15 @@ impl Socket {
         std::mem::take(&mut self.inner.get_mut().outgoing)
     }
 
+    /// The library keeps the memory of the longest frame that has come. An idle one needs none of it.
+    fn give_back(&mut self) {
+        let wire = self.inner.get_mut();
+        if wire.longest_bytes > READ_BYTES as u64 && wire.is_between_messages() && self.inner.can_write() {
+            let outgoing = std::mem::take(&mut self.inner.get_mut().outgoing);
+            self.inner = over(Wire::saying(outgoing));
+        }
+    }
+
     fn fail(&mut self, code: CloseCode, why: &'static str) -> Going {
         self.close(code.into(), why);
         Going::Ended
@@ -152,30 +154,14 @@ impl Default for Socket {
     }
 }
 
-impl io::Read for Pipe {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let rest = &self.incoming[self.taken..];
-        if rest.is_empty() {
-            // An idle one keeps no memory for what came.
-            (self.incoming, self.taken) = (Vec::new(), 0);
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        let length = rest.len().min(to.len());
-        to[..length].copy_from_slice(&rest[..length]);
-        self.taken += length;
-        Ok(length)
-    }
-}
-
-impl io::Write for Pipe {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.outgoing.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// The server's end over a wire on which nothing was said.
+fn over(wire: Wire) -> WebSocket<Wire> {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX));
+    WebSocket::from_raw_socket(wire, Role::Server, Some(config))
 }
 
 #[cfg(test)]
