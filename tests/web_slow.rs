@@ -209,15 +209,25 @@ fn h70_a_head_of_a_gigabyte_is_refused_at_its_beginning() {
 
 #[test]
 fn h70_the_end_of_the_server_waits_for_nobody_who_asks() {
-    let (mut web, mut desk, _peer, _) = at_work(&[]);
-    let halves: Vec<TcpStream> = (0..64).map(|_| web::connect(web.at)).collect();
-    halves.iter().for_each(|mut half| half.write_all(b"GET / HTTP/1.1\r\nHost: ").unwrap());
-    desk.ask(json!({"cmd": "stats"}));
+    let (mut web, mut desk, peer, _) =
+        at_work(&["--linger", "5m", "--linger-silence", "5m", "--drain", "5m"]);
+    peer.reset();
+    desk.event("close");
+    let asking = |bytes: &[u8]| {
+        let mut stream = web::connect(web.at);
+        stream.write_all(bytes).unwrap();
+        stream
+    };
+    let _halves: Vec<TcpStream> = (0..60).map(|_| asking(b"GET / HTTP/1.1\r\nHost: ")).collect();
+    // These have their answer, and stay.
+    let mut answered: Vec<TcpStream> = (0..60).map(|_| asking(&Asked::page(web.at, "/").bytes())).collect();
+    answered.iter_mut().for_each(|stream| stream.read_exact(&mut [0; 12]).unwrap());
 
     web.server.signal("TERM");
+    desk.event("bye");
+    drop(desk);
 
     assert!(web.server.exit_status().success());
-    desk.event("bye");
 }
 
 #[test]

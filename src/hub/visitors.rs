@@ -137,11 +137,11 @@ impl Visitors {
         self.answered.remove(&id.serial());
     }
 
-    /// The server ends.
+    /// The server ends. It does not wait for those who stay with their answer.
     pub fn close(&mut self, board: &mut Board) {
-        std::mem::take(&mut self.asking)
-            .into_values()
-            .for_each(|asking| board.hang_up(asking.id, Reason::Stopping));
+        let asking = std::mem::take(&mut self.asking).into_values().map(|asking| asking.id);
+        let all = asking.chain(std::mem::take(&mut self.answered).into_values());
+        all.for_each(|id| board.hang_up(id, Reason::Stopping));
     }
 }
 
