@@ -99,7 +99,7 @@ impl Relay {
             if columns > 0 {
                 renderer.set_columns(columns);
             }
-            reader.words = Some(renderer);
+            reader.words = Some(Box::new(renderer));
         }
     }
 

@@ -23,7 +23,7 @@ pub struct Reader {
     /// Where the first of them began.
     missed_from: u64,
     /// Where its replies are told in words, too: by whom.
-    pub words: Option<Renderer>,
+    pub words: Option<Box<Renderer>>,
 }
 
 /// Something that only one desk is told.
@@ -83,6 +83,10 @@ impl Reader {
                 return to(piece);
             }
             self.own.pop_front();
+        }
+        if self.own.is_empty() {
+            // A desk to which nothing happens keeps no memory for what it was told once.
+            self.own = VecDeque::new();
         }
         if self.skipped > 0 {
             let mut line = Vec::new();
