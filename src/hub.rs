@@ -318,10 +318,10 @@ impl Desks {
             Some((desk, reference)) => {
                 self.out.reply(desk, reference, &Reply::Stopping(waiting));
                 if self.out.has_relay() {
-                    self.out.tell_others(Some(desk), &Event::Stopping(waiting));
+                    self.out.tell_others(Some(desk), &Event::Stopping(waiting, Some(desk)));
                 }
             }
-            None => self.out.tell(&Event::Stopping(waiting)),
+            None => self.out.tell(&Event::Stopping(waiting, None)),
         }
         board.stop();
     }

@@ -16,6 +16,7 @@ use std::io::{BufReader, Write};
 use std::process::ExitCode;
 
 use switchboard::cli::{self, ServerArgs, StandInArgs};
+use switchboard::desk::http::WebHost;
 use switchboard::desk::text::{Format, Stamp, plural};
 use switchboard::desk::{
     Display, Event, Recording, Screens, Spelling, TerminalDesk, TerminalOptions, Transcript,
@@ -54,7 +55,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let (mut reactor, mailbox) = Reactor::new(limits.clone()).map_err(cannot("start"))?;
     let doors = Doors::new(args.doors.allow.clone(), args.doors.deny.clone());
     reactor.admit(Role::PEER, doors.read()?);
-    let tls = args.tls.settings(&args.listened());
+    let tls = args.tls.settings(&args.listened(), args.web.web_host.iter().map(WebHost::name));
     tls.prepare(args.tap.iter().chain(&args.dial).map(|place| args.tls.dialled(place)));
     let keeper = tls.load()?.keep(tls, &mut reactor);
     let names = args.names.as_deref().map(NamesFile::read).transpose()?;

@@ -195,7 +195,7 @@ fn h45_a_terminal_that_is_stopped_under_a_flood_costs_the_others_nothing_and_goe
     assert_eq!(other.event("msg")["text"], "end", "it has missed nothing");
     Command::new("kill").args(["-CONT", &pid]).status().unwrap();
 
-    pane.has_row("lines skipped: nobody was reading them");
+    pane.has_row("lines skipped: they came faster than they were read");
     pane.has_row("#2> end");
     pane.enters("@2 still here");
     assert_eq!(calm.line(), "still here");
@@ -238,7 +238,7 @@ fn h45_of_four_terminals_one_that_is_stopped_costs_the_other_three_and_the_peers
     let grown = server.resident_bytes().saturating_sub(before);
     assert!(grown < 16 << 20, "{grown} bytes more in memory");
     desks[0].resume();
-    desks[0].err.line_with("lines skipped: nobody was reading them");
+    desks[0].err.line_with("lines skipped: they came faster than they were read");
     desks[0].out.line_with(&format!("end of {}", MESSAGES / 1000 - 1));
 }
 

@@ -198,12 +198,12 @@ impl ServerTlsArgs {
         if self.tls { address.over_tls() } else { address }
     }
 
-    /// What is asked for, where it is listened at these addresses.
-    pub fn settings(&self, addresses: &[Endpoint]) -> Settings {
+    /// What is asked for, where it is listened at these addresses, and by these names.
+    pub fn settings(&self, addresses: &[Endpoint], names: impl Iterator<Item = String>) -> Settings {
         let pair = pair(&self.tls_cert, &self.tls_key);
         let own = match &pair {
             Some(pair) => Some(Own::Files(pair.clone())),
-            None => self.tls_self_signed.then(|| Own::SelfSigned(hosts(addresses))),
+            None => self.tls_self_signed.then(|| Own::SelfSigned(hosts(addresses, names))),
         };
         let accepting = own.map(|own| Accepting { own, client_ca: self.tls_client_ca.clone() });
         // Who asks for a certificate of one that dials is shown the one there is.
@@ -222,11 +222,11 @@ fn pair(certificates: &Option<PathBuf>, key: &Option<PathBuf>) -> Option<Pair> {
 }
 
 /// What a certificate that is made has to be good for: this machine, by the names it is reached by.
-fn hosts(addresses: &[Endpoint]) -> Vec<String> {
+fn hosts(addresses: &[Endpoint], names: impl Iterator<Item = String>) -> Vec<String> {
     let mut hosts: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
     let system = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let typed = addresses.iter().filter_map(Endpoint::host).map(str::to_owned);
-    for host in std::iter::once(system).chain(typed) {
+    for host in std::iter::once(system).chain(typed).chain(names) {
         let is_any = matches!(host.as_str(), "0.0.0.0" | "::");
         if !is_any && check_name(&host).is_ok() && !hosts.contains(&host) {
             hosts.push(host);

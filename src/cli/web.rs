@@ -20,11 +20,11 @@ pub struct WebArgs {
     )]
     pub web: Option<Endpoint>,
 
-    /// Let the page be asked for by this name, too, such as a proxy's; repeatable
+    /// Let the page, or the metrics, be asked for by this name, too, such as a proxy's; repeatable
     #[arg(long, value_name = "HOST[:PORT]", value_parser = WebHost::parse)]
     pub web_host: Vec<WebHost>,
 
-    /// Let the page do what reaches further, too: dial, link, break newcomers, repeat, learn, quit
+    /// Let whoever has the page's token do what reaches further, too: dial, link, break newcomers, repeat, learn, quit
     #[arg(long, requires = "web")]
     pub web_full: bool,
 

@@ -205,8 +205,9 @@ pub enum Event<'a> {
         /// By whose command; of itself, where it was none.
         by: Option<DeskId>,
     },
-    /// The server ends as soon as what is queued for so many connections was sent.
-    Stopping(usize),
+    /// The server ends as soon as what is queued for so many connections was sent; a desk has said so, where it was none of
+    /// the system's.
+    Stopping(usize, Option<DeskId>),
     /// Something worth a word, about nobody's command.
     Note(&'a str),
     /// Lines that were not shown at this desk, because it was not read.

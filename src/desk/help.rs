@@ -61,14 +61,18 @@ pub const HELP: &[Help] = &[
     ),
     entry("/stats", "/stats", "show the counters"),
     entry("/help", "/help [command]", "explain the commands, or one"),
-    entry("/quit", "/quit  exit", "send what is queued, close everything, end"),
+    entry(
+        "/quit",
+        "/quit  exit",
+        "send what is queued, close everything, end; exit at an attached desk leaves that alone",
+    ),
 ];
 
 /// What the keys do where lines are edited here, for whoever asks what there is to type.
 pub const KEYS: &[Help] = &[
     entry("Tab", "Tab", "complete a command, a number, a name, a path"),
     entry("Up", "Up  Down  Ctrl-R", "go through what was typed before; search it"),
-    entry("Ctrl-C", "Ctrl-C", "clear the line; twice on an empty one: quit"),
+    entry("Ctrl-C", "Ctrl-C", "clear the line; twice on an empty one: exit"),
     entry("Ctrl-L", "Ctrl-L  Ctrl-Z", "draw anew; suspend"),
 ];
 

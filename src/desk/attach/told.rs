@@ -232,7 +232,8 @@ impl Told {
                 tell(&Event::Note(&format!("{count} turned away in the last second: {why}")));
             }
             "stopping" => {
-                tell(&Event::Stopping(usize::try_from(self.number("waiting")).unwrap_or(usize::MAX)));
+                let waiting = usize::try_from(self.number("waiting")).unwrap_or(usize::MAX);
+                tell(&Event::Stopping(waiting, self.has("by").then(|| self.desk("by"))));
             }
             "skipped" => tell(&Event::Skipped(self.number("count"))),
             "desk" if self.has("gone") => tell(&Event::DeskLeft(self.operator("desk"))),

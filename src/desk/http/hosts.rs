@@ -32,6 +32,13 @@ impl WebHost {
         if self.has_port() { self.0.clone() } else { format!("{}:{port}", self.0) }
     }
 
+    /// The host without the port, as it stands in a certificate.
+    pub fn name(&self) -> String {
+        let host =
+            if self.has_port() { self.0.rsplit_once(':').map_or("", |(host, _)| host) } else { &self.0 };
+        host.trim_matches(['[', ']']).to_owned()
+    }
+
     fn has_port(&self) -> bool {
         !self.0.ends_with(']') && self.0.contains(':')
     }

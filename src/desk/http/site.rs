@@ -58,7 +58,10 @@ impl Site {
             Err(why) => return refused(Status::BadRequest, why),
             Ok(None) => return refused(Status::BadRequest, "the host is missing"),
             Ok(Some(host)) if !self.hosts.has(host) => {
-                return refused(Status::MisdirectedRequest, "that host is not here (--web-host adds a name)");
+                return refused(
+                    Status::MisdirectedRequest,
+                    "that host is not here, or not at that port (--web-host HOST:PORT adds one)",
+                );
             }
             Ok(Some(_)) => {}
         }

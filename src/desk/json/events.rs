@@ -132,9 +132,12 @@ impl Writer {
                     number(out, "by", u64::from(desk.0));
                 }
             }
-            Event::Stopping(waiting) => {
+            Event::Stopping(waiting, by) => {
                 self.begin(out, "stopping", seq);
                 number(out, "waiting", *waiting as u64);
+                if let Some(desk) = by {
+                    number(out, "by", u64::from(desk.0));
+                }
             }
             Event::Speaks { who, protocol, .. } => {
                 self.begin_about(out, "note", seq, *who);

@@ -94,7 +94,7 @@ impl TerminalDesk {
                 self.roster.linked([one.serial, other.serial], matches!(event, Event::Linked(..)));
                 (Kind::Note, 0)
             }
-            Event::Stopping(_) => {
+            Event::Stopping(..) => {
                 self.is_over = true;
                 (Kind::Note, 0)
             }

@@ -354,10 +354,12 @@ fn push_event(out: &mut Vec<u8>, event: &Event<'_>, repertoire: Repertoire) -> s
                 None => writeln!(out, " {are} broken no more"),
             }
         }
-        Event::Stopping(waiting) => push_stopping(out, *waiting),
+        Event::Stopping(waiting, by) => push_stopping(out, *waiting, *by),
         Event::Note(what) => writeln!(out, "* {what}"),
-        Event::Skipped(1) => writeln!(out, "* 1 line skipped: nobody was reading it"),
-        Event::Skipped(count) => writeln!(out, "* {count} lines skipped: nobody was reading them"),
+        Event::Skipped(1) => writeln!(out, "* 1 line skipped: it came faster than it was read"),
+        Event::Skipped(count) => {
+            writeln!(out, "* {count} lines skipped: they came faster than they were read")
+        }
         Event::TurnedAway(count, why) => writeln!(out, "* {count} turned away in the last second: {why}"),
     }
 }

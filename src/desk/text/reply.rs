@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::board::stats::Stats;
 use crate::desk::command::{How, View};
-use crate::desk::event::Who;
+use crate::desk::event::{DeskId, Who};
 use crate::desk::help::HELP;
 use crate::desk::refusal::Refusal;
 use crate::desk::reply::{Deed, Filtered, Kept, Outcome, Repeated, Reply, Tally, Target, Waiting};
@@ -127,7 +127,7 @@ pub(super) fn push_reply(
         Reply::Stats { stats, conns, uptime } => push_stats(out, stats, *conns, &duration(*uptime)),
         Reply::Help(None) => HELP.iter().try_for_each(|help| push_help(out, help, reader)),
         Reply::Help(Some(help)) => push_help(out, help, reader),
-        Reply::Stopping(waiting) => push_stopping(out, *waiting),
+        Reply::Stopping(waiting) => push_stopping(out, *waiting, None),
         Reply::Refused(Refusal::NoLesson(why)) => {
             push_spelt(out, &why.to_string(), repertoire);
             writeln!(out)
@@ -140,10 +140,14 @@ pub(super) fn push_reply(
 }
 
 /// That the end has begun.
-pub(super) fn push_stopping(out: &mut Vec<u8>, waiting: usize) -> io::Result<()> {
+pub(super) fn push_stopping(out: &mut Vec<u8>, waiting: usize, by: Option<DeskId>) -> io::Result<()> {
+    out.extend_from_slice(b"* stopping");
+    if let Some(DeskId(desk)) = by {
+        write!(out, ", as desk {desk} has said")?;
+    }
     match waiting {
-        0 => writeln!(out, "* stopping"),
-        _ => writeln!(out, "* stopping: sending what is queued for {}", plural(waiting as u64, "connection")),
+        0 => writeln!(out),
+        _ => writeln!(out, ": sending what is queued for {}", plural(waiting as u64, "connection")),
     }
 }
 

@@ -92,7 +92,7 @@ fn events_read_as_documented() {
         ),
         (Event::Linked(named(), Who::nameless(7), DeskId(2)), "* #1 lab-a and #7 are linked\n"),
         (Event::Unlinked(Who::nameless(7), named(), DeskId(2)), "* #7 and #1 lab-a are linked no more\n"),
-        (Event::Skipped(1), "* 1 line skipped: nobody was reading it\n"),
+        (Event::Skipped(1), "* 1 line skipped: it came faster than it was read\n"),
         (Event::TurnedAway(312, "full"), "* 312 turned away in the last second: full\n"),
         (Event::Ended(who(), None), "* #1 has finished sending (it may have left)\n"),
         (
