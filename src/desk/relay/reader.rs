@@ -72,9 +72,11 @@ impl Reader {
 
     /// Hands over the next piece, if there is one.
     pub fn next(&mut self, writer: &mut Writer, log: &Log, room_bytes: usize, to: impl FnOnce(&[u8])) {
-        // What stood before the first line that is missing comes before it is told that it is.
-        let until = if self.skipped > 0 { self.missed_from } else { self.at };
-        while let Some(own) = self.own.front_mut().filter(|own| own.at <= until) {
+        loop {
+            // What stood before the first line that is missing comes before it is told that it is. What is left out moves
+            // its place on.
+            let until = if self.skipped > 0 { self.missed_from } else { self.at };
+            let Some(own) = self.own.front_mut().filter(|own| own.at <= until) else { break };
             self.at = self.at.max(own.at + own.left_out);
             if own.taken < own.bytes.len() {
                 let piece = piece_of(&own.bytes[own.taken..], room_bytes);

@@ -189,3 +189,16 @@ fn a_reply_is_told_in_words_too_where_that_was_asked_for() {
     let value: serde_json::Value = serde_json::from_str(&last).unwrap();
     assert_eq!(value["words"], serde_json::json!(["nobody is connected"]), "{last}");
 }
+
+#[test]
+fn a_reply_comes_behind_what_its_desk_is_not_told_at_all() {
+    for room_bytes in [1, 100, 4096] {
+        let mut relay = Relay::default();
+        attach(&mut relay, ANN);
+        attach(&mut relay, BOB);
+        relay.event(&Event::Note("by ann"), 1, Some(ANN));
+        sends(&mut relay, 2, ANN);
+
+        assert_eq!(taken(&mut relay, ANN, room_bytes), ["note 9", "error 2"]);
+    }
+}
