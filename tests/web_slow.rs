@@ -274,3 +274,18 @@ fn h45_a_page_that_is_always_behind_is_told_in_messages_that_end() {
         }
     }
 }
+
+#[cfg(feature = "tls")]
+#[test]
+fn who_is_still_at_its_handshake_holds_up_no_end() {
+    let mut web =
+        Web::start(&["--web=tls:127.0.0.1:0", "--tls-self-signed", "--tls-handshake=1h", "--drain=1h"]);
+    let silent = web::connect(web.at);
+    // It was let in before this one.
+    web.server.connect_numbered();
+
+    web.server.signal("TERM");
+
+    assert!(web.server.exit_status().success());
+    drop(silent);
+}
