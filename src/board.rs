@@ -212,7 +212,8 @@ impl Board {
         }
     }
 
-    /// Reads nobody while `held`. For an App that has no room for what it would be told.
+    /// Reads nobody while `held`, but for those that look on (`Policy::looks_on`). For an App that has no room for what it
+    /// would be told.
     pub fn hold_reading(&mut self, held: bool) {
         self.reading_held = held;
     }

@@ -20,7 +20,7 @@ use crate::address::Address;
 use crate::conn::ConnId;
 
 pub use history_file::{HistoryFile, history_path};
-pub use input::{Input, Typed};
+pub use input::{Input, LINE_BYTES_MAX, Typed};
 pub use interactive::{Act, Interactive, Terminal};
 pub use log_file::{LogFile, LogNews};
 #[cfg(any(test, feature = "simulator"))]

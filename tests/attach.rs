@@ -9,6 +9,7 @@ mod common;
 #[path = "common/terminal.rs"]
 mod terminal;
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -399,4 +400,44 @@ fn who_only_watches_is_told_so_and_what_cannot_be_attached_to_is_said() {
     let mut badly = piped(&path, &["--name", "two words"]);
     badly.err.line_with("cannot use the name \"two words\"");
     assert_eq!(badly.exit_status().code(), Some(1));
+}
+
+#[test]
+fn a_pipe_loses_nothing_however_much_more_it_says_than_the_server_takes_at_once() {
+    let (server, path) = server_with_desk("much", &["--queue-max", "64M"]);
+    let (mut peer, _) = server.connect_numbered();
+    let all = (15 << 20) + 1 + 40 * ((1 << 20) + 1);
+    let reads = std::thread::spawn(move || peer.exactly(all));
+    let line = |number: usize, bytes: usize| {
+        format!("{}\n", json!({"cmd": "send", "to": 1, "text": "x".repeat(bytes), "ref": number}))
+    };
+    // The longest has nearly what a line may have; the others come faster than they are taken.
+    let mut said = vec![line(0, 15 << 20)];
+    said.extend((1..=40).map(|number| line(number, 1 << 20)));
+
+    let mut desk = piped(&path, &["--format", "json"]);
+    let mut stdin = desk.take_stdin();
+    let says = std::thread::spawn(move || said.iter().try_for_each(|line| stdin.write_all(line.as_bytes())));
+    let told = String::from_utf8(desk.out.to_end()).unwrap();
+
+    assert!(desk.exit_status().success());
+    says.join().unwrap().expect("all of it is taken");
+    let replies = told.lines().filter(|line| line.starts_with(r#"{"ev":"ok""#)).count();
+    assert_eq!(replies, 41, "each command has its reply");
+    reads.join().expect("the peer hears all of it");
+}
+
+#[test]
+fn a_file_of_eight_mebibytes_goes_out_from_an_attached_desk() {
+    let (server, path) = server_with_desk("file", &["--queue-max", "64M"]);
+    let (mut peer, _) = server.connect_numbered();
+    let file = place("firmware");
+    std::fs::write(&file, vec![b'x'; 8 << 20]).unwrap();
+
+    let mut desk = piped(&path, &["--format", "tsv"]);
+    desk.type_line(&format!("/file @1 {}", file.display()));
+
+    desk.err.line_with("-> #1 8388608 bytes");
+    assert!(peer.exactly(8 << 20).iter().all(|byte| *byte == b'x'));
+    std::fs::remove_file(file).unwrap();
 }

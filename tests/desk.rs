@@ -10,8 +10,8 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
-use std::net::Shutdown;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -528,4 +528,77 @@ fn what_a_desk_is_told_and_may_say_is_as_the_schema_has_it() {
         assert!(seen.contains(kind), "{kind} is not among {seen:?}");
     }
     server.exit_status();
+}
+
+/// A peer has said more than stdout takes, and is not read any further; what it says ends some time.
+fn until_held(desk: &mut Remote) {
+    let mut before = 0;
+    wait_until("the peer to be held", || {
+        let received = desk.ask(json!({"cmd": "stats"}))["received_bytes"].as_u64().unwrap();
+        let stands = received > 64 << 10 && received == std::mem::replace(&mut before, received);
+        stands.then_some(())
+    });
+}
+
+#[test]
+fn where_nobody_reads_stdout_the_other_desks_go_on_and_no_message_is_lost() {
+    const LINES: usize = 16_000;
+    for (format, is_message) in [("json", r#"{"ev":"msg""#), ("tsv", "1\t")] {
+        let path = place("unread");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        let arguments =
+            [&format!("--desk={}", path.display()), "--metrics=127.0.0.1:0", "--format", format, "0"];
+        command.args(arguments);
+        let (mut stdout, theirs) = std::io::pipe().unwrap();
+        let mut server = Server::of_program(Program::start_onto(command, theirs.into()));
+        let mut desk = Remote::attach(&path);
+        let mut floods = server.connect();
+        let says = std::thread::spawn(move || {
+            floods.send(format!("{}\n", "x".repeat(999)).repeat(LINES));
+            floods
+        });
+        until_held(&mut desk);
+        let mut peer = server.connect();
+        desk.until("the other peer", |line| line["ev"] == "open" && line["id"] == 2);
+
+        // Who comes now is greeted, whoever asks whether it lives is answered, and what is sent arrives.
+        assert_eq!(Remote::attach(&path).event("hello")["desk"], 3);
+        let metrics = server.err.line_with("switchboard: metrics at http://");
+        let at = metrics.split("http://").nth(1).and_then(|url| url.split('/').next()).unwrap();
+        let mut asks = TcpStream::connect(at).unwrap();
+        write!(asks, "GET /healthz HTTP/1.1\r\nHost: {at}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        asks.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("ok\n"), "{answer}");
+        let before = server.resident_bytes();
+        let text = "y".repeat(8191);
+        for _ in 0..2000 {
+            assert_eq!(desk.ask(json!({"cmd": "send", "to": 2, "text": text}))["ev"], "ok");
+            assert_eq!(peer.line().len(), text.len());
+        }
+        let grown = server.resident_bytes().saturating_sub(before);
+        assert!(grown < 12 << 20, "{format}: {grown} bytes more");
+
+        let reads = std::thread::spawn(move || {
+            let mut told = String::new();
+            stdout.read_to_string(&mut told).map(|_| told)
+        });
+        let _floods = says.join().unwrap();
+        wait_until("all of it to be heard", || {
+            let received = desk.ask(json!({"cmd": "stats"}))["received_bytes"].as_u64().unwrap();
+            (received == LINES as u64 * 1000).then_some(())
+        });
+        server.signal("TERM");
+        assert!(server.exit_status().success());
+        let told = reads.join().unwrap().unwrap();
+        assert_eq!(told.lines().filter(|line| line.starts_with(is_message)).count(), LINES, "{format}");
+        if format == "json" {
+            let skipped = told.lines().filter(|line| line.starts_with(r#"{"ev":"skipped""#));
+            let skipped = skipped.map(|line| serde_json::from_str::<Value>(line).unwrap()["count"].as_u64());
+            let sent = told.lines().filter(|line| line.starts_with(r#"{"ev":"sent""#)).count() as u64;
+            let missed: u64 = skipped.map(Option::unwrap).sum();
+            // Who came and went at the other desks is told by the same rule.
+            assert!((2000..2010).contains(&(sent + missed)), "{sent} and {missed}");
+        }
+    }
 }

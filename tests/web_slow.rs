@@ -13,8 +13,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use common::{Peer, connect_narrow, wait_until};
-use serde_json::json;
-use web::{Answer, Asked, FIN, PING, Socket, Web, frame, to_end};
+use serde_json::{Value, json};
+use web::{Answer, Asked, FIN, PING, Socket, TEXT, Web, frame, to_end};
 
 /// A desk that is attached, a peer, and what the server has open with them.
 fn at_work(arguments: &[&str]) -> (Web, Socket, Peer, usize) {
@@ -250,4 +250,42 @@ fn h71_a_desk_that_pings_and_reads_nothing_is_ended_within_bounds() {
     drop(stream);
     goes_on(&web, &mut desk, &mut peer, &mut 0);
     are_back(&web, descriptors);
+}
+
+#[test]
+fn h45_a_page_that_is_always_behind_is_told_in_messages_that_end() {
+    const COUNT: usize = 5000;
+    let (_web, mut desk, mut peer, _) = at_work(&[]);
+    // Each read of the server's brings more than one message may have.
+    let line = format!("{}\n", "x".repeat(999));
+    peer.send(line.repeat(COUNT));
+
+    let mut seen = 0;
+    while seen < COUNT {
+        let told = desk.frame().expect("it goes on");
+        assert_eq!(told.first, FIN | TEXT, "a message goes on after {} bytes", told.payload.len());
+        for line in String::from_utf8(told.payload).unwrap().lines() {
+            let line: Value = serde_json::from_str(line).expect("a whole line");
+            match line["ev"].as_str().unwrap() {
+                "msg" => seen += 1,
+                "skipped" => seen += line["count"].as_u64().unwrap() as usize,
+                _ => {}
+            }
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn who_is_still_at_its_handshake_holds_up_no_end() {
+    let mut web =
+        Web::start(&["--web=tls:127.0.0.1:0", "--tls-self-signed", "--tls-handshake=1h", "--drain=1h"]);
+    let silent = web::connect(web.at);
+    // It was let in before this one.
+    web.server.connect_numbered();
+
+    web.server.signal("TERM");
+
+    assert!(web.server.exit_status().success());
+    drop(silent);
 }

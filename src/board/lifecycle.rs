@@ -121,7 +121,10 @@ impl Shared {
         }
         conn.outbox = Outbox::default();
         self.sums.lagging -= usize::from(std::mem::take(&mut conn.lagging));
-        self.stats.count_limit(&why);
+        // Whoever only looks on, or asks, is none of those who are served.
+        if conn.id.has_number() {
+            self.stats.count_limit(&why);
+        }
         self.stats.unsent_bytes += unsent_bytes as u64;
         self.work.enlist_over(conn, why);
     }

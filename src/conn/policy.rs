@@ -60,7 +60,8 @@ pub struct Policy {
     /// one, and leave no hole among those that are.
     pub has_number: bool,
     /// Whether they look on, and are nobody to be served: none is dropped for reading slowly (what is queued for it the
-    /// App sees to), and when the server stops they stay until the App closes them, or the time for that is over.
+    /// App sees to), each is read also while reading is held, and when the server stops they stay until the App closes
+    /// them, or the time for that is over.
     pub looks_on: bool,
 }
 

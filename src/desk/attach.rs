@@ -20,8 +20,8 @@ use crate::clock::Moment;
 use crate::conn::ConnId;
 use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::{Reason, in_words};
-use crate::desk::{Aim, DeskId, Outlet, Roster};
-use crate::terminal::{BufferReturn, Chunk, Input, Mail, Typed};
+use crate::desk::{Aim, DeskId, Outlet, Refusal, Roster};
+use crate::terminal::{BufferReturn, Chunk, Input, LINE_BYTES_MAX, Mail, Typed};
 
 use told::Told;
 
@@ -29,6 +29,11 @@ use ends::Face;
 
 /// A server that is lost is tried again this often.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// While more than this is queued for the server, nothing more is taken from a pipe. It takes as long as it takes.
+const BEHIND_BYTES_MAX: usize = 64 << 10;
+
+const UNCONNECTED: &str = "not sent: there is no connection to the server (Up brings the line back)";
 
 /// What is wanted of it.
 #[derive(Clone, Debug)]
@@ -108,6 +113,9 @@ enum Asked {
 }
 
 impl Attached {
+    /// So much may be queued for a server: the longest line that it takes, behind another.
+    pub const QUEUED_BYTES_MAX: usize = 2 * LINE_BYTES_MAX + 2 * BEHIND_BYTES_MAX;
+
     /// A desk that nobody has typed at yet. `source`: where buffers go back to.
     pub fn new(wanted: Wanted, outlet: Outlet, source: Option<BufferReturn>) -> Attached {
         Attached {
@@ -200,14 +208,29 @@ impl Attached {
     }
 
     /// Sends a line, if there is somebody to send it to.
-    fn say(&mut self, line: &[u8], asked: Asked, board: &mut Board) -> bool {
+    fn say(&mut self, line: &[u8], asked: Asked, board: &mut Board) -> Result<(), Refusal> {
+        let why = match self.link {
+            Link::Up(id) => match board.send_parts(id, &[line, b"\n"]) {
+                Sent::Queued(_) | Sent::Slow(_) => {
+                    self.asked.push_back(asked);
+                    return Ok(());
+                }
+                Sent::Full(_) => "not sent: the server has not taken yet what was sent before",
+                _ => UNCONNECTED,
+            },
+            _ => UNCONNECTED,
+        };
+        Err(Refusal::Told("gone", why.to_owned()))
+    }
+
+    /// Whether the server takes what it is told.
+    fn keeps_up(&self, board: &mut Board) -> bool {
         let Link::Up(id) = self.link else { return false };
-        let sent = board.send_parts(id, &[line, b"\n"]);
-        let is_queued = matches!(sent, Sent::Queued(_) | Sent::Slow(_));
-        if is_queued {
-            self.asked.push_back(asked);
+        let keeps_up = board.view(id).is_some_and(|view| view.queued_bytes <= BEHIND_BYTES_MAX);
+        if !keeps_up {
+            board.tell_when_drained(id);
         }
-        is_queued
+        keeps_up
     }
 }
 

@@ -55,6 +55,15 @@ impl Outlet {
         }
     }
 
+    /// Whether it is not told of what has been done at that desk, and counts it. Of peers nothing is missed, since they
+    /// wait; another desk does not, and would make any queue long.
+    #[inline]
+    pub fn misses_of(&mut self, other: Option<DeskId>) -> bool {
+        let misses = other.is_some() && other != self.desk && self.desk.is_some() && self.display.is_full();
+        self.skipped += u64::from(misses);
+        misses
+    }
+
     /// A connection has gone.
     pub fn forget(&mut self, serial: u64) {
         if let Some(choice) = &mut self.choice {

@@ -15,7 +15,7 @@ use super::reply::Reply;
 use super::text::{Format, Renderer, Repertoire};
 use crate::buffer::framing::Frame;
 use past::Past;
-use reader::Reader;
+use reader::{Cuts, Reader};
 
 /// How much is kept for desks that do not read.
 #[derive(Clone, Copy, Debug)]
@@ -169,19 +169,21 @@ impl Relay {
     }
 
     /// Hands over what comes next for a desk, about `room_bytes` of it, in pieces: whole lines, but that one that is longer
-    /// than that comes in several pieces. Returns whether there is more.
+    /// than that comes in several pieces, each with nothing in front. Returns whether there is more.
     pub fn take(&mut self, desk: DeskId, room_bytes: usize, mut to: impl FnMut(&[u8])) -> bool {
         let Relay { writer, log, readers, .. } = self;
         let Some(reader) = readers.iter_mut().find(|reader| reader.desk == desk) else { return false };
         let mut taken = 0;
         while taken < room_bytes {
             let before = taken;
-            reader.next(writer, log, room_bytes - taken, |piece| {
+            // A line is cut where it has all the room and no other: else whoever is always behind is always told half of one.
+            let cuts = if taken == 0 { Cuts::Lines } else { Cuts::Nothing };
+            reader.next(writer, log, room_bytes - taken, cuts, |piece| {
                 taken += piece.len();
                 to(piece);
             });
             if taken == before {
-                return false;
+                break;
             }
         }
         reader.has_more(log)

@@ -62,7 +62,7 @@ impl<L: Listen> Engine<L> {
 
     /// Whether this connection is not read for now, since what it says could not be taken by the App or by those it is
     /// meant for. What a closing connection says is thrown away, and one that is being dialled says nothing yet, so
-    /// there is always room for it.
+    /// there is always room for it; those that look on are heard even so.
     pub(crate) fn is_held(&self, key: Key) -> bool {
         let Board { table, shared, reading_held, .. } = &self.board;
         // Mostly nobody is held; then nobody is looked up.
@@ -70,7 +70,8 @@ impl<L: Listen> Engine<L> {
         may_be_held
             && table.at(key).is_some_and(|conn| {
                 let is_heard = !conn.state.is_parting() && !conn.state.is_connecting();
-                is_heard && (*reading_held || shared.holds_everybody(conn.role))
+                let is_held = *reading_held && !shared.policy(conn).looks_on;
+                is_heard && (is_held || shared.holds_everybody(conn.role))
             })
     }
 

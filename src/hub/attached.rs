@@ -153,6 +153,10 @@ impl<M> Hub<M> {
                 session.carrier.close(board);
             }
             self.visitors.close(board);
+            // Whoever is still at its handshake would ask when nobody answers any more.
+            let connecting = board.without_number().filter(|view| view.is_connecting);
+            let connecting: Vec<ConnId> = connecting.map(|view| view.id).collect();
+            connecting.into_iter().for_each(|id| board.hang_up(id, Reason::Stopping));
         }
     }
 }

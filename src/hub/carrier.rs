@@ -107,7 +107,8 @@ impl Carrier {
                         return Delivered::Full;
                     }
                     left = left.saturating_sub(text.len());
-                    if !has_more || text.is_empty() || left == 0 {
+                    // In less room than that of a message a line would be cut, and the message would go on in the next.
+                    if !has_more || text.is_empty() || left < MESSAGE_BYTES_MAX {
                         return Delivered::of(false, has_more);
                     }
                 }

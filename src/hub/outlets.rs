@@ -58,7 +58,7 @@ impl Outlets {
     /// Tells all desks but one of what concerns them alone: it has no number, and no transcript has it.
     pub fn tell_desks(&mut self, but: DeskId, event: &Event<'_>) {
         for outlet in &mut self.outlets {
-            if outlet.desk.is_some_and(|desk| desk != but) {
+            if outlet.desk.is_some_and(|desk| desk != but) && !outlet.misses_of(Some(but)) {
                 outlet.display.event(event, self.seq, View::Text);
             }
         }
@@ -87,7 +87,8 @@ impl Outlets {
     pub fn tell_others(&mut self, by: Option<DeskId>, event: &Event<'_>) {
         self.seq += u64::from(event.is_counted());
         for outlet in &mut self.outlets {
-            if by.is_none() || by != outlet.desk || outlet.display.is_json() {
+            let is_told = by.is_none() || by != outlet.desk || outlet.display.is_json();
+            if is_told && !outlet.misses_of(by) {
                 outlet.display.event(event, self.seq, View::Text);
             }
         }
@@ -120,7 +121,8 @@ impl Outlets {
     pub fn count_sent(&mut self, by: Option<DeskId>, event: &Event<'_>) -> u64 {
         self.seq += 1;
         for outlet in &mut self.outlets {
-            if by.is_none() || by != outlet.desk || outlet.display.hears_itself() {
+            let is_told = by.is_none() || by != outlet.desk || outlet.display.hears_itself();
+            if is_told && !outlet.misses_of(by) {
                 let view = outlet.view_of_sent(event);
                 outlet.display.event(event, self.seq, view);
             }

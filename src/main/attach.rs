@@ -1,6 +1,7 @@
 //! `switchboard attach`: one more desk of a server that runs.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use switchboard::cli::{AttachArgs, ViewArg};
 use switchboard::desk::text::Format;
@@ -21,7 +22,13 @@ pub fn run(args: &AttachArgs) -> Result<(), String> {
         check_name(name).map_err(|why| format!("cannot use the name {name:?}: {why}"))?;
     }
     let path = path(args)?;
-    let limits = Limits { write_stall_max: std::time::Duration::MAX, ..Limits::default() };
+    // A server that stands still is waited for, and the longest line that it takes has room.
+    let limits = Limits {
+        write_stall_max: Duration::MAX,
+        outbox_soft_max: Duration::MAX,
+        outbox_bytes_max: Attached::QUEUED_BYTES_MAX,
+        ..Limits::default()
+    };
     let patience = limits.drain_max;
     let (reactor, mailbox) = Reactor::new(limits).map_err(cannot("start"))?;
     let spelling = spelling(args.format);

@@ -1,7 +1,7 @@
 //! What is served in HTTP: where, and how whoever starts the server gets there.
 
 use std::io::{self, IsTerminal};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use switchboard::cli::{self, ServerArgs, check_reach};
@@ -126,7 +126,12 @@ impl Sites {
 /// Puts the tokens where nobody else can read them.
 fn keep(bound: SocketAddr, text: &str) -> Result<SecretFile, String> {
     let directory = control::directory(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
-    let path = directory.join(format!("switchboard-web-{}", bound.port()));
+    // Two servers may have the same port, each at an address of its own.
+    let at = match bound.ip() {
+        IpAddr::V4(Ipv4Addr::LOCALHOST) => bound.port().to_string(),
+        ip => format!("{}-{}", ip.to_string().replace(':', "."), bound.port()),
+    };
+    let path = directory.join(format!("switchboard-web-{at}"));
     let cannot_keep = || cannot(format!("keep the token of the web desk in {}", path.display()));
     control::check_directory(&path, true).map_err(cannot_keep())?;
     SecretFile::write(path.clone(), text).map_err(cannot_keep())

@@ -9,7 +9,7 @@ use memchr::memchr;
 use super::stdin::BufferReturn;
 
 /// A typed line may be this long, 16 MiB; it is kept whole in memory.
-const LINE_BYTES_MAX: usize = 16 << 20;
+pub const LINE_BYTES_MAX: usize = 16 << 20;
 
 /// What stdin keeps for the beginnings of lines that are cut; there is one of it.
 const TAIL_BYTES_KEPT: usize = 128 << 10;

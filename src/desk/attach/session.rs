@@ -24,10 +24,15 @@ impl Attached {
         if !self.face.is_json() {
             let size = self.face.terminal().map(|_| crate::terminal::terminal_size());
             said["words"] = json!(size.map_or(0, |size| size.columns));
-            self.say(said.to_string().as_bytes(), Asked::Unseen, board);
+            self.say_unseen(&said, board);
         } else if self.wanted.watches || self.wanted.name.is_some() {
-            self.say(said.to_string().as_bytes(), Asked::Unseen, board);
+            self.say_unseen(&said, board);
         }
+    }
+
+    /// Says something that nobody has typed, and that nobody misses where there is no connection.
+    fn say_unseen(&mut self, said: &Value, board: &mut Board) {
+        let _ = self.say(said.to_string().as_bytes(), Asked::Unseen, board);
     }
 
     /// The server has said something.
@@ -204,7 +209,7 @@ impl Attached {
         if let Some(whom) = whom {
             said["to"] = spelt(whom);
         }
-        self.say(said.to_string().as_bytes(), Asked::Unseen, board);
+        self.say_unseen(&said, board);
     }
 
     /// A line was entered on the terminal.
@@ -233,7 +238,7 @@ impl Attached {
             return;
         }
         let mut typed = std::mem::take(&mut self.typed);
-        while self.asked.len() < 1024 && self.ending == Ending::No {
+        while self.asked.len() < 1024 && self.ending == Ending::No && self.keeps_up(board) {
             match typed.next_line() {
                 None => break,
                 Some(Typed::End) => {
@@ -244,7 +249,9 @@ impl Attached {
                 }
                 Some(Typed::TooLong) => self.face.reply(&Reply::Refused(Refusal::LineTooLong)),
                 Some(Typed::Line(line)) if self.face.is_json() => {
-                    self.say(line, Asked::Shown, board);
+                    if let Err(refusal) = self.say(line, Asked::Shown, board) {
+                        self.face.reply(&Reply::Refused(refusal));
+                    }
                 }
                 Some(Typed::Line(line)) => {
                     let whom = self.aim.pin(&self.here).whom;
@@ -310,11 +317,7 @@ impl Attached {
             Command::Send(..) | Command::File(..) => Asked::Sends(receivers(&said["to"])),
             _ => Asked::Shown,
         };
-        if self.say(said.to_string().as_bytes(), asked, board) {
-            return Ok(());
-        }
-        let why = "not sent: there is no connection to the server (Up brings the line back)";
-        Err(Refusal::Told("gone", why.to_owned()))
+        self.say(said.to_string().as_bytes(), asked, board)
     }
 }
 

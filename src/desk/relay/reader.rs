@@ -26,6 +26,15 @@ pub struct Reader {
     pub words: Option<Box<Renderer>>,
 }
 
+/// What becomes of a line that is longer than the room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cuts {
+    /// As much of it is handed over as there is room for.
+    Lines,
+    /// It waits for more room.
+    Nothing,
+}
+
 /// Something that only one desk is told.
 #[derive(Debug)]
 struct Own {
@@ -71,7 +80,14 @@ impl Reader {
     }
 
     /// Hands over the next piece, if there is one.
-    pub fn next(&mut self, writer: &mut Writer, log: &Log, room_bytes: usize, to: impl FnOnce(&[u8])) {
+    pub fn next(
+        &mut self,
+        writer: &mut Writer,
+        log: &Log,
+        room_bytes: usize,
+        cuts: Cuts,
+        to: impl FnOnce(&[u8]),
+    ) {
         loop {
             // What stood before the first line that is missing comes before it is told that it is. What is left out moves
             // its place on.
@@ -79,7 +95,7 @@ impl Reader {
             let Some(own) = self.own.front_mut().filter(|own| own.at <= until) else { break };
             self.at = self.at.max(own.at + own.left_out);
             if own.taken < own.bytes.len() {
-                let piece = piece_of(&own.bytes[own.taken..], room_bytes);
+                let piece = piece_of(&own.bytes[own.taken..], room_bytes, cuts);
                 own.taken += piece.len();
                 self.own_bytes -= piece.len();
                 return to(piece);
@@ -99,13 +115,16 @@ impl Reader {
         let rest = log.rest_of_chunk(self.at, until);
         let line_bytes = memchr(b'\n', rest).map_or(0, |at| at + 1);
         if line_bytes > room_bytes {
+            if cuts == Cuts::Nothing {
+                return;
+            }
             // It is taken out of the log, so that it is sent to its end whatever is forgotten meanwhile.
             let bytes = rest[..line_bytes].to_vec();
             self.own_bytes += line_bytes;
             self.own.push_front(Own { at: self.at, left_out: line_bytes as u64, bytes, taken: 0 });
             return self.next_of_long(room_bytes, to);
         }
-        let piece = piece_of(rest, room_bytes);
+        let piece = piece_of(rest, room_bytes, cuts);
         if !piece.is_empty() {
             self.at += piece.len() as u64;
             to(piece);
@@ -115,7 +134,7 @@ impl Reader {
     fn next_of_long(&mut self, room_bytes: usize, to: impl FnOnce(&[u8])) {
         let Some(own) = self.own.front_mut() else { return };
         self.at = self.at.max(own.at + own.left_out);
-        let piece = piece_of(&own.bytes, room_bytes);
+        let piece = piece_of(&own.bytes, room_bytes, Cuts::Lines);
         own.taken += piece.len();
         self.own_bytes -= piece.len();
         to(piece);
@@ -137,11 +156,15 @@ impl Reader {
     }
 }
 
-/// The whole lines that there is room for; of a line that is longer, as much as there is room for.
-fn piece_of(bytes: &[u8], room_bytes: usize) -> &[u8] {
+/// The whole lines that there is room for; of a first one that is longer, as much as there is room for, or nothing.
+fn piece_of(bytes: &[u8], room_bytes: usize, cuts: Cuts) -> &[u8] {
     if bytes.len() <= room_bytes {
         return bytes;
     }
     let room = &bytes[..room_bytes];
-    memrchr(b'\n', room).map_or(room, |at| &bytes[..=at])
+    match (memrchr(b'\n', room), cuts) {
+        (Some(at), _) => &bytes[..=at],
+        (None, Cuts::Lines) => room,
+        (None, Cuts::Nothing) => &[],
+    }
 }

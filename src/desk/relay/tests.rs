@@ -111,9 +111,9 @@ fn what_is_missing_is_told_where_it_is_missing_though_a_line_was_cut_before() {
     let mut bytes = Vec::new();
     for seq in 1..=20_000 {
         says(&mut relay, seq, &text);
-        // So little that the second line is cut.
+        // So little that a line is cut.
         if seq % 5000 == 0 {
-            relay.take(ANN, 1500, |piece| bytes.extend_from_slice(piece));
+            relay.take(ANN, 500, |piece| bytes.extend_from_slice(piece));
         }
     }
     while relay.take(ANN, 64 << 10, |piece| bytes.extend_from_slice(piece)) {}
@@ -130,6 +130,28 @@ fn what_is_missing_is_told_where_it_is_missing_though_a_line_was_cut_before() {
         }
     }
     assert!(gaps > 1, "{gaps}");
+}
+
+#[test]
+fn who_is_always_behind_is_told_whole_lines_all_the_same() {
+    let mut relay = Relay::default();
+    attach(&mut relay, ANN);
+    (1..=1000).for_each(|seq| says(&mut relay, seq, &"x".repeat(seq as usize % 300)));
+    (1001..=1010).for_each(|seq| sends(&mut relay, seq, ANN));
+    let mut told = Vec::new();
+
+    loop {
+        let from = told.len();
+        let has_more = relay.take(ANN, 2000, |piece| told.extend_from_slice(piece));
+        let room_used = told.len() - from;
+        assert!(told.ends_with(b"}\n"), "a line was cut after {} bytes", told.len());
+        if !has_more {
+            break;
+        }
+        assert!((1500..=2000).contains(&room_used), "{room_used}");
+    }
+
+    assert_eq!(told.split(|byte| *byte == b'\n').count(), 1 + 1010 + 1);
 }
 
 #[test]
