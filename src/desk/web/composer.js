@@ -6,9 +6,9 @@ import { count, many, parseEscapes, parseHex, size, toB64, utf8 } from "./format
 const DRAFTS = "switchboard.drafts";
 const DRAFTS_MAX = 200000;
 const HISTORY_MAX = 100;
-/** The server takes a message of 1 MiB, whole. */
+// The server takes a message of 1 MiB, whole.
 const SAID_MAX = 1e6;
-/** To whom something is being written is told so often, and of so many. */
+// To whom something is being written is told so often, and of so many.
 const TYPING_EVERY = 1000;
 const TYPING_CONNS = 100;
 const NOBODY = [];
@@ -23,7 +23,7 @@ export class Composer {
 		this.drafts = new Map();
 		this.history = [];
 		this.at = null;
-		/** What has no reply yet. */
+		// Without a reply yet.
 		this.waiting = [];
 		this.listen();
 		this.aim(this.goal);
@@ -38,7 +38,10 @@ export class Composer {
 			this.tellTyping();
 		});
 		on(this.text, "keydown", (event) => this.key(event));
-		on(this.send, "click", () => this.submit());
+		on(this.send, "click", () => {
+			this.submit();
+			this.text.focus();
+		});
 		on(this.mode, "change", () => {
 			this.eol.disabled = this.mode.value !== "text";
 			this.tell("");
@@ -46,7 +49,7 @@ export class Composer {
 		});
 	}
 
-	/** `one` or `several` with conns, `all`, or `nobody`. The draft of the former target is kept. */
+	// `one` or `several` with conns, `all`, or `nobody`. The draft of the former target is kept.
 	aim(goal) {
 		if (goal.key !== this.goal.key) {
 			this.keep();
@@ -92,7 +95,6 @@ export class Composer {
 		this.text.ariaLabel = kind === "nobody" ? "Message" : `Message ${words.toLowerCase().replace(/ {2}.*/, "")}`;
 	}
 
-	/** Who else is writing to somebody that this would reach. */
 	othersHere() {
 		const { desks } = this.model;
 		const conns = this.conns();
@@ -119,7 +121,6 @@ export class Composer {
 		return this.goal.conns ?? NOBODY;
 	}
 
-	/** Those of them who can be sent something. */
 	here() {
 		return this.conns().filter(({ state }) => state !== "gone" && state !== "fin");
 	}
@@ -134,7 +135,7 @@ export class Composer {
 		this.timer = setTimeout(() => this.save(), 300);
 	}
 
-	/** A reload of the page loses no draft; one of another run of the server would reach strangers. */
+	// A reload of the page loses no draft; one of another run of the server would reach strangers.
 	save() {
 		const all = JSON.stringify({ run: this.model.run, desks: [...this.model.desks.mine], drafts: [...this.drafts] });
 		// With more they last as long as the page.
@@ -153,7 +154,7 @@ export class Composer {
 		this.grow();
 	}
 
-	/** Numbers mean others from now on: what was being written goes nowhere by itself. */
+	// Numbers mean others from now on: what was being written goes nowhere by itself.
 	newRun() {
 		for (const text of this.drafts.values()) this.remember(text);
 		this.text.value = "";
@@ -258,7 +259,7 @@ export class Composer {
 		this.model[reply.ev === "ok" ? "taken" : "refused"](reply, sent);
 	}
 
-	/** The link was lost: nobody knows of these. */
+	// The link was lost: nobody knows of these.
 	lost() {
 		this.typing = "";
 		this.waiting = [];

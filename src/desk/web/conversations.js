@@ -17,7 +17,7 @@ const FILTERS = {
 	gone: (conn) => conn.state === "gone",
 };
 
-/** Who waits first, the longest at the top; then who is here, by number; then who has left. */
+// Who waits first, the longest at the top; then who is here, by number; then who has left.
 function byWaiting(one, other) {
 	const rank = (conn) => (conn.state === "gone" ? 2 : conn.pending ? 0 : 1);
 	return rank(one) - rank(other) || one.pending - other.pending || one.id - other.id;
@@ -108,7 +108,7 @@ export class Conversations {
 		return String(conn.id).startsWith(sought) || `${conn.name}\n${conn.peer}`.toLowerCase().includes(sought);
 	}
 
-	/** In the order that is due. The order is held while somebody points or steps through it. */
+	// In the order that is due. The order is held while somebody points or steps through it.
 	order(now) {
 		const isHeld = (this.hasPointer || this.hasFocus) && !this.isForced;
 		const isSoon = this.isForced || (this.isHeld && !isHeld);

@@ -1,4 +1,4 @@
-//! Puts the parts together: what comes in is worked through once a frame, and what has changed is drawn.
+//! Puts the parts together: once a frame what comes in is worked through, and what has changed is drawn.
 
 import { $, focus, on } from "./dom.js";
 import { Composer } from "./composer.js";
@@ -12,9 +12,9 @@ import { Model } from "./model.js";
 import { recall, remember, Settings } from "./settings.js";
 import { Thread } from "./thread.js";
 
-/** For working through events in one frame, in ms. */
+// Of a frame, for events.
 const APPLY_MS = 4;
-/** A list of all, after something was missed, is asked for so often. */
+// A list of all, after something was missed, is asked for so often.
 const ALL_EVERY = 5000;
 const OPEN = "open the address that the server prints";
 
@@ -75,7 +75,7 @@ function apply(event) {
 
 let askedAll = -ALL_EVERY;
 
-/** Who came and who left may be among what was missed. */
+// Who came and who left may be among what was missed.
 function askAll(now) {
 	if (!model.isUnsure || model.ended || now - askedAll < ALL_EVERY) return;
 	if (!link.send({ cmd: "who" }, (reply) => reply.conns && model.allNamed(reply))) return;
@@ -119,8 +119,7 @@ function tick() {
 	const rate = model.lastSeq - seqBefore;
 	seqBefore = model.lastSeq;
 	say($("counts"), `${count(model.open)} here · ${count(model.waiting)} waiting${rate > 9 ? ` · ${count(rate)} events/s` : ""}`);
-	const title = (model.waiting ? `(${model.waiting}) ` : "") + "switchboard";
-	if (document.title !== title) document.title = title;
+	document.title = (model.waiting ? `(${model.waiting}) ` : "") + "switchboard";
 	if (model.waiting) conversations.list.isDirty = true;
 	askAll(performance.now());
 	drawLink();
@@ -211,7 +210,7 @@ Object.assign(actions, {
 			eof: ["Finish our side of", "FIN after what is queued. It is still heard, and nothing more can be said to it.", "Finish"],
 			rst: ["Reset", "What is queued is lost.", "Reset it"],
 		}[how];
-		const reason = await ask({ heading: `${what} ${model.label(conn.id)}`, text, label, button });
+		const reason = await ask({ heading: `${what} ${model.label(conn.id)}`, text, label, button, ends: true });
 		if (reason !== null) actions.command({ cmd: "close", to: conn.id, how, text: reason || undefined }, conn);
 	},
 	async desks() {

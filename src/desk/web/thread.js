@@ -7,10 +7,10 @@ import { hue } from "./conversations.js";
 import { Windowed } from "./windowed.js";
 
 const FOLD = { chars: 800, narrow: 400, lines: 12, bytes: 128, stream: 300 };
-/** Of one line, and of one below its stamp; style.css has the same. */
+// Of one line, and of one below its stamp; style.css has the same.
 const HEIGHT = 20;
 const HEIGHT_NARROW = 40;
-/** So many new rows at a time are a flood, which is drawn so often. */
+// So many new rows at a time are a flood, which is drawn so often.
 const FLOOD_ROWS = 8;
 const FLOOD_MS = 125;
 
@@ -63,7 +63,7 @@ export class Thread {
 	show(conn, isStream) {
 		this.conn = conn;
 		this.isStream = isStream;
-		/** The row from which differences are taken, and the one that keys have gone to. */
+		// From which differences are taken; which keys have gone to.
 		this.mark = this.cursor = null;
 		this.box.classList.toggle("stream", isStream);
 		this.box.ariaLabel = isStream ? "Messages of all" : conn ? `Messages of #${conn.id}` : "Messages";

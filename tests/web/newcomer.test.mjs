@@ -1,0 +1,138 @@
+//! What somebody who was new to the page stumbled over, and must not again.
+
+import assert from "node:assert/strict";
+import { after, afterEach, before, test as plainTest } from "node:test";
+import { choose, drawn, hasBrowser, REAL, rowsOf, texts, until, World } from "./harness.mjs";
+
+const skip = hasBrowser ? false : "there is no browser";
+const mockOnly = skip || (REAL ? "only the mock can do that" : false);
+const test = (name, options, body) => plainTest(name, { timeout: 30000, ...options }, body);
+let world;
+let pages = [];
+let peers = [];
+
+before(async () => {
+  if (!skip) world = await World.start();
+});
+after(() => world?.stop());
+afterEach(async () => {
+  for (const page of pages) {
+    assert.deepEqual(page.faults, [], "the page has no errors");
+    await page.context().close();
+  }
+  for (const peer of peers) peer.vanish();
+  pages = [];
+  peers = [];
+  if (!world.mock) return;
+  world.mock.isDown = false;
+  world.mock.begin(`run-${Math.random()}`);
+});
+
+async function open(options) {
+  const page = await world.page(options);
+  pages.push(page);
+  return page;
+}
+
+async function peer(page) {
+  const one = await world.peer(page);
+  peers.push(one);
+  await page.waitForFunction((id) => globalThis.switchboard.model.conns.has(id), one.id);
+  return one;
+}
+
+const says = (page, selector, pattern) => until(`${selector} says ${pattern}`, async () => pattern.test(await page.textContent(selector)));
+const focused = (page) => page.evaluate(() => document.activeElement.id);
+const reload = async (page, ...here) => {
+  await page.reload();
+  await world.connected(page);
+  for (const { id } of here) await page.waitForFunction((number) => globalThis.switchboard.model.conns.has(number), id);
+};
+/** Commands that the page sends from now on, but for those that nobody asked for. */
+const watch = (page) => page.evaluate(() => {
+  const { link } = globalThis.switchboard;
+  const send = link.send.bind(link);
+  globalThis.commands = [];
+  link.send = (command, ...rest) => {
+    if (!["stats", "typing", "who"].includes(command.cmd)) globalThis.commands.push(command.cmd);
+    return send(command, ...rest);
+  };
+});
+const commands = (page) => page.evaluate(() => globalThis.commands);
+
+test("what is typed after a click on Send, or after n, is text and no command", { skip }, async () => {
+  const page = await open();
+  const one = await peer(page);
+  one.say("hello");
+  await until("it waits", async () => (await texts(page, one.id)).length === 1);
+  await page.keyboard.press("n");
+  assert.equal(await focused(page), "text");
+  await page.keyboard.type("a text");
+  await page.click("#send");
+  await until("it is sent", () => one.heard() === "a text\n");
+
+  await page.keyboard.type("Reading me, do ");
+
+  assert.equal(await page.inputValue("#text"), "Reading me, do ");
+  assert.ok(!(await page.isVisible("#dialog")));
+  assert.ok(!one.isClosed);
+});
+
+test("a question before an end is not answered by a text that is being typed", { skip }, async () => {
+  const page = await open();
+  const one = await peer(page);
+  await choose(page, one.id);
+  await watch(page);
+  for (const [button, focusedAtFirst] of [["rst", "dialog-no"], ["eof", "dialog-no"], ["kick", "dialog-no"]]) {
+    await page.click(`#${button}`);
+    assert.equal(await focused(page), focusedAtFirst);
+    assert.ok(await page.isDisabled("#dialog-yes"), "a click that was meant for something else does not end it");
+    // In one go, or the half second may be over on a busy machine.
+    await page.evaluate(() => {
+      const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+      globalThis.taken = ["e", " ", "Enter"].map((key) => !press(key));
+      document.getElementById("dialog-yes").click();
+    });
+    assert.deepEqual(await page.evaluate(() => globalThis.taken), [true, true, true]);
+    assert.ok(await page.isVisible("#dialog"));
+    assert.deepEqual(await commands(page), []);
+    await page.keyboard.press("Escape");
+    assert.ok(!(await page.isVisible("#dialog")));
+  }
+
+  await page.click("#rst");
+  await page.click("#dialog-yes");
+
+  await until("it is reset after all", () => one.isClosed);
+});
+
+test("letters that end something act only in the list, in the messages and on buttons, and not right after typing", { skip }, async () => {
+  const page = await open();
+  const one = await peer(page);
+  await choose(page, one.id);
+  await watch(page);
+  await page.evaluate(() => document.activeElement.blur());
+  for (const key of ["E", "K", "R"]) await page.keyboard.press(key);
+  assert.ok(!(await page.isVisible("#dialog")), "nothing has the focus");
+  await page.click("#text");
+  // Likewise in one go.
+  const [isAsked, isDone] = await page.evaluate(() => {
+    const [text, thread, dialog] = ["text", "thread", "dialog"].map((id) => document.getElementById(id));
+    text.value = "x";
+    text.dispatchEvent(new Event("input", { bubbles: true }));
+    thread.focus();
+    for (const key of ["E", "K", "R", "d"]) thread.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    return [dialog.open, globalThis.commands.length > 0];
+  });
+  assert.deepEqual([isAsked, isDone], [false, false], "it was typed in this second");
+
+  await until("a while later it does", async () => {
+    await page.keyboard.press("R");
+    return page.isVisible("#dialog");
+  });
+
+  await page.keyboard.press("Tab");
+  assert.ok(await page.isEnabled("#dialog-yes"), "who moves the focus means it");
+  await page.keyboard.press("Enter");
+  await until("it is reset", () => one.isClosed);
+});
