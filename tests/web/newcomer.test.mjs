@@ -136,3 +136,38 @@ test("letters that end something act only in the list, in the messages and on bu
   await page.keyboard.press("Enter");
   await until("it is reset", () => one.isClosed);
 });
+
+test("a question that was opened with the mouse and answered with Enter stays answered", { skip }, async () => {
+  const page = await open();
+  const one = await peer(page);
+  await choose(page, one.id);
+  await watch(page);
+  await page.click("#name");
+  await page.keyboard.type("lab-a");
+  await page.keyboard.press("Enter");
+  await says(page, "#who", /lab-a/);
+  assert.ok(!(await page.isVisible("#dialog")));
+  assert.deepEqual(await commands(page), ["name"]);
+
+  await page.click("#name");
+  await page.keyboard.press("Enter");
+  await drawn(page);
+  assert.ok(!(await page.isVisible("#dialog")));
+  assert.deepEqual(await commands(page), ["name"], "the same name again is nothing new");
+  await page.click("#desks");
+  await page.fill("#dialog input", "carol");
+  await page.keyboard.press("Enter");
+  await says(page, "#link", /carol/);
+  assert.ok(!(await page.isVisible("#dialog")));
+  await page.click("#desks");
+  await page.keyboard.press("Enter");
+  await drawn(page);
+  assert.ok(!(await page.isVisible("#dialog")));
+  assert.deepEqual(await commands(page), ["name", "desk"]);
+  await page.click("#kick");
+  await page.keyboard.press("Shift+Tab");
+  await page.keyboard.type("good bye");
+  await page.keyboard.press("Enter");
+  await until("it is closed", () => one.isClosed);
+  assert.ok(!(await page.isVisible("#dialog")));
+});

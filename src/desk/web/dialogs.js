@@ -20,7 +20,11 @@ on(dialog, "keydown", (event) => {
 	const { key, target } = event;
 	if (key === "Tab") yes.disabled = false;
 	else if (yes.disabled) key !== "Escape" && event.preventDefault();
-	else if (key === "Enter" && target.matches("input[type=text]") && !event.isComposing) end(target.value);
+	else if (key === "Enter" && target.matches("input[type=text]") && !event.isComposing) {
+		// Or it would press the button to which the focus returns.
+		event.preventDefault();
+		end(target.value);
+	}
 });
 
 export const isAsking = () => dialog.open;

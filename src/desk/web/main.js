@@ -200,7 +200,7 @@ Object.assign(actions, {
 		const { conn } = thread;
 		if ($("name").disabled) return;
 		const name = await ask({ heading: `Name of #${conn.id}`, label: "Letters, digits, - _ . (empty takes it away) ", value: conn.name, button: "Name it" });
-		if (name !== null) actions.command({ cmd: "name", id: conn.id, name: name.trim() || undefined }, conn);
+		if (name !== null && name.trim() !== conn.name) actions.command({ cmd: "name", id: conn.id, name: name.trim() || undefined }, conn);
 	},
 	async close(how) {
 		const { conn } = thread;
@@ -216,8 +216,9 @@ Object.assign(actions, {
 	async desks() {
 		for (let trouble = ""; ;) {
 			const text = [...model.desks.inWords((id) => model.label(id)), trouble];
-			const name = await ask({ heading: "Who is at the desks", text, label: "What you are called at this one ", value: model.desks.ownName, button: "Say so" });
-			if (!name?.trim()) return;
+			const { ownName } = model.desks;
+			const name = await ask({ heading: "Who is at the desks", text, label: "What you are called at this one ", value: ownName, button: "Say so" });
+			if (!name?.trim() || name.trim() === ownName) return;
 			const reply = await new Promise((resolve) => link.send({ cmd: "desk", name: name.trim() }, resolve) || resolve({ msg: "not connected" }));
 			if (reply.ev === "ok") {
 				remember("name", (model.desks.ownName = reply.name));
