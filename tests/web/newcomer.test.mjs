@@ -171,3 +171,63 @@ test("a question that was opened with the mouse and answered with Enter stays an
   await until("it is closed", () => one.isClosed);
   assert.ok(!(await page.isVisible("#dialog")));
 });
+
+test("a draft is kept at once, and one that was cleared or sent does not come back", { skip }, async () => {
+  const page = await open();
+  const [one, two, three] = [await peer(page), await peer(page), await peer(page)];
+  for (const { id } of [one, two, three]) {
+    await choose(page, id);
+    await page.fill("#text", `for ${id}`);
+  }
+  await reload(page, one, two, three);
+  await choose(page, one.id);
+  assert.equal(await page.inputValue("#text"), `for ${one.id}`);
+  await page.fill("#text", "");
+  await choose(page, two.id);
+  await page.press("#text", "Enter");
+  await choose(page, three.id);
+  await page.fill("#text", "x".repeat(300000));
+  await page.fill("#text", "typed last");
+
+  await reload(page, one, two, three);
+
+  const drafts = [];
+  for (const { id } of [one, two, three]) {
+    await choose(page, id);
+    drafts.push(await page.inputValue("#text"));
+  }
+  assert.deepEqual(drafts, ["", "", "typed last"]);
+  await until("it was sent once", () => two.heard() === `for ${two.id}\n`);
+  await page.fill("#text", "x".repeat(300000));
+  await reload(page, three);
+  await choose(page, three.id);
+  assert.notEqual(await page.inputValue("#text"), "typed last", "what is too long to be kept leaves nothing old");
+});
+
+test("how a draft is to be sent goes with its conversation, and the list shows who has one", { skip }, async () => {
+  const page = await open();
+  const [one, two] = [await peer(page), await peer(page)];
+  const how = () => page.evaluate(() => [document.getElementById("mode").value, document.getElementById("eol").checked]);
+  await choose(page, one.id);
+  await page.selectOption("#mode", "hex");
+  await page.fill("#text", "48 69");
+  await choose(page, two.id);
+  assert.deepEqual(await how(), ["text", true]);
+  await page.uncheck("#eol");
+  await page.fill("#text", "48 69");
+
+  await reload(page, one, two);
+
+  await says(page, `#conn-${one.id}`, /draft/);
+  await choose(page, one.id);
+  assert.deepEqual(await how(), ["hex", true]);
+  assert.ok(await page.isDisabled("#eol"));
+  await page.press("#text", "Enter");
+  await until("bytes are sent", () => one.heard() === "Hi");
+  assert.deepEqual(await how(), ["hex", true], "the next ones are bytes, too");
+  await until("there is no draft any more", async () => !/draft/.test(await page.textContent(`#conn-${one.id}`)));
+  await choose(page, two.id);
+  assert.deepEqual(await how(), ["text", false]);
+  await page.press("#text", "Enter");
+  await until("a text is sent", () => two.heard() === "48 69");
+});

@@ -189,6 +189,7 @@ Object.assign(actions, {
 	step: (by) => actions.choose(conversations.step(by)),
 	next: (options) => actions.choose(conversations.nextWaiting(), options),
 	unanswered: () => composer.waiting,
+	hasDraft: (conn) => composer.hasDraft(conn),
 	command(command, conn) {
 		const isSent = link.send(command, (reply) => {
 			if (reply.ev === "error" && conn) model.system(conn, model.now(), `not done: ${reply.msg}`, "bad");
