@@ -231,3 +231,119 @@ test("how a draft is to be sent goes with its conversation, and the list shows w
   await page.press("#text", "Enter");
   await until("a text is sent", () => two.heard() === "48 69");
 });
+
+test("a server that is gone is told whole, and nobody looks open meanwhile", { skip: mockOnly }, async () => {
+  const page = await open({ viewport: { width: 360, height: 640 } });
+  const one = await peer(page);
+  const ink = () => page.evaluate((id) => getComputedStyle(document.querySelector(`#conn-${id} .number`)).color, one.id);
+  await says(page, "#list", /#/);
+  const before = await ink();
+  world.mock.isDown = true;
+  world.mock.cut();
+  await until("it is told", () => page.isVisible("#gone"));
+
+  assert.equal(await page.textContent("#gone"), "The server is gone. If it was started anew, open the address that it prints now.");
+  const [shown, whole, role] = await page.evaluate(() => {
+    const { clientWidth, scrollWidth, role } = document.getElementById("gone");
+    return [clientWidth, scrollWidth, role];
+  });
+  assert.ok(whole <= shown, "nothing of it is cut off");
+  assert.equal(role, "status");
+  assert.notEqual(await ink(), before);
+  await choose(page, one.id);
+  await says(page, "#about", /not connected/);
+  assert.doesNotMatch(await page.textContent("#about"), /open/);
+  world.mock.isDown = false;
+
+  await world.connected(page);
+  await until("it is over", async () => !(await page.isVisible("#gone")));
+  await says(page, "#about", /open/);
+});
+
+test("who waits and whose words are kept no longer says so", { skip }, async () => {
+  const page = await open();
+  const [one, two] = [await peer(page), await peer(page)];
+  one.say("long ago");
+  await until("it is there", async () => (await texts(page, one.id)).length === 1);
+  for (let i = 0; i < 1500; i += 1) two.say(`${i} of the flood`);
+  await until("the flood is over", async () => (await texts(page, two.id)).at(-1)?.startsWith("1499 "));
+
+  await reload(page, one, two);
+  await page.waitForFunction(() => !globalThis.switchboard.model.ended);
+  await choose(page, one.id);
+
+  await says(page, "#thread", /what was said before is no longer kept here/);
+  assert.equal((await rowsOf(page, one.id)).length, 1);
+});
+
+test("who is muted is seen in the list", { skip }, async () => {
+  const page = await open();
+  const [one, two] = [await peer(page), await peer(page)];
+  await choose(page, one.id);
+  await page.click("#mute");
+  await choose(page, two.id);
+  one.say("nobody listens");
+  await until("it came", async () => (await texts(page, one.id)).length === 1);
+
+  await until("its mark says so", async () => (await page.textContent(`#conn-${one.id} .badge`)) === "muted");
+  assert.equal(await page.textContent(`#conn-${two.id} .badge`), "");
+});
+
+test("to whom else a text went is no part of the text", { skip }, async () => {
+  const page = await open();
+  const [one, two] = [await peer(page), await peer(page)];
+  for (const { id } of [one, two]) await page.locator(`#conn-${id} .pick`).click();
+  await page.fill("#text", "for both");
+  await page.press("#text", "Enter");
+  await until("both have it", () => one.heard() === "for both\n" && two.heard() === "for both\n");
+  await page.click("#drop");
+  await page.click("#everything");
+  await page.fill("#text", "for all");
+  await page.press("#text", "Enter");
+  await page.press("#text", "Enter");
+  await until("all have it", () => one.heard() === "for both\nfor all\n");
+  await choose(page, one.id);
+  await says(page, "#thread", /for all/);
+
+  const badges = await page.evaluate(() => [...document.querySelectorAll("#thread .out .to")].map((element) =>
+    [element.textContent, getComputedStyle(element).borderTopStyle]));
+  assert.deepEqual(badges, [[`to #${one.id}, #${two.id}`, "solid"], ["to all", "solid"]]);
+});
+
+test("a pause lasts while another conversation is looked at", { skip }, async () => {
+  const page = await open();
+  const [one, two] = [await peer(page), await peer(page)];
+  one.say("before");
+  await until("it is there", async () => (await texts(page, one.id)).length === 1);
+  await choose(page, one.id);
+  await page.click("#pause");
+  await choose(page, two.id);
+  await drawn(page);
+  assert.equal(await page.textContent("#pause"), "Pause");
+  assert.ok(!(await page.isVisible("#new")));
+  one.say("meanwhile");
+  await until("it is there", async () => (await texts(page, one.id)).length === 2);
+
+  await choose(page, one.id);
+
+  await says(page, "#new", /1 new/);
+  assert.equal(await page.textContent("#pause"), "Go on");
+  assert.match(await page.textContent("#thread"), /before/);
+  assert.doesNotMatch(await page.textContent("#thread"), /meanwhile/);
+  await page.click("#pause");
+  await says(page, "#thread", /meanwhile/);
+});
+
+test("what was open is open after a reload", { skip }, async () => {
+  const page = await open();
+  const [one, two] = [await peer(page), await peer(page)];
+  await choose(page, two.id);
+  await reload(page, one, two);
+  await says(page, "#who", new RegExp(`^#${two.id}$`));
+  await says(page, "#target", new RegExp(`^To #${two.id} `));
+  await page.click("#everything");
+
+  await reload(page, one, two);
+
+  await says(page, "#who", /^Stream of all$/);
+});

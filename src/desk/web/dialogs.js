@@ -63,42 +63,41 @@ export function ask({ heading, text = [], label = "", value = "", button, ends }
 	return answer;
 }
 
-const KEYS = [
-	["Conversations"],
-	["n  Alt N", "write to who waits longest"],
-	["j  k", "the next, the one before"],
-	["Alt ↓  Alt ↑", "the same, also while writing"],
-	["a  Alt A", "the stream of all"],
-	["/", "search"],
-	["x", "choose for a reply to several; in the list Space, Ctrl and click"],
-	["X", "choose none"],
-	["Writing"],
-	["r  Enter", "write; send"],
-	["Shift Enter", "a new line"],
-	["↑  ↓", "what was sent before"],
-	["Escape", "leave the text, close, go back"],
-	["Messages"],
-	["i", "to the messages; then ↑ ↓, Enter unfolds, = takes differences from it"],
-	["p", "pause, go on"],
-	["G", "to the newest"],
-	["v", "text or hex"],
-	["This conversation"],
-	["e", "name"],
-	["m", "mute: not in the stream"],
-	["d", "needs no answer"],
-	["E", "finish our side (FIN)"],
-	["K", "say why, and close"],
-	["R", "reset"],
-	["Page"],
-	["l", "to the list"],
-	["w", "who is at the desks, your name"],
-	["t", "light, dark, as the system has it"],
-	["?", "this"],
-];
+const KEYS = `Conversations
+n  Alt N: write to who waits longest
+j  k: the next, the one before
+Alt ↓  Alt ↑: the same, also while writing
+a  Alt A: the stream of all
+/: search
+x: choose for a reply to several; in the list Space, Ctrl and click
+X: choose none
+Writing
+r  Enter: write; send
+Shift Enter: a new line
+↑  ↓: what was sent before
+Escape: leave the text, close, go back
+Messages
+i: to the messages; then ↑ ↓, Enter unfolds, = takes differences from it
+p: pause, go on
+G: to the newest
+v: text or hex
+This conversation
+e: name
+m: mute, not in the stream
+d: needs no answer
+E: finish our side (FIN)
+K: say why, and close
+R: reset
+Page
+l: to the list
+w: who is at the desks, your name
+t: light, dark, as the system has it
+?: this`;
 
 export function help(settings) {
 	const answer = open("Keys", "", "Close");
-	for (const [key, what] of KEYS) {
+	for (const line of KEYS.split("\n")) {
+		const [key, what] = line.split(": ");
 		if (!what) {
 			body.append(make("h3", { textContent: key }), make("dl"));
 			continue;

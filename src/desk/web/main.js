@@ -16,7 +16,8 @@ import { Thread } from "./thread.js";
 const APPLY_MS = 4;
 // A list of all, after something was missed, is asked for so often.
 const ALL_EVERY = 5000;
-const OPEN = "open the address that the server prints";
+const SHOWN = "switchboard.shown";
+const GONE = "The server is gone. If it was started anew, open the address that it prints now.";
 
 const settings = new Settings();
 const model = new Model();
@@ -67,6 +68,7 @@ function apply(event) {
 		link.send(name ? { cmd: "desk", name } : { cmd: "stats" }, (reply) => {
 			model.desks.ownName = reply.name ?? "";
 			model.allNamed();
+			showAgain();
 			seqBefore = model.lastSeq;
 			tick();
 		});
@@ -85,7 +87,7 @@ function askAll(now) {
 }
 
 function aboutOf(conn) {
-	return [conn.peer, STATES[conn.state], conn.about, conn.link && `linked to #${conn.link}`, conn.fault && `broken on purpose: ${conn.fault}`,
+	return [conn.peer, link.state === "open" || model.isGone(conn) ? STATES[conn.state] : "not connected", conn.about, conn.link && `linked to #${conn.link}`, conn.fault && `broken on purpose: ${conn.fault}`,
 		conn.pending && "waits", conn.muted && "muted", model.desks.writersTo(conn.id)].filter(Boolean).join(" · ");
 }
 
@@ -130,10 +132,13 @@ function tick() {
 function drawLink() {
 	const { desks, notice, looks } = model;
 	const isOpen = link.state === "open" && desks.own;
-	let words = { connecting: "connecting", open: "connecting", off: `no token: ${OPEN}`, waiting: "not connected" }[link.state];
+	let words = { connecting: "connecting", open: "connecting", off: "no token: open the address that the server prints", waiting: "not connected" }[link.state];
 	if (isOpen) words = `desk ${desks.own}${desks.ownName && ` ${desks.ownName}`}${looks ? ", only looking" : ""}`;
 	if (link.state === "waiting") words += `; next attempt in ${Math.max(0, Math.ceil((link.next - Date.now()) / 1000))} s`;
-	if (!isOpen && link.failures > 2) words = `no server, or a wrong token: ${OPEN}; ${words}`;
+	const isGone = !isOpen && link.failures > 2;
+	if (isGone) words = `no server, or a wrong token; ${words}`;
+	say($("gone"), isGone ? GONE : "");
+	document.body.classList.toggle("away", link.state !== "open");
 	if (notice) words = isOpen ? notice : `${notice}; ${words}`;
 	say($("link"), words);
 	document.body.dataset.link = notice && !isOpen ? "waiting" : link.state;
@@ -150,6 +155,15 @@ function aim() {
 	// At once: what is not to be seen cannot be written into, and keys would be commands.
 	drawHead();
 	due();
+	sessionStorage.setItem(SHOWN, JSON.stringify([model.run, isStream ? 0 : conn?.id]));
+}
+
+// A reload comes back to what was shown.
+function showAgain() {
+	const [run, id] = JSON.parse(sessionStorage.getItem(SHOWN)) ?? [];
+	if (thread.rows || run !== model.run) return;
+	if (id === 0) actions.stream();
+	else actions.choose(model.conns.get(id));
 }
 
 Object.assign(actions, {

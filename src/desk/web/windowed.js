@@ -54,7 +54,7 @@ export class Windowed {
 		this.onResize?.();
 	}
 
-	// All heights are guesses again; what is seen stays where it is, as near as these tell.
+	// All heights are guesses again; what is seen stays, as near as these tell.
 	remeasure() {
 		const { row, by } = this.anchor();
 		this.epoch = Windowed.epochs += 1;
@@ -70,7 +70,7 @@ export class Windowed {
 		return this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - 4;
 	}
 
-	// Whether somebody has scrolled up since it was drawn, with box and rows as they were.
+	// Since it was drawn, with box and rows as they were.
 	isScrolledUp() {
 		const { scrollTop, scrollHeight, clientHeight } = this.box;
 		const { drawn } = this;
@@ -102,7 +102,7 @@ export class Windowed {
 		return top;
 	}
 
-	// Other rows, of which those that were seen stay where they are, if they are still there.
+	// Other rows; those that were seen stay where they are.
 	setRows(rows) {
 		const { row, by } = this.anchor();
 		this.rows = rows;
