@@ -217,7 +217,7 @@ export class Thread {
 		const label = id ? this.model.label(id) : "";
 		let whose = this.isStream ? `  ${label}` : "";
 		if (kind === "in") whose = this.isStream ? `< ${label}` : "<";
-		else if (kind === "out") whose = this.isStream && ids?.length === 1 ? `> ${this.model.label(ids[0])}` : "> ";
+		else if (kind === "out") whose = this.isStream && ids?.length === 1 ? `> ${this.model.label(ids[0])}` : ">";
 		fill(element, whose);
 		if (kind === "out" && ids?.length !== 1) {
 			const more = ids?.length > 4 ? `, and ${ids.length - 4}` : "";
