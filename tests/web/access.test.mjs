@@ -97,7 +97,6 @@ test("the ten tasks are done by keyboard alone", { skip, timeout: 90000 }, async
   // 1, 2: the one who waits longest is found and answered.
   await press("n");
   assert.equal(await current(), two.id);
-  await press("r");
   await type("you");
   await press("Enter");
   await until("it is answered", () => two.heard() === "you\n");
@@ -146,7 +145,11 @@ test("the ten tasks are done by keyboard alone", { skip, timeout: 90000 }, async
   await press("G");
   await page.waitForFunction(() => !globalThis.switchboard.thread.frozen);
   // 10: closed, with a reason.
-  await press("K");
+  await until("a while after typing it asks", async () => {
+    await press("K");
+    return page.isVisible("#dialog");
+  });
+  await press("Shift+Tab");
   await type("good bye");
   await press("Enter");
   await until("it is closed", () => three.isClosed);

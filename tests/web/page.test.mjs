@@ -82,7 +82,6 @@ test("the one who waits longest is answered while others speak", { skip }, async
   await until("the longest waiting first", async () => String(await order(page)) === String([two.id, three.id, one.id]));
 
   await page.keyboard.press("n");
-  await page.keyboard.press("r");
   await page.keyboard.type("an ans");
   for (let i = 0; i < 50; i += 1) one.say(`noise ${i}`);
   three.say("hurry");
@@ -204,7 +203,11 @@ test("named, shown in hex, muted, finished and kicked", { skip }, async () => {
   one.say("not in the stream");
   await gotBy(page, one.id, "not in the stream");
   assert.ok(!(await texts(page, 0)).includes("not in the stream"));
-  await page.keyboard.press("K");
+  await until("a while after typing it asks", async () => {
+    await page.keyboard.press("K");
+    return page.isVisible("#dialog");
+  });
+  await page.keyboard.press("Shift+Tab");
   await page.keyboard.type("good bye");
   await page.keyboard.press("Enter");
   await until("it is closed", () => one.isClosed);

@@ -27,7 +27,7 @@ test("two pages, three peers: who waits longest is answered, named, shown in hex
   await until("who waits longest stands first", async () => String(await order(page)) === String([two.id, three.id, one.id]));
 
   // Answered, while others speak.
-  await press("n", "r");
+  await press("n");
   await page.keyboard.type("an ans");
   one.say("noise");
   three.say("hurry");
@@ -49,7 +49,12 @@ test("two pages, three peers: who waits longest is answered, named, shown in hex
 
   // Kicked.
   await choose(page, three.id);
-  await press("Escape", "K");
+  await press("Escape");
+  await until("a while after typing it asks", async () => {
+    await press("K");
+    return page.isVisible("#dialog");
+  });
+  await press("Shift+Tab");
   await page.keyboard.type("good bye");
   await press("Enter");
   await until("it is closed", () => three.isClosed);

@@ -4,14 +4,15 @@ import { $, make, on } from "./dom.js";
 import { count, many, parseEscapes, parseHex, size, toB64, utf8 } from "./format.js";
 
 const DRAFTS = "switchboard.drafts";
-const DRAFTS_MAX = 200000;
+const DRAFT_MAX = 50000;
 const HISTORY_MAX = 100;
-/** The server takes a message of 1 MiB, whole. */
+// The server takes a message of 1 MiB, whole.
 const SAID_MAX = 1e6;
-/** To whom something is being written is told so often, and of so many. */
+// To whom something is being written is told so often, and of so many.
 const TYPING_EVERY = 1000;
 const TYPING_CONNS = 100;
 const NOBODY = [];
+const NO_DRAFT = ["", "text", true];
 const NO_LINK = "Not sent. There is no connection; the text stays here.";
 
 export class Composer {
@@ -23,7 +24,7 @@ export class Composer {
 		this.drafts = new Map();
 		this.history = [];
 		this.at = null;
-		/** What has no reply yet. */
+		// Without a reply yet.
 		this.waiting = [];
 		this.listen();
 		this.aim(this.goal);
@@ -37,25 +38,29 @@ export class Composer {
 			this.keep();
 			this.tellTyping();
 		});
+		on(this.eol, "change", () => this.keep());
 		on(this.text, "keydown", (event) => this.key(event));
-		on(this.send, "click", () => this.submit());
+		on(this.send, "click", () => {
+			this.submit();
+			this.text.focus();
+		});
 		on(this.mode, "change", () => {
 			this.eol.disabled = this.mode.value !== "text";
+			this.keep();
 			this.tell("");
 			this.text.focus();
 		});
 	}
 
-	/** `one` or `several` with conns, `all`, or `nobody`. The draft of the former target is kept. */
+	// `one` or `several` with conns, `all`, or `nobody`.
 	aim(goal) {
-		if (goal.key !== this.goal.key) {
-			this.keep();
+		const { key } = this.goal;
+		this.goal = goal;
+		if (goal.key !== key) {
 			this.endTyping();
-			this.text.value = this.drafts.get(goal.key) ?? "";
-			this.at = null;
+			this.bring();
 			this.tell("");
 		}
-		this.goal = goal;
 		this.drop.hidden = goal.kind !== "several";
 		this.grow();
 		this.refresh();
@@ -92,7 +97,6 @@ export class Composer {
 		this.text.ariaLabel = kind === "nobody" ? "Message" : `Message ${words.toLowerCase().replace(/ {2}.*/, "")}`;
 	}
 
-	/** Who else is writing to somebody that this would reach. */
 	othersHere() {
 		const { desks } = this.model;
 		const conns = this.conns();
@@ -119,7 +123,6 @@ export class Composer {
 		return this.goal.conns ?? NOBODY;
 	}
 
-	/** Those of them who can be sent something. */
 	here() {
 		return this.conns().filter(({ state }) => state !== "gone" && state !== "fin");
 	}
@@ -127,18 +130,28 @@ export class Composer {
 	keep() {
 		const { key } = this.goal;
 		if (!key) return;
-		const text = this.text.value;
-		if (text) this.drafts.set(key, text);
-		else this.drafts.delete(key);
-		clearTimeout(this.timer);
-		this.timer = setTimeout(() => this.save(), 300);
+		const draft = [this.text.value, this.mode.value, this.eol.checked];
+		if (String(draft) === String(NO_DRAFT)) this.drafts.delete(key);
+		else this.drafts.set(key, draft);
+		this.save();
+		this.model.version += 1;
 	}
 
-	/** A reload of the page loses no draft; one of another run of the server would reach strangers. */
+	// What was being written to the target, and how it is to be sent.
+	bring() {
+		[this.text.value, this.mode.value, this.eol.checked] = this.drafts.get(this.goal.key) ?? NO_DRAFT;
+		this.eol.disabled = this.mode.value !== "text";
+		this.at = null;
+	}
+
+	hasDraft = ({ id }) => !!this.drafts.get(`c${id}`)?.[0];
+
+	// A reload of the page loses no draft; one of another run of the server would reach strangers.
 	save() {
-		const all = JSON.stringify({ run: this.model.run, desks: [...this.model.desks.mine], drafts: [...this.drafts] });
-		// With more they last as long as the page.
-		if (all.length < DRAFTS_MAX) sessionStorage.setItem(DRAFTS, all);
+		if (!this.isRestored) return;
+		// Longer ones last as long as the page.
+		const drafts = [...this.drafts].filter(([, [text]]) => text.length < DRAFT_MAX);
+		sessionStorage.setItem(DRAFTS, JSON.stringify({ run: this.model.run, desks: [...this.model.desks.mine], drafts }));
 	}
 
 	restore() {
@@ -149,16 +162,16 @@ export class Composer {
 			this.drafts = new Map([...kept.drafts, ...this.drafts]);
 			for (const desk of kept.desks) this.model.desks.mine.add(desk);
 		}
-		if (!this.text.value) this.text.value = this.drafts.get(this.goal.key) ?? "";
+		if (!this.text.value) this.bring();
 		this.grow();
 	}
 
-	/** Numbers mean others from now on: what was being written goes nowhere by itself. */
+	// Numbers mean others from now on: what was being written goes nowhere by itself.
 	newRun() {
-		for (const text of this.drafts.values()) this.remember(text);
-		this.text.value = "";
+		for (const [text] of this.drafts.values()) this.remember(text);
 		this.drafts.clear();
 		this.goal = { kind: "nobody", key: "" };
+		this.bring();
 		this.save();
 	}
 
@@ -258,7 +271,7 @@ export class Composer {
 		this.model[reply.ev === "ok" ? "taken" : "refused"](reply, sent);
 	}
 
-	/** The link was lost: nobody knows of these. */
+	// The link was lost: nobody knows of these.
 	lost() {
 		this.typing = "";
 		this.waiting = [];

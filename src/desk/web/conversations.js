@@ -17,7 +17,7 @@ const FILTERS = {
 	gone: (conn) => conn.state === "gone",
 };
 
-/** Who waits first, the longest at the top; then who is here, by number; then who has left. */
+// Who waits, the longest first; then who is here, by number; then who has left.
 function byWaiting(one, other) {
 	const rank = (conn) => (conn.state === "gone" ? 2 : conn.pending ? 0 : 1);
 	return rank(one) - rank(other) || one.pending - other.pending || one.id - other.id;
@@ -64,7 +64,7 @@ export class Conversations {
 		element.parts = {
 			pick, number: part("number", first), name: part("name", first, "bdi"),
 			// Said, not shown: what the eye takes from place and colour.
-			said: part("unseen", first), wait: part("wait", first),
+			said: part("unseen", first), draft: part("draft", first), wait: part("wait", first),
 			peer: part("peer", second, "bdi"), last: part("last", second, "bdi"), badge: part("badge", second),
 		};
 		pick.ariaHidden = element.parts.badge.ariaHidden = "true";
@@ -79,9 +79,10 @@ export class Conversations {
 		const { id, name, peer, state, pending, unread, muted } = conn;
 		const wait = pending ? age(now - pending) : state === "open" ? "" : STATES[state];
 		const last = this.model.desks.writersTo(id) || conn.last;
-		const badge = unread > 999 ? "999+" : unread ? String(unread) : "";
+		const draft = this.actions.hasDraft(conn) ? "draft" : "";
+		const badge = muted ? "muted" : unread > 999 ? "999+" : unread ? String(unread) : "";
 		const kinds = `conn ${state}${isCurrent ? " current" : ""}${pending ? " waits" : ""}${muted ? " muted" : ""}${last === conn.last ? "" : " written"}`;
-		const shape = `${id}|${name}|${peer}|${wait}|${badge}|${last}|${kinds}|${isPicked}|${at}|${this.list.rows.length}`;
+		const shape = `${id}|${name}|${peer}|${wait}|${badge}|${last}|${draft}|${kinds}|${isPicked}|${at}|${this.list.rows.length}`;
 		if (element.shape === shape) return;
 		element.shape = shape;
 		element.conn = conn;
@@ -94,8 +95,9 @@ export class Conversations {
 		element.style.setProperty("--hue", hue(id));
 		parts.number.textContent = `#${id}`;
 		fill(parts.name, name);
+		parts.draft.textContent = draft;
 		parts.wait.textContent = wait;
-		parts.said.textContent = [muted && "muted", isPicked && "chosen for a reply", unread && `${badge} unread`, pending && "waits for"].filter(Boolean).join(", ");
+		parts.said.textContent = [muted && "muted", isPicked && "chosen for a reply", unread && `${unread} unread`, pending && "waits for"].filter(Boolean).join(", ");
 		fill(parts.peer, peer);
 		fill(parts.last, last);
 		parts.badge.textContent = badge;
@@ -108,7 +110,7 @@ export class Conversations {
 		return String(conn.id).startsWith(sought) || `${conn.name}\n${conn.peer}`.toLowerCase().includes(sought);
 	}
 
-	/** In the order that is due. The order is held while somebody points or steps through it. */
+	// The order is held while somebody points or steps through it.
 	order(now) {
 		const isHeld = (this.hasPointer || this.hasFocus) && !this.isForced;
 		const isSoon = this.isForced || (this.isHeld && !isHeld);

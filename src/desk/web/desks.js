@@ -5,16 +5,16 @@ export class Desks {
 		this.reset();
 	}
 
-	/** Another run of the server, in which a number of before means nothing. */
+	// Another run of the server, in which a number of before means nothing.
 	reset() {
 		this.own = 0;
 		this.ownName = "";
-		/** Numbers that this page has had. */
+		// Numbers that this page has had.
 		this.mine = new Set();
 		this.others = new Map();
-		/** Also of who has left, since what they sent still stands there. */
+		// Also of who has left, since what they sent still stands there.
 		this.names = new Map();
-		/** For whom, at which desk: numbers, or null for everybody. */
+		// For whom, at which desk: numbers, or null for everybody.
 		this.writing = new Map();
 	}
 
@@ -25,7 +25,6 @@ export class Desks {
 		this.writing.clear();
 	}
 
-	/** All of them, as a list has them. */
 	areHere(all) {
 		this.others.clear();
 		for (const one of all) if (one.desk !== this.own) this.came(one);
@@ -51,7 +50,6 @@ export class Desks {
 		return this.mine.has(desk) ? "you" : this.names.get(desk) ?? `desk ${desk}`;
 	}
 
-	/** Who is writing to such as are meant, in words; empty if nobody is. */
 	writers(isMeant) {
 		const who = [...this.writing].filter(([, ids]) => isMeant(ids)).map(([desk]) => this.label(desk));
 		return who.length ? `${who.join(", ")} ${who.length === 1 ? "is" : "are"} writing` : "";
@@ -61,14 +59,12 @@ export class Desks {
 		return this.writing.size ? this.writers((ids) => ids?.includes(id)) : "";
 	}
 
-	/** The others, in short. */
 	inShort() {
 		const { size } = this.others;
 		const names = [...this.others.keys()].map((desk) => this.label(desk));
 		return size === 0 ? "nobody else" : size > 3 ? `${size} others` : names.join(", ");
 	}
 
-	/** Everybody, a line each. */
 	inWords(label) {
 		const lines = [...this.others.values()].map(({ desk, watch }) => {
 			const ids = this.writing.get(desk);

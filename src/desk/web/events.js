@@ -1,5 +1,4 @@
-//! What each event changes, and what is told of it in its conversation, or in the stream where it is about nobody: a
-//! text, or one with its tone.
+//! What each event changes, and what is told of it (a text, or one with its tone) in its conversation, or the stream.
 
 import { count, many, withoutEnd } from "./format.js";
 

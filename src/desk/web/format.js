@@ -1,10 +1,10 @@
-//! How things are spelt: stamps, sizes, bytes, and texts of strangers, of which every character is to be seen.
+//! How things are spelt: stamps, sizes, bytes, and texts of strangers, with every character seen.
 
 import { make } from "./dom.js";
 
 const ODD = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{DI}]/u;
 const ODD_EACH = new RegExp(ODD.source, "gu");
-/** Anchored in front alone: a class before `$` does not match beyond U+FFFF in V8 of 2026. */
+// Anchored in front alone: a class before `$` does not match beyond U+FFFF in V8 of 2026.
 const PICTURE = /^[\p{ExtPict}\p{EMod}\ufe0f]/u;
 const SHORT = { "\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\" };
 const PARTS_MAX = 400;
@@ -17,7 +17,7 @@ function escaped(odd) {
 	return SHORT[odd] ?? (code < 0x80 ? `\\x${hex2(code)}` : `\\u{${code.toString(16)}}`);
 }
 
-/** Joiners within a picture (family, flag) are part of it; anywhere else they are shown. */
+// Joiners within a picture (family, flag) are part of it; anywhere else they are shown.
 function belongsToPicture(text, at, odd) {
 	if (odd !== "\u200d" && odd !== "\ufe0f") return false;
 	const isPair = text.charCodeAt(at - 1) >> 10 === 0x37;
@@ -25,7 +25,7 @@ function belongsToPicture(text, at, odd) {
 	return isAfter && (odd === "\ufe0f" || PICTURE.test(text.slice(at + 1, at + 3)));
 }
 
-/** The text in parts, `{ text, mark }`: what is marked stands for characters that cannot be seen. */
+// In parts, `{ text, mark }`: what is marked stands for characters that cannot be seen.
 export function visible(text, lines = false) {
 	if (!ODD.test(text)) return [{ text, mark: false }];
 	const parts = [];
@@ -72,15 +72,9 @@ export function bytesAsText(bytes) {
 export function hexDump(bytes, width = 16) {
 	const rows = [];
 	for (let at = 0; at < bytes.length; at += width) {
-		let left = "";
-		let right = "";
-		for (let i = 0; i < width; i += 1) {
-			if (i === 8) left += " ";
-			const byte = bytes[at + i];
-			left += byte === undefined ? "   " : hex2(byte) + " ";
-			if (byte !== undefined) right += isPlain(byte) ? String.fromCharCode(byte) : "·";
-		}
-		rows.push(at.toString(16).padStart(4, "0") + "  " + left + " " + right);
+		const row = [...bytes.subarray(at, at + width)];
+		const left = row.map((byte, i) => `${i === 8 ? " " : ""}${hex2(byte)} `).join("").padEnd(width * 3 + (width > 8));
+		rows.push(`${at.toString(16).padStart(4, "0")}  ${left} ${row.map((byte) => (isPlain(byte) ? String.fromCharCode(byte) : "·")).join("")}`);
 	}
 	return rows.length ? rows.join("\n") : "(empty)";
 }
@@ -102,7 +96,7 @@ export function toB64(bytes) {
 
 export const asText = (bytes) => decoder.decode(bytes);
 
-/** `0d 0a ff`, blanks, colons and 0x allowed. Throws what is wrong with it. */
+// `0d 0a ff`, with blanks, colons and 0x. Throws what is wrong.
 export function parseHex(typed) {
 	const digits = typed.replace(/0x/gi, "").replace(/[\s:,]/g, "");
 	if (/[^0-9a-f]/i.test(digits)) throw new Error(`"${plain(digits.match(/[^0-9a-f]/i)[0])}" is no hexadecimal digit`);
@@ -113,7 +107,6 @@ export function parseHex(typed) {
 
 const PLAIN_ESCAPES = { r: "\r", n: "\n", t: "\t", 0: "\0", "\\": "\\" };
 
-/** A text with `\r \n \t \0 \\ \xNN \u{N}`. Throws what is wrong with it. */
 export function parseEscapes(typed) {
 	const out = [];
 	const put = (text) => out.push(...utf8(text));
@@ -140,7 +133,7 @@ export function clock(at) {
 
 export const millis = (at) => `.${String(Math.floor(at % 1000)).padStart(3, "0")}`;
 
-/** How much later, with its sign: `+12 ms`, `+1.20 s`, `+3:05`. */
+// `+12 ms`, `+1.20 s`, `+3:05`.
 export function difference(ms) {
 	const sign = ms < 0 ? "−" : "+";
 	const much = Math.abs(ms);

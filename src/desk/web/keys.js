@@ -1,4 +1,4 @@
-//! What each key does. Letters are keys outside of text fields alone, and can be switched off.
+//! What each key does. Letters are keys outside of fields alone, and can be switched off.
 
 import { focus, on } from "./dom.js";
 import { isAsking } from "./dialogs.js";
@@ -8,7 +8,7 @@ export function listenToKeys({ actions, settings, thread, conversations, compose
 	const letters = {
 		j: () => actions.step(1),
 		k: () => actions.step(-1),
-		n: () => actions.next(),
+		n: () => actions.next({ write: true }),
 		"/": () => conversations.search.focus(),
 		x: () => thread.conn && actions.pick(thread.conn),
 		r: write,
@@ -21,11 +21,17 @@ export function listenToKeys({ actions, settings, thread, conversations, compose
 	for (const [key, name] of Object.entries(named)) letters[key] = actions[name];
 	const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
 	const withAlt = {
-		KeyN: () => actions.next({ write: true }),
+		KeyN: letters.n,
 		KeyA: () => actions.stream(),
 		ArrowDown: () => actions.step(1),
 		ArrowUp: () => actions.step(-1),
 	};
+
+	let typedAt = 0;
+	on(document, "input", () => (typedAt = performance.now()));
+
+	// A text that somebody is typing, and thinks to be in its box, must do nothing that cannot be undone.
+	const isMeant = ({ key, target }) => !/[EKRd]/.test(key) || (performance.now() - typedAt > 1000 && target.closest("#list, #thread, button"));
 
 	function escape(target) {
 		if (target === conversations.search && target.value) {
@@ -47,7 +53,7 @@ export function listenToKeys({ actions, settings, thread, conversations, compose
 		if (target === conversations.box && key === " ") return letters.x;
 		if (target.matches("button") && (key === "Enter" || key === " ")) return null;
 		if (key === "Enter") return thread.conn ? write : null;
-		return settings.hasKeys && Object.hasOwn(letters, key) ? letters[key] : null;
+		return settings.hasKeys && Object.hasOwn(letters, key) && isMeant(event) ? letters[key] : null;
 	}
 
 	on(document, "keydown", (event) => {

@@ -1,19 +1,18 @@
-//! The link to the server: one WebSocket, which comes back by itself; commands with their replies; what comes in is
-//! kept until a frame is drawn.
+//! The link to the server: one WebSocket, which comes back by itself; what comes in waits for a frame.
 
 import { on } from "./dom.js";
 
 const TOKEN = "switchboard.token";
 const WAIT_MIN = 250;
 const WAIT_MAX = 8000;
-/** A sign of life is asked for so often and has so long to come. */
+// A sign of life: how often, and how long it has to come.
 const BEAT = 10000;
 const BEAT_QUICK = 2500;
-/** What may wait for a frame: lines, and characters. More is left out, and counted. */
+// What may wait for a frame. More is left out, and counted.
 const INBOX_LINES = 20000;
 const INBOX_SIZE = 16 << 20;
 
-/** Out of the address bar, where anybody could read it, or as it was kept. */
+// Out of the address bar, where anybody could read it, or as it was kept.
 function takeToken() {
 	const [, token] = /^#([\w.~-]+)$/.exec(location.hash) ?? [];
 	if (token) sessionStorage.setItem(TOKEN, token);
@@ -24,7 +23,7 @@ function takeToken() {
 export class Link {
 	constructor() {
 		this.token = takeToken();
-		/** `off`, `connecting`, `open`, `waiting`. */
+		// `off`, `connecting`, `open`, `waiting`.
 		this.state = "off";
 		this.inbox = [];
 		this.asked = new Map();
@@ -69,7 +68,7 @@ export class Link {
 		this.onState(state);
 	}
 
-	/** What came of the socket is worked through first: `null` in the inbox is its end. */
+	// What came is worked through first: `null` in the inbox is the end.
 	lost(socket) {
 		if (socket !== this.socket) return;
 		this.socket = socket.onopen = socket.onmessage = socket.onclose = null;
@@ -85,7 +84,7 @@ export class Link {
 		this.onData();
 	}
 
-	/** Somebody looks, or the network is back: no waiting, and a dead link is found out soon. */
+	// Somebody looks, or the network is back.
 	hurry() {
 		if (this.state === "waiting") {
 			this.wait = WAIT_MIN;
@@ -97,7 +96,7 @@ export class Link {
 		const now = performance.now();
 		if (this.state === "connecting" && now - this.heard > BEAT) return void this.lost(this.socket);
 		if (this.state !== "open") return;
-		// Whatever was heard since is a sign of life; and time in which nothing ran here proves nothing.
+		// Time in which nothing ran here proves nothing.
 		if (this.heard > this.beatAt || now - this.judgedAt > BEAT_QUICK + 1000) this.beatAt = 0;
 		this.judgedAt = now;
 		if (this.beatAt && now - this.beatAt > this.patience) return void this.lost(this.socket);
@@ -129,7 +128,7 @@ export class Link {
 		this.left = 0;
 	}
 
-	/** Works through what has come, for at most so many ms. True if something is left. */
+	// For at most so many ms. True if something is left.
 	drain(apply, ms) {
 		const until = performance.now() + ms;
 		const { inbox } = this;
@@ -170,7 +169,7 @@ export class Link {
 		this.onLost(all);
 	}
 
-	/** False if there is no link: then nothing will be sent. `sent` is kept until the reply. */
+	// False if there is no link: then nothing will be sent. `sent` is kept until the reply.
 	send(command, then, sent) {
 		if (this.state !== "open" || this.socket.readyState !== 1) return false;
 		const ref = `w${(this.refs += 1)}`;

@@ -1,4 +1,4 @@
-//! Puts the parts together: what comes in is worked through once a frame, and what has changed is drawn.
+//! Puts the parts together: once a frame what comes in is worked through, and what has changed is drawn.
 
 import { $, focus, on } from "./dom.js";
 import { Composer } from "./composer.js";
@@ -12,11 +12,12 @@ import { Model } from "./model.js";
 import { recall, remember, Settings } from "./settings.js";
 import { Thread } from "./thread.js";
 
-/** For working through events in one frame, in ms. */
+// Of a frame, for events.
 const APPLY_MS = 4;
-/** A list of all, after something was missed, is asked for so often. */
+// A list of all, after something was missed, is asked for so often.
 const ALL_EVERY = 5000;
-const OPEN = "open the address that the server prints";
+const SHOWN = "switchboard.shown";
+const GONE = "The server is gone. If it was started anew, open the address that it prints now.";
 
 const settings = new Settings();
 const model = new Model();
@@ -67,6 +68,7 @@ function apply(event) {
 		link.send(name ? { cmd: "desk", name } : { cmd: "stats" }, (reply) => {
 			model.desks.ownName = reply.name ?? "";
 			model.allNamed();
+			showAgain();
 			seqBefore = model.lastSeq;
 			tick();
 		});
@@ -75,7 +77,7 @@ function apply(event) {
 
 let askedAll = -ALL_EVERY;
 
-/** Who came and who left may be among what was missed. */
+// Who came and who left may be among what was missed.
 function askAll(now) {
 	if (!model.isUnsure || model.ended || now - askedAll < ALL_EVERY) return;
 	if (!link.send({ cmd: "who" }, (reply) => reply.conns && model.allNamed(reply))) return;
@@ -85,7 +87,7 @@ function askAll(now) {
 }
 
 function aboutOf(conn) {
-	return [conn.peer, STATES[conn.state], conn.about, conn.link && `linked to #${conn.link}`, conn.fault && `broken on purpose: ${conn.fault}`,
+	return [conn.peer, link.state === "open" || model.isGone(conn) ? STATES[conn.state] : "not connected", conn.about, conn.link && `linked to #${conn.link}`, conn.fault && `broken on purpose: ${conn.fault}`,
 		conn.pending && "waits", conn.muted && "muted", model.desks.writersTo(conn.id)].filter(Boolean).join(" · ");
 }
 
@@ -119,8 +121,7 @@ function tick() {
 	const rate = model.lastSeq - seqBefore;
 	seqBefore = model.lastSeq;
 	say($("counts"), `${count(model.open)} here · ${count(model.waiting)} waiting${rate > 9 ? ` · ${count(rate)} events/s` : ""}`);
-	const title = (model.waiting ? `(${model.waiting}) ` : "") + "switchboard";
-	if (document.title !== title) document.title = title;
+	document.title = (model.waiting ? `(${model.waiting}) ` : "") + "switchboard";
 	if (model.waiting) conversations.list.isDirty = true;
 	askAll(performance.now());
 	drawLink();
@@ -131,10 +132,13 @@ function tick() {
 function drawLink() {
 	const { desks, notice, looks } = model;
 	const isOpen = link.state === "open" && desks.own;
-	let words = { connecting: "connecting", open: "connecting", off: `no token: ${OPEN}`, waiting: "not connected" }[link.state];
+	let words = { connecting: "connecting", open: "connecting", off: "no token: open the address that the server prints", waiting: "not connected" }[link.state];
 	if (isOpen) words = `desk ${desks.own}${desks.ownName && ` ${desks.ownName}`}${looks ? ", only looking" : ""}`;
 	if (link.state === "waiting") words += `; next attempt in ${Math.max(0, Math.ceil((link.next - Date.now()) / 1000))} s`;
-	if (!isOpen && link.failures > 2) words = `no server, or a wrong token: ${OPEN}; ${words}`;
+	const isGone = !isOpen && link.failures > 2;
+	if (isGone) words = `no server, or a wrong token; ${words}`;
+	say($("gone"), isGone ? GONE : "");
+	document.body.classList.toggle("away", link.state !== "open");
 	if (notice) words = isOpen ? notice : `${notice}; ${words}`;
 	say($("link"), words);
 	document.body.dataset.link = notice && !isOpen ? "waiting" : link.state;
@@ -151,6 +155,15 @@ function aim() {
 	// At once: what is not to be seen cannot be written into, and keys would be commands.
 	drawHead();
 	due();
+	sessionStorage.setItem(SHOWN, JSON.stringify([model.run, isStream ? 0 : conn?.id]));
+}
+
+// A reload comes back to what was shown.
+function showAgain() {
+	const [run, id] = JSON.parse(sessionStorage.getItem(SHOWN)) ?? [];
+	if (thread.rows || run !== model.run) return;
+	if (id === 0) actions.stream();
+	else actions.choose(model.conns.get(id));
 }
 
 Object.assign(actions, {
@@ -190,6 +203,7 @@ Object.assign(actions, {
 	step: (by) => actions.choose(conversations.step(by)),
 	next: (options) => actions.choose(conversations.nextWaiting(), options),
 	unanswered: () => composer.waiting,
+	hasDraft: (conn) => composer.hasDraft(conn),
 	command(command, conn) {
 		const isSent = link.send(command, (reply) => {
 			if (reply.ev === "error" && conn) model.system(conn, model.now(), `not done: ${reply.msg}`, "bad");
@@ -201,7 +215,7 @@ Object.assign(actions, {
 		const { conn } = thread;
 		if ($("name").disabled) return;
 		const name = await ask({ heading: `Name of #${conn.id}`, label: "Letters, digits, - _ . (empty takes it away) ", value: conn.name, button: "Name it" });
-		if (name !== null) actions.command({ cmd: "name", id: conn.id, name: name.trim() || undefined }, conn);
+		if (name !== null && name.trim() !== conn.name) actions.command({ cmd: "name", id: conn.id, name: name.trim() || undefined }, conn);
 	},
 	async close(how) {
 		const { conn } = thread;
@@ -211,14 +225,15 @@ Object.assign(actions, {
 			eof: ["Finish our side of", "FIN after what is queued. It is still heard, and nothing more can be said to it.", "Finish"],
 			rst: ["Reset", "What is queued is lost.", "Reset it"],
 		}[how];
-		const reason = await ask({ heading: `${what} ${model.label(conn.id)}`, text, label, button });
+		const reason = await ask({ heading: `${what} ${model.label(conn.id)}`, text, label, button, ends: true });
 		if (reason !== null) actions.command({ cmd: "close", to: conn.id, how, text: reason || undefined }, conn);
 	},
 	async desks() {
 		for (let trouble = ""; ;) {
 			const text = [...model.desks.inWords((id) => model.label(id)), trouble];
-			const name = await ask({ heading: "Who is at the desks", text, label: "What you are called at this one ", value: model.desks.ownName, button: "Say so" });
-			if (!name?.trim()) return;
+			const { ownName } = model.desks;
+			const name = await ask({ heading: "Who is at the desks", text, label: "What you are called at this one ", value: ownName, button: "Say so" });
+			if (!name?.trim() || name.trim() === ownName) return;
 			const reply = await new Promise((resolve) => link.send({ cmd: "desk", name: name.trim() }, resolve) || resolve({ msg: "not connected" }));
 			if (reply.ev === "ok") {
 				remember("name", (model.desks.ownName = reply.name));

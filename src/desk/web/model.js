@@ -1,4 +1,4 @@
-//! What is known of the server: connections, what was said, who waits. Fed with events, in their order; draws nothing.
+//! What is known of the server: connections, what was said, who waits. Draws nothing.
 
 import { Desks } from "./desks.js";
 import { EVENTS, TCP } from "./events.js";
@@ -6,10 +6,10 @@ import { Ring } from "./ring.js";
 import { asText, fromB64, many, parseStamp, utf8, withoutEnd } from "./format.js";
 
 export const MAX = {
-	/** Rows and size (characters, roughly) of one conversation, of the stream, of all conversations together. */
+	// Rows and size (characters, roughly) of one conversation, of the stream, of all conversations together.
 	rows: 1000, size: 4 << 20, streamRows: 5000, streamSize: 8 << 20, allRows: 60000, allSize: 24 << 20,
 	gone: 500,
-	/** Of a longer message only the beginning is kept. */
+	// Of a longer message only the beginning is kept.
 	text: 65536,
 };
 
@@ -18,7 +18,7 @@ const ROW_SIZE = 64;
 export class Model {
 	constructor() {
 		this.onMessage = this.onNewRun = () => {};
-		/** Whether somebody who has left stays: who is looked at does, and who is chosen for a reply. */
+		// Whether somebody who has left stays: who is looked at does, and who is chosen for a reply.
 		this.isHeld = () => false;
 		this.desks = new Desks();
 		this.reset();
@@ -30,9 +30,9 @@ export class Model {
 		this.stream = new Ring(MAX.streamRows, MAX.streamSize);
 		this.gone = [];
 		this.lastSeq = 0;
-		/** How many events there were when the greeting was said, which covers them. */
+		// How many events the greeting covers.
 		this.greetedAt = 0;
-		/** Something was missed that only a list of all can tell. */
+		// Something was missed that only a list of all can tell.
 		this.isUnsure = false;
 		this.rows = this.size = this.skips = this.lost = this.gaps = this.waiting = this.open = 0;
 		this.skew = null;
@@ -76,7 +76,7 @@ export class Model {
 		if (this.rows > MAX.allRows || this.size > MAX.allSize) this.thin();
 	}
 
-	/** Cuts the longest down to a bit under their fair share, so that this is rare. */
+	// Cuts the longest to a bit under their share, so that this is rare.
 	thin() {
 		const share = Math.max(4, (MAX.allRows / this.conns.size) * 0.75);
 		const size = Math.max(1024, (MAX.allSize / this.conns.size) * 0.75);
@@ -109,7 +109,7 @@ export class Model {
 		this.stream.push(row);
 	}
 
-	/** Which conversation missed something is unknown: a gap stands in each, when it is next needed. */
+	// Which conversation missed something is unknown: a gap stands in each, when it is next needed.
 	tellGaps(conn) {
 		if (conn.gaps === this.gaps) return;
 		const lost = this.lost - conn.lost;
@@ -171,7 +171,7 @@ export class Model {
 		return name ? `#${id} ${name}` : `#${id}`;
 	}
 
-	/** What `seq` says: `false` where this was told before. */
+	// `false` where this was told before.
 	follows(event) {
 		const { seq } = event;
 		if (!seq) return true;
@@ -192,7 +192,6 @@ export class Model {
 		return true;
 	}
 
-	/** One row for the time without a connection, with what was missed in it. */
 	tellAway(hole) {
 		const { from } = this.away;
 		const seconds = Math.max(0, (Date.now() - from) / 1000).toFixed(1);
@@ -212,7 +211,6 @@ export class Model {
 		}
 	}
 
-	/** A row of what was sent from here. */
 	ours(sent, more) {
 		return Object.assign(this.said("out", this.now(), 0, sent), { by: "you", isOfDesk: true, ...more });
 	}
@@ -241,13 +239,13 @@ export class Model {
 		this.version += 1;
 	}
 
-	/** From now on each is to be named once more, or has left: by a greeting, or by the reply to `who`. */
+	// Each is to be named once more, by a greeting or the reply to `who`, or has left.
 	expectAll() {
 		for (const conn of this.conns.values()) conn.isPast = true;
 		this.ended = new Set();
 	}
 
-	/** How somebody is now, as a greeting or a row of `who` has it. */
+
 	place(row) {
 		const { id, peer, name = "", link = 0, fault = "", slow, queued, state, via, dialed, pid, uid, pending } = row;
 		const conn = this.conn(id);
@@ -258,7 +256,7 @@ export class Model {
 		return conn;
 	}
 
-	/** All were named since `expectAll`, by a greeting or a list: whoever was not has left. */
+	// All were named since `expectAll`: whoever was not has left.
 	allNamed({ conns = [], desks } = {}) {
 		if (desks) this.desks.areHere(desks);
 		// Who has left since the list was made is in it, and must not come back.
@@ -269,6 +267,7 @@ export class Model {
 				this.end(conn);
 			}
 			conn.isPast = false;
+			if (conn.pending && !conn.rows.length) this.putIn(conn, this.row("gap", conn.pending, conn.id, "what was said before is no longer kept here"));
 		}
 		this.ended = null;
 		this.lastSeq = Math.max(this.lastSeq, this.greetedAt);
@@ -303,7 +302,7 @@ export class Model {
 		this.version += 1;
 	}
 
-	/** What was told again says nothing of who waits now, and what is said of itself answers only what it is said to. */
+	// What was told again says nothing of who waits now; what is said of itself answers only what it is said to.
 	answered(conn, row) {
 		conn.last = "> " + row.text.slice(0, 100);
 		const isAnswer = row.isOfDesk || (conn.isFresh && ["reply", "play"].includes(row.by));
@@ -327,7 +326,7 @@ export class Model {
 		this.deliver(this.ours(sent, { ids: sent.ids ?? [], status: "error", note: `not sent: ${event.msg}` }));
 	}
 
-	/** Whether this is a text of ours whose reply was lost; then it is certain now. */
+	// Whether this is a text of ours whose reply was lost; then it is certain now.
 	resolves(event) {
 		const at = this.unknown.findIndex(({ desk, sent }) => desk === event.by && sent.b64 === event.b64 &&
 			withoutEnd(sent.text).text === withoutEnd(event.text).text && String(sent.ids) === String(event.ids));

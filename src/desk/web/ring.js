@@ -7,7 +7,7 @@ export class Ring {
 		this.items = [];
 		this.head = 0;
 		this.size = 0;
-		/** How many have ever been put in. */
+		// Ever put in.
 		this.total = 0;
 	}
 

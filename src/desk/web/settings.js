@@ -27,7 +27,6 @@ function useTheme(theme) {
 
 export class Settings {
 	constructor() {
-		/** Whether single letters are keys. */
 		this.hasKeys = recall("keys") !== "off";
 		this.theme = THEMES.find((theme) => theme === recall("theme")) ?? "system";
 		useTheme(this.theme);

@@ -1,5 +1,5 @@
-//! What was said: one conversation, or one stream of all. The last rows, or, if somebody reads further up or has
-//! paused, rows that stay as they were.
+//! What was said: one conversation, or the stream. The last rows, or, where somebody reads further up or has paused,
+//! rows that stay.
 
 import { $, focus, make, on, point } from "./dom.js";
 import { bytesAsText, clock, count, difference, fill, hexDump, many, millis, plain, utf8 } from "./format.js";
@@ -7,10 +7,10 @@ import { hue } from "./conversations.js";
 import { Windowed } from "./windowed.js";
 
 const FOLD = { chars: 800, narrow: 400, lines: 12, bytes: 128, stream: 300 };
-/** Of one line, and of one below its stamp; style.css has the same. */
+// style.css has the same.
 const HEIGHT = 20;
 const HEIGHT_NARROW = 40;
-/** So many new rows at a time are a flood, which is drawn so often. */
+// So many new rows at a time are a flood, which is drawn so often.
 const FLOOD_ROWS = 8;
 const FLOOD_MS = 125;
 
@@ -22,6 +22,8 @@ export class Thread {
 		this.more = $("new");
 		this.pauseButton = $("pause");
 		this.hex = new Set();
+		// Rows that stay where it is paused, while another conversation is looked at.
+		this.held = new WeakMap();
 		this.list = new Windowed(this.box, {
 			make: () => this.make(), draw: (element, row, at) => this.draw(element, row, at), height: HEIGHT, anchors: true, role: "list",
 			// In the stream a message is one line, until it is unfolded.
@@ -61,15 +63,24 @@ export class Thread {
 	}
 
 	show(conn, isStream) {
+		if (this.isPaused && this.frozen) this.held.set(this.rows, this.frozen);
 		this.conn = conn;
 		this.isStream = isStream;
-		/** The row from which differences are taken, and the one that keys have gone to. */
+		// From which differences are taken; which keys have gone to.
 		this.mark = this.cursor = null;
 		this.box.classList.toggle("stream", isStream);
 		this.box.ariaLabel = isStream ? "Messages of all" : conn ? `Messages of #${conn.id}` : "Messages";
 		this.notBefore = 0;
 		this.drawnTotal = this.rows?.total ?? 0;
 		this.follow();
+		this.frozen = this.held.get(this.rows);
+		if (this.frozen) {
+			this.held.delete(this.rows);
+			this.list.rows = this.frozen.rows;
+			this.list.sticks = false;
+			this.list.wanted = Infinity;
+			this.setPaused(true);
+		}
 		this.list.remeasure();
 	}
 
@@ -206,8 +217,13 @@ export class Thread {
 		const label = id ? this.model.label(id) : "";
 		let whose = this.isStream ? `  ${label}` : "";
 		if (kind === "in") whose = this.isStream ? `< ${label}` : "<";
-		else if (kind === "out") whose = ids?.length === 1 ? (this.isStream ? `> ${this.model.label(ids[0])}` : ">") : `> ${ids ? many(ids.length, "peer") : "all"}`;
+		else if (kind === "out") whose = this.isStream && ids?.length === 1 ? `> ${this.model.label(ids[0])}` : ">";
 		fill(element, whose);
+		if (kind === "out" && ids?.length !== 1) {
+			const more = ids?.length > 4 ? `, and ${ids.length - 4}` : "";
+			const textContent = `to ${ids?.slice(0, 4).map((one) => `#${one}`).join(", ") ?? "all"}${more}`;
+			element.append(make("span", { className: "to", textContent }));
+		}
 		element.title = kind === "in" ? `from #${id}` : kind === "out" ? `sent by ${by}` : "";
 	}
 

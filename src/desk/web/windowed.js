@@ -7,10 +7,8 @@ const OVERSCAN = 4;
 export class Windowed {
 	static epochs = 1;
 
-	/**
-	 * `make()` builds an element, `draw(element, row, index)` fills it; `known(row)` is the height of a row, or 0 if it is
-	 * measured when it is shown: `height` is a guess until then. With `anchors` what is seen stays where it is.
-	 */
+	// `known(row)` is the height of a row, or 0 if it is measured when it is shown: `height` is a guess until then. With
+	// `anchors` what is seen stays where it is.
 	constructor(box, { make, draw, height, known, anchors = false, role = "presentation" }) {
 		Object.assign(this, { box, make, draw, height, known, anchors });
 		this.space = create("div", { className: "space", role: "presentation" });
@@ -20,7 +18,7 @@ export class Windowed {
 		this.rows = [];
 		this.elements = new Map();
 		this.pool = [];
-		/** Heights of another epoch (another width, hex) do not count. */
+		// Heights of another epoch (another width, hex) do not count.
 		this.epoch = 1;
 		this.sticks = false;
 		this.isDirty = true;
@@ -56,7 +54,7 @@ export class Windowed {
 		this.onResize?.();
 	}
 
-	/** All heights are guesses again; what is seen stays where it is, as near as these tell. */
+	// All heights are guesses again; what is seen stays, as near as these tell.
 	remeasure() {
 		const { row, by } = this.anchor();
 		this.epoch = Windowed.epochs += 1;
@@ -72,14 +70,14 @@ export class Windowed {
 		return this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - 4;
 	}
 
-	/** Whether somebody has scrolled up since it was drawn, with box and rows as they were. */
+	// Since it was drawn, with box and rows as they were.
 	isScrolledUp() {
 		const { scrollTop, scrollHeight, clientHeight } = this.box;
 		const { drawn } = this;
 		return !!drawn && scrollTop < drawn.scrollTop - 2 && scrollHeight === drawn.scrollHeight && clientHeight === drawn.clientHeight;
 	}
 
-	/** The first row that is seen, and how far below the edge it begins. */
+	// The first row that is seen, and how far below the edge it begins.
 	anchor() {
 		if (this.sticks || !this.anchors) return {};
 		const { first, top } = this.firstAt(this.scrollTop);
@@ -104,7 +102,7 @@ export class Windowed {
 		return top;
 	}
 
-	/** Other rows, of which those that were seen stay where they are, if they are still there. */
+	// Other rows; those that were seen stay where they are.
 	setRows(rows) {
 		const { row, by } = this.anchor();
 		this.rows = rows;
