@@ -101,3 +101,15 @@ pub(super) fn push_desks(out: &mut Vec<u8>, desks: &[Operator<'_>]) -> io::Resul
     }
     if desks.is_empty() { Ok(()) } else { writeln!(out) }
 }
+
+/// That the end has begun.
+pub(super) fn push_stopping(out: &mut Vec<u8>, waiting: usize, by: Option<DeskId>) -> io::Result<()> {
+    out.extend_from_slice(b"* stopping");
+    if let Some(DeskId(desk)) = by {
+        write!(out, ", as desk {desk} has said")?;
+    }
+    match waiting {
+        0 => writeln!(out),
+        _ => writeln!(out, ": sending what is queued for {}", plural(waiting as u64, "connection")),
+    }
+}

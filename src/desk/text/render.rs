@@ -12,8 +12,8 @@ use crate::desk::words::{limit, plural};
 
 use super::answered::push_answered;
 use super::comings::{push_closed, push_linked, push_opened, push_speaks};
-use super::desks::{DeskNames, push_desk, push_sent_elsewhere};
-use super::reply::{push_reply, push_stopping};
+use super::desks::{DeskNames, push_desk, push_sent_elsewhere, push_stopping};
+use super::reply::push_reply;
 use super::safe::{push_ascii, push_dump, push_human, push_tsv};
 use super::stamp::Stamp;
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::board::stats::Stats;
 use crate::desk::command::{How, View};
-use crate::desk::event::{DeskId, Who};
+use crate::desk::event::Who;
 use crate::desk::help::HELP;
 use crate::desk::refusal::Refusal;
 use crate::desk::reply::{Deed, Filtered, Kept, Outcome, Repeated, Reply, Tally, Target, Waiting};
@@ -13,7 +13,7 @@ use crate::desk::words::{brief, duration, limit, plural, size};
 use super::answered::{push_learnt, push_spelt};
 use super::broken::{push_faults, push_not_shown};
 use super::comings::push_linked;
-use super::desks::push_desks;
+use super::desks::{push_desks, push_stopping};
 use super::render::{Reader, Repertoire, push_bytes, push_sent_to, push_serial, push_who};
 use super::table::{push_conns, push_help};
 
@@ -136,18 +136,6 @@ pub(super) fn push_reply(
             repertoire.push(out, refusal.to_string().as_bytes());
             writeln!(out)
         }
-    }
-}
-
-/// That the end has begun.
-pub(super) fn push_stopping(out: &mut Vec<u8>, waiting: usize, by: Option<DeskId>) -> io::Result<()> {
-    out.extend_from_slice(b"* stopping");
-    if let Some(DeskId(desk)) = by {
-        write!(out, ", as desk {desk} has said")?;
-    }
-    match waiting {
-        0 => writeln!(out),
-        _ => writeln!(out, ": sending what is queued for {}", plural(waiting as u64, "connection")),
     }
 }
 
