@@ -80,6 +80,7 @@ impl Kept {
     const BLOCK_BYTES: usize = 64;
 
     /// So many bytes of memory, of which so many are to be sent; of what is more than can be told the most is told.
+    #[cfg(any(feature = "tls", feature = "simulator", test))]
     pub fn new(bytes: usize, unsent_bytes: usize) -> Kept {
         let most = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
         Kept { blocks: most(bytes.div_ceil(Kept::BLOCK_BYTES)), unsent: most(unsent_bytes) }
