@@ -5,6 +5,7 @@ mod client;
 mod doors;
 mod frame;
 mod limits;
+mod look;
 mod program;
 mod stand_in;
 mod tls;
@@ -25,6 +26,7 @@ pub use attach::AttachArgs;
 pub use client::ClientArgs;
 pub use doors::DoorArgs;
 pub use limits::LimitArgs;
+pub use look::{ColorArg, FormatArg, LookArgs, ViewArg};
 pub use program::{main, main_checked, main_from, tell, told};
 pub use stand_in::StandInArgs;
 pub use tls::{DialTlsArgs, ServerTlsArgs, TrustArgs};
@@ -65,9 +67,9 @@ TCP; port 0 takes a free one"
     #[arg(long, value_name = "TARGET", value_parser = Endpoint::parse, conflicts_with_all = ["chat", "echo"])]
     pub tap: Option<Endpoint>,
 
-    /// How messages look on stdout
-    #[arg(long, value_enum, default_value = "auto", value_name = "FORMAT")]
-    pub format: FormatArg,
+    /// See `LookArgs`.
+    #[command(flatten)]
+    pub look: LookArgs,
 
     /// What is one message, both ways: lines, cr, crlf, nul, stx, len8, len16, len32 (le behind it for little-endian),
     /// silence=20ms, chunks
@@ -78,25 +80,9 @@ TCP; port 0 takes a free one"
     #[arg(long, value_enum, value_name = "ENDING", conflicts_with_all = ["chat", "echo"])]
     pub eol: Option<EolArg>,
 
-    /// How the operator's desk shows messages at first
-    #[arg(long, value_enum, default_value = "text", value_name = "VIEW")]
-    pub view: ViewArg,
-
     /// Leave out the lines that say that something was sent; with --tap, also what both sides say
     #[arg(long)]
     pub quiet: bool,
-
-    /// On a terminal: write line by line, and leave typing to the terminal itself
-    #[arg(long)]
-    pub plain: bool,
-
-    /// Colours on a terminal [NO_COLOR switches them off, too]
-    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
-    pub color: ColorArg,
-
-    /// Keep no history of what is typed on a terminal
-    #[arg(long)]
-    pub no_history: bool,
 
     /// Name newcomers by where they come from: lines `IP-or-net NAME`; read again on SIGUSR1
     #[arg(long, value_name = "FILE")]
@@ -187,21 +173,6 @@ impl ServerArgs {
     }
 }
 
-/// See `ServerArgs::format`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FormatArg {
-    /// human when stdout is a terminal, else tsv
-    Auto,
-    /// 12:03:04.123 #3> hello, and events between the messages
-    Human,
-    /// 3, a tab, hello: messages alone, with backslash escapes
-    Tsv,
-    /// One JSON object a line, events and replies; stdin then takes one object a line
-    Json,
-    /// The bytes as they came
-    Raw,
-}
-
 /// See `ServerArgs::eol`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EolArg {
@@ -213,26 +184,6 @@ pub enum EolArg {
     Cr,
     /// Nothing
     None,
-}
-
-/// See `ServerArgs::view`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ViewArg {
-    /// As text
-    Text,
-    /// As bytes in hexadecimal
-    Hex,
-}
-
-/// See `ServerArgs::color`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ColorArg {
-    /// Unless NO_COLOR is set
-    Auto,
-    /// Whatever is set
-    Always,
-    /// None
-    Never,
 }
 
 /// See `ServerArgs::on_stdin_eof`.

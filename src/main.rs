@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use switchboard::cli::{self, ServerArgs, StandInArgs};
 use switchboard::desk::http::WebHost;
-use switchboard::desk::text::{Format, Stamp, plural};
+use switchboard::desk::text::{Stamp, plural};
 use switchboard::desk::{
     Display, Event, Recording, Screens, Spelling, TerminalDesk, TerminalOptions, Transcript,
 };
@@ -28,13 +28,13 @@ use switchboard::internals::cannot;
 use switchboard::modes::{self, Chat, Console, Echo, Tap};
 use switchboard::process::{descriptors, handed, memory};
 use switchboard::terminal::{
-    BufferReturn, LogFile, Mail, Terminal, is_interactive, on_reread, on_signal, read_in_background,
+    BufferReturn, LogFile, Mail, Terminal, on_reread, on_signal, read_in_background,
 };
 use switchboard::tls::Keeper;
 use switchboard::{Framing, Limits, Mailbox, Reactor, Role};
 
 use doors::{House, Open, Ways};
-use ends::{Look, spelling};
+use ends::{edits_on_terminal, spelling, terminal_options};
 use options::{desk_options, framing, has_others, heard, is_console};
 
 /// env_logger's own default would leave out warnings.
@@ -62,7 +62,7 @@ fn run(args: &ServerArgs) -> Result<(), String> {
     let rules = rules(&args.stand_in)?;
     let (played, frame) = played(args)?.unzip();
     let frame = args.frame.or(frame).unwrap_or(Framing::Lines);
-    let spelling = spelling(args.format);
+    let spelling = spelling(args.look.format);
     let display = display(args, spelling, &mailbox)?;
     let transcript = transcript(args, &mailbox)?;
     start_log(&display);
@@ -106,13 +106,12 @@ fn run(args: &ServerArgs) -> Result<(), String> {
 
 /// What the first desk shows, and how.
 fn display(args: &ServerArgs, spelling: Spelling, mailbox: &Mailbox<Mail>) -> Result<Display, String> {
-    if edits_on_terminal(args, spelling) {
-        let look = Look { color: args.color, no_history: args.no_history, is_quiet: args.quiet };
+    if edits_on_terminal(&args.look, spelling) {
         let options = TerminalOptions {
             tracks_pending: is_console(args),
             speaks_to_all: args.chat,
             has_others: has_others(args),
-            ..look.options::<ServerArgs>()
+            ..terminal_options::<ServerArgs>(&args.look, args.quiet)
         };
         Terminal::new(TerminalDesk::new(options)).map(Display::Terminal).map_err(cannot("use the terminal"))
     } else {
@@ -275,11 +274,6 @@ fn report(desks: Desks, limits: &Limits) -> Result<(), String> {
 
 fn counted(count: usize, what: &str) -> String {
     plural(count as u64, what)
-}
-
-/// Whether the last rows of a terminal are the operator's.
-fn edits_on_terminal(args: &ServerArgs, spelling: Spelling) -> bool {
-    spelling == Spelling::Text(Format::Human) && !args.plain && is_interactive()
 }
 
 /// How many connections the descriptor limit allows, once it is raised.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::{ColorArg, FormatArg, ViewArg};
+use super::LookArgs;
 
 /// One more desk of a server that runs with --desk: come, look, answer, leave, and come back.
 #[derive(Debug, Parser)]
@@ -29,27 +29,11 @@ pub struct AttachArgs {
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 
-    /// How messages look on stdout
-    #[arg(long, value_enum, default_value = "auto", value_name = "FORMAT")]
-    pub format: FormatArg,
-
-    /// How messages are shown at first
-    #[arg(long, value_enum, default_value = "text", value_name = "VIEW")]
-    pub view: ViewArg,
+    /// See `LookArgs`.
+    #[command(flatten)]
+    pub look: LookArgs,
 
     /// Leave out the lines that say that something was sent
     #[arg(long)]
     pub quiet: bool,
-
-    /// On a terminal: write line by line, and leave typing to the terminal itself
-    #[arg(long)]
-    pub plain: bool,
-
-    /// Colours on a terminal [NO_COLOR switches them off, too]
-    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN")]
-    pub color: ColorArg,
-
-    /// Keep no history of what is typed on a terminal
-    #[arg(long)]
-    pub no_history: bool,
 }

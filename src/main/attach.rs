@@ -3,18 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use switchboard::cli::{AttachArgs, ViewArg};
-use switchboard::desk::text::Format;
+use switchboard::cli::AttachArgs;
 use switchboard::desk::{
-    Attached, DeskId, Display, Outlet, Screens, Spelling, TerminalDesk, TerminalOptions, View, Wanted,
-    check_name,
+    Attached, DeskId, Display, Outlet, Screens, TerminalDesk, TerminalOptions, Wanted, check_name,
 };
 use switchboard::internals::cannot;
 use switchboard::process::control;
-use switchboard::terminal::{Terminal, is_interactive, on_signal, read_in_background};
+use switchboard::terminal::{Terminal, on_signal, read_in_background};
 use switchboard::{Limits, Reactor};
 
-use super::ends::{Look, spelling};
+use super::ends::{edits_on_terminal, spelling, terminal_options, view};
 
 /// Attaches, and stays until it is left.
 pub fn run(args: &AttachArgs) -> Result<(), String> {
@@ -31,12 +29,13 @@ pub fn run(args: &AttachArgs) -> Result<(), String> {
     };
     let patience = limits.drain_max;
     let (reactor, mailbox) = Reactor::new(limits).map_err(cannot("start"))?;
-    let spelling = spelling(args.format);
-    let is_edited = spelling == Spelling::Text(Format::Human) && !args.plain && is_interactive();
-    let display = if is_edited {
-        let look = Look { color: args.color, no_history: args.no_history, is_quiet: args.quiet };
-        let options =
-            TerminalOptions { has_others: !args.watch, is_attached: true, ..look.options::<AttachArgs>() };
+    let spelling = spelling(args.look.format);
+    let display = if edits_on_terminal(&args.look, spelling) {
+        let options = TerminalOptions {
+            has_others: !args.watch,
+            is_attached: true,
+            ..terminal_options::<AttachArgs>(&args.look, args.quiet)
+        };
         let terminal = Terminal::new(TerminalDesk::new(options));
         Display::Terminal(terminal.map_err(cannot("use the terminal"))?)
     } else {
@@ -56,8 +55,7 @@ pub fn run(args: &AttachArgs) -> Result<(), String> {
         }
         _ => Some(read_in_background(mailbox).map_err(cannot("read stdin"))?),
     };
-    let view = if args.view == ViewArg::Hex { View::Hex } else { View::Text };
-    let outlet = Outlet::new(Some(DeskId(0)), display, view);
+    let outlet = Outlet::new(Some(DeskId(0)), display, view(&args.look));
     let wanted = Wanted { path, watches: args.watch, name: args.name.clone() };
     let attached = reactor.run(Attached::new(wanted, outlet, source)).map_err(cannot("wait for events"))?;
     attached.finish(patience)

@@ -3,12 +3,14 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IsTerminal};
 
-use switchboard::cli::{EolArg, ServerArgs, StdinEofArg, ViewArg};
+use switchboard::cli::{EolArg, ServerArgs, StdinEofArg};
+use switchboard::desk::Spelling;
 use switchboard::desk::text::Format;
-use switchboard::desk::{Spelling, View};
 use switchboard::hub::{DeskOptions, OnStdinEof, Voice};
 use switchboard::modes::Heard;
 use switchboard::{Envelope, Framing};
+
+use super::ends::view;
 
 /// Who hears what both sides of a tap say.
 pub fn heard(args: &ServerArgs) -> Heard {
@@ -68,7 +70,7 @@ pub fn desk_options(args: &ServerArgs, frame: Framing) -> DeskOptions {
         keeps_history: on_terminal,
         tracks_pending: is_console(args),
         envelope: envelope(args, frame),
-        view: if args.view == ViewArg::Hex { View::Hex } else { View::Text },
+        view: view(&args.look),
         dials_over_tls: args.tls.tls,
         trusts_system: args.tls.trust.is_of_system(),
         // Its keys differ from run to run.
