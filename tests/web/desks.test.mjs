@@ -2,47 +2,9 @@
 //! page knows of who is here after it came, came back, or was too slow.
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, test as plainTest } from "node:test";
-import { choose, drawn, hasBrowser, LOOKS, REAL, rowsOf, texts, until, World } from "./harness.mjs";
+import { choose, drawn, LOOKS, REAL, rowsOf, stage, texts, until } from "./harness.mjs";
 
-const skip = hasBrowser ? false : "there is no browser";
-const mockOnly = skip || (REAL ? "only the mock can do that" : false);
-const test = (name, options, body) => plainTest(name, { timeout: 60000, ...options }, body);
-let world;
-let pages = [];
-let peers = [];
-
-before(async () => {
-  if (!skip) world = await World.start();
-});
-after(() => world?.stop());
-afterEach(async () => {
-  for (const page of pages) {
-    assert.deepEqual(page.faults, [], "the page has no errors");
-    await page.context().close();
-  }
-  for (const peer of peers) peer.vanish();
-  pages = [];
-  peers = [];
-  if (world.mock) {
-    world.mock.may = "web";
-    world.mock.isDown = false;
-    world.mock.begin(`run-${Math.random()}`);
-  }
-});
-
-async function open(options) {
-  const page = await world.page(options);
-  pages.push(page);
-  return page;
-}
-
-async function peer(page) {
-  const one = await world.peer(page);
-  peers.push(one);
-  await page.waitForFunction((id) => globalThis.switchboard.model.conns.has(id), one.id);
-  return one;
-}
+const { world, skip, mockOnly, test, open, peer } = stage(60000);
 
 const says = (page, id, pattern) => until(`${id} says ${pattern}`, async () => pattern.test(await page.textContent(`#${id}`)));
 
@@ -73,7 +35,6 @@ test("who else is here is shown, by name once one is said, and who has left is n
   await world.connected(bob);
   await says(bob, "link", /^desk \d+ bob$/);
   await bob.close();
-  pages.pop();
   await until("bob has left", async () => !/bob/.test(await ann.textContent("#desks")));
 });
 
@@ -130,7 +91,6 @@ test("what is being written is told once a second at most", { skip }, async () =
   assert.ok(gaps.every((ms) => ms >= 999), `${gaps}`);
   assert.equal(told.at(-1)[1], undefined, "and that it has ended");
   await bob.close();
-  pages.pop();
 });
 
 test("a desk that only looks says so, and offers nothing else", { skip }, async () => {

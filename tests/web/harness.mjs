@@ -1,7 +1,9 @@
 //! A browser, and a server behind the page: the mock, or the real one where SWITCHBOARD_WEB (the address of the page with
 //! its token), SWITCHBOARD_LOOKS (the same, only to look) and SWITCHBOARD_PEERS (host:port for peers) are given.
 
+import assert from "node:assert/strict";
 import { connect } from "node:net";
+import { after, afterEach, before, test } from "node:test";
 import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { Mock } from "./mock.mjs";
@@ -67,10 +69,14 @@ export class World {
 
   static async start() {
     const world = new World();
-    if (!REAL) world.mock = await Mock.start();
-    world.url = REAL || world.mock.url;
-    world.browser = await chromium.launch({ executablePath: BROWSER, args: ["--no-sandbox", "--js-flags=--expose-gc", "--enable-precise-memory-info"] });
+    await world.begin();
     return world;
+  }
+
+  async begin() {
+    if (!REAL) this.mock = await Mock.start();
+    this.url = REAL || this.mock.url;
+    this.browser = await chromium.launch({ executablePath: BROWSER, args: ["--no-sandbox", "--js-flags=--expose-gc", "--enable-precise-memory-info"] });
   }
 
   /** Connects, and waits until the page knows: then `id` is known, too. */
@@ -128,6 +134,47 @@ export class World {
     for (const socket of this.sockets) socket.resetAndDestroy();
     await this.mock?.stop();
   }
+}
+
+/**
+ * What a file of tests stands on: a world, and pages and peers of it that go after each test. No page may have made an error by
+ * then, or broken its own policy.
+ */
+export function stage(timeout = 30000) {
+  const skip = hasBrowser ? false : "there is no browser";
+  const world = new World();
+  let [pages, peers] = [[], []];
+  before(() => skip || world.begin());
+  after(() => skip || world.stop());
+  afterEach(async () => {
+    for (const page of pages) {
+      assert.deepEqual(page.faults, [], "the page has no errors");
+      if (page.isClosed()) continue;
+      assert.deepEqual(await page.evaluate(() => globalThis.violations), [], "no rule of the CSP is broken");
+      await page.context().close();
+    }
+    for (const peer of peers) peer.vanish();
+    [pages, peers] = [[], []];
+    if (world.mock) Object.assign(world.mock, { may: "web", isDown: false }).begin(`run-${Math.random()}`);
+  });
+  return {
+    world,
+    skip,
+    mockOnly: skip || (REAL ? "only the mock can do that" : false),
+    test: (name, options, body) => test(name, { timeout, ...options }, body),
+    async open(options) {
+      const page = await world.page(options);
+      pages.push(page);
+      return page;
+    },
+    /** Connects, and waits until the page knows. */
+    async peer(page, more) {
+      const peer = await world.peer(page, more);
+      peers.push(peer);
+      await page.waitForFunction((id) => globalThis.switchboard.model.conns.has(id), peer.id);
+      return peer;
+    },
+  };
 }
 
 /** What the page has of a conversation: kind and text of each row, drawn or not. */

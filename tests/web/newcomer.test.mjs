@@ -1,45 +1,9 @@
 //! What somebody who was new to the page stumbled over, and must not again.
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, test as plainTest } from "node:test";
-import { choose, drawn, hasBrowser, REAL, rowsOf, texts, until, World } from "./harness.mjs";
+import { choose, drawn, rowsOf, stage, texts, until } from "./harness.mjs";
 
-const skip = hasBrowser ? false : "there is no browser";
-const mockOnly = skip || (REAL ? "only the mock can do that" : false);
-const test = (name, options, body) => plainTest(name, { timeout: 30000, ...options }, body);
-let world;
-let pages = [];
-let peers = [];
-
-before(async () => {
-  if (!skip) world = await World.start();
-});
-after(() => world?.stop());
-afterEach(async () => {
-  for (const page of pages) {
-    assert.deepEqual(page.faults, [], "the page has no errors");
-    await page.context().close();
-  }
-  for (const peer of peers) peer.vanish();
-  pages = [];
-  peers = [];
-  if (!world.mock) return;
-  world.mock.isDown = false;
-  world.mock.begin(`run-${Math.random()}`);
-});
-
-async function open(options) {
-  const page = await world.page(options);
-  pages.push(page);
-  return page;
-}
-
-async function peer(page) {
-  const one = await world.peer(page);
-  peers.push(one);
-  await page.waitForFunction((id) => globalThis.switchboard.model.conns.has(id), one.id);
-  return one;
-}
+const { world, skip, mockOnly, test, open, peer } = stage();
 
 const says = (page, selector, pattern) => until(`${selector} says ${pattern}`, async () => pattern.test(await page.textContent(selector)));
 const focused = (page) => page.evaluate(() => document.activeElement.id);

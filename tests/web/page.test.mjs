@@ -1,44 +1,9 @@
 //! What an operator does on the page, against the mock or the real server (see harness.mjs).
 
 import assert from "node:assert/strict";
-import { after, afterEach, before, test as plainTest } from "node:test";
-import { choose, drawn, hasBrowser, REAL, rowsOf, texts, until, World } from "./harness.mjs";
+import { choose, drawn, REAL, rowsOf, stage, texts, until } from "./harness.mjs";
 
-const skip = hasBrowser ? false : "there is no browser";
-const mockOnly = skip || (REAL ? "only the mock can do that" : false);
-const test = (name, options, body) => plainTest(name, { timeout: 30000, ...options }, body);
-let world;
-let pages = [];
-let peers = [];
-
-before(async () => {
-  if (!skip) world = await World.start();
-});
-after(() => world?.stop());
-afterEach(async () => {
-  for (const page of pages) {
-    assert.deepEqual(page.faults, [], "the page has no errors");
-    assert.deepEqual(await page.evaluate(() => globalThis.violations), [], "no rule of the CSP is broken");
-    await page.context().close();
-  }
-  for (const peer of peers) peer.vanish();
-  pages = [];
-  peers = [];
-  world.mock?.begin(`run-${Math.random()}`);
-});
-
-async function open(options) {
-  const page = await world.page(options);
-  pages.push(page);
-  return page;
-}
-
-async function peer(page, more) {
-  const one = await world.peer(page, more);
-  peers.push(one);
-  await page.waitForFunction((id) => globalThis.switchboard.model.conns.has(id), one.id);
-  return one;
-}
+const { world, skip, mockOnly, test, open, peer } = stage();
 
 const gotBy = (page, id, text) => until(`the page has ${text}`, async () => (await texts(page, id)).includes(text));
 const heard = (one, text) => until(`${one.id} hears ${JSON.stringify(text)}, and not ${JSON.stringify(one.heard())}`, () => one.heard() === text);
