@@ -24,20 +24,43 @@ const CAPACITY: f64 = 400.0;
 /// Connections enough to keep all workers busy: each has one line worked on at a time.
 const CONNECTIONS: &str = "12";
 
-fn serve_with_workers() -> String {
-    let free = Arc::new((Mutex::new(WORKERS), Condvar::new()));
-    serve(move |client, _| {
-        let (workers, freed) = &*free;
-        client.answer(|line, _| {
-            let mut left = freed.wait_while(workers.lock().unwrap(), |left| *left == 0).unwrap();
-            *left -= 1;
-            drop(left);
-            wait_up_to(Instant::now() + SERVICE);
-            *workers.lock().unwrap() += 1;
-            freed.notify_one();
-            line
+/// A server of [`WORKERS`], and what they did.
+struct Workers {
+    port: String,
+    /// How many lines they answered, and how long each of them kept its worker, together.
+    done: Arc<Mutex<(u32, Duration)>>,
+}
+
+impl Workers {
+    fn serve() -> Workers {
+        let free = Arc::new((Mutex::new(WORKERS), Condvar::new()));
+        let done = Arc::new(Mutex::new((0, Duration::ZERO)));
+        let all = done.clone();
+        let port = serve(move |client, _| {
+            let (workers, freed) = &*free;
+            client.answer(|line, _| {
+                let mut left = freed.wait_while(workers.lock().unwrap(), |left| *left == 0).unwrap();
+                *left -= 1;
+                drop(left);
+                let began = Instant::now();
+                wait_up_to(began + SERVICE);
+                *workers.lock().unwrap() += 1;
+                let (count, time) = &mut *all.lock().unwrap();
+                *count += 1;
+                *time += began.elapsed();
+                freed.notify_one();
+                line
+            });
         });
-    })
+        Workers { port, done }
+    }
+
+    /// Whether this is near what they could do a second: [`CAPACITY`], or less where a busy machine woke them late.
+    fn can_nearly(&self, rate: f64) -> bool {
+        let (count, time) = *self.done.lock().unwrap();
+        let could = WORKERS as f64 * f64::from(count) / time.as_secs_f64();
+        (could * 0.7..CAPACITY * 1.15).contains(&rate)
+    }
 }
 
 /// Waits for a search to end: it takes longer than anything else that is waited for.
@@ -60,18 +83,18 @@ fn rate_on(out: &str, beginning: &str) -> f64 {
 
 #[test]
 fn the_highest_rate_of_a_server_is_near_its_capacity_and_the_result_says_how_sure_that_is() {
-    let port = serve_with_workers();
+    let workers = Workers::serve();
     let plot = Path::new(env!("CARGO_TARGET_TMPDIR")).join("find.svg");
     let _ = fs::remove_file(&plot);
 
     let run = end_of_search(start_load(
-        &port,
+        &workers.port,
         &["-c", CONNECTIONS, "--find", "p99<60ms", "-d", "600ms", "--plot", plot.to_str().unwrap()],
     ));
 
     assert_eq!((run.status, run.err.as_str()), (Some(0), ""), "{run:?}");
     let found = rate_on(&run.out, "highest rate  ");
-    assert!((CAPACITY * 0.7..CAPACITY * 1.15).contains(&found), "{found}:\n{}", run.out);
+    assert!(workers.can_nearly(found), "{found} of {:?}:\n{}", workers.done, run.out);
     let failed = run.out.lines().find(|line| line.starts_with("did not hold  at ")).unwrap_or_default();
     for part in ["% more): held in ", " steps, ", " windows; "] {
         assert!(failed.contains(part), "no {part:?} in {}", run.out);
@@ -91,12 +114,12 @@ fn the_highest_rate_of_a_server_is_near_its_capacity_and_the_result_says_how_sur
 fn the_result_for_programs_has_every_step_and_what_was_measured_at_the_rate_that_was_found() {
     let schema = include_str!("../docs/load.schema.json");
     let validator = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
-    let port = serve_with_workers();
+    let workers = Workers::serve();
 
     let arguments = format!(
         "-c {CONNECTIONS} -t 2 --find p99<60ms --find mean<50ms -d 600ms --fail-if rate<100000 --format json"
     );
-    let run = end_of_search(start_load(&port, &arguments.split(' ').collect::<Vec<_>>()));
+    let run = end_of_search(start_load(&workers.port, &arguments.split(' ').collect::<Vec<_>>()));
 
     let result = run.result();
     let complaints: Vec<String> = validator.iter_errors(&result).map(|error| error.to_string()).collect();
@@ -104,7 +127,7 @@ fn the_result_for_programs_has_every_step_and_what_was_measured_at_the_rate_that
     let number =
         |path: &str| result.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path}"));
     let found = number("/find/rate");
-    assert!((CAPACITY * 0.7..CAPACITY * 1.15).contains(&found), "{result}");
+    assert!(workers.can_nearly(found), "of {:?}: {result}", workers.done);
     assert_eq!(number("/config/rate"), found, "the metrics are those of that rate: {result}");
     assert!(number("/metrics/latency_ms/p99") < 60.0, "{result}");
     assert!(found < number("/find/failed_at"), "{result}");
