@@ -5,7 +5,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Asked for by browsers of themselves. The name of its language is no address that anything is loaded from.
-const ICON: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'><circle cx='4' cy='4' r='4' fill='#0a58ca'/></svg>";
+const ICON: &str = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'><circle cx='4' cy='4' r='4' fill='#05b'/></svg>";
 
 /// Path, media type, content.
 type File = (&'static str, &'static str, &'static str);

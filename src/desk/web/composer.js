@@ -166,7 +166,7 @@ export class Composer {
 		this.grow();
 	}
 
-	// Numbers mean others from now on: what was being written goes nowhere by itself.
+	// Numbers mean others from now on: a draft goes nowhere by itself.
 	newRun() {
 		for (const [text] of this.drafts.values()) this.remember(text);
 		this.drafts.clear();

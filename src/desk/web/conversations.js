@@ -111,11 +111,15 @@ export class Conversations {
 	}
 
 	// The order is held while somebody points or steps through it.
-	order(now) {
+	isDue(now) {
 		const isHeld = (this.hasPointer || this.hasFocus) && !this.isForced;
 		const isSoon = this.isForced || (this.isHeld && !isHeld);
 		this.isHeld = isHeld;
-		if (!isSoon && (now - this.orderedAt < ORDER_EVERY || (this.version === this.model.version && !this.isLate))) return;
+		return isSoon || (now - this.orderedAt >= ORDER_EVERY && (this.version !== this.model.version || this.isLate));
+	}
+
+	order(now) {
+		const { isHeld } = this;
 		this.orderedAt = now;
 		this.version = this.model.version;
 		this.isForced = false;
@@ -127,7 +131,7 @@ export class Conversations {
 		const isSame = rows.length === this.list.rows.length && rows.every((conn, at) => conn === this.list.rows[at]);
 		this.isLate = isHeld && !isSame;
 		if (this.isLate) {
-			// Newcomers stand at the end meanwhile, and nobody is moved or taken away.
+			// Newcomers stand at the end, and nobody is moved or taken away.
 			const known = new Set(this.list.rows);
 			const isKept = (conn) => this.model.conns.get(conn.id) === conn;
 			this.list.setRows([...this.list.rows.filter(isKept), ...rows.filter((conn) => !known.has(conn))]);

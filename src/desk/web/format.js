@@ -25,7 +25,7 @@ function belongsToPicture(text, at, odd) {
 	return isAfter && (odd === "\ufe0f" || PICTURE.test(text.slice(at + 1, at + 3)));
 }
 
-// In parts, `{ text, mark }`: what is marked stands for characters that cannot be seen.
+// In parts, `{ text, mark }`: a mark stands for characters that cannot be seen.
 export function visible(text, lines = false) {
 	if (!ODD.test(text)) return [{ text, mark: false }];
 	const parts = [];

@@ -30,7 +30,7 @@ export function listenToKeys({ actions, settings, thread, conversations, compose
 	let typedAt = 0;
 	on(document, "input", () => (typedAt = performance.now()));
 
-	// A text that somebody is typing, and thinks to be in its box, must do nothing that cannot be undone.
+	// What is typed by who thinks to be in the box must do nothing that cannot be undone.
 	const isMeant = ({ key, target }) => !/[EKRd]/.test(key) || (performance.now() - typedAt > 1000 && target.closest("#list, #thread, button"));
 
 	function escape(target) {

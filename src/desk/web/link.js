@@ -169,7 +169,7 @@ export class Link {
 		this.onLost(all);
 	}
 
-	// False if there is no link: then nothing will be sent. `sent` is kept until the reply.
+	// False without a link: nothing will be sent. `sent` is kept until the reply.
 	send(command, then, sent) {
 		if (this.state !== "open" || this.socket.readyState !== 1) return false;
 		const ref = `w${(this.refs += 1)}`;

@@ -39,12 +39,14 @@ function due() {
 
 function frame() {
 	isDue = false;
-	const isMore = link.drain(apply, APPLY_MS);
+	const now = performance.now();
+	const isOrdered = conversations.isDue(now);
+	const isMore = link.drain(apply, isOrdered ? 1 : APPLY_MS);
 	const { conn } = thread;
 	if (conn?.unread && !thread.frozen && document.hasFocus()) model.setUnread(conn, 0);
-	conversations.order(performance.now());
+	if (isOrdered) conversations.order(now);
 	if (!document.hidden) draw();
-	if (isMore || thread.isLate() || thread.list.isDirty || conversations.list.isDirty) due();
+	if (isMore || thread.isLate() || thread.list.isDirty || conversations.list.isDirty || conversations.isDue(now)) due();
 }
 
 function draw() {
@@ -64,7 +66,7 @@ function apply(event) {
 		composer.restore();
 		composer.save();
 		const name = recall("name");
-		// Whatever is answered, the greeting is over by then: who was not named in it has left.
+		// With an answer the greeting is over: who was not named in it has left.
 		link.send(name ? { cmd: "desk", name } : { cmd: "stats" }, (reply) => {
 			model.desks.ownName = reply.name ?? "";
 			model.allNamed();
@@ -281,7 +283,7 @@ model.onNewRun = () => {
 };
 link.onData = () => {
 	due();
-	// Frames are not drawn while nobody looks, and what comes in must not pile up.
+	// Nothing is drawn while nobody looks, and what comes in must not pile up.
 	if (document.hidden && link.inbox.length > 500) link.drain(apply, 50);
 };
 link.onLost = (asked) => {

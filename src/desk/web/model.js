@@ -6,7 +6,7 @@ import { Ring } from "./ring.js";
 import { asText, fromB64, many, parseStamp, utf8, withoutEnd } from "./format.js";
 
 export const MAX = {
-	// Rows and size (characters, roughly) of one conversation, of the stream, of all conversations together.
+	// Rows and characters, roughly, of a conversation, of the stream, of all conversations.
 	rows: 1000, size: 4 << 20, streamRows: 5000, streamSize: 8 << 20, allRows: 60000, allSize: 24 << 20,
 	gone: 500,
 	// Of a longer message only the beginning is kept.
@@ -18,7 +18,7 @@ const ROW_SIZE = 64;
 export class Model {
 	constructor() {
 		this.onMessage = this.onNewRun = () => {};
-		// Whether somebody who has left stays: who is looked at does, and who is chosen for a reply.
+		// Whether who has left stays: who is looked at does, and who is chosen for a reply.
 		this.isHeld = () => false;
 		this.desks = new Desks();
 		this.reset();
@@ -109,7 +109,7 @@ export class Model {
 		this.stream.push(row);
 	}
 
-	// Which conversation missed something is unknown: a gap stands in each, when it is next needed.
+	// Which conversation missed something is unknown: a gap stands in each, once it is needed.
 	tellGaps(conn) {
 		if (conn.gaps === this.gaps) return;
 		const lost = this.lost - conn.lost;
@@ -176,7 +176,7 @@ export class Model {
 		const { seq } = event;
 		if (!seq) return true;
 		if (seq <= this.lastSeq) {
-			// What is kept there reaches back to what is known here: no message is missing between.
+			// What is kept there reaches back to what is known here: nothing is missing between.
 			if (event.past && this.away) this.away.reaches = true;
 			return false;
 		}
@@ -239,7 +239,7 @@ export class Model {
 		this.version += 1;
 	}
 
-	// Each is to be named once more, by a greeting or the reply to `who`, or has left.
+	// Each is named once more, by a greeting or the reply to `who`, or has left.
 	expectAll() {
 		for (const conn of this.conns.values()) conn.isPast = true;
 		this.ended = new Set();

@@ -127,7 +127,7 @@ export class Thread {
 	scrolled() {
 		this.list.isDirty = true;
 		if (!this.list.isAtEnd()) {
-			// Rows that were measured, or a box that has shrunk, leave a rest below, too.
+			// Rows that were measured, or a box that shrank, leave a rest below, too.
 			if (!this.frozen && this.list.isScrolledUp()) this.freeze();
 		} else if (this.frozen && !this.isPaused) {
 			if (this.rows.total === this.frozen.total) this.follow();

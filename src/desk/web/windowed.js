@@ -22,13 +22,13 @@ export class Windowed {
 		this.epoch = 1;
 		this.sticks = false;
 		this.isDirty = true;
-		// To ask the box would be to lay out the page once more in the middle of a frame.
+		// To ask the box would lay the page out once more within a frame.
 		this.width = box.clientWidth;
 		this.view = box.clientHeight;
 		this.scrollTop = 0;
 		on(box, "scroll", () => (this.scrollTop = box.scrollTop));
 		new ResizeObserver(() => this.resized()).observe(box);
-		// To scroll is to lay out, too, so the end is gone to when that was done anyway.
+		// Scrolling lays out, too: the end is gone to when that was done anyway.
 		new ResizeObserver(() => this.sticks && this.toEnd()).observe(this.space);
 	}
 
