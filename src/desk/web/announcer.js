@@ -26,8 +26,9 @@ export class Announcer {
 		if (here) words.push(here === 1 ? `${model.label(conn.id)}: ${plain(conn.last)}` : `${many(here, "message")} from ${model.label(conn.id)}`);
 		const others = heardOf.size - (here ? 1 : 0);
 		if (others) words.push(others === 1 ? `${model.label([...heardOf.keys()].find((one) => one !== conn).id)} has written` : `${others} others have written`);
-		if (model.waiting !== this.waiting) words.push(`${model.waiting} waiting`);
-		this.waiting = model.waiting;
+		const { size } = model.waiting;
+		if (size !== this.waiting) words.push(`${size} waiting`);
+		this.waiting = size;
 		heardOf.clear();
 		this.say(words.join(". "));
 	}

@@ -137,7 +137,7 @@ export class Composer {
 		this.model.version += 1;
 	}
 
-	// What was being written to the target, and how it is to be sent.
+	// What was being written to the target, and how it is sent.
 	bring() {
 		[this.text.value, this.mode.value, this.eol.checked] = this.drafts.get(this.goal.key) ?? NO_DRAFT;
 		this.eol.disabled = this.mode.value !== "text";
@@ -146,7 +146,7 @@ export class Composer {
 
 	hasDraft = ({ id }) => !!this.drafts.get(`c${id}`)?.[0];
 
-	// A reload of the page loses no draft; one of another run of the server would reach strangers.
+	// A reload loses no draft; one of another run of the server would reach strangers.
 	save() {
 		if (!this.isRestored) return;
 		// Longer ones last as long as the page.

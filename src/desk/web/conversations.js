@@ -125,20 +125,21 @@ export class Conversations {
 		this.isForced = false;
 		const sought = this.search.value.trim().toLowerCase();
 		const isWanted = FILTERS[this.filter.value];
-		const rows = [];
-		for (const conn of this.model.conns.values()) if (isWanted(conn) && this.fits(conn, sought)) rows.push(conn);
-		rows.sort(byWaiting);
-		const isSame = rows.length === this.list.rows.length && rows.every((conn, at) => conn === this.list.rows[at]);
+		const { conns, waiting } = this.model;
+		// Nearly in order, and so sorted at a tenth of the cost.
+		const all = [...waiting, ...[...conns.values()].filter((conn) => !conn.pending)];
+		const rows = all.filter((conn) => isWanted(conn) && this.fits(conn, sought)).sort(byWaiting);
+		const shown = this.list.rows;
+		const isSame = rows.length === shown.length && rows.every((conn, at) => conn === shown[at]);
 		this.isLate = isHeld && !isSame;
 		if (this.isLate) {
 			// Newcomers stand at the end, and nobody is moved or taken away.
-			const known = new Set(this.list.rows);
-			const isKept = (conn) => this.model.conns.get(conn.id) === conn;
-			this.list.setRows([...this.list.rows.filter(isKept), ...rows.filter((conn) => !known.has(conn))]);
+			const known = new Set(shown);
+			this.list.setRows([...shown.filter((conn) => conns.get(conn.id) === conn), ...rows.filter((conn) => !known.has(conn))]);
 		} else if (!isSame) this.list.setRows(rows);
 		this.held.hidden = !this.isLate;
 		this.none.hidden = this.list.rows.length > 0;
-		this.none.textContent = this.model.conns.size ? "Nobody fits." : "Nobody has connected yet.";
+		this.none.textContent = conns.size ? "Nobody fits." : "Nobody has connected yet.";
 		this.list.isDirty = true;
 	}
 
@@ -150,7 +151,7 @@ export class Conversations {
 	}
 
 	nextWaiting() {
-		const waiting = [...this.model.conns.values()].filter((conn) => conn.pending && !conn.muted).sort(byWaiting);
+		const waiting = [...this.model.waiting].filter((conn) => !conn.muted).sort(byWaiting);
 		return waiting.find((conn) => conn !== this.current) ?? waiting[0];
 	}
 

@@ -43,8 +43,8 @@ function open(heading, yesWords, noWords) {
 	return answer;
 }
 
-// A question; with `label` there is something to type. Null if it is not to be done. One that `ends` something cannot be
-// answered by what was being typed, or clicked on, when it came.
+// A question; with `label` there is something to type. Null is no. One that `ends` something cannot be answered by what
+// was being typed, or clicked on, when it came.
 export function ask({ heading, text = [], label = "", value = "", button, ends }) {
 	const answer = open(heading, button, "Cancel");
 	for (const textContent of [text].flat()) body.append(make("p", { textContent }));

@@ -122,9 +122,10 @@ function say(element, words) {
 function tick() {
 	const rate = model.lastSeq - seqBefore;
 	seqBefore = model.lastSeq;
-	say($("counts"), `${count(model.open)} here · ${count(model.waiting)} waiting${rate > 9 ? ` · ${count(rate)} events/s` : ""}`);
-	document.title = (model.waiting ? `(${model.waiting}) ` : "") + "switchboard";
-	if (model.waiting) conversations.list.isDirty = true;
+	const { size } = model.waiting;
+	say($("counts"), `${count(model.open)} here · ${count(size)} waiting${rate > 9 ? ` · ${count(rate)} events/s` : ""}`);
+	document.title = (size ? `(${size}) ` : "") + "switchboard";
+	if (size) conversations.list.isDirty = true;
 	askAll(performance.now());
 	drawLink();
 	announcer.tick(thread);
@@ -154,7 +155,7 @@ function aim() {
 	if (conns.length) composer.aim({ kind: "several", key: "several", conns });
 	else if (isStream) composer.aim({ kind: "all", key: "all" });
 	else composer.aim(conn ? { kind: "one", key: `c${conn.id}`, conns: [conn] } : { kind: "nobody", key: "" });
-	// At once: what is not to be seen cannot be written into, and keys would be commands.
+	// At once: what is unseen cannot be written into, and keys would be commands.
 	drawHead();
 	due();
 	sessionStorage.setItem(SHOWN, JSON.stringify([model.run, isStream ? 0 : conn?.id]));

@@ -18,7 +18,7 @@ const ROW_SIZE = 64;
 export class Model {
 	constructor() {
 		this.onMessage = this.onNewRun = () => {};
-		// Whether who has left stays: who is looked at does, and who is chosen for a reply.
+		// Whether one who left stays: who is looked at, or chosen for a reply.
 		this.isHeld = () => false;
 		this.desks = new Desks();
 		this.reset();
@@ -34,7 +34,9 @@ export class Model {
 		this.greetedAt = 0;
 		// Something was missed that only a list of all can tell.
 		this.isUnsure = false;
-		this.rows = this.size = this.skips = this.lost = this.gaps = this.waiting = this.open = 0;
+		this.rows = this.size = this.skips = this.lost = this.gaps = this.open = 0;
+		// In the order in which they began to.
+		this.waiting = new Set();
 		this.skew = null;
 		this.unknown = [];
 		this.notice = "";
@@ -109,7 +111,7 @@ export class Model {
 		this.stream.push(row);
 	}
 
-	// Which conversation missed something is unknown: a gap stands in each, once it is needed.
+	// Which missed something is unknown: a gap stands in each, once needed.
 	tellGaps(conn) {
 		if (conn.gaps === this.gaps) return;
 		const lost = this.lost - conn.lost;
@@ -139,7 +141,7 @@ export class Model {
 	isGone = ({ state }) => state === "gone";
 
 	setPending(conn, at) {
-		if (!!conn.pending !== !!at) this.waiting += at ? 1 : -1;
+		this.waiting[at ? "add" : "delete"](conn);
 		conn.pending = at;
 		this.version += 1;
 	}
@@ -176,7 +178,7 @@ export class Model {
 		const { seq } = event;
 		if (!seq) return true;
 		if (seq <= this.lastSeq) {
-			// What is kept there reaches back to what is known here: nothing is missing between.
+			// What is kept there reaches back to here: nothing is missing between.
 			if (event.past && this.away) this.away.reaches = true;
 			return false;
 		}
@@ -239,7 +241,7 @@ export class Model {
 		this.version += 1;
 	}
 
-	// Each is named once more, by a greeting or the reply to `who`, or has left.
+	// Each is named once more, by a greeting or `who`, or has left.
 	expectAll() {
 		for (const conn of this.conns.values()) conn.isPast = true;
 		this.ended = new Set();
@@ -259,7 +261,7 @@ export class Model {
 	// All were named since `expectAll`: whoever was not has left.
 	allNamed({ conns = [], desks } = {}) {
 		if (desks) this.desks.areHere(desks);
-		// Who has left since the list was made is in it, and must not come back.
+		// Who has left since the list was made must not come back.
 		for (const row of conns) if (!this.ended.has(row.id)) this.place(row);
 		for (const conn of this.conns.values()) {
 			if (conn.isPast && !this.isGone(conn)) {
@@ -302,7 +304,7 @@ export class Model {
 		this.version += 1;
 	}
 
-	// What was told again says nothing of who waits now; what is said of itself answers only what it is said to.
+	// What was told again says nothing of who waits now; what goes by itself answers only its own cause.
 	answered(conn, row) {
 		conn.last = "> " + row.text.slice(0, 100);
 		const isAnswer = row.isOfDesk || (conn.isFresh && ["reply", "play"].includes(row.by));

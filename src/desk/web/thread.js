@@ -1,5 +1,4 @@
-//! What was said: one conversation, or the stream. The last rows, or, where somebody reads further up or has paused,
-//! rows that stay.
+//! What was said, in one conversation or in all: the last rows, or, while somebody reads or has paused, rows that stay.
 
 import { $, focus, make, on, point } from "./dom.js";
 import { bytesAsText, clock, count, difference, fill, hexDump, many, millis, plain, utf8 } from "./format.js";
@@ -22,7 +21,7 @@ export class Thread {
 		this.more = $("new");
 		this.pauseButton = $("pause");
 		this.hex = new Set();
-		// Rows that stay where it is paused, while another conversation is looked at.
+		// Rows that stay where it is paused, while another is looked at.
 		this.held = new WeakMap();
 		this.list = new Windowed(this.box, {
 			make: () => this.make(), draw: (element, row, at) => this.draw(element, row, at), height: HEIGHT, anchors: true, role: "list",
@@ -306,7 +305,7 @@ export class Thread {
 
 	render() {
 		this.list.render();
-		// Nobody reads a flood, and to lay it out costs more than to work it through.
+		// Nobody reads a flood, and layout costs more than working it through.
 		const total = this.rows?.total ?? 0;
 		this.notBefore = total - this.drawnTotal > FLOOD_ROWS ? performance.now() + FLOOD_MS : 0;
 		this.drawnTotal = total;

@@ -7,8 +7,8 @@ const OVERSCAN = 4;
 export class Windowed {
 	static epochs = 1;
 
-	// `known(row)` is the height of a row, or 0 if it is measured when it is shown: `height` is a guess until then. With
-	// `anchors` what is seen stays where it is.
+	// `known(row)` is the height of a row, or 0 if it is measured when shown: `height` is a guess until then. With
+	// `anchors` what is seen stays.
 	constructor(box, { make, draw, height, known, anchors = false, role = "presentation" }) {
 		Object.assign(this, { box, make, draw, height, known, anchors });
 		this.space = create("div", { className: "space", role: "presentation" });
@@ -157,7 +157,7 @@ export class Windowed {
 		const shown = this.rows.slice(first, last);
 		let kept = 0;
 		for (const row of shown) if (this.elements.has(row)) kept += 1;
-		// In a flood nearly all is new, and to move the elements would cost most of a frame.
+		// In a flood nearly all is new: to move elements would cost most of a frame.
 		if (kept * 2 < shown.length) this.placeAnew(shown, first);
 		else this.placeAmong(shown, first);
 	}
