@@ -24,7 +24,6 @@ export class Composer {
 		this.drafts = new Map();
 		this.history = [];
 		this.at = null;
-		// Without a reply yet.
 		this.waiting = [];
 		this.listen();
 		this.aim(this.goal);
@@ -137,7 +136,7 @@ export class Composer {
 		this.model.version += 1;
 	}
 
-	// What was being written to the target, and how it is sent.
+	// What was written to the target, and how it is sent.
 	bring() {
 		[this.text.value, this.mode.value, this.eol.checked] = this.drafts.get(this.goal.key) ?? NO_DRAFT;
 		this.eol.disabled = this.mode.value !== "text";
@@ -271,10 +270,10 @@ export class Composer {
 		this.model[reply.ev === "ok" ? "taken" : "refused"](reply, sent);
 	}
 
-	// The link was lost: nobody knows of these.
-	lost() {
+	// Nobody knows of these.
+	lost(rows) {
 		this.typing = "";
-		this.waiting = [];
+		this.waiting = this.waiting.filter((row) => !rows.includes(row));
 	}
 }
 

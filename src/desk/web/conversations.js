@@ -63,7 +63,7 @@ export class Conversations {
 		const [first, second] = [part("first", element), part("second", element)];
 		element.parts = {
 			pick, number: part("number", first), name: part("name", first, "bdi"),
-			// Said, not shown: what the eye takes from place and colour.
+			// What the eye takes from place and colour.
 			said: part("unseen", first), draft: part("draft", first), wait: part("wait", first),
 			peer: part("peer", second, "bdi"), last: part("last", second, "bdi"), badge: part("badge", second),
 		};
@@ -133,7 +133,7 @@ export class Conversations {
 		const isSame = rows.length === shown.length && rows.every((conn, at) => conn === shown[at]);
 		this.isLate = isHeld && !isSame;
 		if (this.isLate) {
-			// Newcomers stand at the end, and nobody is moved or taken away.
+			// Newcomers come last, and nobody moves.
 			const known = new Set(shown);
 			this.list.setRows([...shown.filter((conn) => conns.get(conn.id) === conn), ...rows.filter((conn) => !known.has(conn))]);
 		} else if (!isSame) this.list.setRows(rows);

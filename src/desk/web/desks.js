@@ -5,7 +5,7 @@ export class Desks {
 		this.reset();
 	}
 
-	// Another run of the server, in which a number of before means nothing.
+	// In another run of the server numbers are new.
 	reset() {
 		this.own = 0;
 		this.ownName = "";
@@ -28,7 +28,7 @@ export class Desks {
 	areHere(all) {
 		this.others.clear();
 		for (const one of all) if (one.desk !== this.own) this.came(one);
-		// Who has stopped writing may have been missed; who goes on says so again.
+		// Who stopped writing may have been missed; who goes on says so again.
 		this.writing.clear();
 	}
 

@@ -17,7 +17,7 @@ function escaped(odd) {
 	return SHORT[odd] ?? (code < 0x80 ? `\\x${hex2(code)}` : `\\u{${code.toString(16)}}`);
 }
 
-// Joiners within a picture (family, flag) are part of it; anywhere else they are shown.
+// Joiners are part of a picture (family, flag), and are shown anywhere else.
 function belongsToPicture(text, at, odd) {
 	if (odd !== "\u200d" && odd !== "\ufe0f") return false;
 	const isPair = text.charCodeAt(at - 1) >> 10 === 0x37;

@@ -31,7 +31,9 @@ export class Link {
 		this.inboxSize = this.left = this.refs = this.failures = this.beatAt = this.beaten = this.judgedAt = 0;
 		this.onState = this.onData = this.onLost = this.onRefused = () => {};
 		addEventListener("hashchange", () => {
+			const { token } = this;
 			this.token = takeToken();
+			if (token !== this.token && this.socket) this.lost(this.socket);
 			this.begin();
 		});
 		addEventListener("online", () => this.hurry());
@@ -68,12 +70,12 @@ export class Link {
 		this.onState(state);
 	}
 
-	// What came is worked through first: `null` in the inbox is the end.
+	// What came is worked through first: in the inbox a number (the last asked with) is the end.
 	lost(socket) {
 		if (socket !== this.socket) return;
 		this.socket = socket.onopen = socket.onmessage = socket.onclose = null;
 		socket.close();
-		if (this.state === "open") this.inbox.push(null);
+		if (this.state === "open") this.inbox.push(this.refs);
 		else this.failures += 1;
 		this.set("waiting");
 		// Not all pages of one server at once.
@@ -147,7 +149,7 @@ export class Link {
 	}
 
 	work(line, apply) {
-		if (line === null) return this.forgetAsked();
+		if (typeof line === "number") return this.forgetAsked(line);
 		this.inboxSize -= line.length;
 		const event = JSON.parse(line);
 		if (event.ev === "ok" || event.ev === "error") return this.answer(event);
@@ -159,20 +161,20 @@ export class Link {
 		const asked = this.asked.get(event.ref);
 		this.asked.delete(event.ref);
 		asked?.then?.(event);
-		// There is no place for this desk, for one.
+		// No place for this desk, for one.
 		if (!asked && event.ev === "error") this.onRefused(event.msg);
 	}
 
-	forgetAsked() {
-		const all = [...this.asked.values()];
-		this.asked.clear();
-		this.onLost(all);
+	forgetAsked(last) {
+		const all = [...this.asked].filter(([ref]) => ref <= last);
+		for (const [ref] of all) this.asked.delete(ref);
+		this.onLost(all.map(([, asked]) => asked));
 	}
 
 	// False without a link: nothing will be sent. `sent` is kept until the reply.
 	send(command, then, sent) {
 		if (this.state !== "open" || this.socket.readyState !== 1) return false;
-		const ref = `w${(this.refs += 1)}`;
+		const ref = String((this.refs += 1));
 		this.asked.set(ref, { then, sent });
 		this.socket.send(JSON.stringify({ ...command, ref }));
 		return true;

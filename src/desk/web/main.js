@@ -14,7 +14,7 @@ import { Thread } from "./thread.js";
 
 // Of a frame, for events.
 const APPLY_MS = 4;
-// A list of all, after something was missed, is asked for so often.
+// A list of all is asked for so often.
 const ALL_EVERY = 5000;
 const SHOWN = "switchboard.shown";
 const GONE = "The server is gone. If it was started anew, open the address that it prints now.";
@@ -66,7 +66,7 @@ function apply(event) {
 		composer.restore();
 		composer.save();
 		const name = recall("name");
-		// With an answer the greeting is over: who was not named in it has left.
+		// Whatever is answered, the greeting is over.
 		link.send(name ? { cmd: "desk", name } : { cmd: "stats" }, (reply) => {
 			model.desks.ownName = reply.name ?? "";
 			model.allNamed();
@@ -155,7 +155,7 @@ function aim() {
 	if (conns.length) composer.aim({ kind: "several", key: "several", conns });
 	else if (isStream) composer.aim({ kind: "all", key: "all" });
 	else composer.aim(conn ? { kind: "one", key: `c${conn.id}`, conns: [conn] } : { kind: "nobody", key: "" });
-	// At once: what is unseen cannot be written into, and keys would be commands.
+	// At once: nobody can write into what is unseen, and keys would be commands.
 	drawHead();
 	due();
 	sessionStorage.setItem(SHOWN, JSON.stringify([model.run, isStream ? 0 : conn?.id]));
@@ -267,7 +267,7 @@ for (const how of ["eof", "kick", "rst"]) click(how, () => actions.close(how));
 listenToKeys({ actions, settings, thread, conversations, composer });
 for (const type of ["input", "pointerleave", "scroll", "resize", "focus", "blur", "click", "keydown"]) addEventListener(type, due, { capture: true, passive: true });
 on(document, "visibilitychange", () => {
-	// What was asked for does not come while nobody looks.
+	// No frame comes while nobody looks.
 	isDue = false;
 	due();
 });
@@ -278,17 +278,18 @@ model.onNewRun = () => {
 	composer.newRun();
 	conversations.picked.clear();
 	conversations.current = null;
+	thread.follow();
 	thread.show(null, thread.isStream);
 	thread.hex.clear();
 	aim();
 };
 link.onData = () => {
 	due();
-	// Nothing is drawn while nobody looks, and what comes in must not pile up.
+	// What comes in while nobody looks must not pile up.
 	if (document.hidden && link.inbox.length > 500) link.drain(apply, 50);
 };
 link.onLost = (asked) => {
-	composer.lost();
+	composer.lost(asked.map(({ sent }) => sent?.row));
 	model.disconnected(asked.map(({ sent }) => sent).filter((sent) => sent?.row));
 	for (const { sent } of asked) {
 		if (sent?.cmd) model.system(sent.conn, model.now(), `the connection was lost: unknown whether it was done (${sent.cmd})`, "bad");

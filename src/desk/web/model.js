@@ -18,7 +18,7 @@ const ROW_SIZE = 64;
 export class Model {
 	constructor() {
 		this.onMessage = this.onNewRun = () => {};
-		// Whether one who left stays: who is looked at, or chosen for a reply.
+		// Who left and is looked at, or chosen for a reply, stays.
 		this.isHeld = () => false;
 		this.desks = new Desks();
 		this.reset();
@@ -32,7 +32,7 @@ export class Model {
 		this.lastSeq = 0;
 		// How many events the greeting covers.
 		this.greetedAt = 0;
-		// Something was missed that only a list of all can tell.
+		// Only a list of all can tell what was missed.
 		this.isUnsure = false;
 		this.rows = this.size = this.skips = this.lost = this.gaps = this.open = 0;
 		// In the order in which they began to.
@@ -221,8 +221,8 @@ export class Model {
 		const isFirst = this.run !== event.run;
 		const isNew = isFirst && this.run;
 		if (isNew) {
-			this.onNewRun();
 			this.reset();
+			this.onNewRun();
 			this.away = null;
 		}
 		if (isFirst) this.desks.reset();
@@ -258,7 +258,7 @@ export class Model {
 		return conn;
 	}
 
-	// All were named since `expectAll`: whoever was not has left.
+	// Whoever was not named since `expectAll` has left.
 	allNamed({ conns = [], desks } = {}) {
 		if (desks) this.desks.areHere(desks);
 		// Who has left since the list was made must not come back.
@@ -296,15 +296,15 @@ export class Model {
 		const ids = row.ids ?? this.conns.keys();
 		for (const id of ids) {
 			const conn = this.conns.get(id);
-			if (!conn || (!row.ids && this.isGone(conn))) continue;
+			if (!conn || (!row.ids && ["gone", "fin", "closing"].includes(conn.state))) continue;
 			this.putIn(conn, row);
-			if (row.status !== "unknown" && row.status !== "error") this.answered(conn, row);
+			if (row.status !== "unknown" && row.status !== "error" && !row.missed?.includes(id)) this.answered(conn, row);
 		}
 		this.stream.push(row);
 		this.version += 1;
 	}
 
-	// What was told again says nothing of who waits now; what goes by itself answers only its own cause.
+	// What was told again says nothing of who waits now; what goes by itself answers its own cause.
 	answered(conn, row) {
 		conn.last = "> " + row.text.slice(0, 100);
 		const isAnswer = row.isOfDesk || (conn.isFresh && ["reply", "play"].includes(row.by));
@@ -316,11 +316,14 @@ export class Model {
 		const row = this.ours(sent, { seq: event.seq, ids: sent.ids });
 		const ending = event.bytes - (row.bytes ? row.bytes.length : utf8(sent.text).length);
 		row.end = ending === 1 ? "\n" : ending === 2 ? "\r\n" : "";
-		const missed = ["gone", "full", "finished"].flatMap((why) => (event[why] ?? []).map((id) => `#${id} ${why}`));
-		const note = [missed.length && `not to ${missed.slice(0, 5).join(", ")}${missed.length > 5 ? " …" : ""}`,
+		const missed = ["gone", "full", "finished"].flatMap((why) => (event[why] ?? []).map((id) => ({ id, why })));
+		row.missed = missed.map(({ id }) => id);
+		const note = [missed.length && `not to ${missed.slice(0, 5).map(({ id, why }) => `#${id} ${why}`).join(", ")}${missed.length > 5 ? " …" : ""}`,
 			event.behind && `not read yet: ${many(event.behind, "byte")} behind`].filter(Boolean).join("; ");
 		Object.assign(row, { status: note ? "warn" : "ok", note: note || "queued" });
-		if (event.behind) for (const id of sent.ids ?? []) if (this.conns.has(id)) this.conns.get(id).behind = event.behind;
+		// Of several the most is told, and not of whom.
+		const [id, ...others] = sent.ids ?? [];
+		if (event.behind && !others.length && this.conns.has(id)) this.conns.get(id).behind = event.behind;
 		this.deliver(row);
 	}
 
@@ -328,13 +331,13 @@ export class Model {
 		this.deliver(this.ours(sent, { ids: sent.ids ?? [], status: "error", note: `not sent: ${event.msg}` }));
 	}
 
-	// Whether this is a text of ours whose reply was lost; then it is certain now.
+	// Whether a text of ours whose reply was lost is certain now.
 	resolves(event) {
 		const at = this.unknown.findIndex(({ desk, sent }) => desk === event.by && sent.b64 === event.b64 &&
 			withoutEnd(sent.text).text === withoutEnd(event.text).text && String(sent.ids) === String(event.ids));
 		if (at < 0) return false;
 		const [{ row }] = this.unknown.splice(at, 1);
-		Object.assign(row, { seq: event.seq, at: parseStamp(event.ts), status: "ok", note: "queued, as the server says now", epoch: 0 });
+		Object.assign(row, { seq: event.seq, at: parseStamp(event.ts), past: true, status: "ok", note: "queued, as the server says now", epoch: 0 });
 		for (const id of row.ids ?? this.conns.keys()) {
 			const conn = this.conns.get(id);
 			if (!conn) continue;

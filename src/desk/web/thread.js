@@ -126,7 +126,7 @@ export class Thread {
 	scrolled() {
 		this.list.isDirty = true;
 		if (!this.list.isAtEnd()) {
-			// Rows that were measured, or a box that shrank, leave a rest below, too.
+			// Measured rows, or a box that shrank, leave a rest below, too.
 			if (!this.frozen && this.list.isScrolledUp()) this.freeze();
 		} else if (this.frozen && !this.isPaused) {
 			if (this.rows.total === this.frozen.total) this.follow();
@@ -305,7 +305,7 @@ export class Thread {
 
 	render() {
 		this.list.render();
-		// Nobody reads a flood, and layout costs more than working it through.
+		// Nobody reads a flood, and layout costs most.
 		const total = this.rows?.total ?? 0;
 		this.notBefore = total - this.drawnTotal > FLOOD_ROWS ? performance.now() + FLOOD_MS : 0;
 		this.drawnTotal = total;

@@ -28,7 +28,7 @@ export class Windowed {
 		this.scrollTop = 0;
 		on(box, "scroll", () => (this.scrollTop = box.scrollTop));
 		new ResizeObserver(() => this.resized()).observe(box);
-		// Scrolling lays out, too: the end is gone to when that was done anyway.
+		// Scrolling lays out, too, so it waits until that was done.
 		new ResizeObserver(() => this.sticks && this.toEnd()).observe(this.space);
 	}
 
@@ -54,7 +54,7 @@ export class Windowed {
 		this.onResize?.();
 	}
 
-	// All heights are guesses again; what is seen stays, as near as these tell.
+	// All heights are guesses again.
 	remeasure() {
 		const { row, by } = this.anchor();
 		this.epoch = Windowed.epochs += 1;
@@ -70,14 +70,14 @@ export class Windowed {
 		return this.box.scrollTop + this.box.clientHeight >= this.box.scrollHeight - 4;
 	}
 
-	// Since it was drawn, with box and rows as they were.
+	// Since it was drawn.
 	isScrolledUp() {
 		const { scrollTop, scrollHeight, clientHeight } = this.box;
 		const { drawn } = this;
 		return !!drawn && scrollTop < drawn.scrollTop - 2 && scrollHeight === drawn.scrollHeight && clientHeight === drawn.clientHeight;
 	}
 
-	// The first row that is seen, and how far below the edge it begins.
+	// The first row seen, and how far below the edge it begins.
 	anchor() {
 		if (this.sticks || !this.anchors) return {};
 		const { first, top } = this.firstAt(this.scrollTop);
@@ -102,7 +102,7 @@ export class Windowed {
 		return top;
 	}
 
-	// Other rows; those that were seen stay where they are.
+	// Those that were seen stay where they are.
 	setRows(rows) {
 		const { row, by } = this.anchor();
 		this.rows = rows;
@@ -157,7 +157,7 @@ export class Windowed {
 		const shown = this.rows.slice(first, last);
 		let kept = 0;
 		for (const row of shown) if (this.elements.has(row)) kept += 1;
-		// In a flood nearly all is new: to move elements would cost most of a frame.
+		// In a flood nearly all is new, and moving elements costs.
 		if (kept * 2 < shown.length) this.placeAnew(shown, first);
 		else this.placeAmong(shown, first);
 	}
