@@ -302,6 +302,40 @@ fn what_is_typed_in_a_pipe_while_the_link_is_down_goes_to_whoever_was_meant() {
 }
 
 #[test]
+fn who_attaches_again_is_told_nothing_twice_and_how_much_it_was_not_told() {
+    let (server, there) = server_with_desk("twice", &[]);
+    let path = place("bridge");
+    let bridge = Bridge::at(&path);
+    let mut peer = server.connect();
+    server.hears(&mut peer, "one");
+    let (_later, _) = server.connect_numbered();
+    let mut desk = piped(&path, &["--format", "human"]);
+    let link = bridge.keep().pass_to(&there);
+    desk.out.line_with("#1> one");
+    desk.type_line("/who");
+    desk.err.lines_with("ESTABLISHED", 2);
+
+    link.cut();
+    let link = bridge.keep().pass_to(&there);
+    desk.out.line_with("attached again, as desk 3: 0 events meanwhile");
+    link.cut();
+    let kept = bridge.keep();
+    server.hears(&mut peer, "two");
+    server.hears(&mut peer, "three");
+    let _link = kept.pass_to(&there);
+    desk.out.line_with("attached again, as desk 4: 2 events meanwhile");
+    desk.out.line_with("#1> three");
+    server.hears(&mut peer, "four");
+    desk.out.line_with("#1> four");
+
+    let shown = String::from_utf8(desk.out.so_far()).unwrap();
+    for said in ["one", "two", "three", "four"] {
+        assert_eq!(shown.matches(&format!("#1> {said}\n")).count(), 1, "{said}:\n{shown}");
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
 fn what_is_entered_on_a_terminal_before_the_server_has_said_who_it_is_reaches_nobody_of_another_one() {
     let (mut server, there) = server_with_desk("first", &[]);
     let path = place("bridge");

@@ -91,8 +91,10 @@ enum Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
     Nothing,
-    /// Which run it is; who is here is being told.
-    Run,
+    /// Which run it is, of which there were so many events before; who is here is being told.
+    Run {
+        seq: u64,
+    },
     /// Who is here, too.
     All,
 }

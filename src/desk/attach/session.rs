@@ -59,6 +59,7 @@ impl Attached {
                 if seq > self.seq && is_for_people {
                     self.show(told);
                 }
+                self.note_seq(told);
             }
             _ => {
                 self.note_seq(told);
@@ -76,9 +77,9 @@ impl Attached {
         let is_same = self.run == told.text("run");
         let is_first = self.run.is_empty();
         self.desk = told.desk("desk");
-        let before = std::mem::take(&mut self.here);
-        let missed = told.number("seq").saturating_sub(self.seq);
-        self.known = Known::Run;
+        let (before, seq) = (std::mem::take(&mut self.here), told.number("seq"));
+        let missed = seq.saturating_sub(self.seq);
+        self.known = Known::Run { seq };
         if let Some(meanwhile) = &mut self.meanwhile {
             meanwhile.bytes = self.typed.untaken_bytes();
         }
@@ -173,9 +174,10 @@ impl Attached {
             return self.end(Ending::Failed(told.text("msg").to_owned()), board);
         }
         let Some(asked) = self.asked.pop_front() else { return };
-        if self.known == Known::Run {
+        if let Known::Run { seq } = self.known {
             // What this desk has said of itself is answered. Who is here, and what was said before, was told in front of that.
             self.known = Known::All;
+            self.seq = self.seq.max(seq);
         }
         if self.face.is_json() {
             return;
