@@ -49,6 +49,8 @@ pub struct Entered {
     pub named: Option<Whom>,
     /// Whoever spoke last when it was entered.
     pub last: Option<u64>,
+    /// For which run of the server it was entered, where it is at the other end of a link: 1 is the first.
+    pub run: u32,
 }
 
 /// A current target, in numbers.

@@ -9,10 +9,13 @@ mod common;
 #[path = "common/terminal.rs"]
 mod terminal;
 
-use std::io::Write;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::process::Command;
+use std::process::{ChildStdin, Command};
+use std::thread;
 
 use attached::{Remote, place, server_with_desk};
 use common::{Program, Server, wait_until};
@@ -48,6 +51,68 @@ fn process_of(path: &Path) -> String {
         };
         pids.lines().find(is_it).map(str::to_owned)
     })
+}
+
+/// A place between a desk and its server at which the test says when they are connected, and when no more.
+struct Bridge(UnixListener);
+
+/// A desk that has connected, and has not heard anything.
+struct Kept {
+    desk: UnixStream,
+    /// What it has said of itself.
+    introduction: Vec<u8>,
+}
+
+/// A desk and a server that hear each other.
+struct Bridged(UnixStream, UnixStream);
+
+impl Bridge {
+    fn at(path: &Path) -> Bridge {
+        Bridge(UnixListener::bind(path).unwrap())
+    }
+
+    /// The next desk that connects.
+    #[track_caller]
+    fn keep(&self) -> Kept {
+        let (mut desk, _) = self.0.accept().unwrap();
+        let mut introduction = vec![0; 4096];
+        let length = desk.read(&mut introduction).unwrap();
+        introduction.truncate(length);
+        Kept { desk, introduction }
+    }
+}
+
+impl Kept {
+    /// Lets them hear each other.
+    #[track_caller]
+    fn pass_to(self, server: &Path) -> Bridged {
+        let (desk, mut server) = (self.desk, UnixStream::connect(server).unwrap());
+        server.write_all(&self.introduction).unwrap();
+        for (from, to) in [(&desk, &server), (&server, &desk)] {
+            let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+            // Whatever ends it is the end of the other side, too.
+            thread::spawn(move || {
+                let _ = io::copy(&mut from, &mut to);
+                let _ = to.shutdown(Shutdown::Both);
+            });
+        }
+        Bridged(desk, server)
+    }
+}
+
+impl Bridged {
+    /// They hear each other no more.
+    fn cut(self) {
+        self.0.shutdown(Shutdown::Both).unwrap();
+        let _ = self.1.shutdown(Shutdown::Both);
+    }
+}
+
+/// Types lines in a pipe, and waits until all of them were taken out of it.
+#[track_caller]
+fn type_and_see_taken(stdin: &mut ChildStdin, lines: &str) {
+    stdin.write_all(lines.as_bytes()).unwrap();
+    wait_until("the lines to be read", || (rustix::io::ioctl_fionread(&*stdin).unwrap() == 0).then_some(()));
 }
 
 #[test]
@@ -176,6 +241,136 @@ fn a_server_that_is_killed_is_found_again_and_nothing_begun_for_the_old_one_reac
     pane.press(&["C-u"]);
     pane.enters("@1 hello");
     assert_eq!(stranger.line(), "hello");
+}
+
+#[test]
+fn what_is_typed_in_a_pipe_while_the_server_is_away_reaches_nobody_of_another_one() {
+    let (mut server, path) = server_with_desk("other", &[]);
+    let mut peer = server.connect();
+    let mut desk = piped(&path, &["--format", "human"]);
+    desk.out.line_with("attached to ");
+    server.hears(&mut peer, "I am the first");
+    desk.out.line_with("#1> I am the first");
+    desk.type_line("/name 1 lab");
+    desk.err.line_with("#1 is lab now");
+    let mut stdin = desk.take_stdin();
+    type_and_see_taken(&mut stdin, "a line that is beg");
+
+    server.signal("KILL");
+    server.exit_status();
+    desk.out.line_with("the connection to the server is lost; it is tried again every second");
+    // Another server is there before the desk is, and so is a stranger who has spoken already.
+    let (other, elsewhere) = server_with_desk("elsewhere", &[]);
+    let mut stranger = other.connect();
+    other.hears(&mut stranger, "hello");
+    type_and_see_taken(&mut stdin, "un for whoever spoke last\n@1 one\n@lab named\n@all all\n@1\naimed\n");
+    std::fs::rename(&elsewhere, &path).unwrap();
+
+    desk.out.line_with("attached to another run, as desk 2");
+    desk.err.lines_with("not sent: it was typed for the run of the server that has ended", 6);
+    stdin.write_all(b"@lab x\n@1 now\n").unwrap();
+    desk.err.line_with("unknown target @lab");
+    assert_eq!(stranger.line(), "now", "it has got what was for another");
+    assert!(stranger.is_quiet());
+}
+
+#[test]
+fn what_is_typed_in_a_pipe_while_the_link_is_down_goes_to_whoever_was_meant() {
+    let (server, there) = server_with_desk("there", &[]);
+    let path = place("bridge");
+    let bridge = Bridge::at(&path);
+    let (mut meant, mut other) = (server.connect(), server.connect());
+    let mut desk = piped(&path, &["--format", "human"]);
+    let link = bridge.keep().pass_to(&there);
+    server.hears(&mut meant, "please answer");
+    desk.out.line_with("#1> please answer");
+
+    link.cut();
+    let kept = bridge.keep();
+    server.hears(&mut other, "me, too");
+    let mut stdin = desk.take_stdin();
+    type_and_see_taken(&mut stdin, "the answer\n@2 by number\n");
+    let _link = kept.pass_to(&there);
+
+    assert_eq!(meant.line(), "the answer");
+    assert_eq!(other.line(), "by number");
+    // What is typed now is for whoever has spoken last now.
+    desk.out.line_with("#2> me, too");
+    stdin.write_all(b"now\n").unwrap();
+    assert_eq!(other.line(), "now");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn who_attaches_again_is_told_nothing_twice_and_how_much_it_was_not_told() {
+    let (server, there) = server_with_desk("twice", &[]);
+    let path = place("bridge");
+    let bridge = Bridge::at(&path);
+    let mut peer = server.connect();
+    server.hears(&mut peer, "one");
+    let (_later, _) = server.connect_numbered();
+    let mut desk = piped(&path, &["--format", "human"]);
+    let link = bridge.keep().pass_to(&there);
+    desk.out.line_with("#1> one");
+    desk.type_line("/who");
+    desk.err.lines_with("ESTABLISHED", 2);
+
+    link.cut();
+    let link = bridge.keep().pass_to(&there);
+    desk.out.line_with("attached again, as desk 3: 0 events meanwhile");
+    link.cut();
+    let kept = bridge.keep();
+    server.hears(&mut peer, "two");
+    server.hears(&mut peer, "three");
+    let _link = kept.pass_to(&there);
+    desk.out.line_with("attached again, as desk 4: 2 events meanwhile");
+    desk.out.line_with("#1> three");
+    server.hears(&mut peer, "four");
+    desk.out.line_with("#1> four");
+
+    let shown = String::from_utf8(desk.out.so_far()).unwrap();
+    for said in ["one", "two", "three", "four"] {
+        assert_eq!(shown.matches(&format!("#1> {said}\n")).count(), 1, "{said}:\n{shown}");
+    }
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn what_is_entered_on_a_terminal_before_the_server_has_said_who_it_is_reaches_nobody_of_another_one() {
+    let (mut server, there) = server_with_desk("first", &[]);
+    let path = place("bridge");
+    let bridge = Bridge::at(&path);
+    let (_peer, _) = server.connect_numbered();
+    let line = format!("{SWITCHBOARD} attach --no-history {}; echo its status: $?", path.display());
+    let Some(pane) = Pane::running(100, 24, &line) else { return };
+    let _link = bridge.keep().pass_to(&there);
+    pane.has_row("attached to ");
+    pane.enters("@1");
+    pane.prompt_is(|prompt| prompt == "#1> ");
+
+    server.signal("KILL");
+    server.exit_status();
+    let kept = bridge.keep();
+    let (other, elsewhere) = server_with_desk("second", &[]);
+    let mut stranger = other.connect();
+    other.hears(&mut stranger, "hello");
+    for line in ["secret", "@1 by number", "@1"] {
+        pane.enters(line);
+        pane.has_row(&format!("you> {line}"));
+    }
+    let _link = kept.pass_to(&elsewhere);
+
+    pane.has_row("* attached to another run, as desk 2");
+    wait_until("all of it to be refused", || {
+        let rows = pane.all_rows();
+        let refused =
+            rows.iter().filter(|row| row.contains("not sent: it was typed for the run of the server"));
+        (refused.count() == 3).then_some(())
+    });
+    pane.enters("@1 now");
+    assert_eq!(stranger.line(), "now", "it has got what was for another");
+    assert!(stranger.is_quiet());
+    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]

@@ -20,8 +20,8 @@ use crate::clock::Moment;
 use crate::conn::ConnId;
 use crate::conn::policy::{Backpressure, Policy, Role};
 use crate::conn::reason::{Reason, in_words};
-use crate::desk::{Aim, DeskId, Outlet, Refusal, Roster};
-use crate::terminal::{BufferReturn, Chunk, Input, LINE_BYTES_MAX, Mail, Typed};
+use crate::desk::{Aim, DeskId, Outlet, Refusal, Reply, Roster};
+use crate::terminal::{BufferReturn, Chunk, Entered, Input, LINE_BYTES_MAX, Mail, Typed};
 
 use told::Told;
 
@@ -63,7 +63,13 @@ pub struct Attached {
     /// Which run of which server it is, and how far it was told of it.
     run: String,
     seq: u64,
+    /// How many runs there were so far.
+    runs: u32,
     desk: DeskId,
+    known: Known,
+    /// What was entered on the terminal before it is known who is here.
+    early: VecDeque<Entered>,
+    meanwhile: Option<Meanwhile>,
     /// `/quit` was typed, and said what it does.
     asked_to_quit: bool,
     /// Nothing more will be typed.
@@ -79,6 +85,29 @@ enum Link {
     Up(ConnId),
     /// It is tried again at this moment.
     Lost(Moment),
+}
+
+/// What is known of the server at this link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Nothing,
+    /// Which run it is, of which there were so many events before; who is here is being told.
+    Run {
+        seq: u64,
+    },
+    /// Who is here, too.
+    All,
+}
+
+/// What is typed in a pipe from the loss of a server on until it is known again: it is for whom it would have been then.
+#[derive(Clone, Copy, Debug)]
+struct Meanwhile {
+    /// So much of it is to be taken yet.
+    bytes: usize,
+    /// For which run it is.
+    run: u32,
+    /// Whoever spoke last.
+    last: Option<u64>,
 }
 
 /// How often it was connected before.
@@ -129,7 +158,11 @@ impl Attached {
             asked: VecDeque::new(),
             run: String::new(),
             seq: 0,
+            runs: 0,
             desk: DeskId(0),
+            known: Known::Nothing,
+            early: VecDeque::new(),
+            meanwhile: None,
             asked_to_quit: false,
             input_ended: false,
             ending: Ending::No,
@@ -165,6 +198,11 @@ impl Attached {
         let unanswered = self.asked.iter().filter(|asked| **asked != Asked::Unseen).count();
         self.asked.clear();
         self.heard = Input::new(None);
+        let was_known = std::mem::replace(&mut self.known, Known::Nothing) != Known::Nothing;
+        // What is left of another time, and was not taken since, is for whom it was then.
+        if was_known && self.meanwhile.is_none_or(|meanwhile| meanwhile.bytes == 0) {
+            self.meanwhile = Some(Meanwhile { bytes: 0, run: self.runs, last: self.here.last() });
+        }
         if self.ending != Ending::No {
             return;
         }
@@ -182,6 +220,9 @@ impl Attached {
                 self.face.note("the connection to the server is lost; it is tried again every second");
             }
             _ => {}
+        }
+        for _ in self.early.drain(..) {
+            self.face.reply(&Reply::Refused(Refusal::Told("gone", UNCONNECTED.to_owned())));
         }
         if self.face.is_json() {
             return self.end(Ending::Failed(format!("the server at {path} has gone")), board);
@@ -262,7 +303,7 @@ impl App for Attached {
         match mail {
             Mail::Stdin(Chunk::Bytes(bytes)) => self.typed.push(bytes),
             Mail::Stdin(Chunk::Ended(_)) => self.typed.end(),
-            Mail::Entered(entered) => self.entered(&entered, board),
+            Mail::Entered(entered) => self.entered(entered, board),
             Mail::Typing(whom) => self.types(whom.as_ref(), board),
             Mail::ScreenFailed(error) => {
                 let is_gone = error.kind() == io::ErrorKind::BrokenPipe;
@@ -284,6 +325,7 @@ impl App for Attached {
             Link::Lost(at) if self.ending == Ending::No => board.wake_at(at),
             _ => {}
         }
+        self.take_early(board);
         self.take_typed(board);
         // Who looks on has nothing to say anyway.
         if self.input_ended && self.asked.is_empty() && !self.wanted.watches && self.ending == Ending::No {

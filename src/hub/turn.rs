@@ -157,7 +157,7 @@ impl Desks {
 
     /// Carries out a line that was entered on a terminal. It never waits: a person is told who is slow.
     fn take_entered(&mut self, session: &mut Session, entered: Entered, turn: &mut Turn, board: &mut Board) {
-        let Entered { line, is_text, whom, named, last } = entered;
+        let Entered { line, is_text, whom, named, last, .. } = entered;
         turn.lines += 1;
         session.pinned = Some(Pinned { whom, named, last });
         let executed = if is_text && !self.is_stopping() {

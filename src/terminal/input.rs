@@ -62,6 +62,11 @@ impl Input {
         self.chunks.iter().map(Vec::len).sum::<usize>() - self.taken
     }
 
+    /// The same, with that beginning.
+    pub fn untaken_bytes(&self) -> usize {
+        self.waiting_bytes() + if self.tail_is_taken { 0 } else { self.tail.len() }
+    }
+
     /// Notes that nothing more will come.
     pub fn end(&mut self) {
         self.ended = true;
@@ -165,8 +170,11 @@ mod tests {
         assert_eq!(all(&mut input), ["one"]);
         input.push(b"o".to_vec());
         assert!(all(&mut input).is_empty());
+        assert_eq!((input.waiting_bytes(), input.untaken_bytes()), (0, 3));
         input.push(b"\n\nlast".to_vec());
-        assert_eq!(all(&mut input), ["two", ""]);
+        assert_eq!(input.next_line(), Some(Typed::Line(b"two")));
+        assert_eq!(input.untaken_bytes(), 5, "what was handed out is taken");
+        assert_eq!(all(&mut input), [""]);
         input.end();
         assert_eq!(all(&mut input), ["last", "END"]);
         assert!(all(&mut input).is_empty());

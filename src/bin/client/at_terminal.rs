@@ -198,6 +198,7 @@ impl AtTerminal {
             whom: Whom::Nobody,
             named: None,
             last: None,
+            run: 0,
         })));
         if leaves {
             self.stop_editing();

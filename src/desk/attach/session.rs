@@ -4,12 +4,14 @@ use serde_json::{Value, json};
 
 use super::commands::{Meant, spelt};
 use super::told::Told;
-use super::{Asked, Attached, Ending};
+use super::{Asked, Attached, Ending, Known, Link};
 use crate::board::Board;
 use crate::desk::json::Mode;
 use crate::desk::text;
 use crate::desk::{Aim, CODES, Command, Event, Refusal, Reply, To, Who};
 use crate::terminal::{Entered, Typed, Whom};
+
+const OF_ANOTHER_RUN: &str = "not sent: it was typed for the run of the server that has ended";
 
 impl Attached {
     /// Says who is here, and what for.
@@ -57,6 +59,7 @@ impl Attached {
                 if seq > self.seq && is_for_people {
                     self.show(told);
                 }
+                self.note_seq(told);
             }
             _ => {
                 self.note_seq(told);
@@ -74,13 +77,21 @@ impl Attached {
         let is_same = self.run == told.text("run");
         let is_first = self.run.is_empty();
         self.desk = told.desk("desk");
-        self.here = crate::desk::Roster::default();
-        let missed = told.number("seq").saturating_sub(self.seq);
-        if !is_same {
+        let (before, seq) = (std::mem::take(&mut self.here), told.number("seq"));
+        let missed = seq.saturating_sub(self.seq);
+        self.known = Known::Run { seq };
+        if let Some(meanwhile) = &mut self.meanwhile {
+            meanwhile.bytes = self.typed.untaken_bytes();
+        }
+        if is_same {
+            self.here.follows(&before);
+        } else {
             self.run = told.text("run").to_owned();
+            self.runs += 1;
             // What was chosen of the other run is nobody of this one.
             self.aim = if told.text("mode") == "chat" { Aim::All } else { Aim::Last };
             self.seq = 0;
+            self.asked_to_quit = false;
         }
         let mode = Mode::of(told.text("mode")).unwrap_or(Mode::Console);
         if let Some(terminal) = self.face.terminal() {
@@ -163,6 +174,11 @@ impl Attached {
             return self.end(Ending::Failed(told.text("msg").to_owned()), board);
         }
         let Some(asked) = self.asked.pop_front() else { return };
+        if let Known::Run { seq } = self.known {
+            // What this desk has said of itself is answered. Who is here, and what was said before, was told in front of that.
+            self.known = Known::All;
+            self.seq = self.seq.max(seq);
+        }
         if self.face.is_json() {
             return;
         }
@@ -202,7 +218,8 @@ impl Attached {
 
     /// Something is being typed on the terminal.
     pub(super) fn types(&mut self, whom: Option<&Whom>, board: &mut Board) {
-        if self.wanted.watches {
+        // Of a run that is not known, the number may be a stranger's.
+        if self.wanted.watches || self.known == Known::Nothing {
             return;
         }
         let mut said = json!({"cmd": "typing"});
@@ -212,14 +229,39 @@ impl Attached {
         self.say_unseen(&said, board);
     }
 
-    /// A line was entered on the terminal.
-    pub(super) fn entered(&mut self, entered: &Entered, board: &mut Board) {
-        let Entered { line, is_text, whom, named, last } = entered;
+    /// A line was entered on the terminal. Before it is known who is here, nobody can be meant, so it waits for that.
+    pub(super) fn entered(&mut self, entered: Entered, board: &mut Board) {
+        let is_known = self.known == Known::All || !matches!(self.link, Link::Up(_));
+        if is_exit(&entered) || (is_known && self.early.is_empty()) {
+            self.carry_out(&entered, board);
+        } else {
+            self.early.push_back(entered);
+        }
+    }
+
+    /// Carries out what was entered early, once it is known who is here.
+    pub(super) fn take_early(&mut self, board: &mut Board) {
+        while self.known == Known::All
+            && self.ending == Ending::No
+            && let Some(entered) = self.early.pop_front()
+        {
+            self.carry_out(&entered, board);
+        }
+    }
+
+    fn carry_out(&mut self, entered: &Entered, board: &mut Board) {
+        let Entered { line, is_text, whom, named, last, run } = entered;
         let command = if *is_text {
             Ok(Command::Send(To::Current, crate::desk::Payload::Text(line.as_slice().into())))
         } else {
             text::parse(line)
         };
+        let is_for_any_run = matches!(command, Ok(Command::Help(_))) || is_exit(entered);
+        // Before there was a first one, nobody was known who could be mistaken for another.
+        if ![0, self.runs].contains(run) && !is_for_any_run {
+            let refusal = Refusal::Told("gone", OF_ANOTHER_RUN.to_owned());
+            return self.face.reply(&Reply::Refused(refusal));
+        }
         let here = std::mem::take(&mut self.here);
         let meant = Meant { whom, named: named.as_ref(), last: *last, here: &here };
         let done =
@@ -232,15 +274,19 @@ impl Attached {
 
     /// Takes what was typed in a pipe.
     pub(super) fn take_typed(&mut self, board: &mut Board) {
-        let is_up = matches!(self.link, super::Link::Up(_)) && (self.desk.0 > 0 || self.face.is_json());
+        let is_up = matches!(self.link, Link::Up(_)) && (self.known == Known::All || self.face.is_json());
         // Before it is known who is here, nobody can be meant.
         if !is_up || self.input_ended {
             return;
         }
         let mut typed = std::mem::take(&mut self.typed);
         while self.asked.len() < 1024 && self.ending == Ending::No && self.keeps_up(board) {
+            let before = self.meanwhile.map(|_| typed.untaken_bytes());
             match typed.next_line() {
-                None => break,
+                None => {
+                    self.has_taken(before, typed.untaken_bytes());
+                    break;
+                }
                 Some(Typed::End) => {
                     self.input_ended = true;
                     if self.face.terminal().is_some() {
@@ -254,19 +300,34 @@ impl Attached {
                     }
                 }
                 Some(Typed::Line(line)) => {
-                    let whom = self.aim.pin(&self.here).whom;
-                    let entered = Entered {
-                        line: line.to_vec(),
-                        is_text: false,
-                        whom,
-                        named: None,
-                        last: self.here.last(),
-                    };
-                    self.entered(&entered, board);
+                    let entered = self.piped(line);
+                    self.carry_out(&entered, board);
                 }
             }
+            self.has_taken(before, typed.untaken_bytes());
         }
         self.typed = typed;
+    }
+
+    /// A line from a pipe, and whom it is for.
+    fn piped(&self, line: &[u8]) -> Entered {
+        let meanwhile = self.meanwhile.filter(|meanwhile| meanwhile.bytes > 0);
+        let (run, last) =
+            meanwhile.map_or((self.runs, self.here.last()), |meanwhile| (meanwhile.run, meanwhile.last));
+        let whom = match self.aim {
+            Aim::Last => last.map_or(Whom::Nobody, Whom::One),
+            _ => self.aim.pin(&self.here).whom,
+        };
+        Entered { line: line.to_vec(), is_text: false, whom, named: None, last, run }
+    }
+
+    /// So much is to be taken of what was typed, where it was so much before.
+    fn has_taken(&mut self, before: Option<usize>, now: usize) {
+        let taken = before.map_or(0, |before| before.saturating_sub(now));
+        self.meanwhile.take_if(|meanwhile| {
+            meanwhile.bytes = meanwhile.bytes.saturating_sub(taken);
+            meanwhile.bytes == 0
+        });
     }
 
     /// Carries out a command, here or at the server.
@@ -319,6 +380,11 @@ impl Attached {
         };
         self.say(said.to_string().as_bytes(), asked, board)
     }
+}
+
+/// Whether it ends this desk, and nothing else.
+fn is_exit(entered: &Entered) -> bool {
+    !entered.is_text && entered.line.trim_ascii() == b"exit"
 }
 
 /// Whom a command sends something to; nobody in particular is everybody.

@@ -140,7 +140,8 @@ impl TerminalDesk {
         }
         let last = self.roster.last();
         let named = named.map(|named| named.whom).filter(|whom| *whom != Whom::Nobody);
-        let entered = Entered { line: line.clone().into_bytes(), is_text, whom: pin.whom, named, last };
+        let (line_bytes, run) = (line.clone().into_bytes(), self.others.run());
+        let entered = Entered { line: line_bytes, is_text, whom: pin.whom, named, last, run };
         acts.push(Act::Post(Mail::Entered(entered)));
         self.remember(&line, acts);
         self.unanswered += 1;

@@ -14,6 +14,8 @@ use crate::terminal::{Act, Mail, Whom};
 pub struct Others {
     /// Which desk this is.
     own: DeskId,
+    /// Which run of the server it is attached to, counted from 1.
+    run: u32,
     /// They want to know to whom something is being typed here.
     listen: bool,
     /// What they were told.
@@ -26,7 +28,8 @@ pub struct Others {
 impl Others {
     /// None are known yet; `listen`: there may be some.
     pub fn new(listen: bool) -> Others {
-        Others { own: DeskId(1), listen, told: None, names: DeskNames::default(), typing: BTreeMap::new() }
+        let (names, typing) = (DeskNames::default(), BTreeMap::new());
+        Others { own: DeskId(1), run: 0, listen, told: None, names, typing }
     }
 
     /// Which desk this is.
@@ -34,6 +37,11 @@ impl Others {
         self.own = desk;
         self.told = None;
         self.typing.clear();
+    }
+
+    /// Which run of the server it is attached to; 0, where it was attached to none.
+    pub fn run(&self) -> u32 {
+        self.run
     }
 
     /// Whether something was done here.
@@ -82,6 +90,7 @@ impl TerminalDesk {
             self.roster.follows(&before);
             return;
         }
+        self.others.run += 1;
         self.aim = if mode == Mode::Chat { Aim::All } else { Aim::Last };
         self.stays = None;
         self.shown_named = None;
