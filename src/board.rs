@@ -340,6 +340,11 @@ impl Board {
         }
     }
 
+    /// Whether people call newcomers with this role by a number.
+    pub(crate) fn has_number(&self, role: Role) -> bool {
+        self.shared.policies[role.number()].has_number
+    }
+
     /// The key that the next connection will have.
     pub(crate) fn next_key(&self) -> Key {
         self.table.next_key()
@@ -347,8 +352,8 @@ impl Board {
 
     /// Takes in a connection.
     pub(crate) fn add(&mut self, peer: Peer, role: Role, state: State) -> &mut Conn {
+        let has_number = self.has_number(role);
         let Board { table, shared, .. } = self;
-        let has_number = shared.policies[role.number()].has_number;
         let newcomer = Newcomer { peer, role, state, has_number };
         let conn = table.add(newcomer, shared.log.cursor_at_end(), &shared.time);
         shared.count_newcomer(conn);

@@ -6,4 +6,5 @@ pub mod descriptors;
 pub mod handed;
 pub mod manager;
 pub mod memory;
+pub mod own_file;
 pub mod secret;

@@ -216,6 +216,84 @@ fn whom_one_desk_was_given_as_the_next_another_is_not() {
     server.err.line_with("nobody waits for an answer");
 }
 
+/// Who was struck off by which desk, up to an event of this kind.
+#[track_caller]
+fn struck_off_until(desk: &mut Remote, kind: &str) -> Vec<(Value, Value)> {
+    let mut struck_off = Vec::new();
+    loop {
+        let line = desk.next().expect("it goes on");
+        if line["ev"] == kind {
+            return struck_off;
+        }
+        if line["ev"] == "done" {
+            struck_off.push((line["id"].clone(), line["by"].clone()));
+        }
+    }
+}
+
+#[test]
+fn of_several_who_are_struck_off_the_other_desks_are_told_one_by_one() {
+    let (mut server, path) = server_with_desk("done", &[]);
+    let mut peers: Vec<(Peer, u64)> = (0..5).map(|_| server.connect_numbered()).collect();
+    for (peer, id) in &mut peers[..4] {
+        server.hears(peer, &format!("{id} asks"));
+    }
+    let mut ann = Remote::attach(&path);
+    greeting(&mut ann);
+
+    server.type_line("/done 3,4,5");
+    server.type_line("/done all");
+    server.err.lines_with("no answer any more", 2);
+    ann.tell(json!({"cmd": "pending"}));
+
+    let expected = [3, 4, 1, 2].map(|id| (json!(id), json!(1)));
+    assert_eq!(struck_off_until(&mut ann, "ok"), expected, "and #5 had not waited");
+}
+
+#[test]
+fn whoever_a_file_has_answered_is_struck_off_at_the_other_desks() {
+    let (mut server, path) = server_with_desk("file", &[]);
+    let (mut waits, _) = server.connect_numbered();
+    let (mut does_not, _) = server.connect_numbered();
+    server.hears(&mut waits, "the file?");
+    let mut ann = Remote::attach(&path);
+    let file = place("answer");
+    fs::write(&file, "x".repeat(100_000)).unwrap();
+
+    server.type_line(&format!("/file @1,2 {}", file.display()));
+
+    assert_eq!(struck_off_until(&mut ann, "file"), [(json!(1), json!(1))]);
+    assert_eq!(ann.ask(json!({"cmd": "pending"}))["conns"], json!([]));
+    assert_eq!((waits.exactly(100_000).len(), does_not.exactly(100_000).len()), (100_000, 100_000));
+    fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn whoever_a_repetition_has_answered_is_struck_off_at_the_other_desks_and_each_time_once() {
+    for to in [json!([1, 2]), json!("all")] {
+        let (server, path) = server_with_desk("every", &[]);
+        let (mut first, _) = server.connect_numbered();
+        let (mut second, _) = server.connect_numbered();
+        server.hears(&mut first, "one");
+        let (mut ann, mut bob) = (Remote::attach(&path), Remote::attach(&path));
+        greeting(&mut bob);
+        ann.ask(json!({"cmd": "every", "every": "10ms", "to": to, "text": "tick"}));
+
+        // It is told behind what has answered it.
+        assert_eq!(struck_off_until(&mut bob, "sent"), [], "{to}");
+        assert_eq!(struck_off_until(&mut bob, "sent"), [(json!(1), json!(2))], "{to}");
+        second.send("two\n");
+        assert_eq!(struck_off_until(&mut bob, "msg"), [], "{to}");
+        assert_eq!(struck_off_until(&mut bob, "sent"), [], "{to}");
+        assert_eq!(struck_off_until(&mut bob, "sent"), [(json!(2), json!(2))], "{to}");
+        assert_eq!(struck_off_until(&mut bob, "sent"), [], "{to}");
+        ann.ask(json!({"cmd": "every", "off": "all"}));
+        bob.tell(json!({"cmd": "pending"}));
+
+        assert_eq!(struck_off_until(&mut bob, "ok"), [], "{to}: nobody has asked again");
+    }
+}
+
 #[test]
 fn h45_of_four_desks_one_that_does_not_read_costs_nobody_anything_and_is_told_what_it_has_missed() {
     let (server, path) = server_with_desk("stuck", &["--quiet", "--format", "tsv"]);

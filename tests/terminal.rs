@@ -385,3 +385,17 @@ fn terminal_switches(pid: u32) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
     line.trim().parse().unwrap()
 }
+
+#[test]
+fn the_count_of_those_who_wait_goes_down_by_each_who_is_struck_off() {
+    let Some((pane, mut peers)) = Pane::with_peers(100, 20, 4) else { return };
+    peers.iter_mut().for_each(|peer| peer.send("a question\n"));
+    let ends = |end: &'static str| pane.wait_for(end, |rows| rows.last()?.ends_with(end).then_some(()));
+    ends("4 pending · 4 here");
+
+    pane.enters("/done 1,2");
+    ends("2 pending · 4 here");
+    pane.enters("/done all");
+
+    ends("  4 here");
+}

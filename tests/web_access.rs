@@ -10,10 +10,11 @@ mod web;
 
 use std::fs;
 use std::io::Write;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use common::{Program, Server, wait_until};
+use common::{Program, Server, connect_narrow, wait_until};
 use serde_json::{Value, json};
 use web::{ACCEPT, Answer, Asked, KEY, Socket, Web, ask};
 
@@ -489,6 +490,31 @@ fn h68_the_tokens_stand_in_a_file_of_ours_alone_and_nowhere_else() {
     for secret in [&web.acts, &web.looks, "token."] {
         assert!(!told.contains(secret), "{told}");
     }
+}
+
+#[test]
+fn the_file_of_whoever_has_the_port_next_stays_when_the_server_before_has_ended() {
+    let mut before = Web::start(&["--drain", "1h"]);
+    let stuck = connect_narrow(before.server.address);
+    before.server.err.line_with("#1");
+    for _ in 0..6 {
+        before.server.type_line(&format!("@1 {}", "x".repeat(1_000_000)));
+    }
+    before.server.err.lines_with("-> #1", 6);
+    before.server.signal("TERM");
+    wait_until("the port to be free", || TcpStream::connect(before.at).is_err().then_some(()));
+
+    let next = Web::start_with(&[&format!("--web={}", before.at.port())], |command| {
+        command.env("XDG_RUNTIME_DIR", &before.directory);
+    });
+    assert_eq!((&next.file, next.at), (&before.file, before.at));
+    assert!(before.server.is_running());
+    drop(stuck);
+    before.server.exit_status();
+
+    let kept = fs::read_to_string(&next.file).expect("it is still there");
+    assert!(kept.contains(&next.acts), "{kept}");
+    next.open().event("hello");
 }
 
 #[test]

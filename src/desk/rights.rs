@@ -112,4 +112,16 @@ mod tests {
             assert_eq!(who_may(line), may, "{line}");
         }
     }
+
+    #[test]
+    fn docs_web_and_docs_scripting_say_the_same_of_whoever_only_looks() {
+        for (page, docs) in [
+            ("web", include_str!("../../docs/web.md")),
+            ("scripting", include_str!("../../docs/scripting.md")),
+        ] {
+            let row = docs.lines().find(|line| line.contains("| `look` |")).expect("a row");
+            let may = "| `look` | `who`, `pending`, `show`, `stats`, `help`, `desk`";
+            assert!(row.contains(may), "docs/{page}.md: {row}");
+        }
+    }
 }

@@ -325,8 +325,11 @@ impl<L: Listen> Engine<L> {
         }
         let Engine { board, acceptor, .. } = self;
         if let Err(refusal) = judged {
-            refusal.count(&mut board.shared.stats);
-            acceptor.tell_at.get_or_insert(board.shared.time.listened() + GATHERED_FOR);
+            // Who would have had no number is no peer, and was not counted when it was let in either.
+            if board.has_number(role) {
+                refusal.count(&mut board.shared.stats);
+                acceptor.tell_at.get_or_insert(board.shared.time.listened() + GATHERED_FOR);
+            }
             log::info!("turned away {peer}: {refusal:?}");
             refusal.told().iter().for_each(|why| refuse(&mut stream, why));
             return;
@@ -370,10 +373,11 @@ impl<L: Listen> Engine<L> {
         if let Some(stream) = self.streams.get_mut(conn.id.key.place()) {
             *stream = None;
         }
-        shared.stats.pushed_out += 1;
-        let tell_at = shared.time.listened() + GATHERED_FOR;
+        if conn.id.has_number() {
+            shared.stats.pushed_out += 1;
+            self.acceptor.tell_at.get_or_insert(shared.time.listened() + GATHERED_FOR);
+        }
         shared.step(conn, Step::HangUp(Reason::PushedOut));
-        self.acceptor.tell_at.get_or_insert(tell_at);
         true
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::board::Board;
 use crate::clock::Moment;
-use crate::desk::{Author, Command, Event, Every, Payload, Receivers, Refusal, Repeated, Reply, Template};
+use crate::desk::{
+    Author, Command, DeskId, Event, Every, Payload, Receivers, Refusal, Repeated, Reply, Template,
+};
 use crate::hub::answers::{Saying, Text};
 use crate::hub::desks::Desks;
 use crate::hub::job::Act;
@@ -42,16 +44,17 @@ struct Repetition {
 /// What is repeated.
 #[derive(Debug)]
 enum What {
-    /// What an operator has typed.
-    Typed(Act, Vec<u8>),
+    /// What an operator has typed, at this desk.
+    Typed(DeskId, Act, Vec<u8>),
     /// A text that may differ from one to the next.
     Text(Rc<Template>),
 }
 
-/// Whether what is repeated counts as an answer: what an operator has typed does, a text of the command line does not.
+/// Whether what is repeated counts as an answer: what an operator has typed, at this desk, does; a text of the command line
+/// does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Counts {
-    Yes,
+    Yes(DeskId),
     No,
 }
 
@@ -95,7 +98,7 @@ impl Desks {
                             Whose::These(serials) => serials,
                         },
                         bytes: match &one.what {
-                            What::Typed(_, bytes) => bytes,
+                            What::Typed(_, _, bytes) => bytes,
                             What::Text(template) => template.spelt(),
                         },
                     })
@@ -169,7 +172,7 @@ impl Desks {
         let number = self.everies.last_number;
         let next = board.now() + period;
         board.wake_at(next);
-        let what = What::Typed(act, bytes.into_owned());
+        let what = What::Typed(session.id, act, bytes.into_owned());
         self.everies.all.push(Repetition { number, period, next, whose, what });
         self.out.reply(session.id, asked.reference, &Reply::EveryBegun(number, period));
         self.out.tell_others(Some(session.id), &Event::Every { number, period: Some(period), why: None });
@@ -221,8 +224,8 @@ impl Desks {
 
     fn send_again(&mut self, one: &mut Repetition, board: &mut Board) {
         match (&mut one.whose, &one.what) {
-            (Whose::Everybody, What::Typed(act, bytes)) => {
-                self.repeat_to_all(*act, bytes, Counts::Yes, board)
+            (Whose::Everybody, What::Typed(by, act, bytes)) => {
+                self.repeat_to_all(*act, bytes, Counts::Yes(*by), board)
             }
             (Whose::Everybody, What::Text(template)) => match template.constant() {
                 // What is linked is spoken to one by one, since the sides of a tap's target are not meant.
@@ -233,12 +236,13 @@ impl Desks {
             },
             (Whose::These(serials), what) => {
                 // Texts are for everybody.
-                let What::Typed(act, bytes) = what else { return };
+                let What::Typed(by, act, bytes) = what else { return };
                 serials.retain(|serial| board.find(*serial).is_some());
-                let mut got = Vec::new();
+                let (mut got, mut answered) = (Vec::new(), Vec::new());
                 for serial in serials.iter() {
                     if self.act(*act, *serial, bytes, board).is_done() {
                         got.push(*serial);
+                        answered.extend(self.pending.has_struck_off(*serial).then_some(*serial));
                     }
                 }
                 if !got.is_empty() {
@@ -246,6 +250,7 @@ impl Desks {
                     let whole = around.framed(bytes);
                     let to = Receivers::Several(&got);
                     self.out.count_sent_again(&Event::Sent { by: Author::Every, to, bytes: &whole }, true);
+                    answered.into_iter().for_each(|serial| self.is_struck_off(*by, serial));
                 }
             }
         }
@@ -255,12 +260,14 @@ impl Desks {
         if board.audience() > 0 && self.files.is_empty() {
             let around = self.around_for_all(act, bytes).unwrap_or_default();
             let odd = self.say_to_all(act, &around, bytes, board);
-            if counts == Counts::Yes {
-                self.strike_off_but(&odd);
-            }
             let whole = around.framed(bytes);
             let event = Event::Sent { by: Author::Every, to: Receivers::All, bytes: &whole };
-            self.out.count_sent_again(&event, counts == Counts::Yes);
+            self.out.count_sent_again(&event, counts != Counts::No);
+            let Counts::Yes(by) = counts else { return };
+            let mut answered: Vec<u64> = self.pending.all().into_iter().map(|(serial, _)| serial).collect();
+            self.strike_off_but(&odd);
+            answered.retain(|serial| self.pending.get(*serial).is_none());
+            answered.into_iter().for_each(|serial| self.is_struck_off(by, serial));
         }
     }
 

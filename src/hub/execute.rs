@@ -8,8 +8,8 @@ use crate::buffer::framing::whole_chars;
 use crate::conn::ConnId;
 use crate::conn::policy::Role;
 use crate::desk::{
-    BadName, Command, DeskId, Event, Filter, Filtered, Kept, Namer, Refusal, Reply, Request, Target, To,
-    View, Waiting, check_name, is_glob,
+    BadName, Command, DeskId, Event, Filter, Filtered, Kept, Namer, Outcome, Refusal, Reply, Request, Target,
+    To, View, Waiting, check_name, is_glob,
 };
 use crate::hub::desks::Desks;
 use crate::hub::history::{History, MESSAGES_MAX, TO_ALL};
@@ -118,7 +118,8 @@ impl Desks {
         let whom = match self.resolve(to, asked.line, session, board)? {
             Whom::One(serial) => {
                 let id = board.find(serial).ok_or(Refusal::Gone(serial))?;
-                self.strike_off(session.id, id, asked.reference);
+                self.out.reply(session.id, asked.reference, &Reply::Done(self.names.who(serial)));
+                self.strike_off(session.id, id);
                 return Ok(Executed::Done);
             }
             Whom::All => {
@@ -134,13 +135,25 @@ impl Desks {
         Ok(of_known(act, b"", asked, whom))
     }
 
-    fn strike_off(&mut self, desk: DeskId, id: ConnId, reference: Option<&str>) {
-        let waited = self.pending.remove(id);
-        let who = self.names.who(id.serial());
-        self.out.reply(desk, reference, &Reply::Done(who));
-        if waited {
-            self.out.tell_others(Some(desk), &Event::Done(who, desk));
+    /// The same for one of several.
+    pub(super) fn strike_off_one_of_several(&mut self, by: DeskId, serial: u64, board: &Board) -> Outcome {
+        let Some(id) = board.find(serial) else { return Outcome::Gone };
+        self.strike_off(by, id);
+        Outcome::Done(0)
+    }
+
+    /// Strikes one off the list of those who wait.
+    pub(super) fn strike_off(&mut self, by: DeskId, id: ConnId) {
+        if self.pending.remove(id) {
+            self.is_struck_off(by, id.serial());
         }
+    }
+
+    /// One who had waited does so no more, by what this desk has done: all desks are told, and this one, which has its
+    /// reply, at least counts them.
+    pub(super) fn is_struck_off(&mut self, by: DeskId, serial: u64) {
+        self.out.tell_others(Some(by), &Event::Done(self.names.who(serial), by));
+        self.out.awaits_nothing(serial);
     }
 
     /// From the first time that somebody asks for them, the last messages are kept.

@@ -204,7 +204,7 @@ impl Desks {
         let piece = &bytes[one.taken..(one.taken + PIECE_BYTES).min(bytes.len())];
         one.serials.retain(|serial| {
             let Some(id) = board.find(*serial) else { return false };
-            self.pending.remove(id);
+            self.strike_off(one.by, id);
             let outcome = self.queue(id, &[piece], board);
             // It is looked at again when it has taken this, or has more room.
             board.tell_when_drained(id);

@@ -166,10 +166,6 @@ impl Desks {
                 // Its length was checked before.
                 Err(_) => Outcome::Full(0),
             },
-            Act::Done => {
-                self.pending.remove(id);
-                Outcome::Done(0)
-            }
             // The others are done elsewhere.
             _ => Outcome::Done(0),
         }

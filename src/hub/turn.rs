@@ -257,6 +257,7 @@ impl Desks {
             let outcome = match job.act {
                 Act::Fault => self.fault_one_of_several(job, serial, session.id, board),
                 Act::Close(how) => self.end_one_of_several(how, serial, job.bytes(), session.id, board),
+                Act::Done => self.strike_off_one_of_several(session.id, serial, board),
                 act => self.act(act, serial, job.bytes(), board),
             };
             job.note(serial, outcome);

@@ -1,13 +1,19 @@
 //! A file that only its owner may read, for as long as this process runs.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// The file; it goes with this.
+use super::own_file::OwnFile;
+
+/// The file; it goes with this. Another process that has written its own there meanwhile, as whoever takes the same port
+/// next does while this one still ends, keeps that.
 #[derive(Debug)]
-pub struct SecretFile(PathBuf);
+pub struct SecretFile {
+    own: OwnFile,
+    _open: File,
+}
 
 impl SecretFile {
     /// Writes it, with mode 0600 from the moment it is there. One that a process left behind there is replaced; what stands
@@ -21,20 +27,13 @@ impl SecretFile {
             _ => {}
         }
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        let secret = SecretFile(path);
+        let own = OwnFile::new(path, &file.metadata()?);
         file.write_all(text.as_bytes())?;
-        Ok(secret)
+        Ok(SecretFile { own, _open: file })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for SecretFile {
-    fn drop(&mut self) {
-        // Whatever it was, nobody is let in by it any more.
-        let _ = fs::remove_file(&self.0);
+        self.own.path()
     }
 }

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Shutdown, SocketAddr};
 #[cfg(target_os = "linux")]
 use std::num::NonZeroU32;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,7 @@ use crate::conn::reason::in_words;
 use crate::conn::stream::{SentBack, Stream};
 use crate::engine::accept::Listen;
 use crate::limits::Limits;
+use crate::process::own_file::OwnFile;
 use crate::reactor::splice::Splice;
 use crate::reactor::tls::{Channel, Tls};
 
@@ -57,15 +58,7 @@ pub(crate) enum Listener {
     },
     /// The file is kept to be removed in the end. It goes first: as long as the socket is open nobody else takes
     /// the path for free, and its inode's number is given to no other file.
-    Unix { _file: Option<SocketFile>, listener: UnixListener },
-}
-
-/// The file of a Unix socket: removed in the end, if it is still ours.
-#[derive(Debug)]
-pub(crate) struct SocketFile {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
+    Unix { _file: Option<OwnFile>, listener: UnixListener },
 }
 
 impl Listener {
@@ -132,17 +125,6 @@ impl Listen for Listener {
                 let peer = peer_of(&stream);
                 Ok((Tls::plain(Socket::of(stream)), peer))
             }
-        }
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let is_ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode));
-        // Somebody may have removed it meanwhile and put another there.
-        if is_ours && let Err(error) = fs::remove_file(&self.path) {
-            log::debug!("cannot remove the socket {}: {error}", self.path.display());
         }
     }
 }
@@ -328,7 +310,7 @@ fn peer_of(_stream: &UnixStream) -> Peer {
     Peer::Unix
 }
 
-fn bind_unix(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
+fn bind_unix(path: &Path, mode: u32) -> io::Result<(UnixListener, OwnFile)> {
     // Held until the socket is bound: whoever finds none there, between the two, would be the one to bind.
     let _lock = remove_stale(path)?;
     // The mode is set by the mask at the bind itself: set afterwards, the socket would be open to
@@ -337,8 +319,7 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     let listener = std::os::unix::net::UnixListener::bind(path);
     rustix::process::umask(before);
     let listener = listener?;
-    let found = fs::symlink_metadata(path)?;
-    let file = SocketFile { path: path.to_owned(), device: found.dev(), inode: found.ino() };
+    let file = OwnFile::new(path.to_owned(), &fs::symlink_metadata(path)?);
     listener.set_nonblocking(true)?;
     Ok((UnixListener::from_std(listener), file))
 }

@@ -123,3 +123,31 @@ pub fn switching(accept: &str) -> Vec<u8> {
     let _ = write!(head, "Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: {PROTOCOL}\r\n\r\n");
     head.into_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn docs_web_explains_each_status_but_that_all_is_well() {
+        let docs = include_str!("../../../docs/web.md");
+        let rows =
+            docs.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.split('|').nth(1));
+        let explained: Vec<u16> =
+            rows.flat_map(|cell| cell.split(',')).filter_map(|code| code.trim().parse().ok()).collect();
+        for status in [
+            Status::BadRequest,
+            Status::Unauthorized,
+            Status::Forbidden,
+            Status::NotFound,
+            Status::MethodNotAllowed,
+            Status::RequestTimeout,
+            Status::MisdirectedRequest,
+            Status::UpgradeRequired,
+            Status::HeadTooLarge,
+            Status::VersionNotSupported,
+        ] {
+            assert!(explained.contains(&status.code()), "{status:?} is not in {explained:?}");
+        }
+    }
+}

@@ -121,6 +121,10 @@ impl TerminalDesk {
         if view == View::Hex {
             self.push_bytes(0, bytes, Direction::To);
         }
+        // Not all who are sent something again are answered: who is, is told beside it.
+        if *by == Author::Every {
+            return;
+        }
         match to {
             Receivers::One(serial) => self.roster.answered(*serial),
             Receivers::Several(serials) => serials.iter().for_each(|serial| self.roster.answered(*serial)),

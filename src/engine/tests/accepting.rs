@@ -62,8 +62,12 @@ impl House {
     }
 
     fn within(limits: Limits, allow: &[&str], deny: &[&str]) -> House {
+        House::of(Recorder::new(Framing::Lines, Backpressure::None), limits, allow, deny)
+    }
+
+    fn of(app: Recorder, limits: Limits, allow: &[&str], deny: &[&str]) -> House {
         let nets = |nets: &[&str]| nets.iter().map(|net| net.parse().expect("a net")).collect();
-        let (door, app) = (Door::default(), Recorder::new(Framing::Lines, Backpressure::None));
+        let door = Door::default();
         let mut acceptor = Acceptor::default();
         acceptor.add(door.clone(), Role::PEER);
         let allow = (!allow.is_empty()).then(|| nets(allow));
@@ -187,6 +191,35 @@ fn whoever_floods_with_handshakes_pushes_out_its_own_and_the_oldest_of_all_only_
     house.comes_from([10, 0, 0, 3]).has_handshake();
     house.turn_after(0);
     assert_eq!(house.sources(), [66, 2, 66, 3]);
+}
+
+#[test]
+fn of_those_without_a_number_none_counts_as_turned_away_or_pushed_out() {
+    for (has_number, counted, told) in [(true, (1, 1), "1 turned away"), (false, (0, 0), "")] {
+        let limits = Limits { conns_max: 2, handshake_budget: 64, ..Limits::default() };
+        let mut app = Recorder::new(Framing::Lines, Backpressure::None);
+        app.policies[Role::PEER.number()].has_number = has_number;
+        let mut house = House::of(app, limits, &[], &[]);
+        for last in [1, 2] {
+            house.comes_from([10, 0, 0, last]).has_handshake();
+        }
+        house.turn_after(0);
+
+        let pushes = house.comes_from([10, 0, 0, 2]);
+        house.turn_after(0);
+        let is_late = house.comes_from([10, 0, 0, 3]);
+        house.turn_after(0);
+        house.turn_after(5000);
+
+        assert_eq!(
+            (pushes.text(), is_late.text()),
+            ("".into(), "switchboard: full (2 connections)\n".into())
+        );
+        let stats = house.engine.board.stats();
+        assert_eq!((stats.pushed_out, stats.refused_full), counted, "has a number: {has_number}");
+        let log = house.app.log.iter().find(|line| line.ends_with("turned away"));
+        assert_eq!(log.map_or("", String::as_str), told, "has a number: {has_number}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What is answered of itself, on the screen and in the counts.
 
 use super::*;
-use crate::desk::event::Author;
+use crate::desk::event::{Author, DeskId, Receivers};
 use crate::desk::lesson::{NoLesson, Written};
 use crate::desk::refusal::Refusal;
 
@@ -32,6 +32,21 @@ fn an_answer_by_a_rule_is_shown_with_its_text_and_who_got_it_does_not_wait() {
     rig.draw();
     assert!(has(&rig, "1 pending"), "{:?}", rig.rows());
     assert!(has(&rig, "-> #4 10 bytes (reply) \\x1b[31mred\\x0a"), "{:?}", rig.rows());
+}
+
+#[test]
+fn whoever_is_sent_something_again_waits_until_it_is_said_to_be_answered() {
+    let mut rig = Rig::new(100, 20);
+    for serial in [3, 4] {
+        rig.opens(serial);
+        rig.says(serial, "a question");
+    }
+    let to = Receivers::All;
+    rig.desk.event(&Event::Sent { by: Author::Every, to, bytes: b"tick\n" }, View::Text, rig.now);
+    rig.desk.event(&Event::Done(Who::nameless(3), DeskId(1)), View::Text, rig.now);
+    rig.draw();
+
+    assert!(rig.last_row().ends_with("1 pending · 2 here"), "the other reads slowly: {:?}", rig.rows());
 }
 
 #[test]
