@@ -177,6 +177,12 @@ export function stage(timeout = 30000) {
   };
 }
 
+/** Types a text into the composer, and sends it. */
+export const write = async (page, text) => {
+  await page.fill("#text", text);
+  await page.press("#text", "Enter");
+};
+
 /** What the page has of a conversation: kind and text of each row, drawn or not. */
 export const rowsOf = (page, id) => page.evaluate((number) => {
   const { model } = globalThis.switchboard;

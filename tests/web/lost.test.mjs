@@ -1,15 +1,10 @@
 //! What a page believes after something was lost: a reply, the link, a run of the server, or who a text did not reach.
 
 import assert from "node:assert/strict";
-import { choose, drawn, LOOKS, REAL, rowsOf, stage, texts, until } from "./harness.mjs";
+import { choose, drawn, LOOKS, REAL, rowsOf, stage, texts, until, write } from "./harness.mjs";
 
 const { world, skip, mockOnly, test, open, peer } = stage();
 
-const write = async (page, text) => {
-  await page.focus("#text");
-  await page.keyboard.type(text);
-  await page.keyboard.press("Enter");
-};
 const waits = (page, id) => page.evaluate((number) => {
   const { model } = globalThis.switchboard;
   const conn = model.conns.get(number);
@@ -42,7 +37,7 @@ test("whom a reply to several did not reach still waits, and nobody else is said
   const [one, two] = [await peer(page), await peer(page)];
   for (const each of [one, two]) each.say("well?");
   await page.waitForFunction(() => globalThis.switchboard.model.waiting.size === 2);
-  await page.evaluate(([first, second]) => {
+  await page.evaluate((second) => {
     const { link, model } = globalThis.switchboard;
     const { send } = link;
     // As the server says it where the queue of one is full.
@@ -51,8 +46,7 @@ test("whom a reply to several did not reach still waits, and nobody else is said
       then({ ev: "ok", seq: model.lastSeq + 1, queued: 1, bytes: 3, full: [second], behind: 300000 });
       return true;
     };
-    return [first, second];
-  }, [one.id, two.id]);
+  }, two.id);
   for (const each of [one, two]) await page.click(`#conn-${each.id}`, { modifiers: ["Control"] });
   await write(page, "ok");
   await until("it is answered", async () => !(await waits(page, one.id)));

@@ -1,7 +1,7 @@
 //! What an operator does on the page, against the mock or the real server (see harness.mjs).
 
 import assert from "node:assert/strict";
-import { choose, drawn, REAL, rowsOf, stage, texts, until } from "./harness.mjs";
+import { choose, drawn, REAL, rowsOf, stage, texts, until, write } from "./harness.mjs";
 
 const { world, skip, mockOnly, test, open, peer } = stage();
 
@@ -9,10 +9,6 @@ const gotBy = (page, id, text) => until(`the page has ${text}`, async () => (awa
 const heard = (one, text) => until(`${one.id} hears ${JSON.stringify(text)}, and not ${JSON.stringify(one.heard())}`, () => one.heard() === text);
 const target = (page) => page.textContent("#target");
 const order = (page) => page.evaluate(() => globalThis.switchboard.conversations.list.rows.filter((conn) => conn.state !== "gone").map(({ id }) => id));
-const write = async (page, text) => {
-  await page.fill("#text", text);
-  await page.press("#text", "Enter");
-};
 
 test("the token leaves the address bar at once, and nothing is asked of anybody else", { skip }, async () => {
   const page = await open();
